@@ -1,0 +1,30 @@
+"""The errors a user can cause: one sentence that says what was expected, what came and what to do.
+
+Commands print the sentence and end with exit code 2; Python callers catch `Editor3DError`.
+"""
+
+from __future__ import annotations
+
+
+class Editor3DError(Exception):
+    """Something the user can put right; its text is the whole message."""
+
+
+class DataError(Editor3DError):
+    """A scene on disk is missing, broken or contradicts itself."""
+
+
+class InstructionError(Editor3DError):
+    """An instruction is empty or not understood by the chosen editor."""
+
+
+class EditorUnavailableError(Editor3DError):
+    """An editor's weights, package or pictures are missing."""
+
+
+class CheckpointError(Editor3DError):
+    """A run or base cannot be loaded: missing, damaged, or of another kind."""
+
+
+class ConfigError(Editor3DError):
+    """A flag, preset or configuration value is unknown or out of range."""

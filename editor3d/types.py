@@ -1,0 +1,150 @@
+"""Every contract of the engine, and the notation used throughout. Imports no model and no torch.
+
+Notation
+    image      float tensor [H, W, 3], sRGB in 0..1 (never linear light, never 0..255)
+    mask       bool tensor [H, W]; True is inside
+    c2w        camera-to-world [3, 4], OpenGL axes: +x right, +y up, the camera looks along -z
+    depth      z-depth along the viewing axis, scene units, [H, W]
+    pixel      (x, y); the centre of the top-left pixel is (0.5, 0.5)
+    distortion (k1, k2, k3, k4, p1, p2), OpenCV's radial and tangential coefficients
+    noise_level  t in 0..1, a fraction of the diffusion model's training timesteps (0.7 means timestep 700 of 1000)
+    batches lead: [B, H, W, 3]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One posed picture, its size and intrinsics given as used (after any downscaling)."""
+
+    name: str
+    """Unique in its set: the picture's path below the images folder, without suffix (`frame_00001`)."""
+    image_path: Path
+    split: Split
+    width: int
+    height: int
+    fl_x: float
+    fl_y: float
+    cx: float
+    cy: float
+    c2w: np.ndarray
+    """[3, 4] float64, OpenGL axes, in the file's own frame."""
+    distortion: tuple[float, float, float, float, float, float] = (0.0,) * 6
+    fisheye: bool = False
+    mask_path: Path | None = None
+    """Picture whose zero pixels are not to be trained on."""
+    labels_path: Path | None = None
+    """8-bit picture of object ids; 0 is nothing. `PosedImages.objects` names the ids."""
+    depth_path: Path | None = None
+    """16-bit picture of z-depth; times `PosedImages.depth_scale` gives scene units. 0 is unknown."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosedImages:
+    """A captured scene: posed pictures, and what else the capture carries."""
+
+    root: Path
+    format: Literal["nerfstudio", "colmap", "nerf-synthetic"]
+    views: tuple[View, ...]
+    """In the order of the file; training and test views together."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """Names of the objects that the label pictures show, and their ids (1..255)."""
+    depth_scale: float = 1e-3
+    """Scene units per unit of a depth picture."""
+    points: np.ndarray | None = None
+    """Sparse points [N, 3] float32 in the frame of the poses."""
+    point_colors: np.ndarray | None = None
+    """[N, 3] uint8."""
+    downscale_factor: int = 1
+
+    @property
+    def train_views(self) -> tuple[View, ...]:
+        return tuple(v for v in self.views if v.split == "train")
+
+    @property
+    def test_views(self) -> tuple[View, ...]:
+        return tuple(v for v in self.views if v.split == "test")
+
+
+@dataclass(frozen=True)
+class EditorInfo:
+    """What an editor can do and needs, as data: the engine decides by these fields, never by class."""
+
+    name: str
+    summary: str
+    license: str
+    needs_weights: bool = False
+    uses_render: bool = False
+    """The result depends on the scene's current render; otherwise the engine does not render before an edit."""
+    uses_noise_level: bool = False
+    """The result depends on `EditRequest.noise_level`."""
+    varies_with_seed: bool = False
+    """Two calls with different seeds differ; otherwise one edit of a view is final."""
+    edits_objects: bool = False
+    """Understands an instruction about one named object (reads `EditRequest.objects`)."""
+    multiple_of: int = 1
+    """Sides the model works at are multiples of this; the editor itself pads and crops."""
+    max_side: int | None = None
+    """The longest side the model works at; larger pictures are scaled down and back by the editor."""
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest:
+    """One 2D edit of one view."""
+
+    view: str
+    """The view's name (`View.name`)."""
+    instruction: str
+    condition: Tensor
+    """The picture to edit: the original photograph, or the earlier result it stands for. [H, W, 3] 0..1."""
+    render: Tensor | None = None
+    """The scene as it is now, seen from this view. [H, W, 3] 0..1; None unless `EditorInfo.uses_render`."""
+    objects: Mapping[str, Tensor] = field(default_factory=dict)
+    """Masks [H, W] bool of the objects the data names."""
+    noise_level: float = 0.98
+    seed: int = 0
+    guidance_scale: float = 7.5
+    image_guidance_scale: float = 1.5
+    diffusion_steps: int = 20
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A 2D instruction editor."""
+
+    @property
+    def info(self) -> EditorInfo: ...
+
+    def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
+        """Refuse an instruction or a set of views that `edit` could not serve. Cheap: loads no weights.
+
+        Args:
+            instruction: what the user asks for.
+            objects: names of the objects that the data has masks of.
+            views: names of the views that will be edited.
+
+        Raises:
+            InstructionError: empty, or not understood; the text lists what is.
+            EditorUnavailableError: weights, a package or pictures are missing; the text says how to get them.
+        """
+        ...
+
+    def edit(self, request: EditRequest) -> Tensor:
+        """Edit one picture.
+
+        Returns:
+            [H, W, 3] float32 in 0..1, of the size of `request.condition`, on its device.
+        """
+        ...
