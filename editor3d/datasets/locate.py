@@ -1,0 +1,28 @@
+"""What a user may give where a capture is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from editor3d.errors import DataError
+
+DEMO = "demo"
+
+
+def resolve_data(arg: str) -> Path:
+    """The path of a capture: `arg` itself where it exists, else the shipped scene for the word `demo`.
+
+    Raises:
+        DataError: there is no such path.
+    """
+    path = Path(arg).expanduser()
+    if path.exists():
+        return path
+    if arg == DEMO:
+        from editor3d.datasets.demo import demo_path
+
+        return demo_path()
+    raise DataError(
+        f"Expected the folder of a capture or the word {DEMO}, but there is no {arg}: "
+        "check the path (relative paths start at the current folder)."
+    )

@@ -1,0 +1,48 @@
+"""What the project's other packages add to the engine, as text: listing it imports none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A nerfstudio method of ours."""
+
+    summary: str
+    target: str
+    """`module:attribute` of its `MethodSpecification`, as in the entry points that nerfstudio reads."""
+    kind: Literal["base", "edit"]
+    """Whether it reconstructs a capture, or edits a reconstruction."""
+
+
+METHODS: dict[str, MethodEntry] = {
+    "in2n": MethodEntry(
+        "Instruct-NeRF2NeRF: iterative dataset update of a radiance field, at full precision",
+        "nerf_methods.in2n:in2n",
+        "edit",
+    ),
+    "in2n-small": MethodEntry(
+        "Instruct-NeRF2NeRF with the 2D editor at half precision",
+        "nerf_methods.in2n:in2n_small",
+        "edit",
+    ),
+    "in2n-tiny": MethodEntry(
+        "Instruct-NeRF2NeRF at half precision, without LPIPS and with fewer rays a step",
+        "nerf_methods.in2n:in2n_tiny",
+        "edit",
+    ),
+    "voxel": MethodEntry(
+        "Voxel radiance field with a compiled kernel: trains in minutes on a CPU",
+        "nerf_methods.voxel.method:voxel",
+        "base",
+    ),
+}
+
+
+def load_target(target: str) -> Any:
+    """The object that `module:attribute` names; imports the module."""
+    module, attribute = target.split(":")
+    return getattr(import_module(module), attribute)
