@@ -1,0 +1,156 @@
+"""Posed image sets for nerfstudio: a data parser, and the dataset that reads their pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from nerfstudio.cameras.camera_utils import auto_orient_and_center_poses
+from nerfstudio.cameras.cameras import Cameras, CameraType
+from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
+from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.data.scene_box import SceneBox
+from torch import Tensor
+
+from editor3d.datasets import load_posed_images
+from editor3d.datasets.images import WHITE, read_image, read_mask
+from editor3d.types import PosedImages, View
+
+
+@dataclass
+class PosedImagesDataParserConfig(DataParserConfig):
+    """Reads nerfstudio, COLMAP and NeRF-synthetic captures."""
+
+    _target: type = field(default_factory=lambda: PosedImagesDataParser)
+    data: Path = Path()
+    """Folder of the capture, or its transforms.json."""
+    downscale_factor: int = 1
+    """Pictures are read at 1/N of their size; no folders of smaller copies are needed."""
+    eval_interval: int = 8
+    """Every N-th view is held out of training where the data does not say which are."""
+    orientation_method: Literal["pca", "up", "vertical", "none"] = "up"
+    """How the scene is turned, as in nerfstudio."""
+    center_method: Literal["poses", "focus", "none"] = "poses"
+    """What becomes the origin, as in nerfstudio."""
+    auto_scale_poses: bool = True
+    """Scale the scene so that the largest camera coordinate is 1."""
+    scale_factor: float = 1.0
+    """Further scale of the scene."""
+
+
+class PosedImagesDataParser(DataParser):
+    """Turns `PosedImages` into nerfstudio's `DataparserOutputs`.
+
+    The scene is turned, centred and scaled by all views, training and test together, so that both splits share one
+    frame: x_scene = scale · T x_file, with `dataparser_transform` T and `dataparser_scale`. Views are in the order of
+    their paths, as in nerfstudio's own parser, whose poses these equal.
+    """
+
+    config: PosedImagesDataParserConfig
+
+    @cached_property
+    def posed_images(self) -> PosedImages:
+        """The capture, its views in the order of their paths."""
+        posed = load_posed_images(
+            self.config.data,
+            downscale_factor=self.config.downscale_factor,
+            eval_interval=self.config.eval_interval,
+        )
+        return replace(posed, views=tuple(sorted(posed.views, key=lambda view: view.image_path)))
+
+    def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
+        """The views of a split; "val" and "test" are both the held-out views.
+
+        `metadata` has the `views` of the split, the whole `posed_images`, and, where the capture has sparse points,
+        `points3D_xyz` [N, 3] float32 in the scene's frame and `points3D_rgb` [N, 3] uint8 (grey if it has none).
+
+        Raises:
+            DataError: the capture is missing, broken or contradicts itself.
+            ConfigError: a value of the configuration is out of range.
+        """
+        posed = self.posed_images
+        poses = torch.from_numpy(np.stack([_homogeneous(view.c2w) for view in posed.views]).astype(np.float32))
+        poses, transform = auto_orient_and_center_poses(
+            poses, method=self.config.orientation_method, center_method=self.config.center_method
+        )
+        scale = self.config.scale_factor
+        extent = float(poses[:, :3, 3].abs().max())
+        if self.config.auto_scale_poses and extent > 0:
+            scale /= extent
+        poses[:, :3, 3] *= scale
+
+        kept = [index for index, view in enumerate(posed.views) if (view.split == "train") == (split == "train")]
+        views = tuple(posed.views[index] for index in kept)
+        metadata = {"views": views, "posed_images": posed}
+        if posed.points is not None:
+            points = torch.from_numpy(posed.points)
+            metadata["points3D_xyz"] = (points @ transform[:, :3].T + transform[:, 3]) * scale
+            colors = np.full(posed.points.shape, 128, np.uint8) if posed.point_colors is None else posed.point_colors
+            metadata["points3D_rgb"] = torch.from_numpy(colors)
+        corner = torch.full((3,), self.config.scale_factor)
+        masked = views[0].mask_path is not None
+        return DataparserOutputs(
+            image_filenames=[view.image_path for view in views],
+            cameras=_cameras(views, poses[kept, :3]),
+            alpha_color=torch.tensor(WHITE),
+            scene_box=SceneBox(aabb=torch.stack([-corner, corner])),
+            mask_filenames=[view.mask_path for view in views] if masked else None,
+            metadata=metadata,
+            dataparser_transform=transform,
+            dataparser_scale=scale,
+        )
+
+
+class PosedImagesDataset(InputDataset):
+    """Reads pictures and masks through `editor3d.datasets.images`: any bit depth, orientation and downscaling.
+
+    nerfstudio's own dataset takes 8-bit pictures, as large as they are stored.
+    """
+
+    def get_numpy_image(self, image_idx: int) -> npt.NDArray[np.uint8]:
+        """[H, W, 3] uint8, of the camera's size."""
+        return read_image(self._view(image_idx), self._size(image_idx)).numpy()
+
+    def get_data(self, image_idx: int, image_type: Literal["uint8", "float32"] = "float32") -> dict[str, int | Tensor]:
+        """The picture as [H, W, 3] uint8 or float32 in 0..1, with `mask` [H, W, 1] bool where the view has one."""
+        read = self.get_image_float32 if image_type == "float32" else self.get_image_uint8
+        data = {"image_idx": image_idx, "image": read(image_idx)}
+        mask = read_mask(self._view(image_idx), self._size(image_idx))
+        if mask is not None:
+            data["mask"] = mask[..., None]
+        return data
+
+    def _view(self, image_idx: int) -> View:
+        return self.metadata["views"][image_idx]
+
+    def _size(self, image_idx: int) -> tuple[int, int]:
+        return int(self.cameras.width[image_idx]), int(self.cameras.height[image_idx])
+
+
+def _homogeneous(c2w: np.ndarray) -> np.ndarray:
+    return np.concatenate([c2w, [[0.0, 0.0, 0.0, 1.0]]])
+
+
+def _cameras(views: tuple[View, ...], poses: Tensor) -> Cameras:
+    """nerfstudio's cameras at poses [N, 3, 4]."""
+
+    def column(name: str, dtype: torch.dtype) -> Tensor:
+        return torch.tensor([[getattr(view, name)] for view in views], dtype=dtype)
+
+    types = [CameraType.FISHEYE if view.fisheye else CameraType.PERSPECTIVE for view in views]
+    return Cameras(
+        camera_to_worlds=poses,
+        fx=column("fl_x", torch.float32),
+        fy=column("fl_y", torch.float32),
+        cx=column("cx", torch.float32),
+        cy=column("cy", torch.float32),
+        width=column("width", torch.int64),
+        height=column("height", torch.int64),
+        distortion_params=torch.tensor([view.distortion for view in views], dtype=torch.float32),
+        camera_type=torch.tensor([[kind.value] for kind in types]),
+    )

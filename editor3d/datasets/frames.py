@@ -1,0 +1,126 @@
+"""From the frames that a format's reader found to checked views."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from editor3d.datasets import validate
+from editor3d.datasets.images import PictureInfo
+from editor3d.datasets.intrinsics import parse_intrinsics, same_aspect
+from editor3d.errors import DataError
+from editor3d.types import Split, View
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
+"""Tried in this order where a path has lost its suffix, as in NeRF-synthetic."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One entry of a capture's file, not yet checked."""
+
+    image_path: Path
+    pose: object
+    """Camera-to-world, OpenGL axes, [4, 4] or [3, 4]."""
+    camera: Mapping[str, object]
+    """Intrinsics under nerfstudio's keys."""
+    where: str
+    """Names the frame in messages."""
+    split: Split | None = None
+    """None leaves the choice to the eval interval."""
+    mask_path: Path | None = None
+    labels_path: Path | None = None
+    depth_path: Path | None = None
+
+
+def existing_picture(path: Path) -> Path:
+    """The path itself, or with the suffix it lacks where only then there is such a file."""
+    if path.is_file():
+        return path
+    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
+    return next((candidate for candidate in candidates if candidate.is_file()), path)
+
+
+def build_views(
+    frames: Sequence[Frame], *, images_folder: Path, source: str, downscale_factor: int, eval_interval: int
+) -> tuple[View, ...]:
+    """Check frames and turn them into views, in the same order.
+
+    Args:
+        frames: as the file gives them.
+        images_folder: names of views are paths below it; below the pictures' common folder if some lie elsewhere.
+        source: the file or model that the frames come from, for messages.
+        downscale_factor: sizes become `w // factor`, intrinsics follow.
+        eval_interval: the test views where no frame has a split: every N-th in the order of the paths, from the first.
+
+    Raises:
+        DataError: a frame is wrong, or too few views are left.
+        ConfigError: the downscale factor leaves nothing.
+    """
+    paths = [frame.image_path for frame in frames]
+    validate.require_distinct(paths, source)
+    validate.require_files(paths, "pictures", source)
+    validate.require_files((frame.mask_path for frame in frames), "masks", source)
+    validate.require_files((frame.labels_path for frame in frames), "label pictures", source)
+    validate.require_files((frame.depth_path for frame in frames), "depth pictures", source)
+    validate.require_all_or_none([frame.mask_path for frame in frames], "mask_path", source)
+    poses = [validate.rigid_pose(frame.pose, frame.where) for frame in frames]
+    pictures = _inspect_all(frames)
+
+    splits = _splits(frames, eval_interval)
+    views = []
+    for frame, pose, name, split in zip(frames, poses, _names(paths, images_folder), splits, strict=True):
+        camera = parse_intrinsics(frame.camera, pictures[frame.image_path], frame.where)
+        for path in (frame.mask_path, frame.labels_path, frame.depth_path):
+            if path is not None:
+                _require_size(path, pictures[path], (camera.width, camera.height), frame.where)
+        view = View(
+            name=name,
+            image_path=frame.image_path,
+            split=split,
+            c2w=pose,
+            mask_path=frame.mask_path,
+            labels_path=frame.labels_path,
+            depth_path=frame.depth_path,
+            **asdict(camera.downscaled(downscale_factor, frame.where)),
+        )
+        views.append(view)
+    validate.require_views(views, source)
+    return tuple(views)
+
+
+def _inspect_all(frames: Sequence[Frame]) -> dict[Path, PictureInfo]:
+    named = (path for f in frames for path in (f.image_path, f.mask_path, f.labels_path, f.depth_path))
+    paths = list(dict.fromkeys(path for path in named if path is not None))
+    return dict(zip(paths, validate.inspect_pictures(paths), strict=True))
+
+
+def _require_size(path: Path, picture: PictureInfo, size: tuple[int, int], where: str) -> None:
+    actual = picture.size_for(*size)
+    if not same_aspect(size, actual):
+        raise DataError(
+            f"{path} has {actual[0]}x{actual[1]} pixels, another aspect than the {size[0]}x{size[1]} of {where}."
+        )
+
+
+def _splits(frames: Sequence[Frame], eval_interval: int) -> list[Split]:
+    if any(frame.split is not None for frame in frames):
+        return [frame.split for frame in frames]
+    order = sorted(range(len(frames)), key=lambda index: frames[index].image_path)
+    held_out = set(order[::eval_interval])
+    return ["test" if index in held_out else "train" for index in range(len(frames))]
+
+
+def _names(paths: Sequence[Path], images_folder: Path) -> list[str]:
+    normal = [Path(os.path.abspath(path)) for path in paths]
+    folder = Path(os.path.abspath(images_folder))
+    if not all(path.is_relative_to(folder) for path in normal):
+        folder = Path(os.path.commonpath([path.parent for path in normal]))
+    relative = [path.relative_to(folder) for path in normal]
+    names = [path.with_suffix("").as_posix() for path in relative]
+    if len(set(names)) < len(names):
+        # a.jpg beside a.png: only the suffix tells them apart.
+        return [path.as_posix() for path in relative]
+    return names

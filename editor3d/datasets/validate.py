@@ -1,0 +1,194 @@
+"""The checks that every posed image set passes before any training."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from editor3d.datasets.images import PictureInfo, inspect_picture
+from editor3d.errors import DataError
+from editor3d.types import View
+
+ROTATION_TOLERANCE = 2e-3
+"""Largest entry of |R^T R - 1|: what three printed decimals leave of a rotation."""
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object.
+
+    Raises:
+        DataError: the file cannot be read, is not JSON (the text gives the line), or not an object.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(data, dict):
+        raise DataError(f"{path} must hold a JSON object with a list of frames, not a {type(data).__name__}.")
+    return data
+
+
+def frame_list(data: Mapping[str, object], path: Path) -> list[dict]:
+    """The frames of a transforms file.
+
+    Raises:
+        DataError: there are none, or one lacks `file_path` or `transform_matrix`.
+    """
+    frames = data.get("frames")
+    if not isinstance(frames, list) or not frames:
+        raise DataError(f"{path} must have a list of at least one frame under the key frames.")
+    for index, frame in enumerate(frames):
+        for key in ("file_path", "transform_matrix"):
+            if not isinstance(frame, dict) or frame.get(key) is None:
+                raise DataError(f"Frame {index} of {path} has no {key}.")
+    return frames
+
+
+def path_below(root: Path, keys: Mapping[str, object], key: str, where: str) -> Path | None:
+    """The path under a key, which counts from `root`; None where there is no such key.
+
+    Raises:
+        DataError: it is not a text.
+    """
+    value = keys.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{key} of {where} must be a path, not {value!r}.")
+    return root / value
+
+
+def rigid_pose(matrix: object, where: str) -> np.ndarray:
+    """A camera-to-world matrix as [3, 4] float64.
+
+    A uniform scale of the axes (a scaled camera object; nerfstudio normalises its rays and never sees it) is taken out.
+
+    Args:
+        matrix: [4, 4] or [3, 4] numbers.
+        where: names the frame in messages.
+
+    Raises:
+        DataError: it has another shape, is not finite, mirrors, shears or stretches.
+    """
+    try:
+        pose = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"The pose of {where} must be a 4x4 matrix of numbers ({error}).") from error
+    if pose.shape not in ((4, 4), (3, 4)):
+        shape = "x".join(map(str, pose.shape)) or "a single number"
+        raise DataError(f"The pose of {where} must be a 4x4 or 3x4 matrix, not {shape}.")
+    if not np.isfinite(pose).all():
+        raise DataError(f"The pose of {where} has NaN or infinite entries: correct it, or drop the frame.")
+    if pose.shape[0] == 4 and not np.allclose(pose[3], (0, 0, 0, 1), atol=1e-6):
+        raise DataError(f"The last row of the pose of {where} must be 0 0 0 1, not {_row(pose[3])}.")
+    pose = pose[:3]
+    axes = pose[:, :3]
+    determinant = np.linalg.det(axes)
+    if determinant <= 0:
+        raise DataError(
+            f"The pose of {where} mirrors space (determinant {determinant:.3g}): it must be camera-to-world with a "
+            "right-handed rotation."
+        )
+    scale = np.cbrt(determinant)
+    error = np.abs(axes.T @ axes / scale**2 - np.eye(3)).max()
+    if error > ROTATION_TOLERANCE:
+        raise DataError(
+            f"The pose of {where} is no rotation and translation (R^T R is off the unit matrix by {error:.2g}): "
+            "correct it, or drop the frame."
+        )
+    if abs(scale - 1) > ROTATION_TOLERANCE:
+        pose[:, :3] = axes / scale
+    return pose
+
+
+def require_distinct(paths: Sequence[Path], source: str) -> None:
+    """Refuse a picture that two frames name.
+
+    Raises:
+        DataError: names it.
+    """
+    seen: dict[str, int] = {}
+    for index, path in enumerate(paths):
+        first = seen.setdefault(os.path.normpath(path), index)
+        if first != index:
+            raise DataError(f"Frames {first} and {index} of {source} both name {path}: drop one of them.")
+
+
+def require_files(paths: Iterable[Path | None], kind: str, source: str) -> None:
+    """Refuse paths without a file behind them.
+
+    Raises:
+        DataError: names the first and counts them.
+    """
+    paths = [path for path in paths if path is not None]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(paths)} {kind} that {source} names are missing; the first is {missing[0]}."
+        )
+
+
+def require_all_or_none(paths: Sequence[Path | None], key: str, source: str) -> None:
+    """Refuse a key that only some frames have, as nerfstudio does: a forgotten mask would be trained on.
+
+    Raises:
+        DataError: counts the frames.
+    """
+    given = sum(path is not None for path in paths)
+    if 0 < given < len(paths):
+        raise DataError(f"{given} of {len(paths)} frames of {source} have a {key}: give it for all, or for none.")
+
+
+def inspect_pictures(paths: Sequence[Path]) -> list[PictureInfo]:
+    """Headers of many pictures, each checked to be whole; decoders run beside each other.
+
+    Raises:
+        DataError: one is damaged; the first in order is named.
+    """
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(inspect_picture, paths))
+
+
+def require_views(views: Sequence[View], source: str) -> None:
+    """Refuse a set that cannot be trained or judged.
+
+    Raises:
+        DataError: fewer than two training views, or no test view.
+    """
+    training = sum(view.split == "train" for view in views)
+    if training < 2:
+        raise DataError(f"{source} leaves {training} of {len(views)} views for training: at least 2 are needed.")
+    if training == len(views):
+        raise DataError(
+            f"{source} holds no view out of training: name some in test_filenames, or leave the lists of filenames out."
+        )
+
+
+def object_ids(value: object, source: str) -> dict[str, int]:
+    """The `objects` table of a transforms file: names, and the ids of the label pictures.
+
+    Raises:
+        DataError: it is not a table of names, or an id is outside 1..255 or given twice.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(_is_id(number) for number in value.values()):
+        raise DataError(f"objects of {source} must give each object's name an id from 1 to 255, not {value!r}.")
+    if len(set(value.values())) < len(value):
+        raise DataError(f"objects of {source} gives one id to two objects: every name needs its own.")
+    return dict(value)
+
+
+def _is_id(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= 255
+
+
+def _row(row: np.ndarray) -> str:
+    return " ".join(f"{number:g}" for number in row)
