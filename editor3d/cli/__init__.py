@@ -1,0 +1,117 @@
+"""The `editor3d` command. Each subcommand is one module, imported when it is called.
+
+A subcommand is a frozen dataclass, whose fields tyro turns into flags, with a method `run() -> int` that returns the
+exit code. To add one, write its module and add a line to `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from editor3d.errors import ConfigError, Editor3DError
+from editor3d.registry import load_target
+
+OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
+DEBUG_VARIABLE = "EDITOR3D_DEBUG"
+
+
+@dataclass(frozen=True)
+class Command:
+    summary: str
+    target: str
+    """`module:dataclass`."""
+
+
+COMMANDS: dict[str, Command] = {
+    "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.preview:Preview"),
+    "list": Command("List the methods or the 2D editors", "editor3d.cli.listing:List"),
+    "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.doctor:Doctor"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Args:
+        argv: the words after `editor3d`; those of the process by default.
+
+    Returns:
+        0 done, 2 the user's mistake (told in one sentence on stderr), 130 interrupted, or what the subcommand says.
+    """
+    debug = os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+    try:
+        code = _dispatch(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output has left, as in `editor3d list methods | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OUTPUT_CLOSED
+    except (Editor3DError, OSError) as error:
+        if debug:
+            traceback.print_exc()
+        _complain(_sentence(error))
+        return USER_ERROR
+    except KeyboardInterrupt:
+        if debug:
+            traceback.print_exc()
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as leaving:  # tyro leaves this way, after a wrong flag and after help
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        from editor3d.outputs.record import package_versions
+
+        print(f"editor3d {package_versions().get('editor3d', '(not installed)')}")
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}."
+        raise ConfigError(f"There is no command {name}: {hint}")
+
+    import tyro
+
+    command = load_target(COMMANDS[name].target)
+    config = (tyro.conf.FlagCreatePairsOff,)
+    return tyro.cli(command, prog=f"editor3d {name}", args=rest, config=config).run()
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = [
+        "usage: editor3d COMMAND [OPTIONS]",
+        "",
+        "Edit captured 3D scenes with one written instruction.",
+        "",
+        "commands:",
+        *(f"  {name:<{width}}{command.summary}" for name, command in COMMANDS.items()),
+        "",
+        "  editor3d COMMAND --help   what a command takes",
+        "  editor3d --version        the version",
+        "",
+        f"{DEBUG_VARIABLE}=1 in the environment shows where an error arose.",
+    ]
+    return "\n".join(lines)
+
+
+def _sentence(error: Editor3DError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def _complain(sentence: str) -> None:
+    in_color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    label = "\033[1;31merror:\033[0m" if in_color else "error:"
+    print(f"{label} {sentence}", file=sys.stderr)

@@ -1,0 +1,201 @@
+"""What `editor3d doctor` looks at. Each function gives checks as data and changes nothing on the machine."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from editor3d.registry import METHODS
+
+PACKAGE = "editor3d"
+INSTALL_SELF = "pip install -e . (in the project's folder)"
+BROUGHT_BY_NERFSTUDIO = ("gsplat", "open3d")
+"""Not declared by this package, yet of use to it: splats, and the exporter's meshes and point clouds."""
+GIGABYTE = 1e9
+LEAST_FREE_BYTES = 2 * GIGABYTE
+"""A base reconstruction, its edit and their pictures fit into this with room to spare."""
+
+
+@dataclass(frozen=True)
+class Check:
+    group: str
+    name: str
+    ok: bool
+    detail: str
+    required: bool = True
+    """Whether editing a scene fails without it; otherwise `detail` says what does."""
+    remedy: str = ""
+    """The command or step that puts it right; empty where nothing is wrong."""
+
+
+def check_packages(dist: str = PACKAGE) -> list[Check]:
+    """Python and the packages that this one declares, by their metadata alone: none is imported."""
+    group = "packages"
+    try:
+        info = metadata.metadata(dist)
+    except metadata.PackageNotFoundError:
+        detail = "not installed: nerfstudio cannot see its methods"
+        return [Check(group, dist, False, detail, remedy=INSTALL_SELF)]
+    python = platform.python_version()
+    wanted = info.get("Requires-Python") or ""
+    fits = SpecifierSet(wanted).contains(python)
+    checks = [
+        Check(group, dist, True, info["Version"]),
+        Check(group, "python", fits, python, remedy="" if fits else f"a Python that is {wanted}"),
+    ]
+    for text in metadata.requires(dist) or []:
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            checks.append(_check_package(requirement, dist, extra=None))
+            continue
+        for extra in info.get_all("Provides-Extra") or []:
+            if extra != "dev" and requirement.marker.evaluate({"extra": extra}):
+                checks.append(_check_package(requirement, dist, extra))
+    return checks + [_check_along(name) for name in BROUGHT_BY_NERFSTUDIO]
+
+
+def _check_along(name: str) -> Check:
+    try:
+        return Check("packages", name, True, metadata.version(name), required=False)
+    except metadata.PackageNotFoundError:
+        detail, remedy = "not installed, though nerfstudio brings it", "pip install --force-reinstall nerfstudio"
+        return Check("packages", name, False, detail, required=False, remedy=remedy)
+
+
+def _check_package(requirement: Requirement, dist: str, extra: str | None) -> Check:
+    what = {"group": "packages", "name": requirement.name, "required": extra is None}
+    target = f'"{dist}[{extra}]"' if extra else f'"{requirement.name}{requirement.specifier}"'
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        detail = f"not installed; needed for the extra {extra}" if extra else "not installed"
+        return Check(ok=False, detail=detail, remedy=f"pip install {target}", **what)
+    if not requirement.specifier.contains(version, prereleases=True):
+        detail = f"{version}, but {requirement.specifier} is needed"
+        return Check(ok=False, detail=detail, remedy=f"pip install {target}", **what)
+    return Check(ok=True, detail=version, **what)
+
+
+def check_methods() -> list[Check]:
+    """Whether nerfstudio finds our methods (their entry points)."""
+    known = {entry.name for entry in metadata.entry_points(group="nerfstudio.method_configs")}
+    lost = [name for name in METHODS if name not in known]
+    if lost:
+        detail = f"nerfstudio does not see {', '.join(lost)}"
+        return [Check("packages", "ns-train methods", False, detail, remedy=INSTALL_SELF)]
+    return [Check("packages", "ns-train methods", True, ", ".join(METHODS))]
+
+
+def check_device() -> list[Check]:
+    """Cores, memory and the CUDA device. Imports torch."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = psutil.virtual_memory()
+    checks = [
+        Check("device", "cpu", True, f"{cores} cores, {platform.machine()}"),
+        Check("device", "memory", True, f"{_size(memory.total)}, {_size(memory.available)} of it free"),
+    ]
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return [*checks, Check("device", "torch", False, f"cannot be imported: {error}", remedy="install torch again")]
+    if torch.cuda.is_available():
+        for k in range(torch.cuda.device_count()):
+            card = torch.cuda.get_device_properties(k)
+            checks.append(
+                Check("device", f"cuda:{k}", True, f"{card.name}, {_size(card.total_memory)}", required=False)
+            )
+    elif shutil.which("nvidia-smi"):
+        detail = f"an NVIDIA driver is here, but torch {torch.__version__} sees no device: scenes are edited on the CPU"
+        remedy = "nvidia-smi (shows whether the driver works and which CUDA version it serves)"
+        checks.append(Check("device", "cuda", False, detail, required=False, remedy=remedy))
+    else:
+        checks.append(Check("device", "cuda", True, "no NVIDIA driver: scenes are edited on the CPU", required=False))
+    return checks
+
+
+def check_system_libraries() -> list[Check]:
+    """Shared libraries and programs that no Python package brings, or that a package should have brought."""
+    checks = []
+    if sys.platform == "linux":
+        checks.append(
+            _check_library(
+                "libusb-1.0.so.0", "open3d, which ns-export and meshes import", "apt-get install libusb-1.0-0"
+            )
+        )
+    checks.append(_check_video_encoder())
+    return checks
+
+
+def _check_library(soname: str, needed_by: str, remedy: str) -> Check:
+    what = {"group": "system", "name": soname, "required": False}
+    try:
+        ctypes.CDLL(soname)
+    except OSError:
+        return Check(ok=False, detail=f"missing; needed by {needed_by}", remedy=remedy, **what)
+    return Check(ok=True, detail="found", **what)
+
+
+def _check_video_encoder() -> Check:
+    what = {"group": "system", "name": "ffmpeg"}
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe, get_ffmpeg_version
+
+        return Check(ok=True, detail=f"{get_ffmpeg_version()} in {get_ffmpeg_exe()}", **what)
+    except (ImportError, RuntimeError) as error:
+        return Check(ok=False, detail=f"no video encoder: {error}", remedy="pip install imageio-ffmpeg", **what)
+
+
+def check_places(output: Path) -> list[Check]:
+    """Whether results and compiled kernels can be stored."""
+    return [_check_output(output), _check_kernel_cache()]
+
+
+def _check_output(output: Path) -> Check:
+    what = {"group": "places", "name": "output"}
+    existing = output.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Check(ok=False, detail=f"{existing} cannot be written", remedy="choose another --output", **what)
+    free = shutil.disk_usage(existing).free
+    detail = f"{output.absolute()}, {_size(free)} free"
+    if free < LEAST_FREE_BYTES:
+        remedy = f"free some space: an edit needs up to {_size(LEAST_FREE_BYTES)}"
+        return Check(ok=False, detail=detail, required=False, remedy=remedy, **what)
+    return Check(ok=True, detail=detail, **what)
+
+
+def _check_kernel_cache() -> Check:
+    """Numba keeps compiled kernels in NUMBA_CACHE_DIR, else beside the source, else in the user's cache folder."""
+    what = {"group": "places", "name": "kernel cache", "required": False}
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    source = importlib.util.find_spec("nerf_methods")
+    if chosen:
+        folder = Path(chosen)
+    elif source is not None and os.access(Path(source.origin).parent, os.W_OK):
+        folder = Path(source.origin).parent
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if os.access(existing, os.W_OK):
+        return Check(ok=True, detail=str(folder), **what)
+    detail = f"{folder} cannot be written: kernels are compiled anew in every run"
+    return Check(ok=False, detail=detail, remedy="export NUMBA_CACHE_DIR=FOLDER", **what)
+
+
+def _size(count: float) -> str:
+    return f"{count / GIGABYTE:.1f} GB"

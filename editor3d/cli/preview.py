@@ -1,0 +1,132 @@
+"""`editor3d preview`: the 2D edit of a few views side by side."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from editor3d.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from editor3d.types import Editor, PosedImages, View
+
+MAX_VIEWS = 4
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Edit one to four views in 2D and put them side by side, before any 3D work.
+
+    There is no reconstruction yet: an editor that starts from the scene's current render is given the photograph
+    itself in its place.
+    """
+
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), or the word demo."""
+    instruction: str
+    """What to change, in one sentence."""
+    editor: str = "auto"
+    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    views: Annotated[str | None, tyro.conf.arg(metavar="A,B,C")] = None
+    """Names of one to four views, separated by commas."""
+    count: Literal[1, 2, 3, 4] = 4
+    """How many views, spread evenly over the capture, where --views names none."""
+    output: Path = Path("outputs/previews")
+    """The folder for the picture."""
+    downscale_factor: int = 1
+    """Edit at 1/N of the photographs' size."""
+    seed: int = 0
+    """Seed of an editor that draws random numbers."""
+    device: str = "auto"
+    """Where an editor's model runs: cpu, cuda, cuda:1; auto is CUDA where it is there."""
+    half_precision: bool = False
+    """Run an editor's model in 16 bits."""
+
+    def run(self) -> int:
+        from rich.console import Console
+        from rich.progress import track
+
+        from editor3d.datasets import load_posed_images
+        from editor3d.datasets.locate import resolve_data
+        from editor3d.editors import create_editor, resolve_auto
+        from editor3d.outputs.pictures import Row, save_side_by_side
+
+        scene = load_posed_images(resolve_data(self.data), downscale_factor=self.downscale_factor)
+        views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
+        spec, reason = resolve_auto() if self.editor == "auto" else (self.editor, "as asked")
+        editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
+        editor.validate(self.instruction, scene.objects.keys(), [view.name for view in views])
+
+        messages = Console(stderr=True)
+        messages.print(f"editor: {spec} ({reason})", markup=False, highlight=False, soft_wrap=True)
+        pairs = [
+            edit_view(editor, scene, view, self.instruction, self.seed)
+            for view in track(views, description="editing", console=messages, transient=True)
+        ]
+        path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(self.instruction)}.png"
+        rows = [
+            Row("photograph", [before for before, _ in pairs]),
+            Row(f"edited by {editor.info.name}", [after for _, after in pairs]),
+        ]
+        save_side_by_side(path, rows, title=self.instruction, columns=[view.name for view in views])
+        print(path)
+        return 0
+
+    def _device(self) -> str:
+        if self.device != "auto":
+            return self.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def edit_view(editor: Editor, scene: PosedImages, view: View, instruction: str, seed: int) -> tuple[Tensor, Tensor]:
+    """The photograph of a view and its edit, both [H, W, 3] in 0..1."""
+    from editor3d.datasets.images import read_image, read_object_masks
+    from editor3d.types import EditRequest
+
+    photo = read_image(view).float() / 255
+    request = EditRequest(
+        view=view.name,
+        instruction=instruction,
+        condition=photo,
+        render=photo if editor.info.uses_render else None,
+        objects=read_object_masks(view, scene.objects) if editor.info.edits_objects else {},
+        seed=seed,
+    )
+    return photo, editor.edit(request)
+
+
+def named_views(scene: PosedImages, names: str) -> list[View]:
+    """The views that a comma-separated list names, in its order.
+
+    Raises:
+        ConfigError: an unknown name, or more than four.
+    """
+    by_name = {view.name: view for view in scene.views}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in by_name:
+            near = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)[:3]
+            raise ConfigError(f"There is no view {name} in {scene.root}: names are like {', '.join(near)}.")
+    if not 1 <= len(wanted) <= MAX_VIEWS:
+        raise ConfigError(f"Expected one to {MAX_VIEWS} names of views separated by commas, but got {len(wanted)}.")
+    return [by_name[name] for name in wanted]
+
+
+def spread_views(scene: PosedImages, count: int) -> list[View]:
+    """Up to `count` training views, evenly spread over the capture in the order of their names."""
+    views = sorted(scene.train_views, key=lambda view: view.name)
+    count = min(count, len(views))
+    return [views[(2 * k + 1) * len(views) // (2 * count)] for k in range(count)]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:48].rstrip("-") or "edit"

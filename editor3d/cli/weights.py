@@ -1,0 +1,72 @@
+"""Which model weights are on this machine, and how to get those that are not. Imports no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from editor3d.cli.checks import Check
+from editor3d.editors import EditorEntry, available_editors
+from editor3d.editors.weights import IP2P_HUB_ID, find_weights, how_to_get
+from editor3d.metrics.clip_weights import find_clip
+from editor3d.metrics.unavailable import Unavailable
+
+HUB_IDS = {"ip2p": IP2P_HUB_ID}
+"""What an editor loads unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class EditorState:
+    call: str
+    """How to ask for it on the command line."""
+    ready: bool
+    """Whether all it needs is known to be here."""
+    remedy: str = ""
+    """How to get what is known to be missing."""
+
+
+def editor_state(name: str, entry: EditorEntry) -> EditorState:
+    """Whether an editor can run. The weights of another package's editor are not looked for."""
+    call = f"--editor {name}"
+    if entry.argument == "optional":
+        call += f", or --editor {name}:ARG with {entry.argument_help}"
+    elif entry.argument == "required":
+        call += f":ARG with {entry.argument_help}"
+    if not entry.info.needs_weights:
+        return EditorState(call, ready=True)
+    if name not in HUB_IDS:
+        return EditorState(call, ready=False)
+    if find_weights(HUB_IDS[name]) is None:
+        return EditorState(call, ready=False, remedy=how_to_get(HUB_IDS[name]))
+    return EditorState(call, ready=True)
+
+
+def check_weights() -> list[Check]:
+    """The weights of editors and metrics. None is required: there are always editors and metrics that need none."""
+    return [*(_check_editor(name) for name in HUB_IDS if name in available_editors()), _check_clip(), _check_lpips()]
+
+
+def _check_editor(name: str) -> Check:
+    folder = find_weights(HUB_IDS[name])
+    if folder is None:
+        return _check(name, f"the editor {name} needs the weights of {HUB_IDS[name]}", how_to_get(HUB_IDS[name]))
+    return _check(name, str(folder))
+
+
+def _check_clip() -> Check:
+    found = find_clip()
+    if isinstance(found, Unavailable):
+        return _check("CLIP", found.reason, found.remedy)
+    return _check("CLIP", f"{found[0]} in {found[1]}")
+
+
+def _check_lpips() -> Check:
+    from editor3d.metrics.image import lpips_weights
+
+    found = lpips_weights()
+    if isinstance(found, Unavailable):
+        return _check("LPIPS", found.reason, found.remedy)
+    return _check("LPIPS", str(found))
+
+
+def _check(name: str, detail: str, remedy: str = "") -> Check:
+    return Check("weights", name, ok=not remedy, detail=detail, required=False, remedy=remedy)

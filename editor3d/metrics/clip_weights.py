@@ -1,0 +1,48 @@
+"""Where a CLIP model is on this machine. Looks at local files only; imports no model and no torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from editor3d.editors.weights import MODELS_VARIABLE
+from editor3d.metrics.unavailable import Unavailable
+
+CLIP_HUB_IDS = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32")
+"""Looked for in this order. Scores of different models are not comparable."""
+
+# Any one file of each group will do: which of them a folder has depends on the version that saved it.
+_PARTS = (
+    ("config.json",),
+    ("model.safetensors", "model.safetensors.index.json"),
+    ("tokenizer.json", "vocab.json"),
+    ("preprocessor_config.json", "processor_config.json"),
+)
+
+
+def find_clip() -> tuple[str, Path] | Unavailable:
+    """The hub id and folder of the first CLIP model below `$EDITOR3D_MODELS` or in the Hugging Face cache."""
+    for hub_id in CLIP_HUB_IDS:
+        for folder in _candidates(hub_id):
+            if all(any((folder / name).is_file() for name in group) for group in _PARTS):
+                return hub_id, folder
+    wanted = CLIP_HUB_IDS[0]
+    return Unavailable(
+        reason=f"CLIP scores need the weights of {wanted}",
+        remedy=f"run `hf download {wanted} --include '*.json' --include '*.txt' --include model.safetensors` (1.7 GB), "
+        f"or copy its folder to ${MODELS_VARIABLE}/{wanted.rpartition('/')[2]}",
+    )
+
+
+def _candidates(hub_id: str) -> list[Path]:
+    from huggingface_hub import try_to_load_from_cache
+
+    models = os.environ.get(MODELS_VARIABLE)
+    folders = []
+    if models:
+        root = Path(models).expanduser()
+        folders += [root / hub_id, root / hub_id.rpartition("/")[2]]
+    cached = try_to_load_from_cache(hub_id, "config.json")
+    if isinstance(cached, str):
+        folders.append(Path(cached).parent)
+    return folders

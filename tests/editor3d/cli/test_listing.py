@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from editor3d.cli import main, weights
+from editor3d.cli.weights import check_weights, editor_state
+from editor3d.editors import EDITORS, EditorEntry
+from editor3d.editors.weights import how_to_get
+from editor3d.registry import METHODS
+from editor3d.types import EditorInfo
+
+
+def test_list_methods_shows_each_on_one_line(capsys):
+    assert main(["list", "methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, entry in METHODS.items():
+        assert any(line.split()[:2] == [name, entry.kind] and line.endswith(entry.summary) for line in lines)
+
+
+@pytest.mark.parametrize("folder", [None, Path("/models/ip2p")])
+def test_list_editors_shows_each_and_how_to_get_what_is_missing(capsys, monkeypatch, folder):
+    monkeypatch.setattr(weights, "find_weights", lambda hub_id: folder)
+    assert main(["list", "editors"]) == 0
+    shown = capsys.readouterr().out
+    for name, entry in EDITORS.items():
+        assert f"--editor {name}" in shown
+        assert entry.info.summary in shown
+        assert entry.info.license in shown
+    remedy = f"to get it: {how_to_get(weights.HUB_IDS['ip2p'])}\n"
+    assert (remedy in shown) == (folder is None)
+    assert "auto is " in shown
+
+
+def test_every_editor_of_ours_that_needs_weights_is_looked_for():
+    assert set(weights.HUB_IDS) == {name for name, entry in EDITORS.items() if entry.info.needs_weights}
+
+
+def test_weights_of_a_foreign_editor_are_not_claimed():
+    entry = EditorEntry(EditorInfo("theirs", "", "", needs_weights=True), "a:b", argument="required", argument_help="X")
+    state = editor_state("theirs", entry)
+    assert not state.ready
+    assert state.remedy == ""
+    assert "theirs:ARG with X" in state.call
+
+
+def test_weights_are_optional_and_missing_ones_come_with_a_remedy(monkeypatch, tmp_path):
+    monkeypatch.setenv("EDITOR3D_MODELS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    found = check_weights()
+    assert {check.name for check in found} == {*weights.HUB_IDS, "CLIP", "LPIPS"}
+    for check in found:
+        assert not check.ok
+        assert not check.required
+        assert check.remedy
+    monkeypatch.setattr(weights, "find_weights", lambda hub_id: tmp_path)
+    assert next(check for check in check_weights() if check.name == "ip2p").ok
