@@ -1,0 +1,177 @@
+"""2D instruction editors, by name. Imports neither torch nor any editor until one is created.
+
+    editor = create_editor("procedural")
+    editor = create_editor("folder:my_edits")
+    editor = create_editor("ip2p:/models/instruct-pix2pix", device="cuda", half_precision=True)
+
+Another package adds an editor by an entry point in the group `editor3d.editors` whose value is an `EditorEntry`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Literal
+
+from editor3d.errors import ConfigError
+from editor3d.registry import load_target
+from editor3d.types import Editor, EditorInfo
+
+ENTRY_POINT_GROUP = "editor3d.editors"
+
+
+@dataclass(frozen=True)
+class EditorEntry:
+    """One editor as the registry knows it, before anything of it is imported."""
+
+    info: EditorInfo
+    target: str
+    """`module:callable` that returns the editor. Called with the argument as its only positional one where the spec has
+    one, and with the keywords `device`, `half_precision` and `cpu_offload` where `runs_model`."""
+    argument: Literal["none", "optional", "required"] = "none"
+    """Whether `name:argument` may or must be given."""
+    argument_help: str = ""
+    """What the argument is, for listings and error texts ("a folder of pictures")."""
+    runs_model: bool = False
+    """Takes the device options; an editor that runs no model works wherever its pictures are."""
+
+
+EDITORS: dict[str, EditorEntry] = {
+    "procedural": EditorEntry(
+        EditorInfo(
+            name="procedural",
+            summary="Colours, materials, light, seasons, weather and styles by deterministic picture maps",
+            license="Apache-2.0",
+            edits_objects=True,
+        ),
+        "editor3d.editors.procedural.editor:ProceduralEditor",
+    ),
+    "ip2p": EditorEntry(
+        EditorInfo(
+            name="ip2p",
+            summary="InstructPix2Pix, the diffusion model of Instruct-NeRF2NeRF: any instruction in English",
+            license="code MIT; weights CreativeML OpenRAIL-M",
+            needs_weights=True,
+            uses_render=True,
+            uses_noise_level=True,
+            varies_with_seed=True,
+            multiple_of=8,
+            max_side=768,
+        ),
+        "editor3d.editors.ip2p:InstructPix2PixEditor",
+        argument="optional",
+        argument_help="a diffusers folder or a hub id",
+        runs_model=True,
+    ),
+    "folder": EditorEntry(
+        EditorInfo(
+            name="folder",
+            summary="Pictures edited elsewhere, matched by the view's name",
+            license="Apache-2.0",
+        ),
+        "editor3d.editors.folder:FolderEditor",
+        argument="required",
+        argument_help="a folder of edited pictures",
+    ),
+    "procedural-noisy": EditorEntry(
+        EditorInfo(
+            name="procedural-noisy",
+            summary="The procedural editor, inconsistent from call to call like a diffusion model: for measuring",
+            license="Apache-2.0",
+            varies_with_seed=True,
+            edits_objects=True,
+        ),
+        "editor3d.editors.noisy:NoisyProceduralEditor",
+    ),
+}
+"""The editors that come with the package. `editor_names` and `find_entry` know the installed ones besides."""
+
+
+def editor_names() -> tuple[str, ...]:
+    """Names of all editors, this package's first; loads no other package."""
+    return tuple(dict.fromkeys((*EDITORS, *sorted(_installed()))))
+
+
+def available_editors() -> dict[str, EditorEntry]:
+    """All editors; one of another package that cannot be loaded is left out with a warning."""
+    found: dict[str, EditorEntry] = {}
+    for name in editor_names():
+        try:
+            found[name] = find_entry(name)
+        except ConfigError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return found
+
+
+def find_entry(name: str) -> EditorEntry:
+    """The entry of one editor.
+
+    Raises:
+        ConfigError: no editor has this name, or the package that brings it cannot be loaded.
+    """
+    if name in EDITORS:
+        return EDITORS[name]
+    installed = _installed()
+    if name not in installed:
+        raise ConfigError(f"There is no editor '{name}'; choose one of: auto, {', '.join(editor_names())}.")
+    point = installed[name]
+    try:
+        entry = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"The editor '{name}' cannot be loaded from '{point.value}' ({error}); reinstall it."
+        ) from error
+    if not isinstance(entry, EditorEntry):
+        raise ConfigError(
+            f"The entry point '{name}' must be an EditorEntry, but '{point.value}' is a {type(entry).__name__}."
+        )
+    return entry
+
+
+def create_editor(spec: str, *, device: str = "cpu", half_precision: bool = False, cpu_offload: bool = False) -> Editor:
+    """Create an editor; no weights are loaded before its first edit.
+
+    Args:
+        spec: `name` or `name:argument`; `auto` is what `resolve_auto` chooses.
+        device: where a model runs, as torch names it ("cpu", "cuda", "cuda:1").
+        half_precision: run a model in 16 bits.
+        cpu_offload: keep on the device only the part of a model that is at work; needs CUDA.
+
+    Raises:
+        ConfigError: unknown name, an argument that is missing or not wanted, or device options that do not fit.
+    """
+    if spec == "auto":
+        spec, _ = resolve_auto()
+    name, colon, argument = spec.partition(":")
+    entry = find_entry(name)
+    if entry.argument == "none" and colon:
+        raise ConfigError(f"The editor '{name}' takes no argument, but '{spec}' gives one; say '{name}'.")
+    if entry.argument == "required" and not argument:
+        raise ConfigError(f"The editor '{name}' needs {entry.argument_help}: say '{name}:PATH', not '{spec}'.")
+    if colon and not argument:
+        raise ConfigError(f"'{spec}' ends after the colon; say '{name}' or '{name}:' and {entry.argument_help}.")
+    options = (
+        {"device": device, "half_precision": half_precision, "cpu_offload": cpu_offload} if entry.runs_model else {}
+    )
+    return load_target(entry.target)(*([argument] if argument else []), **options)
+
+
+def resolve_auto() -> tuple[str, str]:
+    """The editor that `auto` means here: a real model where its weights are on this machine, else `procedural`.
+
+    Looks at local files only.
+
+    Returns:
+        The spec for `create_editor`, and why in one clause ("the weights of InstructPix2Pix are in …").
+    """
+    from editor3d.editors.weights import IP2P_HUB_ID, find_weights, how_to_get
+
+    weights = find_weights(IP2P_HUB_ID)
+    if weights is not None:
+        return "ip2p", f"the weights of InstructPix2Pix are in {weights}"
+    return "procedural", f"it needs no weights, and those of InstructPix2Pix are not here: {how_to_get(IP2P_HUB_ID)}"
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}

@@ -1,0 +1,260 @@
+"""What one clause of an instruction says. Every word must be accounted for.
+
+Noun phrases are found first, so that in "make the big red mug gold" the word "red" says which mug and "gold" what
+becomes of it; what remains must be effects, words that scale them, and words known to ask for nothing. Anything else is
+refused: a word passed over in silence could be the one that mattered.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+from editor3d.editors.procedural import vocabulary as vocab
+from editor3d.editors.procedural.nouns import ObjectNames, listing
+from editor3d.editors.procedural.tokens import Token
+from editor3d.errors import InstructionError
+
+
+@dataclass(frozen=True)
+class Step:
+    """One effect on the whole picture or on objects."""
+
+    effect: str
+    """A key of `vocabulary.BY_EFFECT`."""
+    shade: str = ""
+    """Of a color: `light`, `dark`, `vivid` or nothing."""
+    strength: float = 1.0
+    targets: tuple[str, ...] = ()
+    """Names of the objects to edit; empty is the whole picture."""
+
+
+@dataclass
+class Clause:
+    """What one clause says."""
+
+    effects: list[Step] = field(default_factory=list)
+    targets: tuple[str, ...] = ()
+    whole: bool = False
+    pronoun: bool = False
+
+
+class ClauseReader:
+    """Reads one clause: consumes tokens until none is left, or refuses."""
+
+    def __init__(self, instruction: str, names: ObjectNames, tokens: list[Token]) -> None:
+        self.instruction = instruction
+        self.names = names
+        self.tokens = _drop_source(instruction, tokens)
+        self.clause = Clause()
+        self.doubtful: Token | None = None
+        """A term that stands where an object's name would ("make the sky blue")."""
+
+    def read(self) -> Clause:
+        swallowed = self._noun_phrases()
+        self._effects([token for i, token in enumerate(self.tokens) if i not in swallowed])
+        clause = self.clause
+        if self.doubtful is not None and not (clause.targets or clause.pronoun or clause.whole):
+            raise self._no_mask(self.doubtful.words[0])
+        return clause
+
+    def _noun_phrases(self) -> set[int]:
+        """Find the target; returns the places of tokens that belong to a noun phrase and ask for nothing."""
+        swallowed: set[int] = set()
+        for head, token in enumerate(self.tokens):
+            word = token.words[0]
+            start = self._start_of_modifiers(head)
+            before = self.tokens[start - 1].text if start > 0 else ""
+            introduced = start > 1 and self.tokens[start - 2].text in vocab.PREPOSITIONS
+            modifiers = range(start, head)
+            if token.kind == "object":
+                if before in vocab.ARTICLES and (introduced or self.clause.targets):
+                    self._result(token)
+                else:
+                    every = before in ("all", "both", "each", "every") or "all" in (t.text for t in self.tokens[:start])
+                    self._target(token, [w for i in modifiers for w in self.tokens[i].words], every)
+                    if before in vocab.DETERMINERS | vocab.ARTICLES or self._effect_outside(modifiers):
+                        swallowed.update(modifiers)
+                    else:
+                        swallowed.update(i for i in modifiers if self.tokens[i].text in vocab.ADJECTIVES)
+                swallowed.add(head)
+            elif token.kind != "word":
+                continue
+            elif word in vocab.WHOLE_NOUNS:
+                if before not in vocab.ARTICLES:
+                    self.clause.whole = True
+                    if before in vocab.DETERMINERS or self._effect_outside(modifiers):
+                        swallowed.update(modifiers)
+                swallowed.add(head)
+            elif word in vocab.EVERYTHING or (word == "thing" and self._text(head - 1) in ("whole", "entire")):
+                self.clause.whole = True
+                swallowed.add(head)
+            elif word in vocab.RESULT_NOUNS and (word not in vocab.FILLERS or before in vocab.DETERMINERS):
+                follows_effect = any(self.tokens[i].kind == "term" for i in modifiers)
+                if (before in vocab.DETERMINERS and not introduced) or not (follows_effect or before in vocab.ARTICLES):
+                    raise self._no_mask(word)
+                swallowed.add(head)
+            elif word in vocab.PRONOUNS:
+                # "this teapot" is a determiner and its noun, "make this gold" a pronoun.
+                self.clause.pronoun = True
+            elif word in _VERBS and before in vocab.POSSESSIVES | {"the"} and not introduced:
+                raise self._no_mask(word)  # a verb where a noun must be: "make the cover blue"
+        self._look_for_doubt(swallowed)
+        if self.clause.targets and any(token.text in vocab.EVERYTHING for token in self.tokens):
+            raise object_and_all(self.instruction, self.clause.targets)
+        return swallowed
+
+    def _start_of_modifiers(self, head: int) -> int:
+        start = head
+        while start > 0 and self._is_modifier(self.tokens[start - 1]):
+            start -= 1
+        return start
+
+    @staticmethod
+    def _is_modifier(token: Token) -> bool:
+        if token.kind in ("term", "strength"):
+            return True
+        return token.kind == "word" and token.words[0] in vocab.ADJECTIVES | vocab.DECORATIONS | vocab.SHADES.keys()
+
+    def _effect_outside(self, places: range) -> bool:
+        return any(token.kind == "term" and i not in places for i, token in enumerate(self.tokens))
+
+    def _text(self, i: int) -> str:
+        return self.tokens[i].text if 0 <= i < len(self.tokens) else ""
+
+    def _target(self, token: Token, modifiers: list[str], every: bool) -> None:
+        found = self.names.resolve(token.words, modifiers, every)
+        if self.clause.targets and found != self.clause.targets:
+            raise InstructionError(
+                f"'{self.instruction}' names {listing(self.clause.targets + found)} in one part of the sentence; "
+                "join them by 'and', or edit one after the other."
+            )
+        self.clause.targets = found
+
+    def _result(self, token: Token) -> None:
+        """An object's name in "turn the mug into a golden mug" repeats the target; another one cannot be made."""
+        found = self.names.resolve(token.words, ())
+        if found != self.clause.targets:
+            raise InstructionError(
+                f"'{self.instruction}' asks for a new '{token.text}', which the procedural editor cannot make; "
+                f"{known()}."
+            )
+
+    def _look_for_doubt(self, swallowed: set[int]) -> None:
+        """A term right after "the", with no noun behind it, may be a noun without a mask: "make the stone gold"."""
+        for i in range(1, len(self.tokens)):
+            token = self.tokens[i]
+            if token.kind != "term" or i in swallowed or self._text(i - 1) not in vocab.DETERMINERS - {"all"}:
+                continue
+            introduced = self._text(i - 2) in vocab.PREPOSITIONS
+            carried = any(t.text in vocab.CARRIERS | vocab.RESULT_NOUNS for t in self.tokens[i + 1 :])
+            if token.term.category != "exposure" and not introduced and not carried:
+                self.doubtful = self.doubtful or token
+
+    def _effects(self, tokens: list[Token]) -> None:
+        """Everything that is no noun phrase: effects, what scales them, and words that ask for nothing."""
+        strength: float | None = None
+        less = False
+        decoration: Token | None = None
+        previous: Token | None = None
+        for token in tokens:
+            word = token.words[0]
+            if token.kind == "strength":
+                strength = vocab.STRENGTHS[token.words]
+            elif token.kind == "term" and not (previous is not None and previous.kind == "term" and _carries(token)):
+                effect = self._less(token) if less else token.term.effect
+                self.clause.effects.append(Step(effect, token.shade, strength or 1.0))
+                strength, less = None, False
+            elif token.kind == "term" or word in vocab.MORE:
+                pass
+            elif word in vocab.LESS:
+                less = True
+            elif word in vocab.DECORATIONS:
+                decoration = decoration or token
+            elif word not in _SILENT:
+                raise self._unknown(token)
+            previous = token
+        if decoration is not None and not self.clause.effects and decoration.text not in ("whole", "entire", "full"):
+            raise self._unknown(decoration)
+        if less:
+            raise InstructionError(
+                f"'{self.instruction}' asks for less, but not of what; say for example 'less contrast'."
+            )
+        if strength is not None and self.clause.effects:  # "darken it slightly"
+            final = self.clause.effects[-1]
+            self.clause.effects[-1] = Step(final.effect, final.shade, strength)
+
+    def _less(self, token: Token) -> str:
+        if not token.term.opposite:
+            raise InstructionError(
+                f"The procedural editor cannot make a picture less '{token.text}'; only "
+                f"{listing([t.effect for t in vocab.TERMS if t.opposite])} have an opposite."
+            )
+        return token.term.opposite
+
+    def _unknown(self, token: Token) -> InstructionError:
+        place = next(i for i, own in enumerate(self.tokens) if own is token)
+        after_determiner = place > 0 and self.tokens[place - 1].text in vocab.DETERMINERS
+        neighbors = self.tokens[max(0, place - 1) : place + 2]
+        beside_effect = any(neighbor.kind == "term" for neighbor in neighbors)
+        has_target = self.clause.pronoun or self.clause.whole or self.clause.targets
+        if after_determiner or (beside_effect and not has_target):
+            return self._no_mask(token.text)
+        words = [*(phrase[0] for phrase in vocab.BY_PHRASE if len(phrase) == 1), *self.names.words()]
+        close = difflib.get_close_matches(token.text, words, n=1, cutoff=0.8)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        return InstructionError(
+            f"The procedural editor does not understand '{token.text}'{hint} in '{self.instruction}'; {known()}; "
+            f"objects with masks: {listing(self.names.names)}."
+        )
+
+    def _no_mask(self, word: str) -> InstructionError:
+        return InstructionError(
+            f"'{self.instruction}' is about '{word}', but the objects that this data has masks of are: "
+            f"{listing(self.names.names)}; name one of them, or say 'it' for the whole picture."
+        )
+
+
+_VERBS = vocab.FILLERS - vocab.CARRIERS - vocab.PREPOSITIONS
+
+_SILENT = vocab.FILLERS | vocab.CARRIERS | vocab.DETERMINERS | vocab.ARTICLES | vocab.PRONOUNS | vocab.PREPOSITIONS
+"""Words that ask for nothing."""
+
+
+def _carries(token: Token) -> bool:
+    """Whether a term right after another one only carries it: "rainy day", "van gogh painting", "evening light"."""
+    return len(token.words) == 1 and token.words[0] in vocab.CARRIERS
+
+
+def _drop_source(instruction: str, tokens: list[Token]) -> list[Token]:
+    """Remove what "turn summer into winter" says of the picture as it is.
+
+    Raises:
+        InstructionError: the source is a color or material ("turn red into blue"): that would choose pixels by content.
+    """
+    for i, token in enumerate(tokens):
+        if token.text not in vocab.INTO or not any(t.kind == "term" for t in tokens[i:]):
+            continue
+        verb = next((j for j in range(i) if tokens[j].text in vocab.CHANGE_VERBS), None)
+        if verb is None or any(t.kind == "object" for t in tokens[verb:i]):
+            continue
+        source = [t for t in tokens[verb:i] if t.kind == "term"]
+        for term in source:
+            if term.term.category in ("color", "material"):
+                raise InstructionError(
+                    f"The procedural editor cannot pick out what is '{term.text}' in '{instruction}'; "
+                    "name an object that the data has a mask of, or say 'it' for the whole picture."
+                )
+        return [t for t in tokens if t not in source]
+    return tokens
+
+
+def object_and_all(instruction: str, names: tuple[str, ...]) -> InstructionError:
+    return InstructionError(
+        f"'{instruction}' names {listing(names)} and the whole picture at once; say one of them in each part of the "
+        "sentence."
+    )
+
+
+def known() -> str:
+    return f"it understands {vocab.summary()}"

@@ -1,0 +1,88 @@
+"""From a step to a picture: the map of each effect of the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from editor3d.editors.procedural import colors, materials, scene, styles
+from editor3d.editors.procedural.tone import mix
+from editor3d.editors.procedural.vocabulary import BY_EFFECT
+
+MAPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gold": materials.gold,
+    "silver": materials.silver,
+    "bronze": materials.bronze,
+    "copper": materials.copper,
+    "brass": materials.brass,
+    "chrome": materials.chrome,
+    "steel": materials.steel,
+    "rust": materials.rust,
+    "marble": materials.marble,
+    "stone": materials.stone,
+    "clay": materials.clay,
+    "porcelain": materials.porcelain,
+    "wood": materials.wood,
+    "ice": materials.ice,
+    "jade": materials.jade,
+    "obsidian": materials.obsidian,
+    "night": scene.night,
+    "sunset": scene.sunset,
+    "dawn": scene.dawn,
+    "noon": scene.noon,
+    "winter": scene.winter,
+    "spring": scene.spring,
+    "summer": scene.summer,
+    "autumn": scene.autumn,
+    "snow": scene.snow,
+    "fog": scene.fog,
+    "rain": scene.rain,
+    "storm": scene.storm,
+    "overcast": scene.overcast,
+    "sepia": styles.sepia,
+    "black and white": styles.black_and_white,
+    "film noir": styles.film_noir,
+    "vintage": styles.vintage,
+    "cyberpunk": styles.cyberpunk,
+    "oil painting": styles.oil_painting,
+    "watercolor": styles.watercolor,
+    "van gogh": styles.van_gogh,
+    "pencil sketch": styles.pencil_sketch,
+    "comic": styles.comic,
+    "negative": styles.negative,
+}
+"""Effects that are all or nothing; a weak one is mixed with the picture."""
+
+ADJUSTMENTS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "brighter": colors.brighter,
+    "darker": colors.darker,
+    "more contrast": colors.more_contrast,
+    "less contrast": colors.less_contrast,
+    "warmer": colors.warmer,
+    "cooler": colors.cooler,
+    "more saturated": colors.more_saturated,
+    "less saturated": colors.less_saturated,
+}
+"""Effects that take an amount, 1 being the usual one."""
+
+
+def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "") -> Tensor:
+    """Apply one effect to a whole picture.
+
+    Args:
+        effect: a key of `vocabulary.BY_EFFECT`.
+        image: [H, W, 3] float32 in 0..1 on the CPU.
+        strength: 1 is the usual one; beyond 1 only exposure goes further.
+        shade: of a color: `light`, `dark`, `vivid` or nothing.
+
+    Returns:
+        [H, W, 3] float32 in 0..1.
+    """
+    if effect in ADJUSTMENTS:
+        return ADJUSTMENTS[effect](image, strength).clamp(0.0, 1.0)
+    if BY_EFFECT[effect].category == "color":
+        edited = colors.recolor(image, effect, shade)
+    else:
+        edited = MAPS[effect](image)
+    return mix(image, edited, min(strength, 1.0)).clamp(0.0, 1.0)

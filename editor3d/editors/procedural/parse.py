@@ -1,0 +1,90 @@
+"""From an instruction to steps: which effect, how strongly, on which objects.
+
+A sentence is cut into clauses at "and", "then" and punctuation; here their targets are carried from one to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from editor3d.editors.procedural import vocabulary as vocab
+from editor3d.editors.procedural.clause import Clause, ClauseReader, Step, known, object_and_all
+from editor3d.editors.procedural.nouns import ObjectNames, listing
+from editor3d.editors.procedural.tokens import Token, split_words, tokenize
+from editor3d.errors import InstructionError
+
+
+def parse(instruction: str, objects: Collection[str]) -> tuple[Step, ...]:
+    """Read an instruction.
+
+    Args:
+        instruction: English, any case.
+        objects: names of the objects that the data has masks of.
+
+    Returns:
+        Steps in the order in which they are to be applied, at least one.
+
+    Raises:
+        InstructionError: empty, negated, or holding a word or an object that is not known; the text lists what is.
+    """
+    words = split_words(instruction)
+    if not any(word.isalnum() for word in words):
+        raise InstructionError("The instruction is empty; say what to change, for example 'make it look like winter'.")
+    negation = _negation(words)
+    if negation is not None:
+        raise InstructionError(
+            f"The procedural editor cannot follow '{negation}' in '{instruction}'; say what the picture should become, "
+            "for example 'make it look like winter'."
+        )
+    names = ObjectNames(objects)
+    clauses: list[list[Token]] = [[]]
+    for token in tokenize(words, names):
+        if token.kind == "boundary":
+            clauses.append([])
+        else:
+            clauses[-1].append(token)
+    return _combine(instruction, [ClauseReader(instruction, names, tokens).read() for tokens in clauses if tokens])
+
+
+def _negation(words: list[str]) -> str | None:
+    """The first word or phrase that asks for something other than an effect."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in vocab.NEGATIONS:
+            return word
+        if word in ("everything", "all") and following == "but":
+            return f"{word} but"
+    return None
+
+
+def _combine(instruction: str, clauses: list[Clause]) -> tuple[Step, ...]:
+    """Carry targets from clause to clause: "the teapot and the cube gold", "the teapot gold and darken it"."""
+    steps: list[Step] = []
+    pending: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    for clause in clauses:
+        named = tuple(dict.fromkeys(pending + clause.targets))
+        if pending and clause.whole and not clause.targets:
+            raise object_and_all(instruction, pending)
+        if not clause.effects:
+            pending = named
+            continue
+        scene_level = [vocab.BY_EFFECT[s.effect].category in vocab.SCENE_CATEGORIES for s in clause.effects]
+        # "make the teapot gold at night": the night is everybody's; "make the teapot look like winter" is the teapot's.
+        shared = bool(named) and not all(scene_level)
+        # The scene's effects go last, so that the object is edited as the photograph shows it.
+        ordered = sorted(zip(scene_level, clause.effects, strict=True), key=lambda pair: shared and pair[0])
+        for of_scene, step in ordered:
+            if clause.whole and not named:
+                last = ()
+            elif named:
+                last = named
+            elif of_scene:
+                last = ()
+            targets = () if of_scene and shared else last
+            steps.append(Step(step.effect, step.shade, step.strength, targets))
+        pending = ()
+    if pending:
+        raise InstructionError(f"'{instruction}' names {listing(pending)} but no effect for it; {known()}.")
+    if not steps:
+        raise InstructionError(f"'{instruction}' asks for no change the procedural editor knows; {known()}.")
+    return tuple(steps)

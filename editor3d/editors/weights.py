@@ -1,0 +1,110 @@
+"""Where model weights are on this machine. Looks at local files only; imports neither torch nor diffusers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+MODELS_VARIABLE = "EDITOR3D_MODELS"
+"""Environment variable that names a folder of diffusers folders: `<org>/<name>` or `<name>` below it."""
+
+IP2P_HUB_ID = "timbrooks/instruct-pix2pix"
+
+_NOT_LOADED = frozenset(["safety_checker", "feature_extractor", "image_encoder"])
+_WEIGHTLESS = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "ProcessorFast", "Extractor")
+_SIZES_GB = {IP2P_HUB_ID: "2.1 GB in half precision, 4.3 GB in full"}
+
+
+def find_weights(hub_id: str) -> Path | None:
+    """Find a complete diffusers folder: below `$EDITOR3D_MODELS`, else in the Hugging Face cache.
+
+    Args:
+        hub_id: `org/name` on the Hugging Face hub.
+    """
+    for folder in _candidates(hub_id):
+        if not missing_parts(folder):
+            return folder
+    return None
+
+
+def how_to_get(hub_id: str) -> str:
+    """One clause that says how the weights get onto this machine."""
+    size = f" ({_SIZES_GB[hub_id]})" if hub_id in _SIZES_GB else ""
+    name = hub_id.rpartition("/")[2]
+    return (
+        f"run `hf download {hub_id} --include '*.json' --include '*.txt' --include '*/*.safetensors' --exclude "
+        f"'safety_checker/*'`{size}, or copy its diffusers folder to ${MODELS_VARIABLE}/{name}"
+    )
+
+
+def missing_parts(folder: Path) -> list[str]:
+    """What a diffusers folder lacks to be loaded: file names, relative to it; empty when it is complete.
+
+    Complete are a readable `model_index.json` and, for each component it names, the component's folder with, where the
+    component has weights, all safetensors of one variant (plain or fp16). The safety checker is not asked for.
+    """
+    components = _components(folder)
+    if components is None:
+        return ["model_index.json"]
+    missing = [f"{name}/" for name in components if not (folder / name).is_dir()]
+    for name, has_weights in components.items():
+        if has_weights and not (_has_weights(folder / name, None) or _has_weights(folder / name, "fp16")):
+            missing.append(f"{name}/*.safetensors")
+    return missing
+
+
+def choose_variant(folder: Path, half_precision: bool) -> str | None:
+    """The variant to load from a complete folder: fp16 where it is wanted or nothing else is there, else None."""
+    weighted = [folder / name for name, has_weights in (_components(folder) or {}).items() if has_weights]
+    has_half = any(_has_weights(part, "fp16") for part in weighted)
+    has_full = all(_has_weights(part, None) for part in weighted)
+    return "fp16" if has_half and (half_precision or not has_full) else None
+
+
+def _candidates(hub_id: str) -> list[Path]:
+    folders: list[Path] = []
+    models = os.environ.get(MODELS_VARIABLE)
+    if models:
+        root = Path(models).expanduser()
+        folders += [root / hub_id, root / hub_id.rpartition("/")[2]]
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(hub_id, "model_index.json")
+    if isinstance(cached, str):
+        folders.append(Path(cached).parent)
+    return folders
+
+
+def _components(folder: Path) -> dict[str, bool] | None:
+    """Component name -> whether it has weights; None where `model_index.json` is missing or broken."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(index, dict):
+        return None
+    return {
+        name: not value[1].endswith(_WEIGHTLESS)
+        for name, value in index.items()
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[1], str) and name not in _NOT_LOADED
+    }
+
+
+def _has_weights(folder: Path, variant: str | None) -> bool:
+    """Whether a component has all safetensors of a variant, in one file or in shards with an index."""
+    middle = f".{variant}" if variant else ""
+    for stem in ("diffusion_pytorch_model", "model"):
+        if (folder / f"{stem}{middle}.safetensors").is_file():
+            return True
+        for index in (
+            folder / f"{stem}.safetensors.index{middle}.json",
+            folder / f"{stem}{middle}.safetensors.index.json",
+        ):
+            try:
+                shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            except (OSError, ValueError, KeyError):
+                continue
+            if all((folder / shard).is_file() for shard in shards):
+                return True
+    return False
