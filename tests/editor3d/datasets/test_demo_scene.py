@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import binary_dilation, minimum_filter
 
+from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import TRUE_EDITS, demo_path, true_edit_path
 from editor3d.datasets.demo.make import transforms
 from editor3d.datasets.demo.views import RINGS, demo_views
@@ -41,12 +43,6 @@ def labels(name: str, edit: str | None = None) -> np.ndarray:
 
 def objects(edit: str | None = None) -> dict[str, int]:
     return META["objects"] if edit is None else json.loads((true_edit_path(edit) / "edit.json").read_text())["objects"]
-
-
-def grown(mask: np.ndarray, radius: int) -> np.ndarray:
-    import cv2
-
-    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)) > 0
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -83,6 +79,28 @@ def test_split_and_files():
             with Image.open(demo_path() / frame[key]) as file:
                 assert file.size == (frame["w"], frame["h"]) == (256, 256)
                 assert file.mode == mode
+
+
+def test_the_reader_finds_splits_objects_and_points():
+    scene = load_posed_images(demo_path())
+    assert (len(scene.train_views), len(scene.test_views)) == (40, 8)
+    assert {view.name for view in scene.views} == set(FRAMES)
+    assert all(view.labels_path and view.depth_path for view in scene.views)
+    assert scene.objects == META["objects"]
+    assert scene.depth_scale == META["depth_unit_scale_factor"]
+    assert scene.points is not None
+    assert np.linalg.norm(scene.points, axis=1).max() < 5.0
+
+
+def test_sparse_points_lie_on_the_surfaces_in_their_colours():
+    scene = load_posed_images(demo_path())
+    for name in HELD_OUT:
+        x, y, z = project(scene.points.astype(np.float64), name)
+        seen = (z > 0.1) & (x >= 0) & (x < 256) & (y >= 0) & (y < 256)
+        visible = np.abs(z[seen] / depth(name)[y[seen], x[seen]] - 1.0) < 0.01
+        assert np.mean(visible) > 0.4
+        colors = scene.point_colors[seen][visible] / 255.0
+        assert np.median(np.abs(colors - picture(name)[y[seen], x[seen]][visible])) < 0.05
 
 
 def test_every_edit_has_every_view():
@@ -140,10 +158,12 @@ def test_depths_and_labels_agree_across_views(name: str):
         seen = (z > 0.1) & (x >= 0) & (x < 256) & (y >= 0) & (y < 256)
         there = depth(other)[y[seen], x[seen]]
         error = (z[seen] - there) / z[seen]
-        # A point may be hidden from the other view (error > 0); it must not float in front of what that view sees.
-        assert np.mean(error < -0.03) < 0.02
-        visible = error < 0.03
-        assert np.mean(visible) > 0.4
+        # A point may be hidden from the other view (error > 0), but not float in front of what that view sees; at a
+        # silhouette that is the nearer of the neighbouring pixels.
+        nearest = minimum_filter(depth(other), size=3)[y[seen], x[seen]]
+        assert np.mean(z[seen] < 0.97 * nearest) < 0.001
+        visible = np.abs(error) < 0.03
+        assert np.mean(visible) > 0.1
         assert np.median(np.abs(error[visible])) < 0.01
         assert np.mean(ids[known][seen][visible] == labels(other)[y[seen], x[seen]][visible]) > 0.95
 
@@ -173,7 +193,7 @@ def test_an_edit_is_a_real_change_that_stays_local(edit: str):
             continue
         assert psnr(picture(view)[changed], picture(view, edit)[changed]) < 18.0
         # Shadows and bounced light reach a little further than the object.
-        beyond = ~grown(before | after, 40)
+        beyond = ~binary_dilation(before | after, iterations=40)
         assert psnr(picture(view)[beyond], picture(view, edit)[beyond]) > 33.0
 
 
