@@ -148,7 +148,7 @@ class ClauseReader:
                 continue
             introduced = self._text(i - 2) in vocab.PREPOSITIONS
             carried = any(t.text in vocab.CARRIERS | vocab.RESULT_NOUNS for t in self.tokens[i + 1 :])
-            if token.term.category != "exposure" and not introduced and not carried:
+            if token.term.category not in ("exposure", "time") and not introduced and not carried:
                 self.doubtful = self.doubtful or token
 
     def _effects(self, tokens: list[Token]) -> None:
@@ -156,12 +156,12 @@ class ClauseReader:
         strength: float | None = None
         less = False
         decoration: Token | None = None
-        previous: Token | None = None
+        carried = any(token.kind == "term" and not _carries(token) for token in tokens)
         for token in tokens:
             word = token.words[0]
             if token.kind == "strength":
                 strength = vocab.STRENGTHS[token.words]
-            elif token.kind == "term" and not (previous is not None and previous.kind == "term" and _carries(token)):
+            elif token.kind == "term" and not (_carries(token) and carried):
                 effect = self._less(token) if less else token.term.effect
                 self.clause.effects.append(Step(effect, token.shade, strength or 1.0))
                 strength, less = None, False
@@ -173,7 +173,6 @@ class ClauseReader:
                 decoration = decoration or token
             elif word not in _SILENT:
                 raise self._unknown(token)
-            previous = token
         if decoration is not None and not self.clause.effects and decoration.text not in ("whole", "entire", "full"):
             raise self._unknown(decoration)
         if less:
@@ -201,6 +200,8 @@ class ClauseReader:
         if after_determiner or (beside_effect and not has_target):
             return self._no_mask(token.text)
         words = [*(phrase[0] for phrase in vocab.BY_PHRASE if len(phrase) == 1), *self.names.words()]
+        if token.text in vocab.ADJECTIVES:
+            words = []
         close = difflib.get_close_matches(token.text, words, n=1, cutoff=0.8)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return InstructionError(
@@ -209,10 +210,13 @@ class ClauseReader:
         )
 
     def _no_mask(self, word: str) -> InstructionError:
-        return InstructionError(
-            f"'{self.instruction}' is about '{word}', but the objects that this data has masks of are: "
-            f"{listing(self.names.names)}; name one of them, or say 'it' for the whole picture."
-        )
+        if self.names.names:
+            way_out = (
+                f"has masks of {listing(self.names.names)} only; name one of them, or say 'it' for the whole picture"
+            )
+        else:
+            way_out = "has no masks of objects; say 'it' for the whole picture"
+        return InstructionError(f"'{self.instruction}' is about '{word}', but this data {way_out}.")
 
 
 _VERBS = vocab.FILLERS - vocab.CARRIERS - vocab.PREPOSITIONS
@@ -222,7 +226,7 @@ _SILENT = vocab.FILLERS | vocab.CARRIERS | vocab.DETERMINERS | vocab.ARTICLES | 
 
 
 def _carries(token: Token) -> bool:
-    """Whether a term right after another one only carries it: "rainy day", "van gogh painting", "evening light"."""
+    """Whether a term only carries another one of its clause: "rainy day", "painting by van gogh", "evening light"."""
     return len(token.words) == 1 and token.words[0] in vocab.CARRIERS
 
 
@@ -235,12 +239,14 @@ def _drop_source(instruction: str, tokens: list[Token]) -> list[Token]:
     for i, token in enumerate(tokens):
         if token.text not in vocab.INTO or not any(t.kind == "term" for t in tokens[i:]):
             continue
-        verb = next((j for j in range(i) if tokens[j].text in vocab.CHANGE_VERBS), None)
-        if verb is None or any(t.kind == "object" for t in tokens[verb:i]):
-            continue
-        source = [t for t in tokens[verb:i] if t.kind == "term"]
+        start = next((j for j in range(i) if tokens[j].text == "from"), None)
+        if start is None:
+            start = next((j for j in range(i) if tokens[j].text in vocab.CHANGE_VERBS), i)
+        source = [t for t in tokens[start:i] if t.kind == "term"]
+        if any(t.kind == "object" for t in tokens[start:i]):
+            continue  # "turn the red mug into gold": the noun phrase takes care of it
         for term in source:
-            if term.term.category in ("color", "material"):
+            if term.term.category in ("color", "material") and not any(t.kind == "object" for t in tokens):
                 raise InstructionError(
                     f"The procedural editor cannot pick out what is '{term.text}' in '{instruction}'; "
                     "name an object that the data has a mask of, or say 'it' for the whole picture."

@@ -63,7 +63,7 @@ TERMS: tuple[Term, ...] = (
     *_terms(
         "material",
         {
-            "gold": "gold, golden, gilded",
+            "gold": "gold, golden, gilded, gild",
             "silver": "silver, silvery",
             "bronze": "bronze, bronzed",
             "copper": "copper, coppery",
@@ -76,7 +76,7 @@ TERMS: tuple[Term, ...] = (
             "clay": "clay, terracotta, terra cotta, earthenware",
             "porcelain": "porcelain, china, ceramic",
             "wood": "wood, wooden, oak, walnut, mahogany",
-            "ice": "ice, icy, frozen",
+            "ice": "ice, icy, frozen, freeze",
             "jade": "jade",
             "obsidian": "obsidian, onyx, black glass",
         },
@@ -93,7 +93,7 @@ TERMS: tuple[Term, ...] = (
     *_terms(
         "season",
         {
-            "winter": "winter, wintry, wintery, wintertime, winter time, frost, frosty, frosted",
+            "winter": "winter, winter wonderland, wintry, wintery, wintertime, winter time, frost, frosty, frosted",
             "spring": "spring, springtime, spring time",
             "summer": "summer, summery, summertime, summer time",
             "autumn": "autumn, fall, autumnal, autumn leaves, fall leaves, fall colors, autumn colors, "
@@ -118,13 +118,14 @@ TERMS: tuple[Term, ...] = (
             "black and white": "black and white, black white, monochrome, greyscale, grayscale, bw, b w",
             "film noir": "film noir, noir",
             "vintage": "vintage, faded, retro, old photo, old photograph, old picture, old film, old movie, polaroid",
-            "cyberpunk": "cyberpunk, neon, neon lights, synthwave, vaporwave",
+            "cyberpunk": "cyberpunk, cyber punk, neon, neon lights, synthwave, vaporwave",
             "oil painting": "oil painting, oil paint, oils, painting, impressionist painting",
             "watercolor": "watercolour, watercolor, water colour, water color, aquarelle",
             "van gogh": "van gogh, vincent van gogh, gogh, starry night, post impressionist",
             "pencil sketch": "pencil sketch, pencil drawing, pencil, sketch, drawing, charcoal, "
             "charcoal drawing, graphite, black and white drawing, black and white sketch",
-            "comic": "comic, comic book, cartoon, cartoon drawing, comic drawing, cel shaded, cel shading, manga",
+            "comic": "comic, comic book, comic strip, cartoon, cartoon drawing, comic drawing, cel shaded, "
+            "cel shading, manga",
             "negative": "negative, inverted, invert, photo negative, film negative",
         },
     ),
@@ -191,7 +192,7 @@ PRONOUNS = _words("it this that these those him her them he she they me himself 
 WHOLE_NOUNS = _words("scene scenery picture image photo photograph view world place landscape")
 """The whole picture, whatever was named before; as the head of "a winter scene" only a carrier of the effect."""
 
-EVERYTHING = _words("everything")
+EVERYTHING = _words("everything everywhere")
 
 POSSESSIVES = _words("my your their our its")
 DETERMINERS = POSSESSIVES | _words("the this that these those his her both all every each")
@@ -199,7 +200,7 @@ ARTICLES = frozenset(["a", "an"])
 
 PREPOSITIONS = _words("in at during by under like as to into of from with through after on onto")
 INTO = frozenset(["into", "to"])
-CHANGE_VERBS = _words("turn turned turns turning change changed changing convert transform go from")
+CHANGE_VERBS = _words("turn turned turns turning change changed changing convert transform go")
 """In "turn summer into winter" what stands between such a verb and "into" describes the picture as it is."""
 
 ADJECTIVES = _words("big small little large tiny huge tall short old new round long thick thin heavy")
@@ -223,8 +224,8 @@ RESULT_NOUNS = _words(
 """Concrete nouns that may carry an effect's name ("a bronze statue"), but after "the" refer to an object."""
 
 FILLERS = _words(
-    "please can could would you we i lets let have make makes making made turn turned turns turning paint painted "
-    "colored coloured recolor recolour dye dyed tinted change changed changing convert converted transform "
+    "please imagine can could would you we i lets let have make makes making made turn turned turns turning paint "
+    "painted colored coloured recolor recolour dye dyed tinted change changed changing convert converted transform "
     "transformed render rendered give given gives giving put set bring show see want like look looks looking looked "
     "appear appears appearing seem seems seen feel become becomes becoming became be is are was were being been as if "
     "though in into to of on onto with by at during under from for so such what how when where who do does did should "

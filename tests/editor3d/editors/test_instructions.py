@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,12 @@ WHOLE = {
     "cover it in snow": "snow",
     "in the middle of the night": "night",
     "make it shiny gold": "gold",
+    "turn it into a painting by van gogh": "van gogh",
+    "a van gogh style painting": "van gogh",
+    "imagine it in winter": "winter",
+    "snow everywhere": "snow",
+    "make the light warmer": "warmer",
+    "make the day darker": "darker",
     "paint it the sky blue": "sky blue",
 }
 
@@ -90,6 +97,9 @@ ONE_OBJECT = {
     "in this picture, make the teapot gold": ("gold", "teapot"),
     "make the teapot in this picture gold": ("gold", "teapot"),
     "the teapot, make it gold": ("gold", "teapot"),
+    "turn the teapot from red to blue": ("blue", "teapot"),
+    "turn the red mug into a blue mug": ("blue", "mug"),
+    "what if the teapot were gold?": ("gold", "teapot"),
     "paint the box green": ("green", "cube"),
 }
 
@@ -123,6 +133,7 @@ REFUSED = {
     "turn the bear into a bronze statue": "'bear'",
     "make the background blue": "'background'",
     "make the sky blue": "'sky'",
+    "make the painting blue": "'painting'",
     "make the stone gold": "'stone'",
     "make the light blue": "'light'",
     "make the cover blue": "'cover'",
@@ -246,6 +257,13 @@ def test_every_documented_word_is_understood():
             assert len(parse(f"make it {word}", [])) == 1
 
 
+def test_the_documentation_lists_every_word():
+    page = (Path(__file__).parents[3] / "docs" / "editors.md").read_text(encoding="utf-8")
+    for title, words in vocabulary().items():
+        line = next(line for line in page.splitlines() if line.lower().startswith(f"| {title} |"))
+        assert line.split("|")[2].strip() == ", ".join(words)
+
+
 @given(st.sampled_from(TERMS), st.sampled_from(["make it {}", "turn the teapot {}", "{}", "a bit {}", "{} and gold"]))
 def test_templates(term, template):
     steps = parse(template.format(term.words[0]), OBJECTS)
@@ -257,17 +275,18 @@ def test_templates(term, template):
 def test_any_text_is_read_or_refused(text):
     try:
         steps = parse(text, OBJECTS)
-    except InstructionError as refusal:
-        assert str(refusal)
-    else:
-        assert all(step.effect in BY_EFFECT for step in steps)
+    except InstructionError:
+        return
+    assert all(step.effect in BY_EFFECT for step in steps)
 
 
-@given(st.lists(st.sampled_from("make the teapot red cube and it less very big into a gold ball , snow all".split())))
+WORDS = ["make", "the", "teapot", "red", "cube", "and", "it", "less", "very", "big", "into", "a", "gold", "ball", "all"]
+
+
+@given(st.lists(st.sampled_from(WORDS)))
 def test_any_order_of_known_words_is_read_or_refused(words):
     try:
         steps = parse(" ".join(words), OBJECTS)
-    except InstructionError as refusal:
-        assert str(refusal)
-    else:
-        assert all(set(step.targets) <= set(OBJECTS) for step in steps)
+    except InstructionError:
+        return
+    assert all(set(step.targets) <= set(OBJECTS) for step in steps)
