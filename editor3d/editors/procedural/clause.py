@@ -63,39 +63,25 @@ class ClauseReader:
         swallowed: set[int] = set()
         for head, token in enumerate(self.tokens):
             word = token.words[0]
-            start = self._start_of_modifiers(head)
-            before = self.tokens[start - 1].text if start > 0 else ""
-            introduced = start > 1 and self.tokens[start - 2].text in vocab.PREPOSITIONS
-            modifiers = range(start, head)
+            modifiers = self._modifiers(head)
+            before = self._text(modifiers.start - 1)
+            introduced = self._text(modifiers.start - 2) in vocab.PREPOSITIONS
             if token.kind == "object":
-                if before in vocab.ARTICLES and (introduced or self.clause.targets):
-                    self._result(token)
-                else:
-                    every = before in ("all", "both", "each", "every") or "all" in (t.text for t in self.tokens[:start])
-                    self._target(token, [w for i in modifiers for w in self.tokens[i].words], every)
-                    if before in vocab.DETERMINERS | vocab.ARTICLES or self._effect_outside(modifiers):
-                        swallowed.update(modifiers)
-                    else:
-                        swallowed.update(i for i in modifiers if self.tokens[i].text in vocab.ADJECTIVES)
-                swallowed.add(head)
+                swallowed |= self._object(token, modifiers, before, introduced) | {head}
             elif token.kind != "word":
                 continue
             elif word in vocab.WHOLE_NOUNS:
-                if before not in vocab.ARTICLES:
-                    self.clause.whole = True
-                    if before in vocab.DETERMINERS or self._effect_outside(modifiers):
-                        swallowed.update(modifiers)
-                swallowed.add(head)
+                swallowed |= self._whole_picture(modifiers, before) | {head}
             elif word in vocab.EVERYTHING or (word == "thing" and self._text(head - 1) in ("whole", "entire")):
                 self.clause.whole = True
                 swallowed.add(head)
             elif word in vocab.RESULT_NOUNS and (word not in vocab.FILLERS or before in vocab.DETERMINERS):
-                follows_effect = any(self.tokens[i].kind == "term" for i in modifiers)
-                if (before in vocab.DETERMINERS and not introduced) or not (follows_effect or before in vocab.ARTICLES):
+                carries_effect = any(self.tokens[i].kind == "term" for i in modifiers) or before in vocab.ARTICLES
+                if (before in vocab.DETERMINERS and not introduced) or not carries_effect:
                     raise self._no_mask(word)
                 swallowed.add(head)
             elif word in vocab.PRONOUNS:
-                # "this teapot" is a determiner and its noun, "make this gold" a pronoun.
+                # Of "this teapot" and "make this gold" only the second has a pronoun, but the first has an object too.
                 self.clause.pronoun = True
             elif word in _VERBS and before in vocab.POSSESSIVES | {"the"} and not introduced:
                 raise self._no_mask(word)  # a verb where a noun must be: "make the cover blue"
@@ -104,11 +90,31 @@ class ClauseReader:
             raise object_and_all(self.instruction, self.clause.targets)
         return swallowed
 
-    def _start_of_modifiers(self, head: int) -> int:
+    def _object(self, token: Token, modifiers: range, before: str, introduced: bool) -> set[int]:
+        """Take an object's name as the target; returns the places of the modifiers that say which object."""
+        if before in vocab.ARTICLES and (introduced or self.clause.targets):
+            self._result(token)
+            return set()
+        preceding = {own.text for own in self.tokens[: modifiers.stop]}
+        every = before in ("both", "each", "every") or "all" in preceding
+        self._target(token, [word for i in modifiers for word in self.tokens[i].words], every)
+        if before in vocab.DETERMINERS | vocab.ARTICLES or self._effect_outside(modifiers):
+            return set(modifiers)
+        return {i for i in modifiers if self.tokens[i].text in vocab.ADJECTIVES}
+
+    def _whole_picture(self, modifiers: range, before: str) -> set[int]:
+        """Take "the scene" as the target, not "a winter scene"; returns the places of modifiers that only describe."""
+        if before in vocab.ARTICLES:
+            return set()
+        self.clause.whole = True
+        return set(modifiers) if before in vocab.DETERMINERS or self._effect_outside(modifiers) else set()
+
+    def _modifiers(self, head: int) -> range:
+        """Places of the adjectives and effects right before a noun."""
         start = head
         while start > 0 and self._is_modifier(self.tokens[start - 1]):
             start -= 1
-        return start
+        return range(start, head)
 
     @staticmethod
     def _is_modifier(token: Token) -> bool:
@@ -148,7 +154,8 @@ class ClauseReader:
                 continue
             introduced = self._text(i - 2) in vocab.PREPOSITIONS
             carried = any(t.text in vocab.CARRIERS | vocab.RESULT_NOUNS for t in self.tokens[i + 1 :])
-            if token.term.category not in ("exposure", "time") and not introduced and not carried:
+            harmless = token.term.category == "exposure" or token.text in ("day", "daylight", "night")
+            if not (harmless or introduced or carried):
                 self.doubtful = self.doubtful or token
 
     def _effects(self, tokens: list[Token]) -> None:
@@ -211,12 +218,12 @@ class ClauseReader:
 
     def _no_mask(self, word: str) -> InstructionError:
         if self.names.names:
-            way_out = (
-                f"has masks of {listing(self.names.names)} only; name one of them, or say 'it' for the whole picture"
-            )
+            held = f"has masks of {listing(self.names.names)} only; name one of them, or"
         else:
-            way_out = "has no masks of objects; say 'it' for the whole picture"
-        return InstructionError(f"'{self.instruction}' is about '{word}', but this data {way_out}.")
+            held = "has no masks of objects;"
+        return InstructionError(
+            f"'{self.instruction}' is about '{word}', but this data {held} say 'it' for the whole picture."
+        )
 
 
 _VERBS = vocab.FILLERS - vocab.CARRIERS - vocab.PREPOSITIONS

@@ -133,6 +133,7 @@ REFUSED = {
     "turn the bear into a bronze statue": "'bear'",
     "make the background blue": "'background'",
     "make the sky blue": "'sky'",
+    "make the morning red": "'morning'",
     "make the painting blue": "'painting'",
     "make the stone gold": "'stone'",
     "make the light blue": "'light'",
