@@ -39,6 +39,11 @@ METHODS: dict[str, MethodEntry] = {
         "nerf_methods.voxel.method:voxel",
         "base",
     ),
+    "nerfacto-editable": MethodEntry(
+        "nerfstudio's nerfacto on the project's data manager: trains and loads without any download",
+        "nerf_methods.nerfacto:nerfacto",
+        "base",
+    ),
 }
 
 

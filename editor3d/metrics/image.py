@@ -82,6 +82,12 @@ def lpips(a: Tensor, b: Tensor) -> float | Unavailable:
         return net(_batch(a), _batch(b)).item()
 
 
+def lpips_loss(a: Tensor, b: Tensor) -> Tensor:
+    """LPIPS as a loss: the mean over patches [B, 3, H, W] in 0..1, differentiable. Needs what `lpips_weights` finds."""
+    net = _lpips_net(lpips_weights(), str(a.device))
+    return net.net(a, b, normalize=True).mean()
+
+
 def lpips_weights() -> Path | Unavailable:
     """Where AlexNet's weights lie in the torch hub cache, if they do."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET_FILE

@@ -168,6 +168,20 @@ def test_depths_and_labels_agree_across_views(name: str):
         assert np.mean(ids[known][seen][visible] == labels(other)[y[seen], x[seen]][visible]) > 0.95
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_pictures_and_labels_are_aligned_to_a_tenth_of_a_pixel(axis: int):
+    """Colours step most where labels change: a parabola through the steps at three shifts has its top there."""
+    steps = np.zeros(3)
+    for name in FRAMES:
+        edges = np.diff(labels(name).astype(int), axis=axis) != 0
+        colour = np.abs(np.diff(picture(name), axis=axis)).sum(-1)
+        inner = (slice(2, -2), slice(2, -2))
+        steps += [np.roll(colour, -shift, axis)[inner][edges[inner]].sum() for shift in (-1, 0, 1)]
+    before, here, after = steps
+    assert here > max(before, after)
+    assert abs(0.5 * (before - after) / (before - 2 * here + after)) < 0.1
+
+
 def test_every_object_is_seen_in_most_views():
     for name, number in META["objects"].items():
         areas = [np.sum(labels(view) == number) for view in FRAMES]

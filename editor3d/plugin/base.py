@@ -1,0 +1,161 @@
+"""The base: the reconstruction that an edit starts from. Found, adopted, or trained and kept for the next edit."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from editor3d.datasets import load_posed_images
+from editor3d.errors import CheckpointError
+from editor3d.plugin import checkpoints
+from editor3d.plugin.trainer import PluginTrainerConfig
+from editor3d.registry import METHODS, load_target
+
+
+@dataclass(frozen=True)
+class Base:
+    """A reconstruction on disk."""
+
+    checkpoint: Path
+    config: TrainerConfig | None
+    """The configuration it was trained with, where that is known."""
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it is itself the result of an edit."""
+        return hasattr(self.config, "instruction")
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return self.checkpoint.parent.parent
+
+
+def open_base(folder: Path, step: int | None = None) -> Base:
+    """The base in a run's folder or its folder of checkpoints.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or its configuration cannot be read.
+    """
+    checkpoint = checkpoints.latest_checkpoint(folder, step)
+    path = checkpoint.parent.parent / "config.yml"
+    return Base(checkpoint, read_config(path) if path.is_file() else None)
+
+
+def read_config(path: Path) -> TrainerConfig:
+    """A run's config.yml. As in nerfstudio it names classes to build: read only those of runs you trust.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no run's configuration.
+    """
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.Loader)
+    except (OSError, yaml.YAMLError, ImportError, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"Expected the configuration of a run at {path}, found it unreadable ({reason}): check the path, and that "
+            f"the package that trained it is installed."
+        ) from error
+    if not isinstance(config, TrainerConfig):
+        raise CheckpointError(f"Expected the configuration of a run at {path}, found something else: check the path.")
+    return config
+
+
+def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
+    """Make an edit's configuration fit its base: the kind of model, its sizes, and the optimisers of that kind.
+
+    What an edit chooses itself (`EDIT_SETTINGS` of the model's configuration) stays. A base of a kind that no method of
+    ours reconstructs changes nothing here; loading then refuses it by its keys.
+    """
+    found = None if base.config is None else base.config.pipeline.model
+    if found is None:
+        return
+    own = config.pipeline.model
+    if not isinstance(own, type(found)):
+        for entry in METHODS.values():
+            candidate = load_target(entry.target).config if entry.kind == "base" else None
+            if candidate is not None and isinstance(candidate.pipeline.model, type(found)):
+                chosen = {key: getattr(own, key) for key in own.EDIT_SETTINGS if hasattr(candidate.pipeline.model, key)}
+                own = replace(candidate.pipeline.model, **chosen)
+                config.optimizers = deepcopy(candidate.optimizers)
+                break
+        else:
+            return
+    kept = {"_target", *own.EDIT_SETTINGS}
+    taken = {key: value for key, value in vars(found).items() if key not in kept and hasattr(own, key)}
+    config.pipeline.model = replace(own, **taken)
+
+
+def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> PluginTrainerConfig:
+    """The run that trains a base for `edit`: the same pictures, and a folder that follows from what shapes the result."""
+    config = deepcopy(load_target(METHODS[method].target).config)
+    data = edit.pipeline.datamanager
+    config.pipeline.datamanager.data = data.data
+    config.pipeline.datamanager.dataparser = deepcopy(data.dataparser)
+    config.pipeline.datamanager.dataparser.data = data.data
+    config.machine = deepcopy(edit.machine)
+    config.output_dir, config.experiment_name, config.vis = edit.output_dir, edit.experiment_name, edit.vis
+    config.viewer = deepcopy(edit.viewer)
+    if steps is not None:
+        config.max_num_iterations = steps
+    config.timestamp = f"base-{_fingerprint(config)}"
+    return config
+
+
+def _fingerprint(config: PluginTrainerConfig) -> str:
+    """16 hex digits of what a base depends on: the data's content, the model, the optimisers, the seed and length."""
+    parser = config.pipeline.datamanager.dataparser
+    posed = load_posed_images(
+        config.pipeline.datamanager.data,
+        downscale_factor=parser.downscale_factor,
+        eval_interval=parser.eval_interval,
+    )
+    digest = hashlib.blake2b(digest_size=8)
+    settings = (
+        config.method_name,
+        replace(parser, data=Path()),
+        config.pipeline.datamanager.train_num_rays_per_batch,
+        config.pipeline.model,
+        config.optimizers,
+        config.max_num_iterations,
+        config.machine.seed,
+        config.machine.device_type,
+    )
+    digest.update(repr(settings).encode())
+    for view in posed.views:
+        digest.update(repr((view.name, view.split, view.width, view.height, view.distortion, view.fisheye)).encode())
+        digest.update(repr((view.fl_x, view.fl_y, view.cx, view.cy)).encode())
+        digest.update(view.c2w.tobytes())
+        for path in (view.image_path, view.mask_path):
+            if path is not None:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Base | None:
+    """The kept base for an edit's data; trained now if there is none yet.
+
+    Returns:
+        None if training it was interrupted: its checkpoint is kept, and the next call goes on.
+    """
+    config = base_config(method, edit, steps)
+    folder = config.get_checkpoint_dir()
+    done = config.max_num_iterations - 1
+    if done not in checkpoints.find_checkpoints(folder):
+        CONSOLE.print(f"Reconstructing {config.pipeline.datamanager.data} first, kept in {config.get_base_dir()}")
+        config.save_config()
+        trainer = config.setup(local_rank=0, world_size=1)
+        trainer.prepare()
+        finished = trainer.fit()
+        trainer.shutdown()
+        if not finished:
+            return None
+    else:
+        CONSOLE.print(f"Starting from the kept base in {config.get_base_dir()}")
+    return open_base(folder, done)

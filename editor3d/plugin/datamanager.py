@@ -1,0 +1,180 @@
+"""Rays and pixels for training, from pictures that change while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
+from torch import Tensor
+
+from editor3d.datasets.dataparser import PosedImagesDataParserConfig, PosedImagesDataset
+from editor3d.datasets.images import read_image, read_mask
+from editor3d.errors import DataError
+from editor3d.plugin.rays import Lens, LensTable, bundle
+from editor3d.types import View
+
+
+@dataclass
+class EditDataManagerConfig(VanillaDataManagerConfig):
+    """Configuration of `EditDataManager`."""
+
+    _target: type = field(default_factory=lambda: EditDataManager)
+    dataparser: PosedImagesDataParserConfig = field(default_factory=PosedImagesDataParserConfig)
+    train_num_rays_per_batch: int = 8192
+    eval_num_rays_per_batch: int = 8192
+    patch_size: int = 1
+    """Side of the square patches that rays are drawn in."""
+    seed: int = 0
+    """Seed of the draw of rays."""
+
+
+class PixelStore:
+    """All training pixels of a set of views of any sizes, in one tensor, with the ray of each.
+
+    Attributes:
+        pixels: [P, 3] uint8, the pictures row by row, one after the other; written to while training goes on.
+        num_rays_per_batch: how many rays `draw` gives (a multiple of the patch's area).
+    """
+
+    def __init__(
+        self, views: Sequence[View], cameras: Cameras, num_rays_per_batch: int, patch_size: int, device: str
+    ) -> None:
+        self.views, self.patch_size, self.device = views, patch_size, device
+        self.num_rays_per_batch = num_rays_per_batch
+        lenses = [Lens.of(cameras, index) for index in range(len(views))]
+        self.widths = torch.tensor([lens.width for lens in lenses])
+        self.heights = torch.tensor([lens.height for lens in lenses])
+        self.offsets = torch.cat([torch.zeros(1, dtype=torch.long), (self.widths * self.heights).cumsum(0)])
+        if patch_size > int(min(self.widths.min(), self.heights.min())):
+            raise DataError(
+                f"Expected pictures of at least {patch_size} pixels a side (the patches that rays are drawn in), got "
+                f"one of {int(self.widths.min())}x{int(self.heights.min())}: use a smaller patch size or less "
+                f"downscaling."
+            )
+        table, starts, parts, at = LensTable(), {}, [], 0
+        for lens in lenses:
+            if lens not in starts:
+                starts[lens] = at
+                parts.append(table[lens])
+                at += len(parts[-1])
+        self.directions = torch.cat(parts).to(device)
+        self.direction_offsets = torch.tensor([starts[lens] for lens in lenses])
+        self.pixel_areas = torch.tensor([1.0 / (lens.fl_x * lens.fl_y) for lens in lenses], device=device)
+        self.c2w = cameras.camera_to_worlds.to(device)
+        self.pixels = torch.empty(int(self.offsets[-1]), 3, dtype=torch.uint8)
+        self.drawn_from = self._usable_pixels()
+
+    def _usable_pixels(self) -> Tensor | None:
+        """Indices of the pixels that masks allow; None for all."""
+        if all(view.mask_path is None for view in self.views):
+            return None
+        masks = [read_mask(view).reshape(-1) for view in self.views]
+        usable = torch.cat(masks).nonzero()[:, 0]
+        if len(usable) == 0:
+            raise DataError("Expected masks that leave some pixels to train on, got masks that hide all: check them.")
+        return usable
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def picture(self, index: int) -> Tensor:
+        """One view's picture as it is trained on: [H, W, 3] uint8, a view of the store."""
+        start, end = int(self.offsets[index]), int(self.offsets[index + 1])
+        return self.pixels[start:end].view(int(self.heights[index]), int(self.widths[index]), 3)
+
+    def draw(self, generator: torch.Generator) -> tuple[RayBundle, dict[str, Tensor]]:
+        """A random batch: a bundle of N rays, and `image` [N, 3] float 0..1 with `indices` [N, 3] (view, y, x)."""
+        size = self.patch_size
+        patches = max(1, self.num_rays_per_batch // (size * size))
+        if size == 1 and self.drawn_from is not None:
+            flat = self.drawn_from[torch.randint(len(self.drawn_from), (patches,), generator=generator)]
+        else:
+            flat = torch.randint(len(self.pixels), (patches,), generator=generator)
+        view = torch.searchsorted(self.offsets, flat, right=True) - 1
+        within = flat - self.offsets[view]
+        y = torch.div(within, self.widths[view], rounding_mode="floor")
+        x = within - y * self.widths[view]
+        if size > 1:  # the drawn pixel becomes a patch's corner, moved inside the picture
+            y, x = torch.minimum(y, self.heights[view] - size), torch.minimum(x, self.widths[view] - size)
+            steps = torch.arange(size)
+            y = (y[:, None, None] + steps[:, None]).expand(-1, size, size).reshape(-1)
+            x = (x[:, None, None] + steps[None, :]).expand(-1, size, size).reshape(-1)
+            view = view.repeat_interleave(size * size)
+        within = y * self.widths[view] + x
+        image = self.pixels[self.offsets[view] + within].float() / 255.0
+        rays = self._rays(view.to(self.device), (self.direction_offsets[view] + within).to(self.device))
+        return rays, {"image": image.to(self.device), "indices": torch.stack([view, y, x], -1)}
+
+    def _rays(self, view: Tensor, lookup: Tensor) -> RayBundle:
+        local = self.directions[lookup]
+        c2w = self.c2w[view]
+        return bundle(
+            c2w[:, :, 3].contiguous(),
+            torch.einsum("nij,nj->ni", c2w[:, :, :3], local),
+            pixel_area=self.pixel_areas[view][:, None],
+            camera_indices=view[:, None],
+            local=local,
+        )
+
+
+class EditDataManager(VanillaDataManager[PosedImagesDataset]):
+    """Draws training rays from a `PixelStore`. No worker processes: an edited picture is seen by the very next batch.
+
+    Rays come from directions looked up by lens, and all draws from one explicit generator.
+
+    Attributes:
+        train_pixel_sampler: the training pixels; None in the mode "inference", which opens no picture for training.
+    """
+
+    config: EditDataManagerConfig
+
+    def setup_train(self) -> None:
+        views = self.train_dataset.metadata["views"]
+        self.generator = torch.Generator().manual_seed(self.config.seed)
+        self.train_pixel_sampler = PixelStore(
+            views,
+            self.train_dataset.cameras,
+            self.config.train_num_rays_per_batch,
+            self.config.patch_size,
+            self.device,
+        )
+        for index, view in enumerate(views):
+            self.train_pixel_sampler.picture(index).copy_(read_image(view))
+
+    def setup_eval(self) -> None:
+        self.fixed_indices_eval_dataloader = FixedIndicesEvalDataloader(self.eval_dataset, device=self.device)
+        self.eval_dataloader = RandIndicesEvalDataloader(self.eval_dataset, device=self.device)
+        self._eval_pixels: PixelStore | None = None
+
+    def generators(self) -> dict[str, torch.Generator]:
+        """The random generators whose state a checkpoint must hold."""
+        return {"rays": self.generator}
+
+    def next_train(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
+        self.train_count += 1
+        return self.train_pixel_sampler.draw(self.generator)
+
+    def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
+        if self._eval_pixels is None:
+            views = self.eval_dataset.metadata["views"]
+            self._eval_pixels = PixelStore(
+                views, self.eval_dataset.cameras, self.config.eval_num_rays_per_batch, 1, self.device
+            )
+            for index, view in enumerate(views):
+                self._eval_pixels.picture(index).copy_(read_image(view))
+        self.eval_count += 1
+        return self._eval_pixels.draw(torch.Generator().manual_seed(step))
+
+    def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Tensor]]:
+        return self.fixed_indices_eval_dataloader[step % len(self.eval_dataset)]
+
+    def get_train_rays_per_batch(self) -> int:
+        return self.config.train_num_rays_per_batch
+
+

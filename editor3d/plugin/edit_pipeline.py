@@ -1,0 +1,224 @@
+"""The pipeline of the edit methods: the training pictures change while the scene is fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.utils.rich_utils import CONSOLE
+from torch import Tensor
+
+from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.editors import create_editor
+from editor3d.metrics.image import lpips_loss, lpips_weights
+from editor3d.metrics.unavailable import Unavailable
+from editor3d.outputs.pictures import save_png, to_uint8
+from editor3d.plugin.panel import EditPanel
+from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
+from editor3d.types import Editor, View
+from editor3d.update.engine import DatasetUpdater, Guidance, Scene
+from editor3d.update.schedule import Schedule, default_kind
+from editor3d.update.state import EditState, PictureStore
+
+LPIPS_PATCH = 32
+"""Side of the patches that LPIPS compares, as in Instruct-NeRF2NeRF."""
+
+
+@dataclass
+class EditPipelineConfig(PluginPipelineConfig):
+    """Configuration of `EditPipeline`; the names of Instruct-NeRF2NeRF's flags."""
+
+    _target: type = field(default_factory=lambda: EditPipeline)
+    prompt: str = ""
+    """The instruction (also: --instruction)."""
+    editor: str = "auto"
+    """The 2D editor (also: --editor): auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ..."""
+    editor_reason: str = "asked for by name"
+    """Why this editor; filled in where `auto` is settled."""
+    guidance_scale: float = 7.5
+    """(text) guidance scale of a diffusion editor."""
+    image_guidance_scale: float = 1.5
+    """Image guidance scale of a diffusion editor."""
+    edit_rate: int = 10
+    """Steps between edits."""
+    edit_count: int = 1
+    """Views edited then (cyclic schedule)."""
+    diffusion_steps: int = 20
+    """Denoising steps of one edit."""
+    lower_bound: float = 0.02
+    """Least noise level, as a fraction of the model's timesteps."""
+    upper_bound: float = 0.98
+    """Greatest noise level."""
+    schedule: Literal["auto", "cyclic", "all-at-once"] = "auto"
+    """auto: cyclic for editors that look at the render or differ from call to call, else all views at once."""
+    noise_schedule: Literal["uniform", "decaying"] = "uniform"
+    """Draw noise levels between the bounds, or lower the upper bound in the course of the run."""
+    condition_on: Literal["auto", "original", "base"] = "auto"
+    """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
+    itself the result of an edit, else original."""
+    ip2p_device: str | None = None
+    """Device of the 2D editor; that of the scene by default."""
+    ip2p_use_full_precision: bool = True
+    """Run the 2D editor in 32 bits."""
+    cpu_offload: bool = False
+    """Keep only the part of the 2D editor that is at work on the GPU."""
+    lpips_weight: float = 1.0
+    """Weight of LPIPS on 32x32 patches. Without LPIPS's weights on this machine the term is dropped, and that is said."""
+
+    def instruction(self) -> str:
+        return self.prompt.strip()
+
+    def schedule_for(self, editor: Editor) -> Schedule:
+        """The schedule of an edit with `editor`.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        return Schedule(
+            kind=default_kind(editor.info) if self.schedule == "auto" else self.schedule,
+            edit_rate=self.edit_rate,
+            edit_count=self.edit_count,
+            lower_bound=self.lower_bound,
+            upper_bound=self.upper_bound,
+            noise=self.noise_schedule,
+        )
+
+    def create_editor(self, device: str) -> Editor:
+        """The 2D editor; loads no weights yet.
+
+        Raises:
+            ConfigError: no such editor, or options that do not fit.
+        """
+        return create_editor(
+            self.editor,
+            device=self.ip2p_device or device,
+            half_precision=not self.ip2p_use_full_precision,
+            cpu_offload=self.cpu_offload,
+        )
+
+
+class EditPipeline(PluginPipeline):
+    """Iterative dataset update on any of the project's scenes. `begin` starts it; until then nothing of the editor is
+    loaded, so that viewing, rendering and exporting a result need none of it."""
+
+    config: EditPipelineConfig
+
+    def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
+        self._lpips: Callable[[Tensor, Tensor], Tensor] | None = None
+        if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
+            weights = lpips_weights()
+            if isinstance(weights, Unavailable):
+                CONSOLE.print(f"LPIPS is left out of the loss: {weights}")
+            else:
+                config.datamanager.patch_size = LPIPS_PATCH
+                self._lpips = lpips_loss
+        super().__init__(config, *args, **kwargs)
+        self.updater: DatasetUpdater | None = None
+        self.should_stop: Callable[[], bool] = lambda: False
+        # the viewer shows what it finds in the pipeline's attributes
+        self.edit_panel = EditPanel(config.prompt, config.guidance_scale, config.image_guidance_scale)
+
+    @property
+    def train_views(self) -> tuple[View, ...]:
+        return self.datamanager.train_dataset.metadata["views"]
+
+    def begin(self, run: Path, total_steps: int, seed: int, condition_on_base: bool) -> None:
+        """Prepare the edit: editor, conditions, state. The model is loaded.
+
+        Args:
+            run: the run's folder.
+            condition_on_base: edit renders of the base instead of the original photographs.
+
+        Raises:
+            Editor3DError: the instruction is refused, or the editor is not to be had.
+        """
+        editor = self.config.create_editor(self.device_name)
+        instruction = self.config.instruction()
+        objects = self.datamanager.train_dataset.metadata["posed_images"].objects
+        editor.validate(instruction, objects, [view.name for view in self.train_views])
+        if condition_on_base:
+            self._train_on_base_renders(run / "conditions")
+        pixels = self.datamanager.train_pixel_sampler
+        originals = pixels.pixels.clone()
+
+        def condition(index: int) -> Tensor:
+            start, end = int(pixels.offsets[index]), int(pixels.offsets[index + 1])
+            return originals[start:end].view_as(pixels.picture(index)).float() / 255.0
+
+        def objects_of(index: int) -> Mapping[str, Tensor]:
+            return read_object_masks(self.train_views[index], objects)
+
+        scene = Scene(
+            views=self.train_views,
+            render=self._render_train_view,
+            condition=condition,
+            objects=objects_of,
+            store=lambda index, picture: pixels.picture(index).copy_(picture),
+        )
+        self.updater = DatasetUpdater(
+            scene,
+            editor,
+            Guidance(
+                instruction,
+                self.config.editor,
+                self.config.guidance_scale,
+                self.config.image_guidance_scale,
+                self.config.diffusion_steps,
+            ),
+            self.config.schedule_for(editor),
+            EditState(torch.Generator().manual_seed(seed)),
+            PictureStore(run / "edit_state"),
+            total_steps,
+            self.stopwatch,
+            should_stop=lambda: self.should_stop(),
+        )
+        self.edit_panel.connect(self.updater)
+
+    @property
+    def device_name(self) -> str:
+        return str(self.device)
+
+    def _render_train_view(self, index: int) -> Tensor:
+        cameras = self.datamanager.train_dataset.cameras
+        if hasattr(self.model, "corrected_camera"):  # the pose that this picture is trained at
+            cameras, index = self.model.corrected_camera(cameras, index), 0
+        return self.render_view(cameras, index)["rgb"].cpu()
+
+    def _train_on_base_renders(self, folder: Path) -> None:
+        """Replace the training pictures by renders of the base; kept in `folder`, so that a resumed run has the same."""
+        for index, view in enumerate(self.train_views):
+            path = folder / f"{view.name}.png"
+            if not path.is_file():
+                with self.stopwatch.measure("render"):
+                    render = to_uint8(self._render_train_view(index))
+                save_png(path, render)
+            self.datamanager.train_pixel_sampler.picture(index).copy_(read_image(path, (view.width, view.height)))
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        def update(step: int) -> None:
+            if self.updater is not None:
+                self.edit_panel.apply_requests()
+                if not self.edit_panel.paused:
+                    self.updater.before_step(step)
+
+        first = TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], update)
+        return [first, *super().get_training_callbacks(attributes)]
+
+    def get_train_loss_dict(self, step: int):
+        with self.stopwatch.measure("rays"):
+            rays, batch = self.datamanager.next_train(step)
+        outputs = self._model(rays)
+        metrics = self.model.get_metrics_dict(outputs, batch)
+        losses = self.model.get_loss_dict(outputs, batch, metrics)
+        if self._lpips is not None:
+            size = self.config.datamanager.patch_size
+            rendered, wanted = (
+                pixels.view(-1, size, size, 3).permute(0, 3, 1, 2) for pixels in (outputs["rgb"], batch["image"])
+            )
+            losses["lpips_loss"] = self.config.lpips_weight * self._lpips(rendered, wanted)
+        return outputs, losses, metrics
+

@@ -1,0 +1,140 @@
+"""The trainer of the edit methods: a base, the edit, and what it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nerfstudio.configs.experiment_config import ExperimentConfig
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from editor3d.datasets import load_posed_images
+from editor3d.editors import resolve_auto
+from editor3d.errors import ConfigError, InstructionError
+from editor3d.plugin import checkpoints
+from editor3d.plugin.base import Base, adopt_base, ensure_base, open_base
+from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
+from editor3d.plugin.presets import apply_preset
+from editor3d.plugin.results import EditResults
+from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted
+
+
+@dataclass
+class EditTrainerConfig(PluginTrainerConfig):
+    """Configuration of an edit."""
+
+    _target: type = field(default_factory=lambda: EditTrainer)
+    pipeline: EditPipelineConfig = field(default_factory=EditPipelineConfig)
+    instruction: str | None = None
+    """How the scene should change, in one sentence."""
+    editor: str | None = None
+    """The 2D editor: auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ... (editor3d list editors)."""
+    preset: str | None = None
+    """A preset of configs/ by name; flags given besides win."""
+    base_method: str = "voxel"
+    """The method that reconstructs the scene where --load-dir does not give a base."""
+    base_steps: int | None = None
+    """Steps of that reconstruction; the method's own number by default."""
+    turntable_frames: int = 60
+    """Frames of the turntable video; 0 for none."""
+
+    def check(self) -> None:
+        if self.preset is not None:
+            apply_preset(self, self.preset)
+        said = {text.strip() for text in (self.instruction, self.prompt, self.pipeline.prompt) if text and text.strip()}
+        if len(said) > 1:
+            raise InstructionError(
+                f"Expected one instruction, got several ({', '.join(sorted(said))}): give --instruction or a prompt flag."
+            )
+        self.pipeline.prompt = self.instruction = said.pop() if said else ""
+        self.prompt = None
+        if self.editor is not None:
+            self.pipeline.editor = self.editor
+        if self.pipeline.editor == "auto":  # settled now, so that a resumed run goes on with the same editor
+            self.pipeline.editor, self.pipeline.editor_reason = resolve_auto()
+        if self.turntable_frames < 0:
+            raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
+        super().check()
+        editor = self.pipeline.create_editor(self.machine.device_type)
+        self.pipeline.schedule_for(editor)
+        parser = self.pipeline.datamanager.dataparser
+        posed = load_posed_images(
+            self.pipeline.datamanager.data,
+            downscale_factor=parser.downscale_factor,
+            eval_interval=parser.eval_interval,
+        )
+        editor.validate(self.instruction, posed.objects, [view.name for view in posed.train_views])
+
+
+class EditTrainer(PluginTrainer):
+    """Edits a base: `plan -> render -> edit -> store -> fit`, then pictures, video and record."""
+
+    config: EditTrainerConfig
+    pipeline: EditPipeline
+
+    def prepare(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        self.base = self._find_base()
+        # what was found is part of the configuration from here on: a resumed run starts from the same
+        self.config.load_dir = self.base.checkpoint.parent
+        self.config.load_step = int(self.base.checkpoint.stem.removeprefix("step-"))
+        adopt_base(self.config, self.base)
+        ExperimentConfig.save_config(self.config)
+        super().prepare(test_mode)
+
+    def _find_base(self) -> Base:
+        config = self.config
+        if config.load_checkpoint is not None:
+            folder, step = config.load_checkpoint.parent, int(config.load_checkpoint.stem.removeprefix("step-"))
+            return open_base(folder, step)
+        if config.load_dir is not None:
+            return open_base(config.load_dir, config.load_step)
+        base = ensure_base(config.base_method, config, config.base_steps)
+        if base is None:
+            raise RunInterrupted
+        return base
+
+    def load_start(self) -> None:
+        """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
+        state = checkpoints.load(self.base.checkpoint)["pipeline"]
+        model = self.pipeline.model
+        if hasattr(model, "adapt_base_state"):
+            state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
+        self.pipeline.load_model_state(state, self.base.checkpoint)
+        self._begin()
+        self.results.save_before()
+
+    def load_extra_state(self, state: dict) -> None:
+        self._begin()
+        self.pipeline.updater.load_state_dict(state["edit"])
+
+    def extra_state(self) -> dict:
+        return {"edit": self.pipeline.updater.state_dict()}
+
+    def _begin(self) -> None:
+        choice = self.config.pipeline.condition_on
+        self.pipeline.should_stop = lambda: self.stop_training
+        self.pipeline.begin(
+            self.base_dir,
+            self.config.max_num_iterations,
+            self.config.machine.seed,
+            condition_on_base=choice == "base" or (choice == "auto" and self.base.is_edit),
+        )
+        self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
+            self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
+        )
+        self.results = EditResults(self.base_dir, self.pipeline, self.config)
+
+    def save_checkpoint(self, step: int) -> None:
+        super().save_checkpoint(step)
+        self.pipeline.updater.pictures.prune(self.pipeline.updater.state.revisions)
+
+    def fit(self) -> bool:
+        spec = self.config.pipeline.editor
+        CONSOLE.print(f'"{self.config.instruction}" by {spec} ({self.config.pipeline.editor_reason})')
+        done = super().fit()
+        if done:
+            self.results.save_after(self.config.turntable_frames)
+        self.results.save_record(self.base, self.completed + 1, self.seconds)
+        if done:
+            self.results.announce()
+        return done

@@ -1,0 +1,102 @@
+"""The pipeline under all of the project's methods: timed, explicit about its random state, strict about what it loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+from torch import Tensor
+
+from editor3d.plugin import checkpoints
+from editor3d.plugin.datamanager import EditDataManagerConfig
+from editor3d.stopwatch import Stopwatch
+
+MODEL_PREFIX = "_model."
+# A parameter that nerfstudio's base class adds to track the device; it holds nothing.
+_NOT_STATE = {"device_indicator_param"}
+
+
+@dataclass
+class PluginPipelineConfig(VanillaPipelineConfig):
+    """Configuration of `PluginPipeline`."""
+
+    _target: type = field(default_factory=lambda: PluginPipeline)
+    datamanager: EditDataManagerConfig = field(default_factory=EditDataManagerConfig)
+
+
+class PluginPipeline(VanillaPipeline):
+    """nerfstudio's pipeline with what exact resume and honest timing need."""
+
+    config: PluginPipelineConfig
+
+    def __init__(self, config: PluginPipelineConfig, *args, **kwargs) -> None:
+        # ns-render and ns-export read our checkpoints through torch.load, which refuses stock ones otherwise
+        checkpoints.register_safe_globals()
+        super().__init__(config, *args, **kwargs)
+        self.stopwatch = Stopwatch()
+
+    def generators(self) -> dict[str, torch.Generator]:
+        """Every explicit random generator, by name."""
+        parts = {"datamanager": self.datamanager, "model": self.model}
+        return {
+            f"{part}.{name}": generator
+            for part, owner in parts.items()
+            if hasattr(owner, "generators")
+            for name, generator in owner.generators().items()
+        }
+
+    def get_train_loss_dict(self, step: int):
+        with self.stopwatch.measure("rays"):
+            rays, batch = self.datamanager.next_train(step)
+        outputs = self._model(rays)
+        metrics = self.model.get_metrics_dict(outputs, batch)
+        return outputs, self.model.get_loss_dict(outputs, batch, metrics), metrics
+
+    def load_model_state(self, state: dict[str, Any], path: Path) -> None:
+        """Load the model's part of a checkpoint's `pipeline` entry, all of it or nothing.
+
+        Raises:
+            CheckpointError: its keys or shapes are not this model's.
+        """
+        found = {
+            key.removeprefix("module.").removeprefix(MODEL_PREFIX): value
+            for key, value in state.items()
+            if key.removeprefix("module.").startswith(MODEL_PREFIX)
+        }
+        found = {key: value for key, value in found.items() if not _is_loss_network(key)}
+        own = self.model.state_dict()
+        expected = {key: value for key, value in own.items() if not _is_loss_network(key)}
+        kind = type(self.model).__name__
+        checkpoints.check_model_state(
+            {k: v for k, v in expected.items() if k not in _NOT_STATE},
+            {k: v for k, v in found.items() if k not in _NOT_STATE},
+            path,
+            kind,
+        )
+        try:
+            self.model.load_state_dict({**{k: own[k] for k in _NOT_STATE if k in own}, **found}, strict=False)
+        except RuntimeError as error:
+            raise checkpoints.shape_error(kind, path, error) from error
+
+    def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
+        """Called by ns-render, ns-export and ns-viewer."""
+        self.model.update_to_step(step)
+        self.load_model_state(loaded_state, Path("the checkpoint"))
+
+    @torch.no_grad()
+    def render_view(self, cameras, index: int) -> dict[str, Tensor]:
+        """Outputs [H, W, C] of one of `cameras`, the model in evaluation mode."""
+        was_training = self.training
+        self.eval()
+        try:
+            return self.model.get_outputs_for_camera(cameras[index : index + 1].to(self.device))
+        finally:
+            self.train(was_training)
+
+
+def _is_loss_network(key: str) -> bool:
+    """Stock models carry their LPIPS network in the checkpoint; it is no part of the scene."""
+    return key.startswith("lpips.")

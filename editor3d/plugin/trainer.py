@@ -1,0 +1,286 @@
+"""The one training loop: nerfstudio's, made to survive interruption and to do exactly the steps asked for."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
+from nerfstudio.engine.callbacks import TrainingCallbackLocation
+from nerfstudio.engine.trainer import Trainer, TrainerConfig
+from nerfstudio.utils import writer
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from editor3d.datasets import load_posed_images
+from editor3d.datasets.locate import resolve_data
+from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError
+from editor3d.plugin import checkpoints
+from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
+from editor3d.plugin.progress import TrainingProgress
+from editor3d.update.engine import EditInterrupted
+
+INTERRUPTED = 130
+USER_ERROR = 2
+
+
+def default_device() -> Literal["cpu", "cuda"]:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def quiet_logging() -> LoggingConfig:
+    """nerfstudio's logging without its tables, which our progress bar replaces."""
+    return LoggingConfig(local_writer=LocalWriterConfig(enable=False), profiler="none")
+
+
+@contextmanager
+def user_errors_exit() -> Iterator[None]:
+    """Within `ns-train`: a user's mistake is one sentence and exit code 2, not a traceback."""
+    try:
+        yield
+    except Editor3DError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(USER_ERROR) from error
+    except RunInterrupted as interrupted:
+        raise SystemExit(INTERRUPTED) from interrupted
+
+
+class RunInterrupted(Exception):
+    """The user stopped the run while it was being prepared; what was made is kept."""
+
+
+@dataclass
+class PluginTrainerConfig(TrainerConfig):
+    """nerfstudio's trainer configuration with defaults that suit any machine."""
+
+    _target: type = field(default_factory=lambda: PluginTrainer)
+    pipeline: PluginPipelineConfig = field(default_factory=PluginPipelineConfig)
+    machine: MachineConfig = field(default_factory=lambda: MachineConfig(device_type=default_device()))
+    logging: LoggingConfig = field(default_factory=quiet_logging)
+    viewer: ViewerConfig = field(
+        default_factory=lambda: ViewerConfig(websocket_host="127.0.0.1", quit_on_train_completion=True)
+    )
+    vis: Literal[
+        "viewer", "wandb", "tensorboard", "comet", "viewer+wandb", "viewer+tensorboard", "viewer+comet", "viewer_legacy"
+    ] = "viewer"
+    steps_per_save: int = 500
+    steps_per_eval_batch: int = 0
+    steps_per_eval_image: int = 0
+    steps_per_eval_all_images: int = 0
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anything is written.
+
+        Raises:
+            Editor3DError: one sentence about the first thing wrong.
+        """
+        manager = self.pipeline.datamanager
+        asked = manager.data or manager.dataparser.data
+        if str(asked) in ("", "."):
+            raise DataError("Expected a captured scene, got none: say --data FOLDER, or --data demo for the shipped one.")
+        manager.data = resolve_data(str(asked))
+        if self.experiment_name is None and str(asked) != str(manager.data):
+            self.experiment_name = str(asked)
+        manager.data = manager.data.resolve()
+        manager.dataparser.data = manager.data
+        load_posed_images(
+            manager.data,
+            downscale_factor=manager.dataparser.downscale_factor,
+            eval_interval=manager.dataparser.eval_interval,
+        )
+        if self.max_num_iterations < 1:
+            raise ConfigError(f"Expected at least 1 step, got {self.max_num_iterations}: raise --max-num-iterations.")
+        if self.machine.device_type == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("Expected a CUDA device, found none: say --machine.device-type cpu.")
+        if self.load_dir is not None:
+            checkpoints.latest_checkpoint(self.load_dir, self.load_step)
+        if self.load_checkpoint is not None and not self.load_checkpoint.is_file():
+            raise CheckpointError(f"Expected a checkpoint at {self.load_checkpoint}, found none: check the path.")
+
+    def print_to_terminal(self) -> None:
+        """One line; the whole configuration is in the run's config.yml."""
+        CONSOLE.print(f"{self.method_name}: {self.max_num_iterations} steps on {self.machine.device_type}")
+
+    def save_config(self) -> None:
+        """Check the configuration, then write config.yml: a run that cannot start leaves no folder behind."""
+        with user_errors_exit():
+            self.check()
+        super().save_config()
+
+
+class PluginTrainer(Trainer):
+    """nerfstudio's trainer with exact resume.
+
+    A run whose folder already holds checkpoints goes on from the newest: parameters, optimisers, random generators and
+    the edit's own state are those of an uninterrupted run. Ctrl-C finishes the step, saves and stops; a second one
+    stops at once. `max_num_iterations` is the length of the whole run, however often it is resumed.
+    """
+
+    config: PluginTrainerConfig
+    pipeline: PluginPipeline
+
+    def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        """Called by ns-train; `prepare` with user errors turned into exit code 2."""
+        with user_errors_exit():
+            self.prepare(test_mode)
+
+    def train(self) -> None:
+        """Called by ns-train; `fit` with user errors turned into exit code 2, and 130 when interrupted."""
+        with user_errors_exit():
+            if not self.fit():
+                raise SystemExit(INTERRUPTED)
+
+    def prepare(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+        """Build the pipeline and load what there is to load.
+
+        Raises:
+            Editor3DError: the data, the base or the checkpoint cannot be used.
+        """
+        self.stop_training = False
+        self.completed = -1
+        self._seconds_before = 0.0
+        seed = self.config.machine.seed
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        super().setup(test_mode)
+
+    def fit(self) -> bool:
+        """Run the remaining steps and save.
+
+        Returns:
+            False if a stop was asked for before the last step.
+        """
+        total, title = self.config.max_num_iterations, str(self.config.method_name)
+        self._began = time.perf_counter()
+        with self._stop_on_signal(), TrainingProgress(title, self._start_step, total) as self._progress:
+            # nerfstudio counts the iterations of this process; ours is the length of the run
+            self.config.max_num_iterations = max(0, total - self._start_step)
+            try:
+                super().train()
+            except EditInterrupted:
+                self._after_train()
+            finally:
+                self.config.max_num_iterations = total
+        done = self.completed + 1 >= total
+        if not done:
+            CONSOLE.print(
+                f"Stopped after {self.completed + 1} of {total} steps. Go on with: editor3d resume {self.base_dir}"
+            )
+        return done
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent fitting, earlier sittings included."""
+        return self._seconds_before + time.perf_counter() - self._began
+
+    @contextmanager
+    def _stop_on_signal(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_) -> None:
+            if self.stop_training:
+                raise KeyboardInterrupt
+            self.stop_training = True
+            CONSOLE.print("Stopping after this step; once more to stop at once.")
+
+        previous = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in previous.items():
+                signal.signal(name, handler)
+
+    def train_iteration(self, step: int):
+        with self.pipeline.stopwatch.measure("fit"):
+            result = super().train_iteration(step)
+        self.completed = step
+        self._progress.update(step + 1)
+        return result
+
+    def _after_train(self) -> None:
+        self.training_state = "completed"
+        if self.completed >= 0:
+            self.save_checkpoint(self.completed)
+        writer.write_out_storage()
+        for callback in self.callbacks:
+            callback.run_callback_at_location(step=self.completed, location=TrainingCallbackLocation.AFTER_TRAIN)
+
+    # Checkpoints
+
+    def _load_checkpoint(self) -> None:
+        generators = self.pipeline.generators()
+        for offset, name in enumerate(sorted(generators)):
+            generators[name].manual_seed(self.config.machine.seed + offset)
+        if checkpoints.find_checkpoints(self.checkpoint_dir):
+            path = checkpoints.latest_checkpoint(self.checkpoint_dir)
+            self._resume(checkpoints.load(path), path)
+        else:
+            self.load_start()
+
+    def load_start(self) -> None:
+        """Load what a new run starts from: here, as in nerfstudio, the training to be continued, if any."""
+        path = self.config.load_checkpoint
+        if self.config.load_dir is not None:
+            path = checkpoints.latest_checkpoint(self.config.load_dir, self.config.load_step)
+        if path is not None:
+            self._resume(checkpoints.load(path), path)
+
+    def _resume(self, state: dict, path: Path) -> None:
+        self.pipeline.model.update_to_step(state["step"])
+        self.pipeline.load_model_state(state["pipeline"], path)
+        self.optimizers.load_optimizers(state["optimizers"])
+        if self.config.load_scheduler:
+            self.optimizers.load_schedulers(state.get("schedulers", {}))
+        self.grad_scaler.load_state_dict(state["scalers"])
+        if "random" in state:  # a checkpoint of ours
+            self.load_extra_state(state["extra"])
+            checkpoints.set_global_random_state(state["random"])
+            for name, generator in self.pipeline.generators().items():
+                generator.set_state(state["generators"][name])
+            self._seconds_before = state["seconds"]
+            self.pipeline.stopwatch.seconds.update(state["times"])
+        self.completed = state["step"]
+        self._start_step = state["step"] + 1
+        CONSOLE.print(f"Going on after step {state['step']} of {path}")
+
+    def extra_state(self) -> dict:
+        """What a subclass needs besides, as tensors and plain values."""
+        return {}
+
+    def load_extra_state(self, state: dict) -> None:
+        """Take over what `extra_state` gave."""
+
+    def save_checkpoint(self, step: int) -> None:
+        """Write the checkpoint of `step`, whole or not at all, then remove the older ones."""
+        path = self.checkpoint_dir / f"step-{step:09d}.ckpt"
+        checkpoints.save(
+            path,
+            {
+                "step": step,
+                "pipeline": self.pipeline.state_dict(),
+                "optimizers": {name: value.state_dict() for name, value in self.optimizers.optimizers.items()},
+                "schedulers": {name: value.state_dict() for name, value in self.optimizers.schedulers.items()},
+                "scalers": self.grad_scaler.state_dict(),
+                "random": checkpoints.global_random_state(),
+                "generators": {name: value.get_state() for name, value in self.pipeline.generators().items()},
+                "seconds": self.seconds,
+                "times": dict(self.pipeline.stopwatch.seconds),
+                "extra": self.extra_state(),
+            },
+        )
+        if self.config.save_only_latest_checkpoint:
+            for other in checkpoints.find_checkpoints(self.checkpoint_dir).values():
+                if other != path:
+                    other.unlink()

@@ -1,0 +1,1 @@
+"""Iterative dataset update: which view, at what noise level; edit, store, resume."""

@@ -1,0 +1,177 @@
+"""The update itself: plan, render, edit, store. Knows pictures and views, not what the scene is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from editor3d.outputs.record import Edit2D
+from editor3d.stopwatch import Stopwatch
+from editor3d.types import Editor, EditRequest, View
+from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
+from editor3d.update.state import EditState, PictureStore
+
+
+class EditInterrupted(Exception):
+    """Raised between two 2D edits once a stop was asked for; the step under way is not done."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What each request of one edit has in common."""
+
+    instruction: str
+    editor: str
+    """The editor's spec, so that stored pictures of another are never taken for this one's."""
+    guidance_scale: float = 7.5
+    image_guidance_scale: float = 1.5
+    diffusion_steps: int = 20
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The engine's view of a scene: functions of a view's index."""
+
+    views: Sequence[View]
+    render: Callable[[int], Tensor]
+    """The scene now, seen from a view: [H, W, 3] float 0..1."""
+    condition: Callable[[int], Tensor]
+    """The picture that is edited: [H, W, 3] float 0..1."""
+    objects: Callable[[int], Mapping[str, Tensor]]
+    """Masks of the named objects in a view: [H, W] bool each."""
+    store: Callable[[int, Tensor], None]
+    """Make a picture [H, W, 3] uint8 the one that a view is trained on from now on."""
+
+
+class DatasetUpdater:
+    """Iterative dataset update (Instruct-NeRF2NeRF): the training pictures are edited while the scene is fitted to them.
+
+    Edited pictures are rounded to 8 bits before they are trained on, so that what is on disk is exactly what was
+    trained on and a resumed run sees the same.
+
+    Args:
+        total_steps: training steps of the whole edit.
+        stopwatch: gets the time of renders under `render`, of edits under `edit`.
+        should_stop: asked between two edits; True ends the update by `EditInterrupted`.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        editor: Editor,
+        guidance: Guidance,
+        schedule: Schedule,
+        state: EditState,
+        pictures: PictureStore,
+        total_steps: int,
+        stopwatch: Stopwatch,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.scene, self.editor, self.guidance, self.schedule = scene, editor, guidance, schedule
+        self.state, self.pictures, self.total_steps, self.stopwatch = state, pictures, total_steps, stopwatch
+        self.should_stop = should_stop
+        self.on_edit: Callable[[int, Tensor], None] = lambda index, picture: None
+        """Called after each edit with the view's index and its new picture [H, W, 3] uint8."""
+        self.on_progress: Callable[[int, int], None] = lambda done, due: None
+        """Called after each edit with how many of those due before this step are done."""
+
+    def before_step(self, step: int) -> int:
+        """Make the edits that are due before `step`; returns how many.
+
+        Raises:
+            EditInterrupted: a stop was asked for. The state is again what it was before the step; the pictures made so
+                far stay on disk and are found again when the step is repeated.
+        """
+        n_views = len(self.scene.views)
+        if one_edit_is_final(self.editor.info) and self.state.cursor >= n_views:
+            return 0
+        before = self.state.state_dict()
+        planned = self.schedule.plan(step, self.total_steps, self.state.cursor, n_views, self.state.generator)
+        if one_edit_is_final(self.editor.info):
+            planned = planned[: n_views - self.state.cursor]
+        for done, edit in enumerate(planned):
+            if done and self.should_stop():
+                self.state.load_state_dict(before)
+                raise EditInterrupted
+            self._apply(step, edit)
+            self.on_progress(done + 1, len(planned))
+        return len(planned)
+
+    def restart(self, guidance: Guidance) -> None:
+        """Go on with another instruction or other guidance scales, from the first view again.
+
+        Raises:
+            InstructionError: the editor refuses the instruction; the earlier one stays.
+        """
+        if guidance.instruction != self.guidance.instruction:
+            self.editor.validate(guidance.instruction, self.scene.objects(0), [view.name for view in self.scene.views])
+        self.guidance = guidance
+        self.state.cursor = 0
+
+    def reset(self) -> None:
+        """Train on the unedited pictures again; editing starts from the first view at the next step that is due."""
+        for index in range(len(self.scene.views)):
+            picture = (self.scene.condition(index) * 255.0).round().to(torch.uint8)
+            self.scene.store(index, picture)
+        self.state.cursor = 0
+        self.state.revisions.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed edit needs, as tensors and plain values."""
+        return {"guidance": asdict(self.guidance), **self.state.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave, and put the edited pictures back."""
+        self.guidance = Guidance(**state["guidance"])
+        self.state.load_state_dict(state)
+        self.restore()
+
+    def restore(self) -> None:
+        """Put the pictures that the state names back into the training set."""
+        index_of = {view.name: index for index, view in enumerate(self.scene.views)}
+        for name, revision in self.state.revisions.items():
+            self.scene.store(index_of[name], self.pictures.read(name, revision))
+
+    def _apply(self, step: int, planned: PlannedEdit) -> None:
+        view = self.scene.views[planned.view]
+        revision = self.state.revisions.get(view.name, 0) + 1
+        request = {**asdict(self.guidance), **asdict(planned), "view": view.name, "step": step}
+        started = time.perf_counter()
+        picture = self.pictures.find(view.name, revision, request)
+        if picture is None:
+            picture = self._edit(view, planned)
+            self.pictures.write(view.name, revision, picture, request)
+        self.scene.store(planned.view, picture)
+        self.state.cursor += 1
+        self.state.revisions[view.name] = revision
+        self.state.edits.append(
+            Edit2D(view.name, step, planned.noise_level, planned.seed, time.perf_counter() - started)
+        )
+        self.on_edit(planned.view, picture)
+
+    def _edit(self, view: View, planned: PlannedEdit) -> Tensor:
+        render = None
+        if self.editor.info.uses_render:
+            with self.stopwatch.measure("render"), torch.no_grad():
+                render = self.scene.render(planned.view)
+        objects = self.scene.objects(planned.view) if self.editor.info.edits_objects else {}
+        request = EditRequest(
+            view=view.name,
+            instruction=self.guidance.instruction,
+            condition=self.scene.condition(planned.view),
+            render=render,
+            objects=objects,
+            noise_level=planned.noise_level,
+            seed=planned.seed,
+            guidance_scale=self.guidance.guidance_scale,
+            image_guidance_scale=self.guidance.image_guidance_scale,
+            diffusion_steps=self.guidance.diffusion_steps,
+        )
+        with self.stopwatch.measure("edit"), torch.no_grad():
+            edited = self.editor.edit(request)
+        return (edited.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu()

@@ -1,0 +1,101 @@
+"""When which views are edited, and at what noise level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from editor3d.errors import ConfigError
+from editor3d.types import EditorInfo
+
+TIMESTEPS = 1000
+"""Training timesteps of the diffusion models that noise levels are fractions of."""
+
+
+@dataclass(frozen=True)
+class PlannedEdit:
+    """One edit that is due."""
+
+    view: int
+    """Index of the view."""
+    noise_level: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A rule for what is due before a training step.
+
+    `cyclic` is Instruct-NeRF2NeRF's: every `edit_rate` steps the next `edit_count` views, round and round.
+    `all-at-once` is Instruct-GS2GS's: every `edit_rate` steps all views.
+
+    The timestep is drawn from U{lower, ..., upper} * 1000 (`uniform`), or the upper end falls from `upper_bound` to
+    `lower_bound` in a straight line over the run (`decaying`): large changes first, then details.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    kind: Literal["cyclic", "all-at-once"] = "cyclic"
+    edit_rate: int = 10
+    edit_count: int = 1
+    lower_bound: float = 0.02
+    upper_bound: float = 0.98
+    noise: Literal["uniform", "decaying"] = "uniform"
+
+    def __post_init__(self) -> None:
+        if self.edit_rate < 1 or self.edit_count < 1:
+            raise ConfigError(
+                f"Expected edit-rate and edit-count of at least 1, got {self.edit_rate} and {self.edit_count}: "
+                f"edit-rate counts steps between edits, edit-count the views edited then."
+            )
+        if not 0.0 < self.lower_bound <= self.upper_bound <= 1.0:
+            raise ConfigError(
+                f"Expected 0 < lower-bound <= upper-bound <= 1, got {self.lower_bound} and {self.upper_bound}: they are "
+                f"noise levels, as fractions of the model's timesteps."
+            )
+
+    def plan(
+        self, step: int, total_steps: int, cursor: int, n_views: int, generator: torch.Generator
+    ) -> list[PlannedEdit]:
+        """What is due before `step`.
+
+        Args:
+            step: the step about to run, counted from the start of this edit.
+            total_steps: steps of the whole edit.
+            cursor: views handed out so far; the next is `cursor % n_views`.
+            generator: the source of noise levels and seeds; used only when something is due.
+        """
+        if step % self.edit_rate:
+            return []
+        due = n_views if self.kind == "all-at-once" else min(self.edit_count, n_views)
+        return [
+            PlannedEdit((cursor + i) % n_views, self._noise_level(step, total_steps, generator), _seed(generator))
+            for i in range(due)
+        ]
+
+    def _noise_level(self, step: int, total_steps: int, generator: torch.Generator) -> float:
+        upper = self.upper_bound
+        if self.noise == "decaying":
+            upper += (self.lower_bound - self.upper_bound) * min(1.0, step / max(1, total_steps))
+        low, high = round(self.lower_bound * TIMESTEPS), round(upper * TIMESTEPS)
+        return int(torch.randint(low, max(low, high) + 1, (1,), generator=generator)) / TIMESTEPS
+
+
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**31, (1,), generator=generator))
+
+
+def one_edit_is_final(info: EditorInfo) -> bool:
+    """Whether a second edit of the same view by this editor could only repeat the first."""
+    return not (info.uses_render or info.uses_noise_level or info.varies_with_seed)
+
+
+def default_kind(info: EditorInfo) -> Literal["cyclic", "all-at-once"]:
+    """The kind of schedule that suits an editor.
+
+    Where one edit is final and needs no render, half-edited sets of pictures only delay the fit: all views at once.
+    """
+    return "all-at-once" if one_edit_is_final(info) else "cyclic"

@@ -1,0 +1,113 @@
+"""What an interrupted edit needs to go on: counters, the random generator, and the edited pictures on disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from editor3d.errors import CheckpointError
+from editor3d.outputs.files import replacing
+from editor3d.outputs.record import Edit2D
+
+_REQUEST_KEY = "editor3d-request"
+
+
+@dataclass
+class EditState:
+    """Everything about an edit that changes while it runs, but for the scene itself."""
+
+    generator: torch.Generator
+    cursor: int = 0
+    """Views handed out so far."""
+    revisions: dict[str, int] = field(default_factory=dict)
+    """How often each view has been edited."""
+    edits: list[Edit2D] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and one tensor, for a checkpoint."""
+        return {
+            "generator": self.generator.get_state(),
+            "cursor": self.cursor,
+            "revisions": dict(self.revisions),
+            "edits": [asdict(edit) for edit in self.edits],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.generator.set_state(state["generator"])
+        self.cursor = state["cursor"]
+        self.revisions = dict(state["revisions"])
+        self.edits = [Edit2D(**edit) for edit in state["edits"]]
+
+
+class PictureStore:
+    """Edited pictures on disk, one PNG a revision, each carrying the request it answers.
+
+    A checkpoint names revisions; pictures of later revisions, left by a run that was killed, are reused where the
+    request is the same and overwritten otherwise. Pictures that no checkpoint can name any more are removed by `prune`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, view: str, revision: int) -> Path:
+        return self.folder / f"{view}.{revision}.png"
+
+    def write(self, view: str, revision: int, picture: Tensor, request: Mapping[str, Any]) -> None:
+        """Write a picture [H, W, 3] uint8, whole or not at all."""
+        info = PngImagePlugin.PngInfo()
+        info.add_text(_REQUEST_KEY, json.dumps(request, sort_keys=True))
+        with replacing(self.path(view, revision)) as path:
+            # level 1: written while the scene waits, and deleted soon after
+            Image.fromarray(picture.numpy()).save(path, format="png", pnginfo=info, compress_level=1)
+
+    def find(self, view: str, revision: int, request: Mapping[str, Any]) -> Tensor | None:
+        """The stored answer to `request`, if there is one."""
+        try:
+            with Image.open(self.path(view, revision)) as picture:
+                if picture.info.get(_REQUEST_KEY) == json.dumps(request, sort_keys=True):
+                    return torch.from_numpy(np.array(picture))
+        except OSError:
+            pass  # missing or cut short: edit again
+        return None
+
+    def read(self, view: str, revision: int) -> Tensor:
+        """A picture [H, W, 3] uint8.
+
+        Raises:
+            CheckpointError: it is missing or damaged.
+        """
+        path = self.path(view, revision)
+        try:
+            with Image.open(path) as picture:
+                return torch.from_numpy(np.array(picture))
+        except OSError as error:
+            raise CheckpointError(
+                f"Expected the edited picture {path} that the checkpoint names, found none that can be read ({error}): "
+                f"the run cannot go on; start the edit again."
+            ) from error
+
+    def prune(self, revisions: Mapping[str, int]) -> None:
+        """Remove pictures older than the given revisions."""
+        for view, revision in revisions.items():
+            for older in range(revision - 1, 0, -1):
+                path = self.path(view, older)
+                if not path.exists():
+                    break  # removed at an earlier call, as are all before it
+                path.unlink()
+
+    def publish(self, revisions: Mapping[str, int], folder: Path) -> None:
+        """Copy the given revisions to `folder` as `<view>.png`."""
+        for view, revision in revisions.items():
+            target = folder / f"{view}.png"
+            with replacing(target) as path:
+                shutil.copyfile(self.path(view, revision), path)

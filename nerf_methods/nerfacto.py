@@ -1,0 +1,164 @@
+"""nerfstudio's nerfacto as a base: no download, rays looked up by lens, stock checkpoints taken over."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+import torchmetrics.image.lpip
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.engine.optimizers import AdamOptimizerConfig
+from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
+from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
+from nerfstudio.plugins.types import MethodSpecification
+from nerfstudio.utils.rich_utils import CONSOLE
+from torch import nn
+
+from editor3d.metrics.image import psnr, ssim
+from editor3d.plugin.datamanager import EditDataManagerConfig
+from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipelineConfig
+from editor3d.plugin.rays import FastCameraRays
+from editor3d.plugin.trainer import PluginTrainerConfig, default_device
+from editor3d.types import View
+
+STEPS = 30_000
+_APPEARANCE = f"{MODEL_PREFIX}field.embedding_appearance.embedding.weight"
+_POSE = f"{MODEL_PREFIX}camera_optimizer.pose_adjustment"
+
+
+def default_implementation() -> Literal["tcnn", "torch"]:
+    """tiny-cuda-nn where it is installed."""
+    return "tcnn" if default_device() == "cuda" and importlib.util.find_spec("tinycudann") else "torch"
+
+
+@dataclass
+class EditNerfactoModelConfig(NerfactoModelConfig):
+    """Configuration of `EditNerfactoModel`."""
+
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss",)
+    """What an edit chooses itself; everything else it takes over from its base."""
+    _target: type = field(default_factory=lambda: EditNerfactoModel)
+    implementation: Literal["tcnn", "torch"] = field(default_factory=default_implementation)
+    average_init_density: float = 0.01
+    eval_num_rays_per_chunk: int = 1 << 15
+    loss: Literal["l1", "l2"] = "l2"
+    """Photometric loss."""
+
+
+class EditNerfactoModel(FastCameraRays, NerfactoModel):
+    """Nerfacto that can be built offline. All its losses are kept, the camera optimiser's regulariser among them."""
+
+    config: EditNerfactoModelConfig
+
+    def populate_modules(self) -> None:
+        with _without_lpips():
+            super().populate_modules()
+        self.rgb_loss = nn.L1Loss() if self.config.loss == "l1" else nn.MSELoss()
+
+    def get_image_metrics_and_images(self, outputs, batch):
+        truth = batch["image"].to(self.device)[..., :3]
+        images = {
+            "img": torch.cat([truth, outputs["rgb"]], dim=1),
+            "accumulation": outputs["accumulation"].expand(-1, -1, 3),
+        }
+        return {"psnr": psnr(outputs["rgb"], truth), "ssim": ssim(outputs["rgb"], truth)}, images
+
+    def corrected_camera(self, cameras: Cameras, index: int) -> Cameras:
+        """Training camera `index` at the pose that the camera optimiser has found for it."""
+        camera = cameras[index : index + 1].to(self.device)
+        correction = self.camera_optimizer(torch.tensor([index], device=self.device))
+        rotation = correction[:, :3, :3] @ camera.camera_to_worlds[:, :3, :3]
+        translation = camera.camera_to_worlds[:, :3, 3:] + correction[:, :3, 3:]
+        camera.camera_to_worlds = torch.cat([rotation, translation], -1)
+        return camera
+
+    def adapt_base_state(
+        self, state: Mapping[str, Any], base: TrainerConfig | None, views: Sequence[View]
+    ) -> dict[str, Any]:
+        """Match what a checkpoint holds per training picture to the pictures trained on now.
+
+        A base trained with another split has other pictures; theirs are matched by file. A picture new to the base gets
+        the mean appearance and no pose correction.
+
+        Args:
+            state: the `pipeline` entry of a checkpoint.
+            base: the configuration it was trained with; unknown without it, rows are kept if their number fits.
+            views: the training views now.
+        """
+        state = dict(state)
+        rows = state.get(_APPEARANCE, state.get(_POSE))
+        if rows is None or base is None:
+            return state
+        known = {path.resolve(): row for row, path in enumerate(_training_pictures(base))}
+        if len(known) != len(rows):
+            return state  # not the split it was trained with: leave the refusal to the loader
+        order = [known.get(view.image_path.resolve()) for view in views]
+        for key, fallback in ((_APPEARANCE, lambda rows: rows.mean(0)), (_POSE, lambda rows: torch.zeros_like(rows[0]))):
+            if key in state:
+                old = state[key]
+                state[key] = torch.stack([fallback(old) if row is None else old[row] for row in order])
+        return state
+
+
+def _training_pictures(base: TrainerConfig) -> list:
+    manager = base.pipeline.datamanager
+    parser = manager.dataparser
+    parser.data = manager.data or base.data or parser.data
+    try:
+        return list(parser.setup().get_dataparser_outputs("train").image_filenames)
+    except (OSError, AssertionError) as error:
+        CONSOLE.print(f"The base's own pictures cannot be listed ({error}); its order of pictures is assumed.")
+        return []
+
+
+@contextmanager
+def _without_lpips() -> Iterator[None]:
+    """Nerfacto builds LPIPS for its evaluation, which downloads weights. Ours evaluates without: build an empty module."""
+    original = torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity
+    torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity = lambda **_: nn.Module()
+    try:
+        yield
+    finally:
+        torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity = original
+
+
+def nerfacto_optimizers() -> dict:
+    """nerfacto's own."""
+    return {
+        "proposal_networks": {
+            "optimizer": AdamOptimizerConfig(lr=1e-2, eps=1e-15),
+            "scheduler": ExponentialDecaySchedulerConfig(lr_final=1e-4, max_steps=200_000),
+        },
+        "fields": {
+            "optimizer": AdamOptimizerConfig(lr=1e-2, eps=1e-15),
+            "scheduler": ExponentialDecaySchedulerConfig(lr_final=1e-4, max_steps=200_000),
+        },
+        "camera_opt": {
+            "optimizer": AdamOptimizerConfig(lr=1e-3, eps=1e-15),
+            "scheduler": ExponentialDecaySchedulerConfig(lr_final=1e-4, max_steps=5000),
+        },
+    }
+
+
+nerfacto = MethodSpecification(
+    config=PluginTrainerConfig(
+        method_name="nerfacto-editable",
+        max_num_iterations=STEPS,
+        steps_per_save=2000,
+        mixed_precision=True,
+        pipeline=PluginPipelineConfig(
+            datamanager=EditDataManagerConfig(train_num_rays_per_batch=4096, eval_num_rays_per_batch=4096),
+            model=EditNerfactoModelConfig(camera_optimizer=CameraOptimizerConfig(mode="SO3xR3")),
+        ),
+        optimizers=nerfacto_optimizers(),
+    ),
+    description="Nerfacto on the project's data manager: trains and loads without any download.",
+)
+"""nerfacto as a base of edits."""
+

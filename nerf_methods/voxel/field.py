@@ -1,0 +1,238 @@
+"""A voxel radiance field: raw density and colour on a lattice, rendered by the compiled kernel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nerf_methods.voxel import kernels, reference
+
+
+@dataclass(frozen=True)
+class MarchSettings:
+    """What stays the same along all rays of one rendering; see `kernels.march`."""
+
+    near: float
+    bound: float
+    contracted: bool
+    step: float
+    shift: float
+    stop: float
+    explore_every: int = 0
+
+
+def _f4(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
+
+
+class _Render(torch.autograd.Function):
+    """`kernels.march` and its analytic gradient with respect to the grid."""
+
+    @staticmethod
+    def forward(ctx, grid, occupancy, origins, directions, jitter, background, settings: MarchSettings, keep: bool):
+        n, size = origins.shape[0], grid.shape[0]
+        chunks = numba.get_num_threads()
+        # The longest path through the contracted lattice crosses it fewer than three times.
+        capacity = int(3 * 2 * settings.bound / settings.step) + 2 if keep else 0
+        records = np.empty((n, capacity, kernels.RECORD_SIZE), np.float32)
+        counts = np.empty(n, np.int32)
+        rgb, accumulation, depth = np.empty((n, 3), np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
+        arrays = (_f4(origins), _f4(directions), _f4(jitter), _f4(background))
+        kernels.march(
+            grid.detach().numpy(),
+            occupancy.numpy(),
+            arrays[0],
+            arrays[1],
+            arrays[2],
+            settings.explore_every,
+            np.float32(settings.near),
+            np.float32(settings.bound),
+            settings.contracted,
+            np.float32(settings.step),
+            np.float32(settings.shift),
+            np.float32(settings.stop),
+            arrays[3],
+            chunks,
+            records,
+            counts,
+            rgb,
+            accumulation,
+            depth,
+        )
+        if keep:
+            ctx.march = (arrays, records, counts, rgb.copy(), accumulation.copy(), settings, chunks, size)
+            ctx.grid_shape = tuple(grid.shape)
+        outputs = torch.from_numpy(rgb), torch.from_numpy(accumulation), torch.from_numpy(depth)
+        ctx.mark_non_differentiable(outputs[2])
+        return outputs
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad_rgb, grad_accumulation, _):
+        (origins, directions, _, background), records, counts, rgb, accumulation, settings, chunks, _ = ctx.march
+        x, y, z, channels = ctx.grid_shape
+        # calloc'ed: pages that no ray touches are never mapped
+        grads = np.zeros((chunks, x, y, z, channels), np.float32)
+        touched = np.zeros((chunks, x, y, kernels.rows_of(z)), np.uint8)
+        kernels.march_backward(
+            (x, y, z),
+            origins,
+            directions,
+            np.float32(settings.bound),
+            settings.contracted,
+            background,
+            records,
+            counts,
+            rgb,
+            accumulation,
+            _f4(grad_rgb),
+            _f4(grad_accumulation),
+            chunks,
+            grads,
+            touched,
+        )
+        kernels.sum_chunks(grads, touched)
+        return torch.from_numpy(grads[0]), None, None, None, None, None, None, None
+
+
+class VoxelField(nn.Module):
+    """Density and colour on a lattice [R, R, R, 4] over [-bound, bound]^3, trilinear, activated after interpolation.
+
+    Density is softplus(raw + shift) per scene unit, colour sigmoid(raw); neither depends on the viewing direction. With
+    `contracted`, space beyond the unit cube is folded into the shell between 1 and 2 (Mip-NeRF 360), so the lattice
+    holds unbounded captures.
+
+    Args:
+        resolution: lattice points along each axis.
+        bound: half the side of the lattice; must be 2 when contracted.
+        contracted: fold unbounded space into the lattice.
+        initial_density: density per scene unit of the empty field.
+        steps_per_voxel: marching steps along one lattice cell.
+        near: distance at which rays start.
+        background: [3], colour behind everything.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        *,
+        bound: float = 2.0,
+        contracted: bool = True,
+        initial_density: float = 0.02,
+        steps_per_voxel: float = 1.0,
+        near: float = 0.05,
+        background: tuple[float, float, float] = (0.5, 0.5, 0.5),
+    ) -> None:
+        super().__init__()
+        self.bound, self.contracted, self.near, self.steps_per_voxel = bound, contracted, near, steps_per_voxel
+        self.shift = math.log(math.expm1(initial_density))
+        self.grid = nn.Parameter(torch.zeros(resolution, resolution, resolution, 4))
+        self.register_buffer("occupancy", torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8))
+        self.register_buffer("background", torch.tensor(background, dtype=torch.float32), persistent=False)
+
+    @staticmethod
+    def _occupancy_shape(resolution: int) -> tuple[int, int, int]:
+        return (-(-resolution // kernels.OCCUPANCY_BLOCK),) * 3
+
+    @property
+    def resolution(self) -> int:
+        return self.grid.shape[0]
+
+    @property
+    def step(self) -> float:
+        """Marching step in contracted units."""
+        return 2.0 * self.bound / (self.resolution - 1) / self.steps_per_voxel
+
+    def render(
+        self,
+        origins: Tensor,
+        directions: Tensor,
+        jitter: Tensor | None = None,
+        *,
+        explore_every: int = 0,
+        stop: float = 1e-3,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Render rays.
+
+        Args:
+            origins, directions: [N, 3] in scene units; directions are unit vectors.
+            jitter: [N] in 0..1, the first sample's offset in steps; one half by default.
+            explore_every: every n-th ray ignores the occupancy, so that density can grow in empty space; 0 for none.
+            stop: transmittance at which a ray ends.
+
+        Returns:
+            rgb [N, 3], accumulation [N], depth [N]: the distance along the ray at which transmittance falls below 1/2.
+        """
+        if jitter is None:
+            jitter = torch.full_like(origins[:, 0], 0.5)
+        settings = MarchSettings(
+            self.near, self.bound, self.contracted, self.step, self.shift, stop, explore_every
+        )
+        if self.grid.device.type != "cpu":
+            return reference.render_rays(
+                self.grid,
+                origins,
+                directions,
+                jitter,
+                near=self.near,
+                bound=self.bound,
+                contracted=self.contracted,
+                step=self.step,
+                shift=self.shift,
+                background=self.background,
+                stop=stop,
+            )
+        keep = torch.is_grad_enabled() and self.grid.requires_grad
+        return _Render.apply(self.grid, self.occupancy, origins, directions, jitter, self.background, settings, keep)
+
+    @torch.no_grad()
+    def density_and_color(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Density per scene unit [..., 1] and colour [..., 3] at points [..., 3] in scene units."""
+        where = reference.contract(points) if self.contracted else points
+        raw = reference.interpolate(self.grid, where, self.bound)
+        return F.softplus(raw[..., :1] + self.shift), torch.sigmoid(raw[..., 1:])
+
+    @torch.no_grad()
+    def update_occupancy(self, min_alpha: float) -> None:
+        """Mark blocks that are nowhere denser than `min_alpha` (opacity over one step) as empty."""
+        if self.grid.device.type != "cpu":
+            return  # the torch renderer does not skip
+        kernels.update_occupancy(
+            self.grid.detach().numpy(), self.shift, self.step, min_alpha, self.occupancy.numpy()
+        )
+
+    @torch.no_grad()
+    def resize(self, resolution: int, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Resample the lattice trilinearly to `resolution`, and the optimiser's moments with it.
+
+        The Parameter object stays the same, so that optimisers and references go on holding what is rendered.
+        """
+
+        def resampled(values: Tensor) -> Tensor:
+            volume = values.permute(3, 0, 1, 2)[None]
+            volume = F.interpolate(volume, size=(resolution,) * 3, mode="trilinear", align_corners=True)
+            return volume[0].permute(1, 2, 3, 0).contiguous()
+
+        self.grid.data = resampled(self.grid.data)
+        self.grid.grad = None
+        self.occupancy = torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8, device=self.grid.device)
+        if optimizer is not None and self.grid in optimizer.state:
+            state = optimizer.state[self.grid]
+            for key in ("exp_avg", "exp_avg_sq"):
+                state[key] = resampled(state[key])
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """A checkpoint may hold another resolution than the configuration starts at: take the checkpoint's."""
+        stored = state_dict.get(prefix + "grid")
+        if stored is not None and stored.ndim == 4 and stored.shape != self.grid.shape:
+            self.grid.data = torch.zeros(stored.shape, dtype=self.grid.dtype, device=self.grid.device)
+            self.occupancy = torch.ones(
+                self._occupancy_shape(stored.shape[0]), dtype=torch.uint8, device=self.grid.device
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -1,0 +1,128 @@
+"""The voxel radiance field as a nerfstudio model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.base_model import Model, ModelConfig
+from nerfstudio.utils import colormaps
+from torch import Tensor
+from torch.nn import Parameter
+
+from editor3d.metrics.image import psnr, ssim
+from editor3d.plugin.rays import FastCameraRays
+from nerf_methods.voxel.field import VoxelField
+
+
+@dataclass
+class VoxelModelConfig(ModelConfig):
+    """Configuration of `VoxelModel`."""
+
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every")
+    """What an edit chooses itself; everything else it takes over from its base."""
+    _target: type = field(default_factory=lambda: VoxelModel)
+    enable_collider: bool = False
+    resolutions: tuple[int, ...] = (64, 96, 144)
+    """Lattice points along each axis, coarse to fine."""
+    upsample_steps: tuple[int, ...] = (250, 600)
+    """Training steps at which the next resolution begins."""
+    contracted: bool = True
+    """Fold unbounded space into the lattice; without it the scene ends at `bound`."""
+    bound: float = 2.0
+    """Half the side of the lattice (2 when contracted)."""
+    initial_density: float = 0.02
+    """Density per scene unit of the empty field."""
+    steps_per_voxel: float = 1.0
+    """Marching steps along one lattice cell."""
+    near: float = 0.05
+    """Distance from the camera at which rays start, scene units."""
+    background: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Colour behind everything."""
+    occupancy_start: int = 250
+    """Step after which empty blocks are skipped."""
+    occupancy_every: int = 16
+    """Steps between two updates of the occupancy."""
+    min_alpha: float = 5e-3
+    """A block whose opacity over one step is nowhere above this is empty."""
+    explore_every: int = 16
+    """Every n-th training ray ignores the occupancy, so that density can grow where there was none."""
+    loss: Literal["l1", "l2"] = "l2"
+    """Photometric loss. The first edit pictures disagree with each other: L1 then finds the colour most agree on."""
+    eval_num_rays_per_chunk: int = 1 << 16
+
+
+class VoxelModel(FastCameraRays, Model):
+    """Renders a `VoxelField`; trains it coarse to fine."""
+
+    config: VoxelModelConfig
+
+    def populate_modules(self) -> None:
+        super().populate_modules()
+        c = self.config
+        self.field = VoxelField(
+            c.resolutions[0],
+            bound=c.bound,
+            contracted=c.contracted,
+            initial_density=c.initial_density,
+            steps_per_voxel=c.steps_per_voxel,
+            near=c.near,
+            background=c.background,
+        )
+        self.generator = torch.Generator().manual_seed(0)
+
+    def generators(self) -> dict[str, torch.Generator]:
+        """The random generators whose state a checkpoint must hold."""
+        return {"jitter": self.generator}
+
+    def get_param_groups(self) -> dict[str, list[Parameter]]:
+        return {"fields": [self.field.grid]}
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        optimizer = attributes.optimizers.optimizers["fields"]
+
+        def refine(step: int) -> None:
+            """Runs before a step, so that a resumed run meets the same field as an uninterrupted one."""
+            if step in self.config.upsample_steps:
+                index = self.config.upsample_steps.index(step) + 1
+                if self.field.resolution < self.config.resolutions[index]:
+                    self.field.resize(self.config.resolutions[index], optimizer)
+                    self.field.update_occupancy(self.config.min_alpha)
+            elif step >= self.config.occupancy_start and step % self.config.occupancy_every == 0:
+                self.field.update_occupancy(self.config.min_alpha)
+
+        return [TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], refine)]
+
+    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Tensor]:
+        n = ray_bundle.origins.shape[0]
+        if self.training:
+            jitter = torch.rand(n, generator=self.generator).to(self.device)
+            explore = self.config.explore_every
+        else:
+            jitter, explore = None, 0
+        rgb, accumulation, depth = self.field.render(
+            ray_bundle.origins, ray_bundle.directions, jitter, explore_every=explore
+        )
+        return {"rgb": rgb, "accumulation": accumulation[:, None], "depth": depth[:, None]}
+
+    def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
+        difference = outputs["rgb"] - batch["image"].to(self.device)
+        loss = difference.abs().mean() if self.config.loss == "l1" else difference.square().mean()
+        return {"rgb_loss": loss}
+
+    def get_image_metrics_and_images(self, outputs, batch) -> tuple[dict[str, float], dict[str, Tensor]]:
+        truth = batch["image"].to(self.device)[..., :3]
+        rgb = outputs["rgb"]
+        images = {
+            "img": torch.cat([truth, rgb], dim=1),
+            "accumulation": colormaps.apply_colormap(outputs["accumulation"]),
+            "depth": colormaps.apply_depth_colormap(outputs["depth"], accumulation=outputs["accumulation"]),
+        }
+        return {"psnr": psnr(rgb, truth), "ssim": ssim(rgb, truth)}, images
+
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
+        """Colour with the share of light that the field itself sends as alpha; [H, W, 4]."""
+        return torch.cat([outputs[output_name], outputs["accumulation"]], dim=-1)
