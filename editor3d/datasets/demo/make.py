@@ -100,7 +100,7 @@ def _labels(scene: bpy.types.Scene) -> dict[str, int]:
     return dict(sorted(named.items(), key=lambda item: item[1]))
 
 
-def make(output: Path, size: int = SIZE, samples: int = 48, threads: int = 2) -> None:
+def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2) -> None:
     """Render the demo scene and its true edits into a folder.
 
     Args:

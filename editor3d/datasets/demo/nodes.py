@@ -60,9 +60,9 @@ class Tree:
     def math(self, operation: str, a: Any, b: Any = 0.0, c: Any = 0.0) -> Socket:
         return self.add("Math", 0, {0: a, 1: b, 2: c}, operation=operation)
 
-    def noise(self, scale: float, detail: float = 3.0, vector: Socket | None = None, distortion: float = 0.0) -> Socket:
+    def noise(self, scale: float, detail: float = 3.0, vector: Socket | None = None) -> Socket:
         """Values about 0.5, in 0..1."""
-        inputs = {"Vector": vector or self.place(), "Scale": scale, "Detail": detail, "Distortion": distortion}
+        inputs = {"Vector": vector or self.place(), "Scale": scale, "Detail": detail}
         return self.add("TexNoise", 0, inputs)
 
     def ramp(self, value: Socket, stops: Sequence[tuple[float, str]], hard: bool = False) -> Socket:
@@ -76,9 +76,9 @@ class Tree:
             element.position, element.color = position, linear(color)
         return node.outputs[0]
 
-    def mix(self, amount: Any, a: Any, b: Any, blend: str = "MIX") -> Socket:
+    def mix(self, amount: Any, a: Any, b: Any) -> Socket:
         """Colours `a` and `b` blended by `amount` 0..1."""
-        node = self.add("Mix", 2, data_type="RGBA", blend_type=blend).node
+        node = self.add("Mix", 2, data_type="RGBA").node
         self._set(node.inputs[0], amount)
         self._set(node.inputs[6], a)
         self._set(node.inputs[7], b)

@@ -205,10 +205,12 @@ def test_an_edit_is_a_real_change_that_stays_local(edit: str):
         changed = before ^ after
         if changed.sum() < 100:
             continue
-        assert psnr(picture(view)[changed], picture(view, edit)[changed]) < 18.0
-        # Shadows and bounced light reach a little further than the object.
-        beyond = ~binary_dilation(before | after, iterations=40)
-        assert psnr(picture(view)[beyond], picture(view, edit)[beyond]) > 33.0
+        assert psnr(picture(view)[changed], picture(view, edit)[changed]) < 16.0
+        # Elsewhere only shadows and bounced light may differ.
+        elsewhere = ~binary_dilation(before | after, iterations=3)
+        difference = np.abs(picture(view) - picture(view, edit)).max(-1)[elsewhere]
+        assert np.mean(difference < 0.03) > 0.85
+        assert np.median(difference) <= 1.01 / 255.0
 
 
 def test_removed_object_is_gone_and_the_others_stay():
