@@ -13,7 +13,7 @@ from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto_optimizers
 from nerf_methods.voxel.method import voxel_optimizers
 from nerf_methods.voxel.model import VoxelModelConfig
 
-VOXEL_STEPS = 900
+VOXEL_STEPS = 600
 
 
 def _config(name: str, *, steps: int, rays: int, full_precision: bool, lpips: bool) -> EditTrainerConfig:

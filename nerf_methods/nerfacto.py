@@ -99,7 +99,10 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
         if len(known) != len(rows):
             return state  # not the split it was trained with: leave the refusal to the loader
         order = [known.get(view.image_path.resolve()) for view in views]
-        for key, fallback in ((_APPEARANCE, lambda rows: rows.mean(0)), (_POSE, lambda rows: torch.zeros_like(rows[0]))):
+        for key, fallback in (
+            (_APPEARANCE, lambda rows: rows.mean(0)),
+            (_POSE, lambda rows: torch.zeros_like(rows[0])),
+        ):
             if key in state:
                 old = state[key]
                 state[key] = torch.stack([fallback(old) if row is None else old[row] for row in order])
@@ -161,4 +164,3 @@ nerfacto = MethodSpecification(
     description="Nerfacto on the project's data manager: trains and loads without any download.",
 )
 """nerfacto as a base of edits."""
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from nerfstudio.cameras.cameras import Cameras
@@ -176,5 +175,3 @@ class EditDataManager(VanillaDataManager[PosedImagesDataset]):
 
     def get_train_rays_per_batch(self) -> int:
         return self.config.train_num_rays_per_batch
-
-

@@ -221,4 +221,3 @@ class EditPipeline(PluginPipeline):
             )
             losses["lpips_loss"] = self.config.lpips_weight * self._lpips(rendered, wanted)
         return outputs, losses, metrics
-

@@ -86,7 +86,9 @@ class PluginTrainerConfig(TrainerConfig):
         manager = self.pipeline.datamanager
         asked = manager.data or manager.dataparser.data
         if str(asked) in ("", "."):
-            raise DataError("Expected a captured scene, got none: say --data FOLDER, or --data demo for the shipped one.")
+            raise DataError(
+                "Expected a captured scene, got none: say --data FOLDER, or --data demo for the shipped one."
+            )
         manager.data = resolve_data(str(asked))
         if self.experiment_name is None and str(asked) != str(manager.data):
             self.experiment_name = str(asked)
@@ -204,10 +206,12 @@ class PluginTrainer(Trainer):
 
     def train_iteration(self, step: int):
         with self.pipeline.stopwatch.measure("fit"):
-            result = super().train_iteration(step)
+            loss, losses, metrics = super().train_iteration(step)
         self.completed = step
         self._progress.update(step + 1)
-        return result
+        # nerfstudio holds these until the next step: with them it would hold the whole graph, and a field that changes
+        # its resolution in between would meet the gradient accumulator of the old one
+        return loss.detach(), {name: value.detach() for name, value in losses.items()}, metrics
 
     def _after_train(self) -> None:
         self.training_state = "completed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numba
@@ -27,6 +28,32 @@ class MarchSettings:
     explore_every: int = 0
 
 
+class _Buffers:
+    """Large scratch arrays, taken again once nobody else holds them.
+
+    Fresh memory of this size comes from the system page by page, zeroed, at every training step; that took as long as
+    the arithmetic.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: list[np.ndarray] = []
+
+    def take(self, *shape: int) -> np.ndarray:
+        """A float32 array of this shape with arbitrary contents."""
+        size = math.prod(shape)
+        free = [i for i in range(len(self._arrays)) if sys.getrefcount(self._arrays[i]) == 2]  # the list, the call
+        for i in free:
+            if self._arrays[i].size >= size:
+                return self._arrays[i][:size].reshape(shape)
+        for i in reversed(free):  # outgrown
+            del self._arrays[i]
+        self._arrays.append(np.empty(size, np.float32))
+        return self._arrays[-1].reshape(shape)
+
+
+_buffers = _Buffers()
+
+
 def _f4(tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
 
@@ -40,7 +67,7 @@ class _Render(torch.autograd.Function):
         chunks = numba.get_num_threads()
         # The longest path through the contracted lattice crosses it fewer than three times.
         capacity = int(3 * 2 * settings.bound / settings.step) + 2 if keep else 0
-        records = np.empty((n, capacity, kernels.RECORD_SIZE), np.float32)
+        records = _buffers.take(n, capacity, kernels.RECORD_SIZE)
         counts = np.empty(n, np.int32)
         rgb, accumulation, depth = np.empty((n, 3), np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
         arrays = (_f4(origins), _f4(directions), _f4(jitter), _f4(background))
@@ -77,8 +104,8 @@ class _Render(torch.autograd.Function):
     def backward(ctx, grad_rgb, grad_accumulation, _):
         (origins, directions, _, background), records, counts, rgb, accumulation, settings, chunks, _ = ctx.march
         x, y, z, channels = ctx.grid_shape
-        # calloc'ed: pages that no ray touches are never mapped
-        grads = np.zeros((chunks, x, y, z, channels), np.float32)
+        grads = _buffers.take(chunks, x, y, z, channels)
+        kernels.clear(grads.reshape(-1))
         touched = np.zeros((chunks, x, y, kernels.rows_of(z)), np.uint8)
         kernels.march_backward(
             (x, y, z),
@@ -102,19 +129,20 @@ class _Render(torch.autograd.Function):
 
 
 class VoxelField(nn.Module):
-    """Density and colour on a lattice [R, R, R, 4] over [-bound, bound]^3, trilinear, activated after interpolation.
+    """Density and colour on a lattice [R, R, R, 4], trilinear, activated after interpolation.
 
-    Density is softplus(raw + shift) per scene unit, colour sigmoid(raw); neither depends on the viewing direction. With
-    `contracted`, space beyond the unit cube is folded into the shell between 1 and 2 (Mip-NeRF 360), so the lattice
-    holds unbounded captures.
+    Field units are scene units over `core_radius`. With `contracted`, space beyond the core cube [-1, 1]^3 is folded
+    into the shell between 1 and 2 (Mip-NeRF 360), so the lattice spans [-2, 2]^3 and holds unbounded captures; without,
+    it spans the core cube and the scene ends there. Density is softplus(raw + shift) per field unit, colour
+    sigmoid(raw); neither depends on the viewing direction.
 
     Args:
         resolution: lattice points along each axis.
-        bound: half the side of the lattice; must be 2 when contracted.
+        core_radius: half the side of the core cube, in scene units.
         contracted: fold unbounded space into the lattice.
-        initial_density: density per scene unit of the empty field.
+        initial_density: density of the empty field, per field unit.
         steps_per_voxel: marching steps along one lattice cell.
-        near: distance at which rays start.
+        near: distance at which rays start, scene units.
         background: [3], colour behind everything.
     """
 
@@ -122,15 +150,16 @@ class VoxelField(nn.Module):
         self,
         resolution: int,
         *,
-        bound: float = 2.0,
+        core_radius: float = 0.5,
         contracted: bool = True,
-        initial_density: float = 0.02,
+        initial_density: float = 0.1,
         steps_per_voxel: float = 1.0,
         near: float = 0.05,
         background: tuple[float, float, float] = (0.5, 0.5, 0.5),
     ) -> None:
         super().__init__()
-        self.bound, self.contracted, self.near, self.steps_per_voxel = bound, contracted, near, steps_per_voxel
+        self.core_radius, self.contracted, self.near = core_radius, contracted, near
+        self.bound, self.steps_per_voxel = 2.0 if contracted else 1.0, steps_per_voxel
         self.shift = math.log(math.expm1(initial_density))
         self.grid = nn.Parameter(torch.zeros(resolution, resolution, resolution, 4))
         self.register_buffer("occupancy", torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8))
@@ -146,7 +175,7 @@ class VoxelField(nn.Module):
 
     @property
     def step(self) -> float:
-        """Marching step in contracted units."""
+        """Marching step in contracted field units."""
         return 2.0 * self.bound / (self.resolution - 1) / self.steps_per_voxel
 
     def render(
@@ -171,16 +200,15 @@ class VoxelField(nn.Module):
         """
         if jitter is None:
             jitter = torch.full_like(origins[:, 0], 0.5)
-        settings = MarchSettings(
-            self.near, self.bound, self.contracted, self.step, self.shift, stop, explore_every
-        )
+        origins, near = origins / self.core_radius, self.near / self.core_radius
+        settings = MarchSettings(near, self.bound, self.contracted, self.step, self.shift, stop, explore_every)
         if self.grid.device.type != "cpu":
-            return reference.render_rays(
+            rgb, accumulation, depth = reference.render_rays(
                 self.grid,
                 origins,
                 directions,
                 jitter,
-                near=self.near,
+                near=near,
                 bound=self.bound,
                 contracted=self.contracted,
                 step=self.step,
@@ -188,24 +216,28 @@ class VoxelField(nn.Module):
                 background=self.background,
                 stop=stop,
             )
-        keep = torch.is_grad_enabled() and self.grid.requires_grad
-        return _Render.apply(self.grid, self.occupancy, origins, directions, jitter, self.background, settings, keep)
+        else:
+            keep = torch.is_grad_enabled() and self.grid.requires_grad
+            rgb, accumulation, depth = _Render.apply(
+                self.grid, self.occupancy, origins, directions, jitter, self.background, settings, keep
+            )
+        return rgb, accumulation, depth * self.core_radius
 
     @torch.no_grad()
     def density_and_color(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Density per scene unit [..., 1] and colour [..., 3] at points [..., 3] in scene units."""
-        where = reference.contract(points) if self.contracted else points
+        where = points / self.core_radius
+        if self.contracted:
+            where = reference.contract(where)
         raw = reference.interpolate(self.grid, where, self.bound)
-        return F.softplus(raw[..., :1] + self.shift), torch.sigmoid(raw[..., 1:])
+        return F.softplus(raw[..., :1] + self.shift) / self.core_radius, torch.sigmoid(raw[..., 1:])
 
     @torch.no_grad()
     def update_occupancy(self, min_alpha: float) -> None:
         """Mark blocks that are nowhere denser than `min_alpha` (opacity over one step) as empty."""
         if self.grid.device.type != "cpu":
             return  # the torch renderer does not skip
-        kernels.update_occupancy(
-            self.grid.detach().numpy(), self.shift, self.step, min_alpha, self.occupancy.numpy()
-        )
+        kernels.update_occupancy(self.grid.detach().numpy(), self.shift, self.step, min_alpha, self.occupancy.numpy())
 
     @torch.no_grad()
     def resize(self, resolution: int, optimizer: torch.optim.Optimizer | None = None) -> None:

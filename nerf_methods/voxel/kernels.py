@@ -311,6 +311,13 @@ def march_backward(
 
 
 @njit(parallel=True, **_KERNEL)
+def clear(values):
+    """Set a flat array to zero, on all cores."""
+    for i in prange(values.shape[0]):
+        values[i] = _ZERO
+
+
+@njit(parallel=True, **_KERNEL)
 def sum_chunks(grads, touched):
     """Add the gradients of chunks 1.. into chunk 0, in order, where they were written."""
     chunks, size_x, size_y, size_z, _ = grads.shape
@@ -389,9 +396,7 @@ def add_smoothness_gradient(grid, grad, density_weight, color_weight):
 
 
 @njit(parallel=True, **_KERNEL)
-def sparse_adam(
-    param, grad, first, second, density_rate, color_rate, beta1, beta2, eps, correction1, correction2
-):
+def sparse_adam(param, grad, first, second, density_rate, color_rate, beta1, beta2, eps, correction1, correction2):
     """Adam on the entries whose gradient is not zero; others, and their moments, stay as they are.
 
     Args:

@@ -26,27 +26,27 @@ class VoxelModelConfig(ModelConfig):
     """What an edit chooses itself; everything else it takes over from its base."""
     _target: type = field(default_factory=lambda: VoxelModel)
     enable_collider: bool = False
-    resolutions: tuple[int, ...] = (64, 96, 144)
+    resolutions: tuple[int, ...] = (64, 96, 128, 176)
     """Lattice points along each axis, coarse to fine."""
-    upsample_steps: tuple[int, ...] = (250, 600)
+    upsample_steps: tuple[int, ...] = (200, 400, 600)
     """Training steps at which the next resolution begins."""
     contracted: bool = True
-    """Fold unbounded space into the lattice; without it the scene ends at `bound`."""
-    bound: float = 2.0
-    """Half the side of the lattice (2 when contracted)."""
-    initial_density: float = 0.02
-    """Density per scene unit of the empty field."""
+    """Fold unbounded space into the lattice; without it the scene ends with the core cube."""
+    core_radius: float = 0.5
+    """Half the side of the cube that is resolved evenly, scene units (cameras are within 1)."""
+    initial_density: float = 0.1
+    """Density of the empty field, per core radius."""
     steps_per_voxel: float = 1.0
     """Marching steps along one lattice cell."""
     near: float = 0.05
     """Distance from the camera at which rays start, scene units."""
     background: tuple[float, float, float] = (0.5, 0.5, 0.5)
     """Colour behind everything."""
-    occupancy_start: int = 250
+    occupancy_start: int = 200
     """Step after which empty blocks are skipped."""
     occupancy_every: int = 16
     """Steps between two updates of the occupancy."""
-    min_alpha: float = 5e-3
+    min_alpha: float = 2e-2
     """A block whose opacity over one step is nowhere above this is empty."""
     explore_every: int = 16
     """Every n-th training ray ignores the occupancy, so that density can grow where there was none."""
@@ -65,7 +65,7 @@ class VoxelModel(FastCameraRays, Model):
         c = self.config
         self.field = VoxelField(
             c.resolutions[0],
-            bound=c.bound,
+            core_radius=c.core_radius,
             contracted=c.contracted,
             initial_density=c.initial_density,
             steps_per_voxel=c.steps_per_voxel,

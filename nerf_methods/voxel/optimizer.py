@@ -128,9 +128,9 @@ class VoxelAdamConfig(OptimizerConfig):
     lr: float = 0.1
     """Learning rate of the raw density and colour values."""
     eps: float = 1e-15
-    density_lr_scale: float = 4.0
+    density_lr_scale: float = 10.0
     """Factor on `lr` for raw density."""
-    density_smoothness: float = 0.0
+    density_smoothness: float = 3e-9
     """Weight of the total-variation prior on raw density."""
-    color_smoothness: float = 0.0
+    color_smoothness: float = 1e-9
     """Weight of the total-variation prior on raw colour."""

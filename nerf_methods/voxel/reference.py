@@ -109,9 +109,7 @@ def render_rays(
     Returns:
         rgb [N, 3], accumulation [N], depth [N] (ray distance at which transmittance falls below one half).
     """
-    t, valid = sample_distances(
-        origins, directions, jitter, near=near, bound=bound, contracted=contracted, step=step
-    )
+    t, valid = sample_distances(origins, directions, jitter, near=near, bound=bound, contracted=contracted, step=step)
     points = origins[:, None] + t[..., None] * directions[:, None]
     raw = interpolate(grid, contract(points) if contracted else points, bound)
     optical_depth = F.softplus(raw[..., 0] + shift) * step * valid
