@@ -11,7 +11,7 @@ from editor3d.plugin.trainer import PluginTrainerConfig
 from nerf_methods.voxel.model import VoxelModelConfig
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 
-STEPS = 1000
+STEPS = 600
 
 
 def voxel_optimizers(lr: float, lr_final: float, steps: int) -> dict:

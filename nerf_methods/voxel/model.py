@@ -28,7 +28,7 @@ class VoxelModelConfig(ModelConfig):
     enable_collider: bool = False
     resolutions: tuple[int, ...] = (64, 96, 128, 176)
     """Lattice points along each axis, coarse to fine."""
-    upsample_steps: tuple[int, ...] = (200, 400, 600)
+    upsample_steps: tuple[int, ...] = (120, 240, 360)
     """Training steps at which the next resolution begins."""
     contracted: bool = True
     """Fold unbounded space into the lattice; without it the scene ends with the core cube."""
@@ -42,7 +42,7 @@ class VoxelModelConfig(ModelConfig):
     """Distance from the camera at which rays start, scene units."""
     background: tuple[float, float, float] = (0.5, 0.5, 0.5)
     """Colour behind everything."""
-    occupancy_start: int = 200
+    occupancy_start: int = 120
     """Step after which empty blocks are skipped."""
     occupancy_every: int = 16
     """Steps between two updates of the occupancy."""
