@@ -28,6 +28,9 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "edit": Command("Change a scene as one sentence says", "editor3d.cli.edit:Edit"),
+    "resume": Command("Go on with an interrupted edit", "editor3d.cli.resume:Resume"),
+    "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.evaluate:Evaluate"),
     "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.preview:Preview"),
     "list": Command("List the methods or the 2D editors", "editor3d.cli.listing:List"),
     "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.doctor:Doctor"),

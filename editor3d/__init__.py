@@ -1,0 +1,18 @@
+"""Edit captured 3D scenes with one written instruction.
+
+    import editor3d
+
+    scene = editor3d.load("captures/bear")              # nerfstudio, COLMAP, NeRF-synthetic, or "demo"
+    edit = scene.edit("make it look like winter")       # reconstructs the scene once, then edits it
+    edit.before_after, edit.turntable, edit.record      # what it leaves behind
+    edit.evaluate()                                     # judged by views it never saw
+    edit.scene().edit("make it brighter")               # the next edit starts from this one
+    editor3d.resume(edit.folder)                        # after Ctrl-C
+
+Importing this module imports neither torch nor nerfstudio.
+"""
+
+from editor3d.api import Edit, Scene, load, resume
+from editor3d.errors import Editor3DError
+
+__all__ = ["Edit", "Editor3DError", "Scene", "load", "resume"]

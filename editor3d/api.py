@@ -1,0 +1,220 @@
+"""Scenes and edits from Python; `import editor3d` gives these names."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from editor3d.datasets import load_posed_images
+from editor3d.datasets.locate import resolve_data
+from editor3d.errors import CheckpointError, ConfigError, DataError
+from editor3d.registry import METHODS, load_target
+
+if TYPE_CHECKING:
+    from editor3d.metrics.known_edit import KnownEditReport
+    from editor3d.outputs.record import EditRecord
+    from editor3d.plugin.edit_trainer import EditTrainerConfig
+    from editor3d.types import PosedImages
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A captured scene, or the result of an earlier edit, that can be edited."""
+
+    data: Path
+    """The capture's folder."""
+    downscale_factor: int = 1
+    base: Path | None = None
+    """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
+
+    @property
+    def posed_images(self) -> PosedImages:
+        """The capture's pictures, poses and object names."""
+        return load_posed_images(self.data, downscale_factor=self.downscale_factor)
+
+    def edit(
+        self,
+        instruction: str,
+        *,
+        method: str = "in2n",
+        editor: str = "auto",
+        output: Path | str = "outputs",
+        preset: str | None = None,
+        steps: int | None = None,
+        base_steps: int | None = None,
+        seed: int = 42,
+        viewer: bool = False,
+    ) -> Edit:
+        """Change the scene as one sentence says.
+
+        Args:
+            instruction: "make it look like winter".
+            method: one of `editor3d list methods` of the kind edit.
+            editor: the 2D editor: auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ...
+            output: folder that runs are kept in.
+            preset: one of `editor3d list presets`.
+            steps: training steps of the edit; the method's own number by default.
+            base_steps: training steps of the reconstruction, if there is none yet.
+            seed: seed of everything random.
+            viewer: serve nerfstudio's viewer on this machine meanwhile.
+
+        Returns:
+            The finished edit.
+
+        Raises:
+            Editor3DError: one sentence on what was expected, what came and what to do.
+            KeyboardInterrupt: stopped by Ctrl-C; `resume` goes on.
+        """
+        config = edit_config(
+            self, instruction, method=method, editor=editor, output=output, preset=preset, steps=steps,
+            base_steps=base_steps, seed=seed, viewer=viewer,
+        )  # fmt: skip
+        config.set_timestamp()
+        config.check()
+        return _run(config)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit on disk."""
+
+    folder: Path
+
+    @property
+    def before_after(self) -> Path:
+        """PNG: the scene before and after, from held-out views."""
+        return self.folder / "before_after.png"
+
+    @property
+    def turntable(self) -> Path:
+        """MP4: the edited scene on a turntable."""
+        return self.folder / "turntable.mp4"
+
+    @property
+    def edited_pictures(self) -> Path:
+        """Folder of the edited 2D views, one PNG a view."""
+        return self.folder / "edited"
+
+    @property
+    def record(self) -> EditRecord:
+        """What was asked, done and measured (`edit.json`)."""
+        from editor3d.outputs.record import read_record
+
+        return read_record(self.folder / "edit.json")
+
+    def scene(self) -> Scene:
+        """The result, to be edited further: the next instruction starts from it."""
+        return load(self.folder)
+
+    def evaluate(self, truth: Path | str | None = None, reference: Path | str | None = None) -> KnownEditReport:
+        """Judge the edit by held-out views; see `editor3d.plugin.evaluate.evaluate`."""
+        from editor3d.plugin.evaluate import evaluate
+
+        return evaluate(
+            self.folder,
+            truth=None if truth is None else Path(truth),
+            reference=None if reference is None else Path(reference),
+        )
+
+
+def load(path: Path | str, *, downscale_factor: int = 1) -> Scene:
+    """Open a scene.
+
+    Args:
+        path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, or
+            the word demo.
+        downscale_factor: read pictures at 1/N of their size; a run keeps its own.
+
+    Raises:
+        DataError: there is nothing of the kind, or it is broken.
+    """
+    path = resolve_data(str(path))
+    if (path / "config.yml").is_file():
+        from editor3d.plugin.base import read_config
+
+        manager = read_config(path / "config.yml").pipeline.datamanager
+        return Scene(Path(manager.data), manager.dataparser.downscale_factor, base=path)
+    scene = Scene(path, downscale_factor)
+    if not scene.posed_images.train_views:
+        raise DataError(f"Expected pictures to train on in {path}, found none: check its split.")
+    return scene
+
+
+def resume(run: Path | str) -> Edit:
+    """Go on with an interrupted run; a finished one is left as it is.
+
+    Raises:
+        CheckpointError: the folder holds no run of an edit.
+        KeyboardInterrupt: stopped again.
+    """
+    from editor3d.plugin.base import read_config
+    from editor3d.plugin.edit_trainer import EditTrainerConfig
+
+    run = Path(run)
+    if not (run / "config.yml").is_file():
+        raise CheckpointError(f"Expected the folder of a run (with config.yml) at {run}, found none: check the path.")
+    config = read_config(run / "config.yml")
+    if not isinstance(config, EditTrainerConfig):
+        raise CheckpointError(
+            f"Expected the run of an edit at {run}, found one of {config.method_name}: bases go on by themselves at the "
+            f"next edit of their data."
+        )
+    parts = run.resolve().parts  # the folder may have been moved since: OUTPUT/EXPERIMENT/METHOD/TIMESTAMP
+    config.output_dir = Path(*parts[:-3])
+    config.experiment_name, config.timestamp = parts[-3], parts[-1]
+    config.check()
+    return _run(config)
+
+
+def edit_config(
+    scene: Scene,
+    instruction: str,
+    *,
+    method: str = "in2n",
+    editor: str = "auto",
+    output: Path | str = "outputs",
+    preset: str | None = None,
+    steps: int | None = None,
+    base_steps: int | None = None,
+    seed: int = 42,
+    viewer: bool = False,
+) -> EditTrainerConfig:
+    """The configuration that `ns-train METHOD` would have with the same choices; see `Scene.edit`.
+
+    Raises:
+        ConfigError: no such method, or one that does not edit.
+    """
+    entry = METHODS.get(method)
+    if entry is None or entry.kind != "edit":
+        names = ", ".join(name for name, other in METHODS.items() if other.kind == "edit")
+        raise ConfigError(f"Expected a method that edits, one of {names}, got {method}.")
+    config = deepcopy(load_target(entry.target).config)
+    config.instruction, config.editor, config.preset = instruction, editor, preset
+    config.pipeline.datamanager.data = scene.data
+    config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
+    config.load_dir = scene.base
+    config.output_dir, config.base_steps, config.machine.seed = Path(output), base_steps, seed
+    config.vis = "viewer" if viewer else "tensorboard"
+    if steps is not None:
+        config.max_num_iterations = steps
+    return config
+
+
+def _run(config: EditTrainerConfig) -> Edit:
+    from nerfstudio.configs.experiment_config import ExperimentConfig
+
+    from editor3d.plugin.trainer import RunInterrupted
+
+    ExperimentConfig.save_config(config)
+    trainer = config.setup(local_rank=0, world_size=1)
+    try:
+        trainer.prepare()
+        done = trainer.fit()
+    except RunInterrupted as interrupted:
+        raise KeyboardInterrupt from interrupted
+    trainer.shutdown()
+    if not done:
+        raise KeyboardInterrupt
+    return Edit(trainer.base_dir)

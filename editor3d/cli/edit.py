@@ -1,0 +1,65 @@
+"""`editor3d edit`: change a scene as one sentence says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Edit a captured scene, or go on from the result of an earlier edit.
+
+    Without an earlier reconstruction of the same data the scene is reconstructed first, and that is kept for the next
+    edit. Leaves a before/after picture, a turntable video, the edited 2D views and edit.json. Ctrl-C stops cleanly;
+    `editor3d resume RUN` goes on.
+    """
+
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, or the word demo."""
+    instruction: str = ""
+    """How the scene should change, in one sentence. May be left out with --editor folder:DIR."""
+    method: str = "in2n"
+    """The method, as `editor3d list methods` names it."""
+    editor: str = "auto"
+    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    output: Path = Path("outputs")
+    """The folder that runs are kept in."""
+    base: Path | None = None
+    """A run to start from, instead of reconstructing the scene."""
+    preset: str | None = None
+    """A preset, as `editor3d list presets` names it."""
+    steps: int | None = None
+    """Training steps of the edit; the method's own number by default."""
+    base_steps: int | None = None
+    """Training steps of the reconstruction; its method's own number by default."""
+    downscale_factor: int = 1
+    """Read pictures at 1/N of their size."""
+    seed: int = 42
+    """Seed of everything random."""
+    viewer: bool = False
+    """Serve nerfstudio's viewer on this machine meanwhile."""
+
+    def run(self) -> int:
+        from dataclasses import replace
+
+        from editor3d.api import load
+
+        scene = load(self.data, downscale_factor=self.downscale_factor)
+        if self.base is not None:
+            scene = replace(scene, base=self.base)
+        scene.edit(
+            self.instruction,
+            method=self.method,
+            editor=self.editor,
+            output=self.output,
+            preset=self.preset,
+            steps=self.steps,
+            base_steps=self.base_steps,
+            seed=self.seed,
+            viewer=self.viewer,
+        )
+        return 0
