@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from editor3d.outputs.files import replacing
+from editor3d.outputs.pictures import to_uint8
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,14 +23,14 @@ def write_mp4(path: Path | str, frames: Iterable[Tensor | np.ndarray], fps: int 
 
     Args:
         path: ends in `.mp4`.
-        frames: at least one picture [H, W, 3] uint8, all of one size; taken one by one.
+        frames: at least one picture [H, W, 3], float 0..1 or uint8, all of one size; taken one by one.
         fps: frames per second.
 
     Raises:
         ValueError: no frames, or frames of several sizes.
         Editor3DError: the disk is full, or the folder cannot be written; an earlier file is unchanged.
     """
-    pictures = (np.asarray(frame) for frame in frames)
+    pictures = (to_uint8(frame) for frame in frames)
     first = next(pictures, None)
     if first is None:
         raise ValueError("a video needs at least one frame")

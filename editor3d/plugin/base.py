@@ -37,15 +37,15 @@ class Base:
         return self.checkpoint.parent.parent
 
 
-def open_base(folder: Path, step: int | None = None) -> Base:
-    """The base in a run's folder or its folder of checkpoints.
+def open_base(path: Path, step: int | None = None) -> Base:
+    """The base in a run's folder, its folder of checkpoints, or one checkpoint.
 
     Raises:
         CheckpointError: there is no checkpoint, or its configuration cannot be read.
     """
-    checkpoint = checkpoints.latest_checkpoint(folder, step)
-    path = checkpoint.parent.parent / "config.yml"
-    return Base(checkpoint, read_config(path) if path.is_file() else None)
+    checkpoint = path if path.is_file() else checkpoints.latest_checkpoint(path, step)
+    config = checkpoint.parent.parent / "config.yml"
+    return Base(checkpoint, read_config(config) if config.is_file() else None)
 
 
 def read_config(path: Path) -> TrainerConfig:

@@ -74,9 +74,10 @@ class EditTrainer(PluginTrainer):
 
     def prepare(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         self.base = self._find_base()
-        # what was found is part of the configuration from here on: a resumed run starts from the same
-        self.config.load_dir = self.base.checkpoint.parent
-        self.config.load_step = int(self.base.checkpoint.stem.removeprefix("step-"))
+        # what was found is part of the configuration from here on: a resumed run starts from the same. Not as load_step,
+        # in which ns-render and its like would see the step of this run to load.
+        self.config.load_checkpoint = self.base.checkpoint.resolve()
+        self.config.load_dir = self.config.load_step = None
         adopt_base(self.config, self.base)
         ExperimentConfig.save_config(self.config)
         super().prepare(test_mode)
@@ -84,8 +85,7 @@ class EditTrainer(PluginTrainer):
     def _find_base(self) -> Base:
         config = self.config
         if config.load_checkpoint is not None:
-            folder, step = config.load_checkpoint.parent, int(config.load_checkpoint.stem.removeprefix("step-"))
-            return open_base(folder, step)
+            return open_base(config.load_checkpoint)
         if config.load_dir is not None:
             return open_base(config.load_dir, config.load_step)
         base = ensure_base(config.base_method, config, config.base_steps)

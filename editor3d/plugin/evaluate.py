@@ -42,7 +42,7 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
     """
     record = read_record(run / "edit.json")
     config, edited = open_run(run)
-    _, base = open_run(config.load_dir, step=config.load_step)
+    _, base = open_run(config.load_checkpoint)
     posed: PosedImages = edited.datamanager.eval_dataset.metadata["posed_images"]
     views: tuple[View, ...] = edited.datamanager.eval_dataset.metadata["views"]
     if truth is None and record.editor.startswith("folder:"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from editor3d.plugin import checkpoints
 from editor3d.plugin.datamanager import EditDataManagerConfig
+from editor3d.plugin.ffmpeg import provide_ffmpeg
 from editor3d.stopwatch import Stopwatch
 
 MODEL_PREFIX = "_model."
@@ -35,6 +37,8 @@ class PluginPipeline(VanillaPipeline):
     def __init__(self, config: PluginPipelineConfig, *args, **kwargs) -> None:
         # ns-render and ns-export read our checkpoints through torch.load, which refuses stock ones otherwise
         checkpoints.register_safe_globals()
+        if kwargs.get("test_mode") != "val":  # opened to be looked at, not to be trained
+            provide_ffmpeg()
         super().__init__(config, *args, **kwargs)
         self.stopwatch = Stopwatch()
 
@@ -47,6 +51,15 @@ class PluginPipeline(VanillaPipeline):
             if hasattr(owner, "generators")
             for name, generator in owner.generators().items()
         }
+
+    def counters(self) -> dict[str, int]:
+        """What the model counts beside its parameters, and a resumed run must go on counting."""
+        return self.model.counters() if hasattr(self.model, "counters") else {}
+
+    def load_counters(self, counters: Mapping[str, int]) -> None:
+        """Take over what `counters` gave."""
+        if counters:
+            self.model.load_counters(counters)
 
     def get_train_loss_dict(self, step: int):
         with self.stopwatch.measure("rays"):

@@ -1,4 +1,4 @@
-"""Opening finished or interrupted runs, bases and edits alike, for rendering, export and evaluation."""
+"""Opening a run to look at its scene: no editor, no optimiser, no picture for training."""
 
 from __future__ import annotations
 
@@ -10,36 +10,39 @@ from nerfstudio.engine.trainer import TrainerConfig
 from editor3d.errors import CheckpointError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import open_base
-from editor3d.plugin.pipeline import PluginPipeline
+from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.trainer import default_device
 
 
 def open_run(
-    path: Path, *, step: int | None = None, test_mode: Literal["test", "val", "inference"] = "inference"
+    path: Path, test_mode: Literal["inference", "test"] = "inference", *, step: int | None = None
 ) -> tuple[TrainerConfig, PluginPipeline]:
-    """The configuration of a run and its pipeline in evaluation mode, as the newest checkpoint has it.
-
-    Nothing of a 2D editor is imported.
+    """Load the scene of one of the project's runs, of an edit or a base.
 
     Args:
-        path: a run's folder, or its folder of checkpoints.
-        step: that checkpoint instead of the newest.
-        test_mode: "inference" opens no training picture.
+        path: the run's folder, its `nerfstudio_models`, or one checkpoint.
+        test_mode: "inference" opens no training picture; with "test" the data manager draws training rays as well.
+        step: the checkpoint's step; the newest by default.
+
+    Returns:
+        The configuration it was trained with, and the pipeline in evaluation mode, on CUDA where it is there.
 
     Raises:
-        CheckpointError: there is no run, or it is not one of ours.
+        CheckpointError: there is no run, or it is none of the project's.
+        DataError: the capture that it was trained on is gone or broken.
     """
-    base = open_base(path, step)
+    base = open_base(Path(path), step)
     if base.config is None:
-        raise CheckpointError(f"Expected config.yml beside the checkpoints in {path}, found none: give a run's folder.")
-    device = default_device()
-    pipeline = base.config.pipeline.setup(device=device, test_mode=test_mode, world_size=1, local_rank=0)
-    if not isinstance(pipeline, PluginPipeline):
         raise CheckpointError(
-            f"Expected a run of one of editor3d's methods in {path}, found one of {base.config.method_name}: use "
-            f"nerfstudio's own commands for it."
+            f"Expected config.yml beside the checkpoints, in {base.run}, found none: give the folder of a whole run."
+        )
+    if not isinstance(base.config.pipeline, PluginPipelineConfig):
+        raise CheckpointError(
+            f"Expected a run of one of this project's methods (editor3d list methods) at {path}, found one of "
+            f"{base.config.method_name}: nerfstudio's own ns-render and ns-export open it."
         )
     state = checkpoints.load(base.checkpoint)
+    pipeline = base.config.pipeline.setup(device=default_device(), test_mode=test_mode)
     pipeline.model.update_to_step(state["step"])
     pipeline.load_model_state(state["pipeline"], base.checkpoint)
     pipeline.eval()

@@ -5,6 +5,7 @@ import os
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import torch
 
 from editor3d.outputs.video import write_mp4
 
@@ -31,6 +32,13 @@ def test_video_reads_back_with_even_sides_and_near_colours(tmp_path, height, wid
     assert meta["codec"] == "h264"
     assert meta["pix_fmt"].startswith("yuv420p")
     assert os.listdir(tmp_path / "new") == ["a.mp4"]
+
+
+def test_float_frames_show_what_their_bytes_show(tmp_path):
+    frames = moving_bar(48, 64, 4)
+    write_mp4(tmp_path / "bytes.mp4", frames)
+    write_mp4(tmp_path / "floats.mp4", [torch.from_numpy(frame).float() / 255 for frame in frames])
+    assert (tmp_path / "bytes.mp4").read_bytes() == (tmp_path / "floats.mp4").read_bytes()
 
 
 def test_index_comes_before_the_pictures(tmp_path):
