@@ -24,7 +24,11 @@ def _config(name: str, *, steps: int, rays: int, full_precision: bool, lpips: bo
     )
     if default_device() == "cuda":
         pipeline.datamanager = EditDataManagerConfig(train_num_rays_per_batch=rays)
-        pipeline.model = EditNerfactoModelConfig(loss="l1", camera_optimizer=CameraOptimizerConfig(mode="SO3xR3"))
+        pipeline.model = EditNerfactoModelConfig(
+            loss="l1",
+            use_proposal_weight_anneal=False,  # the base's proposal networks are trained
+            camera_optimizer=CameraOptimizerConfig(mode="SO3xR3"),
+        )
         return EditTrainerConfig(
             method_name=name,
             max_num_iterations=steps,

@@ -12,6 +12,7 @@ import torch
 import torchmetrics.image.lpip
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
@@ -41,7 +42,7 @@ def default_implementation() -> Literal["tcnn", "torch"]:
 class EditNerfactoModelConfig(NerfactoModelConfig):
     """Configuration of `EditNerfactoModel`."""
 
-    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss",)
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "use_proposal_weight_anneal")
     """What an edit chooses itself; everything else it takes over from its base."""
     _target: type = field(default_factory=lambda: EditNerfactoModel)
     implementation: Literal["tcnn", "torch"] = field(default_factory=default_implementation)
@@ -60,6 +61,23 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
         with _without_lpips():
             super().populate_modules()
         self.rgb_loss = nn.L1Loss() if self.config.loss == "l1" else nn.MSELoss()
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        callbacks = super().get_training_callbacks(attributes)
+        if not self.config.use_proposal_weight_anneal:  # nerfstudio counts the sampler's steps only where it anneals
+            after = [TrainingCallbackLocation.AFTER_TRAIN_ITERATION]
+            callbacks.append(TrainingCallback(after, self.proposal_sampler.step_cb, update_every_num_iters=1))
+        return callbacks
+
+    def counters(self) -> dict[str, int]:
+        """Where the sampler stands between two updates of the proposal networks; no part of nerfstudio's state."""
+        sampler = self.proposal_sampler
+        return {"step": sampler._step, "steps_since_update": sampler._steps_since_update}
+
+    def load_counters(self, counters: Mapping[str, int]) -> None:
+        """Take over what `counters` gave."""
+        self.proposal_sampler._step = counters["step"]
+        self.proposal_sampler._steps_since_update = counters["steps_since_update"]
 
     def get_image_metrics_and_images(self, outputs, batch):
         truth = batch["image"].to(self.device)[..., :3]
@@ -122,7 +140,7 @@ def _training_pictures(base: TrainerConfig) -> list:
 
 @contextmanager
 def _without_lpips() -> Iterator[None]:
-    """Nerfacto builds LPIPS for its evaluation, which downloads weights. Ours evaluates without: build an empty module."""
+    """Nerfacto builds LPIPS for its evaluation, which downloads weights. Ours evaluates without: an empty module."""
     original = torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity
     torchmetrics.image.lpip.LearnedPerceptualImagePatchSimilarity = lambda **_: nn.Module()
     try:

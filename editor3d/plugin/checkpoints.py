@@ -114,8 +114,8 @@ def set_global_random_state(state: Mapping[str, Any]) -> None:
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     version, internal, gauss_next = state["python"]
     random.setstate((version, tuple(internal), gauss_next))
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    for device in range(min(len(state.get("cuda", [])), torch.cuda.device_count())):  # this machine may have fewer
+        torch.cuda.set_rng_state(state["cuda"][device], device)
 
 
 def check_model_state(expected: Mapping[str, torch.Tensor], found: Mapping[str, Any], path: Path, kind: str) -> None:

@@ -115,7 +115,8 @@ class PixelStore:
         c2w = self.c2w[view]
         return bundle(
             c2w[:, :, 3].contiguous(),
-            torch.einsum("nij,nj->ni", c2w[:, :, :3], local),
+            # no matrix product: autocast, inside which training batches are drawn, would run it at half precision
+            (c2w[:, :, :3] * local[:, None, :]).sum(-1),
             pixel_area=self.pixel_areas[view][:, None],
             camera_indices=view[:, None],
             local=local,

@@ -253,6 +253,7 @@ class PluginTrainer(Trainer):
             checkpoints.set_global_random_state(state["random"])
             for name, generator in self.pipeline.generators().items():
                 generator.set_state(state["generators"][name])
+            self.pipeline.load_counters(state.get("counters", {}))
             self._seconds_before = state["seconds"]
             self.pipeline.stopwatch.seconds.update(state["times"])
         self.completed = state["step"]
@@ -279,6 +280,7 @@ class PluginTrainer(Trainer):
                 "scalers": self.grad_scaler.state_dict(),
                 "random": checkpoints.global_random_state(),
                 "generators": {name: value.get_state() for name, value in self.pipeline.generators().items()},
+                "counters": self.pipeline.counters(),
                 "seconds": self.seconds,
                 "times": dict(self.pipeline.stopwatch.seconds),
                 "extra": self.extra_state(),
