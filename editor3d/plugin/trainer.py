@@ -22,7 +22,8 @@ from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.locate import resolve_data
+from editor3d.datasets.demo import demo_path
+from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
@@ -90,9 +91,9 @@ class PluginTrainerConfig(TrainerConfig):
                 "Expected a captured scene, got none: say --data FOLDER, or --data demo for the shipped one."
             )
         manager.data = resolve_data(str(asked))
-        if self.experiment_name is None and str(asked) != str(manager.data):
-            self.experiment_name = str(asked)
         manager.data = manager.data.resolve()
+        if self.experiment_name is None and manager.data == demo_path():
+            self.experiment_name = DEMO  # its folder's name says nothing
         manager.dataparser.data = manager.data
         load_posed_images(
             manager.data,

@@ -1,0 +1,50 @@
+# make demo    set up, then edit the demo scene and say where the results are
+# make test    set up, then run all tests
+# make bench   the benchmarks; prints their figures
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# plain pip may find a newer pre-release of a dependency's dependency: these are the versions that were tried together
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+export PYTHONWARNINGS ?= ignore::FutureWarning
+
+.PHONY: setup demo test test-fast bench check system clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: apt-get install python3.11 python3.11-venv, or pyenv install 3.11"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,dev]'
+	@echo "Compiling the kernels once; later runs load them from the cache."
+	$(BIN)/python -m nerf_methods.voxel.warmup
+	touch $(READY)
+
+# Names missing system packages and the command that installs them; only ns-export needs them.
+system: $(READY)
+	@$(BIN)/editor3d doctor || true
+
+demo: system
+	$(BIN)/ns-train in2n --instruction "make the teapot gold" --data demo --vis tensorboard --output-dir outputs
+	@$(BIN)/editor3d eval "$$(ls -td outputs/demo/in2n/*/ | head -n 1)"
+
+test: $(READY)
+	$(BIN)/python -m pytest tests
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest tests -m "not slow"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(READY)
+	$(BIN)/python benchmarks/voxel_vs_nerfacto.py
+	$(BIN)/python benchmarks/edit_overhead.py
+	$(BIN)/python benchmarks/known_edits.py
+
+clean:
+	rm -rf $(VENV) outputs

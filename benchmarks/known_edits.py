@@ -1,0 +1,129 @@
+"""Known-edit figures: edit gap, locality, depth error and cost, on a real capture and on the demo scene.
+
+    python benchmarks/known_edits.py --capture CAPTURE_512 --output outputs/known_edits
+
+Whole-picture edits run on the capture (256 x 256 where it is given at 512), edits of one object and true edits on the
+demo scene. A gap is the ideal minus the edited scene's PSNR, in dB, over held-out views; beside it stands what doing
+nothing scores.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+import editor3d
+from editor3d.datasets.demo import TRUE_EDITS, demo_path, true_edit_path
+from editor3d.metrics.known_edit import KnownEditReport
+from editor3d.outputs.files import write_json
+from editor3d.plugin.base import ensure_base
+
+WHOLE = "make it look like winter"
+OBJECT = "make the teapot gold"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    data: Path
+    instruction: str
+    editor: str
+    downscale_factor: int = 1
+    reference: Path | None = None
+
+
+def truly_edited_capture(name: str, folder: Path) -> Path:
+    """The demo scene with its truly edited pictures as a capture of its own: what a perfect edit would be fitted to."""
+    body = json.loads((demo_path() / "transforms.json").read_text(encoding="utf-8"))
+    images = true_edit_path(name) / "images"
+    for frame in body["frames"]:
+        frame["file_path"] = str(images / Path(frame["file_path"]).name)
+        frame.pop("labels_path", None)
+        frame.pop("depth_file_path", None)
+    for split in ("train_filenames", "test_filenames", "val_filenames"):
+        if split in body:
+            body[split] = [str(images / Path(file).name) for file in body[split]]
+    body.pop("ply_file_path", None)
+    write_json(folder / f"truly-{name}" / "transforms.json", body)
+    return folder / f"truly-{name}"
+
+
+def reconstruct(data: Path, output: Path, downscale_factor: int = 1) -> tuple[Path, float]:
+    """Train (or find) the base of a capture; its run folder and the seconds this took."""
+    from editor3d.api import Scene, edit_config
+
+    config = edit_config(Scene(data, downscale_factor), WHOLE, output=output)
+    config.check()
+    began = time.perf_counter()
+    base = ensure_base(config.base_method, config, None)
+    return base.run, time.perf_counter() - began
+
+
+def row(case: Case, report: KnownEditReport, times: dict[str, float]) -> list[str]:
+    mean = report.mean
+
+    def decibel(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    depth = "" if mean.depth is None or mean.depth.changed is None else f"{100 * mean.depth.changed:.1f} %"
+    fair = "" if report.conditions is None else ("yes" if report.conditions.fair else "no")
+    return [
+        case.name,
+        decibel(mean.base),
+        decibel(mean.unedited),
+        decibel(mean.edited),
+        decibel(mean.ideal),
+        decibel(mean.gap),
+        decibel(mean.locality),
+        depth,
+        fair,
+        str(report.cost.edits_2d),
+        f"{times['total']:.0f} s",
+    ]
+
+
+def main(capture: Path | None = None, output: Path = Path("outputs/known_edits"), only: str = "") -> int:
+    """Print the known-edit figures.
+
+    Args:
+        capture: a capture of 512 x 512 photographs, edited at 256 x 256; without one only the demo scene is edited.
+        output: folder for the runs.
+        only: run only the cases whose name contains this.
+    """
+    cases = [Case(f"demo: {OBJECT}", demo_path(), OBJECT, "procedural")]
+    for name in TRUE_EDITS:
+        editor = f"folder:{true_edit_path(name) / 'images'}"
+        cases.append(Case(f"demo: truly {name}", demo_path(), "", editor, reference=Path(name)))
+    if capture is not None:
+        cases.append(Case(f"capture: {WHOLE}", capture, WHOLE, "procedural", 2))
+        cases.append(Case(f"capture: {WHOLE}, noisy editor", capture, WHOLE, "procedural-noisy", 2))
+    table = Table(title="Known edits, means over held-out views, PSNR in dB")
+    for heading in (
+        "edit", "base", "unedited", "edited", "ideal", "gap", "locality", "depth error", "fair f", "2D edits", "time",
+    ):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "edit" else "right")
+    console = Console(width=170)
+    for case in (case for case in cases if only in case.name):
+        run, seconds = reconstruct(case.data, output, case.downscale_factor)
+        console.print(f"{case.name}: base in {run}, {seconds:.0f} s")
+        reference = None
+        if case.reference is not None:
+            reference, _ = reconstruct(truly_edited_capture(str(case.reference), output), output)
+        scene = editor3d.Scene(case.data, case.downscale_factor, base=run)
+        edit = scene.edit(case.instruction, editor=case.editor, output=output)
+        report = edit.evaluate(reference=reference)
+        times = json.loads((edit.folder / "edit.json").read_text(encoding="utf-8"))["times"]
+        table.add_row(*row(case, report, times))
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(tyro.cli(main))
