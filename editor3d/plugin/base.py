@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import yaml
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
+from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.trainer import PluginTrainerConfig
 from editor3d.registry import METHODS, load_target
+
+_FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
+_FRAME_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def read_config(path: Path) -> TrainerConfig:
 
 
 def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
-    """Make an edit's configuration fit its base: the kind of model, its sizes, and the optimisers of that kind.
+    """Make an edit's configuration fit its base: the frame, the kind of model, its sizes, and that kind's optimisers.
 
     What an edit chooses itself (`EDIT_SETTINGS` of the model's configuration) stays. A base of a kind that no method of
     ours reconstructs changes nothing here; loading then refuses it by its keys.
@@ -76,6 +83,10 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     found = None if base.config is None else base.config.pipeline.model
     if found is None:
         return
+    parser, own_parser = base.config.pipeline.datamanager.dataparser, config.pipeline.datamanager.dataparser
+    for key in _FRAME_SETTINGS:
+        if hasattr(parser, key):
+            setattr(own_parser, key, getattr(parser, key))
     own = config.pipeline.model
     if not isinstance(own, type(found)):
         for entry in METHODS.values():
@@ -92,8 +103,31 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     config.pipeline.model = replace(own, **taken)
 
 
+def check_frame(base: Base, outputs: DataparserOutputs) -> None:
+    """Refuse a base whose scene lies elsewhere than the cameras of the data: one of another capture.
+
+    Only where one of our methods reconstructed it: nerfstudio's parsers note their frames differently.
+
+    Raises:
+        CheckpointError: the frames differ.
+    """
+    path = base.run / "dataparser_transforms.json"
+    parser = None if base.config is None else base.config.pipeline.datamanager.dataparser
+    if not isinstance(parser, PosedImagesDataParserConfig) or not path.is_file():
+        return
+    noted = json.loads(path.read_text(encoding="utf-8"))
+    own = np.append(outputs.dataparser_transform.numpy(), outputs.dataparser_scale)
+    if not np.allclose(
+        np.append(noted["transform"], noted["scale"]), own, atol=_FRAME_TOLERANCE, rtol=_FRAME_TOLERANCE
+    ):
+        raise CheckpointError(
+            f"Expected a base made from the cameras of --data, found one of others in {base.run} (made from "
+            f"{parser.data}): give the two that belong together, or leave --load-dir out."
+        )
+
+
 def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> PluginTrainerConfig:
-    """The run that trains a base for `edit`: the same pictures, and a folder that follows from what shapes the result."""
+    """The run that trains a base for `edit`: the same pictures, and a folder named by what shapes the result."""
     config = deepcopy(load_target(METHODS[method].target).config)
     data = edit.pipeline.datamanager
     config.pipeline.datamanager.data = data.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from editor3d.outputs.files import replacing
 
 _NAME = re.compile(r"step-(\d+)\.ckpt")
 _SHOWN_KEYS = 3
+_UNFINISHED = "unfinished.ckpt"
 
 
 def register_safe_globals() -> None:
@@ -76,12 +78,24 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all; numpy numbers in it become Python's."""
-    with replacing(path) as partial:
+    """Write a checkpoint, whole or not at all; numpy numbers in it become Python's.
+
+    It is written in the run's folder, the parent of the checkpoints' own, and then moved: nerfstudio's commands cannot
+    read a folder of checkpoints that holds anything else, such as what a run killed while saving leaves behind.
+
+    Raises:
+        Editor3DError: the disk is full, or the folder cannot be written; earlier checkpoints are unchanged.
+    """
+    run = path.parent.parent
+    for leftover in run.glob(f"*{Path(_UNFINISHED).stem}*.ckpt"):
+        leftover.unlink()
+    with replacing(run / _UNFINISHED) as partial:
         try:
             torch.save(_plain(state), partial)
         except RuntimeError as error:  # what torch's writer raises where the system says OSError
             raise OSError(f"no room or no right to write: {str(error).splitlines()[0]}") from error
+    path.parent.mkdir(exist_ok=True)
+    os.replace(run / _UNFINISHED, path)
 
 
 def _plain(value: Any) -> Any:
@@ -129,8 +143,8 @@ def check_model_state(expected: Mapping[str, torch.Tensor], found: Mapping[str, 
         shown = ", ".join((missing or surplus)[:_SHOWN_KEYS])
         verb = "lacks" if missing else "has besides"
         raise CheckpointError(
-            f"Expected a base of the kind {kind}, found another in {path} (it {verb} {shown}): choose a base trained by "
-            f"a method that this one edits, or leave --load-dir out to train one."
+            f"Expected a base of the kind {kind}, found another in {path} (it {verb} {shown}): choose a base trained "
+            f"by a method that this one edits, or leave --load-dir out to train one."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
@@ -70,13 +71,15 @@ class PixelStore:
         self.drawn_from = self._usable_pixels()
 
     def _usable_pixels(self) -> Tensor | None:
-        """Indices of the pixels that masks allow; None for all."""
+        """Indices of the pixels that may be drawn: those whose patch the masks allow wholly. None for all."""
         if all(view.mask_path is None for view in self.views):
             return None
-        masks = [read_mask(view).reshape(-1) for view in self.views]
-        usable = torch.cat(masks).nonzero()[:, 0]
+        usable = torch.cat([_patches_inside(read_mask(view), self.patch_size) for view in self.views]).nonzero()[:, 0]
         if len(usable) == 0:
-            raise DataError("Expected masks that leave some pixels to train on, got masks that hide all: check them.")
+            raise DataError(
+                f"Expected masks that leave room for patches of {self.patch_size} pixels a side to train on, got masks "
+                f"that leave none: check them, or use a smaller patch size."
+            )
         return usable
 
     def __len__(self) -> int:
@@ -91,7 +94,7 @@ class PixelStore:
         """A random batch: a bundle of N rays, and `image` [N, 3] float 0..1 with `indices` [N, 3] (view, y, x)."""
         size = self.patch_size
         patches = max(1, self.num_rays_per_batch // (size * size))
-        if size == 1 and self.drawn_from is not None:
+        if self.drawn_from is not None:
             flat = self.drawn_from[torch.randint(len(self.drawn_from), (patches,), generator=generator)]
         else:
             flat = torch.randint(len(self.pixels), (patches,), generator=generator)
@@ -121,6 +124,14 @@ class PixelStore:
             camera_indices=view[:, None],
             local=local,
         )
+
+
+def _patches_inside(mask: Tensor, size: int) -> Tensor:
+    """Whether the patch that `PixelStore.draw` makes of each pixel lies inside a mask [H, W] bool: [H * W] bool."""
+    height, width = mask.shape
+    hidden = F.max_pool2d((~mask).float()[None, None], size, stride=1)[0, 0]  # by the patch's corner
+    y, x = torch.arange(height).clamp(max=height - size), torch.arange(width).clamp(max=width - size)
+    return hidden[y][:, x].reshape(-1) == 0
 
 
 class EditDataManager(VanillaDataManager[PosedImagesDataset]):

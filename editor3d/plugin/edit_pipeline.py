@@ -20,7 +20,7 @@ from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.panel import EditPanel
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.types import Editor, View
-from editor3d.update.engine import DatasetUpdater, Guidance, Scene
+from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule, default_kind
 from editor3d.update.state import EditState, PictureStore
 
@@ -67,7 +67,7 @@ class EditPipelineConfig(PluginPipelineConfig):
     cpu_offload: bool = False
     """Keep only the part of the 2D editor that is at work on the GPU."""
     lpips_weight: float = 1.0
-    """Weight of LPIPS on 32x32 patches. Without LPIPS's weights on this machine the term is dropped, and that is said."""
+    """Weight of LPIPS on 32x32 patches. Without LPIPS's weights the term is dropped, and that is said."""
 
     def instruction(self) -> str:
         return self.prompt.strip()
@@ -139,7 +139,7 @@ class EditPipeline(PluginPipeline):
         editor = self.config.create_editor(self.device_name)
         instruction = self.config.instruction()
         objects = self.datamanager.train_dataset.metadata["posed_images"].objects
-        editor.validate(instruction, objects, [view.name for view in self.train_views])
+        check_instruction(editor, instruction, objects, self.train_views)
         if condition_on_base:
             self._train_on_base_renders(run / "conditions")
         pixels = self.datamanager.train_pixel_sampler
@@ -156,6 +156,7 @@ class EditPipeline(PluginPipeline):
             views=self.train_views,
             render=self._render_train_view,
             condition=condition,
+            object_names=objects,
             objects=objects_of,
             store=lambda index, picture: pixels.picture(index).copy_(picture),
         )
@@ -189,7 +190,7 @@ class EditPipeline(PluginPipeline):
         return self.render_view(cameras, index)["rgb"].cpu()
 
     def _train_on_base_renders(self, folder: Path) -> None:
-        """Replace the training pictures by renders of the base; kept in `folder`, so that a resumed run has the same."""
+        """Replace the training pictures by renders of the base; kept in `folder` for a resumed run."""
         for index, view in enumerate(self.train_views):
             path = folder / f"{view.name}.png"
             if not path.is_file():

@@ -12,11 +12,12 @@ from editor3d.datasets import load_posed_images
 from editor3d.editors import resolve_auto
 from editor3d.errors import ConfigError, InstructionError
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import Base, adopt_base, ensure_base, open_base
+from editor3d.plugin.base import Base, adopt_base, check_frame, ensure_base, open_base
 from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted
+from editor3d.update.engine import check_instruction
 
 
 @dataclass
@@ -44,7 +45,7 @@ class EditTrainerConfig(PluginTrainerConfig):
         said = {text.strip() for text in (self.instruction, self.prompt, self.pipeline.prompt) if text and text.strip()}
         if len(said) > 1:
             raise InstructionError(
-                f"Expected one instruction, got several ({', '.join(sorted(said))}): give --instruction or a prompt flag."
+                f"Expected one instruction, got several ({', '.join(sorted(said))}): say --instruction alone."
             )
         self.pipeline.prompt = self.instruction = said.pop() if said else ""
         self.prompt = None
@@ -63,7 +64,7 @@ class EditTrainerConfig(PluginTrainerConfig):
             downscale_factor=parser.downscale_factor,
             eval_interval=parser.eval_interval,
         )
-        editor.validate(self.instruction, posed.objects, [view.name for view in posed.train_views])
+        check_instruction(editor, self.instruction, posed.objects, posed.train_views)
 
 
 class EditTrainer(PluginTrainer):
@@ -72,15 +73,15 @@ class EditTrainer(PluginTrainer):
     config: EditTrainerConfig
     pipeline: EditPipeline
 
-    def prepare(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
+    def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
         self.base = self._find_base()
-        # what was found is part of the configuration from here on: a resumed run starts from the same. Not as load_step,
-        # in which ns-render and its like would see the step of this run to load.
+        # what was found is part of the configuration from here on: a resumed run starts from the same. No load_step:
+        # ns-render and its like would take it for the step of this run to load.
         self.config.load_checkpoint = self.base.checkpoint.resolve()
         self.config.load_dir = self.config.load_step = None
         adopt_base(self.config, self.base)
         ExperimentConfig.save_config(self.config)
-        super().prepare(test_mode)
+        super().build(test_mode)
 
     def _find_base(self) -> Base:
         config = self.config
@@ -95,6 +96,7 @@ class EditTrainer(PluginTrainer):
 
     def load_start(self) -> None:
         """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
+        check_frame(self.base, self.pipeline.datamanager.train_dataparser_outputs)
         state = checkpoints.load(self.base.checkpoint)["pipeline"]
         model = self.pipeline.model
         if hasattr(model, "adapt_base_state"):
@@ -126,7 +128,8 @@ class EditTrainer(PluginTrainer):
 
     def save_checkpoint(self, step: int) -> None:
         super().save_checkpoint(step)
-        self.pipeline.updater.pictures.prune(self.pipeline.updater.state.revisions)
+        state = self.pipeline.updater.state
+        self.pipeline.updater.pictures.prune(state.revisions, newest=len(state.edits))
 
     def fit(self) -> bool:
         spec = self.config.pipeline.editor

@@ -1,4 +1,4 @@
-"""The pipeline under all of the project's methods: timed, explicit about its random state, strict about what it loads."""
+"""The pipeline under all of the project's methods: timed, explicit about random state, strict about what it loads."""
 
 from __future__ import annotations
 

@@ -53,10 +53,23 @@ def user_errors_exit() -> Iterator[None]:
         raise SystemExit(USER_ERROR) from error
     except RunInterrupted as interrupted:
         raise SystemExit(INTERRUPTED) from interrupted
+    except KeyboardInterrupt as interrupt:
+        print("Stopped at once: what was saved before is kept.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from interrupt
 
 
 class RunInterrupted(Exception):
     """The user stopped the run while it was being prepared; what was made is kept."""
+
+
+def _discard_empty(run: Path) -> None:
+    """Remove the folder of a run that has nothing but its configuration, and the folders above that this empties."""
+    if [path.name for path in run.glob("*")] == ["config.yml"]:
+        (run / "config.yml").unlink()
+        for folder in (run, *run.parents[:2]):
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
 
 
 @dataclass
@@ -146,8 +159,16 @@ class PluginTrainer(Trainer):
         """Build the pipeline and load what there is to load.
 
         Raises:
-            Editor3DError: the data, the base or the checkpoint cannot be used.
+            Editor3DError: the data, the base or the checkpoint cannot be used; a run that holds nothing yet is removed.
         """
+        try:
+            self.build(test_mode)
+        except Editor3DError:
+            _discard_empty(self.base_dir)
+            raise
+
+    def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
+        """The work of `prepare`."""
         self.stop_training = False
         self.completed = -1
         self._seconds_before = 0.0

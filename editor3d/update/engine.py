@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from editor3d.errors import DataError, InstructionError
 from editor3d.outputs.record import Edit2D
 from editor3d.stopwatch import Stopwatch
 from editor3d.types import Editor, EditRequest, View
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
+
+
+def check_instruction(editor: Editor, instruction: str, objects: Collection[str], views: Sequence[View]) -> None:
+    """Refuse an instruction that cannot be carried out on every one of `views`.
+
+    Args:
+        objects: names of the objects that the data has masks of.
+        views: the views that will be edited.
+
+    Raises:
+        InstructionError, EditorUnavailableError: as `Editor.validate`.
+        DataError: it is about a named object, and a view has no label picture.
+    """
+    names = [view.name for view in views]
+    editor.validate(instruction, objects, names)
+    unlabelled = [view.name for view in views if view.labels_path is None]
+    if not objects or not unlabelled:
+        return
+    try:
+        editor.validate(instruction, (), names)
+    except InstructionError as error:
+        raise DataError(
+            f"Expected a label picture for every training view, as the instruction is about a named object, found none "
+            f"for {unlabelled[0]} ({len(unlabelled)} of {len(names)} lack one): add them, or edit the whole picture."
+        ) from error
 
 
 class EditInterrupted(Exception):
@@ -42,6 +68,8 @@ class Scene:
     """The scene now, seen from a view: [H, W, 3] float 0..1."""
     condition: Callable[[int], Tensor]
     """The picture that is edited: [H, W, 3] float 0..1."""
+    object_names: Collection[str]
+    """The objects that the data has masks of."""
     objects: Callable[[int], Mapping[str, Tensor]]
     """Masks of the named objects in a view: [H, W] bool each."""
     store: Callable[[int, Tensor], None]
@@ -49,7 +77,7 @@ class Scene:
 
 
 class DatasetUpdater:
-    """Iterative dataset update (Instruct-NeRF2NeRF): the training pictures are edited while the scene is fitted to them.
+    """Iterative dataset update (Instruct-NeRF2NeRF): training pictures are edited while the scene is fitted to them.
 
     Edited pictures are rounded to 8 bits before they are trained on, so that what is on disk is exactly what was
     trained on and a resumed run sees the same.
@@ -106,10 +134,10 @@ class DatasetUpdater:
         """Go on with another instruction or other guidance scales, from the first view again.
 
         Raises:
-            InstructionError: the editor refuses the instruction; the earlier one stays.
+            Editor3DError: the instruction is refused; the earlier one stays.
         """
         if guidance.instruction != self.guidance.instruction:
-            self.editor.validate(guidance.instruction, self.scene.objects(0), [view.name for view in self.scene.views])
+            check_instruction(self.editor, guidance.instruction, self.scene.object_names, self.scene.views)
         self.guidance = guidance
         self.state.cursor = 0
 
@@ -139,7 +167,7 @@ class DatasetUpdater:
 
     def _apply(self, step: int, planned: PlannedEdit) -> None:
         view = self.scene.views[planned.view]
-        revision = self.state.revisions.get(view.name, 0) + 1
+        revision = len(self.state.edits) + 1
         request = {**asdict(self.guidance), **asdict(planned), "view": view.name, "step": step}
         started = time.perf_counter()
         picture = self.pictures.find(view.name, revision, request)

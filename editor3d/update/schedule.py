@@ -53,8 +53,8 @@ class Schedule:
             )
         if not 0.0 < self.lower_bound <= self.upper_bound <= 1.0:
             raise ConfigError(
-                f"Expected 0 < lower-bound <= upper-bound <= 1, got {self.lower_bound} and {self.upper_bound}: they are "
-                f"noise levels, as fractions of the model's timesteps."
+                f"Expected 0 < lower-bound <= upper-bound <= 1, got {self.lower_bound} and {self.upper_bound}: they "
+                f"are noise levels, as fractions of the model's timesteps."
             )
 
     def plan(
@@ -80,7 +80,7 @@ class Schedule:
         upper = self.upper_bound
         if self.noise == "decaying":
             upper += (self.lower_bound - self.upper_bound) * min(1.0, step / max(1, total_steps))
-        low, high = round(self.lower_bound * TIMESTEPS), round(upper * TIMESTEPS)
+        low, high = max(1, round(self.lower_bound * TIMESTEPS)), round(upper * TIMESTEPS)
         return int(torch.randint(low, max(low, high) + 1, (1,), generator=generator)) / TIMESTEPS
 
 

@@ -29,7 +29,7 @@ class EditState:
     cursor: int = 0
     """Views handed out so far."""
     revisions: dict[str, int] = field(default_factory=dict)
-    """How often each view has been edited."""
+    """The number of the edit that made each view's picture; a view that is trained on as it was is not in it."""
     edits: list[Edit2D] = field(default_factory=list)
 
     def state_dict(self) -> dict[str, Any]:
@@ -52,8 +52,9 @@ class EditState:
 class PictureStore:
     """Edited pictures on disk, one PNG a revision, each carrying the request it answers.
 
-    A checkpoint names revisions; pictures of later revisions, left by a run that was killed, are reused where the
-    request is the same and overwritten otherwise. Pictures that no checkpoint can name any more are removed by `prune`.
+    Revisions are numbered through a whole edit: a picture that a checkpoint names is never written over. Pictures of
+    later revisions, left by a run that was killed, are reused where the request is the same and overwritten otherwise.
+    Pictures that no checkpoint can name any more are removed by `prune`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -96,13 +97,12 @@ class PictureStore:
                 f"the run cannot go on; start the edit again."
             ) from error
 
-    def prune(self, revisions: Mapping[str, int]) -> None:
-        """Remove pictures older than the given revisions."""
-        for view, revision in revisions.items():
-            for older in range(revision - 1, 0, -1):
-                path = self.path(view, older)
-                if not path.exists():
-                    break  # removed at an earlier call, as are all before it
+    def prune(self, revisions: Mapping[str, int], newest: int) -> None:
+        """Remove what was left unfinished, and pictures up to the revision `newest` that are not among `revisions`."""
+        named = {self.path(view, revision) for view, revision in revisions.items()}
+        for path in self.folder.rglob("*.png"):
+            unfinished = path.name.endswith(".tmp.png")
+            if unfinished or (path not in named and int(path.stem.rpartition(".")[2]) <= newest):
                 path.unlink()
 
     def publish(self, revisions: Mapping[str, int], folder: Path) -> None:

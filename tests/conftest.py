@@ -1,0 +1,196 @@
+"""A tiny capture, a tiny edit of it, and a place to run jobs that are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WIDTH, HEIGHT, FOCAL = 24, 20, 26.0
+BALL_RADIUS = 0.5
+
+
+def _look_at_origin(position: np.ndarray) -> np.ndarray:
+    """[4, 4] camera-to-world, OpenGL axes, z up in the world."""
+    backward = position / np.linalg.norm(position)
+    right = np.cross([0.0, 0.0, 1.0], backward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(backward, right), backward], -1)
+    pose[:3, 3] = position
+    return pose
+
+
+def _ball_on_a_checkerboard(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The picture [H, W, 3] uint8 of a ball above a floor, and where the ball is: [H, W] uint8, 1 inside."""
+    x, y = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
+    local = np.stack([(x - WIDTH / 2) / FOCAL, (HEIGHT / 2 - y) / FOCAL, -np.ones_like(x)], -1)
+    rays = local @ pose[:3, :3].T
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    origin = pose[:3, 3]
+    floor = origin + rays * ((-BALL_RADIUS - origin[2]) / np.minimum(rays[..., 2:], -1e-3))
+    light = (np.floor(floor[..., 0]) + np.floor(floor[..., 1])) % 2 > 0
+    picture = np.where(light[..., None], [0.8, 0.75, 0.6], [0.3, 0.4, 0.35])
+    picture = np.where(rays[..., 2:] < -1e-3, picture, [0.5, 0.7, 0.9])
+    along = rays @ origin
+    inside = along**2 - (origin @ origin - BALL_RADIUS**2)
+    hit = (inside > 0) & (along < 0)
+    normal = (origin + rays * (-along - np.sqrt(np.maximum(inside, 0)))[..., None]) / BALL_RADIUS
+    picture = np.where(hit[..., None], 0.5 + 0.45 * normal * [1.0, 0.6, 0.8], picture)
+    return (picture.clip(0, 1) * 255).round().astype(np.uint8), hit.astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def tiny_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A nerfstudio capture of ten pictures, 24x20, with one object, `ball`. Not to be changed: see `own_capture`."""
+    folder = tmp_path_factory.mktemp("tiny") / "capture"
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    frames = []
+    for index in range(10):
+        angle = 2 * np.pi * index / 10
+        pose = _look_at_origin(np.array([2.2 * np.cos(angle), 2.2 * np.sin(angle), 0.9 + 0.05 * index]))
+        picture, labels = _ball_on_a_checkerboard(pose)
+        Image.fromarray(picture).save(folder / f"images/view_{index:02d}.png")
+        Image.fromarray(labels).save(folder / f"labels/view_{index:02d}.png")
+        frames.append(
+            {
+                "file_path": f"images/view_{index:02d}.png",
+                "labels_path": f"labels/view_{index:02d}.png",
+                "transform_matrix": pose.tolist(),
+            }
+        )
+    camera = {"w": WIDTH, "h": HEIGHT, "fl_x": FOCAL, "fl_y": FOCAL, "cx": WIDTH / 2, "cy": HEIGHT / 2}
+    (folder / "transforms.json").write_text(json.dumps({**camera, "objects": {"ball": 1}, "frames": frames}))
+    return folder
+
+
+@pytest.fixture
+def own_capture(tiny_capture: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny capture that a test may change."""
+    return Path(shutil.copytree(tiny_capture, tmp_path / "capture"))
+
+
+def tiny_voxel_model(**settings):
+    from nerf_methods.voxel.model import VoxelModelConfig
+
+    return VoxelModelConfig(resolutions=(12, 16), upsample_steps=(8,), **settings)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a tiny voxel reconstruction of the tiny capture: 20 steps."""
+    from nerf_methods.voxel.method import voxel
+
+    config = deepcopy(voxel.config)
+    config.pipeline.model = tiny_voxel_model(occupancy_start=10)
+    _shrink(config, tiny_capture, tmp_path_factory.mktemp("bases"), steps=20)
+    config.timestamp = "base"
+    config.pipeline.datamanager.train_num_rays_per_batch = 512
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.prepare()
+    assert trainer.fit()
+    return trainer.base_dir
+
+
+def _shrink(config, data: Path, output: Path, steps: int) -> None:
+    config.pipeline.datamanager.data = data
+    config.pipeline.datamanager.train_num_rays_per_batch = 64
+    config.output_dir, config.experiment_name, config.vis = output, "tiny", "tensorboard"
+    config.max_num_iterations = steps
+    config.machine.device_type = "cpu"
+
+
+@pytest.fixture
+def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
+    """Makes the configuration of a tiny in2n edit; `pipeline` are fields of its pipeline, the rest its own."""
+
+    def make(data: Path | None = None, pipeline: dict | None = None, steps: int = 6, **own):
+        from nerf_methods.in2n import in2n
+        from nerf_methods.voxel.method import voxel_optimizers
+
+        config = deepcopy(in2n.config)
+        config.pipeline.model = tiny_voxel_model(loss="l1", occupancy_start=0)
+        config.optimizers, config.base_method, config.mixed_precision = voxel_optimizers(0.1, 0.02, 6), "voxel", False
+        _shrink(config, data or tiny_capture, tmp_path / "runs", steps)
+        config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
+        config.instruction, config.editor = "make it look like winter", "procedural"
+        config.pipeline.edit_rate, config.pipeline.lpips_weight = 2, 0.0
+        for name, value in (pipeline or {}).items():
+            setattr(config.pipeline, name, value)
+        for name, value in own.items():
+            setattr(config, name, value)
+        return config
+
+    return make
+
+
+@dataclass
+class JobResult:
+    """How a job ended."""
+
+    code: int
+    """Exit code; -N if signal N killed it."""
+    stdout: str
+    stderr: str
+
+
+@dataclass
+class Lab:
+    """Runs Python code in processes of one thread each, forked from one in which everything is imported."""
+
+    folder: Path
+    process: subprocess.Popen
+    _count: int = field(default=0)
+
+    def run(self, code: str, timeout: int = 120, **names: object) -> JobResult:
+        """Run `code` with `names` (strict JSON values; paths become strings) as its globals."""
+        self._count += 1
+        job = self.folder / f"job-{self._count}"
+        request = {"code": code, "names": names, "output": str(job), "timeout": timeout}
+        self.process.stdin.write(json.dumps(request, default=str) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, "the lab has ended"
+        return JobResult(int(answer), Path(f"{job}.out").read_text(), Path(f"{job}.err").read_text())
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """See `Lab`; importing takes seconds, so all tests share one."""
+    threads = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "lab.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **threads, "COLUMNS": "200"},
+    )
+    yield Lab(tmp_path_factory.mktemp("lab"), process)
+    process.stdin.close()
+    process.wait(timeout=60)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[object], Path]:
+    """Writes a configuration for a job in the lab to read; gives its path."""
+
+    def save(config) -> Path:
+        import yaml
+
+        path = tmp_path / f"job-{config.timestamp}-{len(list(tmp_path.glob('job-*')))}.yml"
+        path.write_text(yaml.dump(config))
+        return path
+
+    return save
