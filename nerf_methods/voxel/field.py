@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from dataclasses import dataclass
 
 import numba
@@ -37,18 +38,22 @@ class _Buffers:
 
     def __init__(self) -> None:
         self._arrays: list[np.ndarray] = []
+        self._lock = threading.Lock()  # a viewer renders from a thread of its own
 
     def take(self, *shape: int) -> np.ndarray:
         """A float32 array of this shape with arbitrary contents."""
         size = math.prod(shape)
-        free = [i for i in range(len(self._arrays)) if sys.getrefcount(self._arrays[i]) == 2]  # the list, the call
-        for i in free:
-            if self._arrays[i].size >= size:
-                return self._arrays[i][:size].reshape(shape)
-        for i in reversed(free):  # outgrown
-            del self._arrays[i]
-        self._arrays.append(np.empty(size, np.float32))
-        return self._arrays[-1].reshape(shape)
+        if size == 0:
+            return np.empty(shape, np.float32)
+        with self._lock:
+            free = [i for i in range(len(self._arrays)) if sys.getrefcount(self._arrays[i]) == 2]  # the list, the call
+            for i in free:
+                if self._arrays[i].size >= size:
+                    return self._arrays[i][:size].reshape(shape)
+            for i in reversed(free):  # outgrown
+                del self._arrays[i]
+            self._arrays.append(np.empty(size, np.float32))
+            return self._arrays[-1].reshape(shape)
 
 
 _buffers = _Buffers()
@@ -63,7 +68,7 @@ class _Render(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, grid, occupancy, origins, directions, jitter, background, settings: MarchSettings, keep: bool):
-        n, size = origins.shape[0], grid.shape[0]
+        n = origins.shape[0]
         chunks = numba.get_num_threads()
         # The longest path through the contracted lattice crosses it fewer than three times.
         capacity = int(3 * 2 * settings.bound / settings.step) + 2 if keep else 0
@@ -93,7 +98,7 @@ class _Render(torch.autograd.Function):
             depth,
         )
         if keep:
-            ctx.march = (arrays, records, counts, rgb.copy(), accumulation.copy(), settings, chunks, size)
+            ctx.march = (arrays, records, counts, rgb.copy(), accumulation.copy(), settings, chunks)
             ctx.grid_shape = tuple(grid.shape)
         outputs = torch.from_numpy(rgb), torch.from_numpy(accumulation), torch.from_numpy(depth)
         ctx.mark_non_differentiable(outputs[2])
@@ -102,10 +107,9 @@ class _Render(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad_rgb, grad_accumulation, _):
-        (origins, directions, _, background), records, counts, rgb, accumulation, settings, chunks, _ = ctx.march
+        (origins, directions, _, background), records, counts, rgb, accumulation, settings, chunks = ctx.march
         x, y, z, channels = ctx.grid_shape
         grads = _buffers.take(chunks, x, y, z, channels)
-        kernels.clear(grads.reshape(-1))
         touched = np.zeros((chunks, x, y, kernels.rows_of(z)), np.uint8)
         kernels.march_backward(
             (x, y, z),
@@ -196,7 +200,8 @@ class VoxelField(nn.Module):
             stop: transmittance at which a ray ends.
 
         Returns:
-            rgb [N, 3], accumulation [N], depth [N]: the distance along the ray at which transmittance falls below 1/2.
+            rgb [N, 3], accumulation [N], depth [N]: the distance along the ray at which transmittance falls below 1/2;
+            where it never does, that of the last sample.
         """
         if jitter is None:
             jitter = torch.full_like(origins[:, 0], 0.5)
@@ -230,14 +235,18 @@ class VoxelField(nn.Module):
         if self.contracted:
             where = reference.contract(where)
         raw = reference.interpolate(self.grid, where, self.bound)
-        return F.softplus(raw[..., :1] + self.shift) / self.core_radius, torch.sigmoid(raw[..., 1:])
+        inside = where.abs().amax(-1, keepdim=True) <= self.bound  # a bounded scene ends there
+        return F.softplus(raw[..., :1] + self.shift) * inside / self.core_radius, torch.sigmoid(raw[..., 1:])
 
     @torch.no_grad()
     def update_occupancy(self, min_alpha: float) -> None:
         """Mark blocks that are nowhere denser than `min_alpha` (opacity over one step) as empty."""
         if self.grid.device.type != "cpu":
             return  # the torch renderer does not skip
-        kernels.update_occupancy(self.grid.detach().numpy(), self.shift, self.step, min_alpha, self.occupancy.numpy())
+        # alpha > a  <=>  softplus(raw + shift) > s = -log(1 - a) / step  <=>  raw > log(exp(s) - 1) - shift
+        density = -math.log1p(-min_alpha) / self.step
+        threshold = density + math.log(-math.expm1(-density)) - self.shift
+        kernels.update_occupancy(self.grid.detach().numpy(), np.float32(threshold), self.occupancy.numpy())
 
     @torch.no_grad()
     def resize(self, resolution: int, optimizer: torch.optim.Optimizer | None = None) -> None:

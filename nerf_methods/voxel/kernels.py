@@ -5,7 +5,7 @@ Notation
     c          contracted position; the lattice spans [-bound, bound]^3
     step       marching step in contracted units; constant along a ray
     occupancy  [X', Y', Z'] uint8, 0 where a block of `OCCUPANCY_BLOCK`^3 lattice cells is known to be empty
-    record     what a sample leaves for the backward pass: (t, alpha, d alpha / d raw density, r, g, b)
+    record     what a sample leaves for the backward pass: (t, 1 - alpha, d optical depth / d raw density, r, g, b)
 
 Rendering follows Max's optical model, C = sum_i T_i alpha_i c_i + T_end * background, with
 alpha_i = 1 - exp(-softplus(raw_i + shift) * step), T_i = prod_{j<i} (1 - alpha_j) and c_i = sigmoid(raw_i). Inside the
@@ -41,7 +41,7 @@ _INLINE = dict(fastmath=_FAST, cache=True, error_model="numpy", inline="always")
 
 @njit(**_INLINE)
 def _contraction_scale(m):
-    """Mip-NeRF 360's contraction with the maximum norm m: c = p * scale(m), scale = (2 - 1/m)/m outside the unit cube."""
+    """Mip-NeRF 360's contraction with the maximum norm m: c = p * scale(m), scale = (2 - 1/m)/m outside the core."""
     if m <= _ONE:
         return _ONE
     inv = _ONE / m
@@ -127,8 +127,9 @@ def march(
         background: [3], seen through what transmittance is left.
         records: [N, S, RECORD_SIZE], filled with one row a sample; S = 0 when no backward pass will follow.
         counts: [N] int32, filled with the samples of a ray.
-        rgb, accumulation, depth: [N, 3], [N], [N], filled. Depth is the ray distance at which transmittance falls
-            below one half, or the last distance reached.
+        rgb, accumulation, depth: [N, 3], [N], [N], filled. Depth is the distance of the sample at which transmittance
+            falls below one half; where it never does, that of the last sample inside the lattice, or `near` for a ray
+            that misses it.
     """
     n_rays = origins.shape[0]
     size_x, size_y, size_z = grid.shape[0], grid.shape[1], grid.shape[2]
@@ -146,7 +147,7 @@ def march(
             explore = explore_every > 0 and ray % explore_every == 0
             transmittance = _ONE
             red, green, blue = _ZERO, _ZERO, _ZERO
-            median = _f4(-1.0)
+            median, last = _f4(-1.0), near
             count = 0
             first = True
             while t < t_end:
@@ -165,6 +166,7 @@ def march(
                     first = False
                     t += jitter[ray] * dt
                     continue
+                last = t
                 gx, gy, gz = (cx + bound) * to_x, (cy + bound) * to_y, (cz + bound) * to_z
                 ix = min(max(int(gx), 0), size_x - 2)
                 iy = min(max(int(gy), 0), size_y - 2)
@@ -193,23 +195,22 @@ def march(
                     sigma = math.log(_ONE + grown) if grown > _f4(1e-4) else grown
                     slope = grown / (_ONE + grown)
                 kept = math.exp(-sigma * step)
-                alpha = _ONE - kept
                 c0, c1, c2 = _sigmoid(raw1), _sigmoid(raw2), _sigmoid(raw3)
-                weight = transmittance * alpha
-                red += weight * c0
-                green += weight * c1
-                blue += weight * c2
-                transmittance *= kept
                 if capacity > 0:
                     if count >= capacity:
                         break
                     records[ray, count, 0] = t
-                    records[ray, count, 1] = alpha
-                    records[ray, count, 2] = kept * step * slope
+                    records[ray, count, 1] = kept
+                    records[ray, count, 2] = step * slope
                     records[ray, count, 3] = c0
                     records[ray, count, 4] = c1
                     records[ray, count, 5] = c2
                 count += 1
+                weight = transmittance * (_ONE - kept)
+                red += weight * c0
+                green += weight * c1
+                blue += weight * c2
+                transmittance *= kept
                 if median < _ZERO and transmittance < _HALF:
                     median = t
                 t += dt
@@ -220,7 +221,17 @@ def march(
             rgb[ray, 1] = green + transmittance * background[1]
             rgb[ray, 2] = blue + transmittance * background[2]
             accumulation[ray] = _ONE - transmittance
-            depth[ray] = median if median >= _ZERO else min(t, t_end)
+            depth[ray] = median if median >= _ZERO else last
+
+
+@njit(**_INLINE)
+def _open_row(grad, marks, x, y, row):
+    """Clear a row of a gradient unless it is marked as touched."""
+    if marks[x, y, row] == 0:
+        marks[x, y, row] = 1
+        for z in range(row * _ROW, min(grad.shape[2], (row + 1) * _ROW)):
+            for channel in range(4):
+                grad[x, y, z, channel] = _ZERO
 
 
 @njit(parallel=True, **_KERNEL)
@@ -243,11 +254,12 @@ def march_backward(
 ):
     """Gradient of `march` with respect to the grid.
 
-    With S_i = sum_{j>i} T_j alpha_j c_j + T_end b, the light that comes from behind sample i,
-    dC/d alpha_i = T_i c_i - S_i / (1 - alpha_i) and d accumulation / d alpha_i = T_end / (1 - alpha_i).
+    With tau_i the optical depth of sample i (alpha_i = 1 - exp(-tau_i)) and S_i = sum_{j>i} T_j alpha_j c_j + T_end b
+    the light that comes from behind it, dC/d tau_i = T_{i+1} c_i - S_i and d accumulation / d tau_i = T_end.
 
     Args:
-        grads: [chunks, X, Y, Z, 4] float32, all zero on entry; each chunk adds into its own.
+        grads: [chunks, X, Y, Z, 4] float32, arbitrary on entry; each chunk adds into its own, in rows cleared when they
+            are first touched. Other rows stay as they are: see `sum_chunks`.
         touched: [chunks, X, Y, ceil(Z / row)] uint8, all zero on entry; set where a chunk has written.
     """
     n_rays = origins.shape[0]
@@ -271,15 +283,13 @@ def march_backward(
             dx, dy, dz = directions[ray, 0], directions[ray, 1], directions[ray, 2]
             for i in range(counts[ray]):
                 t = records[ray, i, 0]
-                alpha = records[ray, i, 1]
+                kept = records[ray, i, 1]
                 c0, c1, c2 = records[ray, i, 3], records[ray, i, 4], records[ray, i, 5]
-                weight = transmittance * alpha
+                weight = transmittance * (_ONE - kept)
+                transmittance *= kept
                 seen = g0 * c0 + g1 * c1 + g2 * c2
                 behind -= weight * seen
-                kept = max(_ONE - alpha, _f4(1e-10))
-                d_alpha = transmittance * seen - (behind - ga * left) / kept
-                transmittance *= _ONE - alpha
-                d0 = d_alpha * records[ray, i, 2]
+                d0 = (transmittance * seen - behind + ga * left) * records[ray, i, 2]
                 d1 = weight * g0 * c0 * (_ONE - c0)
                 d2 = weight * g1 * c1 * (_ONE - c1)
                 d3 = weight * g2 * c2 * (_ONE - c2)
@@ -298,8 +308,9 @@ def march_backward(
                     jx, jy = ix + (corner >> 1), iy + (corner & 1)
                     w = (fx if corner >> 1 else ex) * (fy if corner & 1 else ey)
                     w0, w1 = w * ez, w * fz
-                    marks[jx, jy, row0] = 1
-                    marks[jx, jy, row1] = 1
+                    _open_row(grad, marks, jx, jy, row0)
+                    if row1 != row0:
+                        _open_row(grad, marks, jx, jy, row1)
                     grad[jx, jy, iz, 0] += w0 * d0
                     grad[jx, jy, iz, 1] += w0 * d1
                     grad[jx, jy, iz, 2] += w0 * d2
@@ -311,19 +322,13 @@ def march_backward(
 
 
 @njit(parallel=True, **_KERNEL)
-def clear(values):
-    """Set a flat array to zero, on all cores."""
-    for i in prange(values.shape[0]):
-        values[i] = _ZERO
-
-
-@njit(parallel=True, **_KERNEL)
 def sum_chunks(grads, touched):
-    """Add the gradients of chunks 1.. into chunk 0, in order, where they were written."""
+    """Make chunk 0 the whole gradient: zero where it was not touched, the touched rows of chunks 1.. added in order."""
     chunks, size_x, size_y, size_z, _ = grads.shape
     for x in prange(size_x):
         for y in range(size_y):
             for row in range(touched.shape[3]):
+                _open_row(grads[0], touched[0], x, y, row)
                 for chunk in range(1, chunks):
                     if touched[chunk, x, y, row]:
                         for z in range(row * _ROW, min(size_z, (row + 1) * _ROW)):
@@ -332,11 +337,9 @@ def sum_chunks(grads, touched):
 
 
 @njit(parallel=True, **_KERNEL)
-def update_occupancy(grid, shift, step, min_alpha, occupancy):
-    """Mark the blocks in which some lattice point, their border included, is denser than `min_alpha` over one step."""
+def update_occupancy(grid, threshold, occupancy):
+    """Mark the blocks in which some lattice point, their border included, has a raw density above `threshold`."""
     size_x, size_y, size_z = grid.shape[0], grid.shape[1], grid.shape[2]
-    # alpha > a  <=>  softplus(raw + shift) > -log(1 - a) / step  <=>  raw > log(exp(...) - 1) - shift
-    threshold = math.log(math.expm1(-math.log1p(-min_alpha) / step)) - shift
     for bx in prange(occupancy.shape[0]):
         for by in range(occupancy.shape[1]):
             for bz in range(occupancy.shape[2]):

@@ -83,7 +83,14 @@ def sample_distances(
 
 
 def interpolate(grid: Tensor, points: Tensor, bound: float) -> Tensor:
-    """Trilinear lookup of a lattice [X, Y, Z, C] that spans [-bound, bound]^3 at contracted points [..., 3]: [..., C]."""
+    """Trilinear lookup of a lattice [X, Y, Z, C] that spans [-bound, bound]^3.
+
+    Args:
+        points: [..., 3], contracted.
+
+    Returns:
+        [..., C].
+    """
     volume = grid.permute(3, 2, 1, 0)[None]  # grid_sample wants [1, C, Z, Y, X] and coordinates in x, y, z order
     where = (points / bound).reshape(1, -1, 1, 1, 3)
     values = F.grid_sample(volume, where, mode="bilinear", padding_mode="border", align_corners=True)
@@ -107,7 +114,8 @@ def render_rays(
     """Render rays; see `kernels.march` for the arguments.
 
     Returns:
-        rgb [N, 3], accumulation [N], depth [N] (ray distance at which transmittance falls below one half).
+        rgb [N, 3], accumulation [N], depth [N]; depth is the distance of the sample at which transmittance falls below
+        one half, else of the last sample, else `near`.
     """
     t, valid = sample_distances(origins, directions, jitter, near=near, bound=bound, contracted=contracted, step=step)
     points = origins[:, None] + t[..., None] * directions[:, None]
@@ -120,5 +128,6 @@ def render_rays(
     last = torch.where(reached, after, torch.inf).amin(1)
     rgb = (weights[..., None] * torch.sigmoid(raw[..., 1:])).sum(1) + last[:, None] * background
     half = (after < 0.5) & valid
-    depth = torch.where(half.any(1), t.gather(1, half.int().argmax(1, keepdim=True))[:, 0], t.amax(1))
+    median = t.gather(1, half.int().argmax(1, keepdim=True))[:, 0]
+    depth = torch.where(half.any(1), median, torch.where(valid, t, near).amax(1))
     return rgb, 1.0 - last, depth
