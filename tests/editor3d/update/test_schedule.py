@@ -1,0 +1,126 @@
+"""Which views are due, in what order and at what noise level."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from editor3d.editors import EDITORS
+from editor3d.errors import ConfigError
+from editor3d.types import EditorInfo
+from editor3d.update.schedule import Schedule, default_kind, one_edit_is_final
+
+counts = st.integers(1, 12)
+levels = st.integers(1, 1000).map(lambda step: step / 1000)
+bounds = st.tuples(levels, levels).map(sorted)
+
+
+def planned(schedule: Schedule, n_views: int, steps: int, seed: int = 0) -> list[tuple[int, int, float]]:
+    """All (step, view, noise level) of a run."""
+    generator, cursor, found = torch.Generator().manual_seed(seed), 0, []
+    for step in range(steps):
+        due = schedule.plan(step, steps, cursor, n_views, generator)
+        cursor += len(due)
+        found += [(step, edit.view, edit.noise_level) for edit in due]
+    return found
+
+
+@given(rate=counts, count=counts, n_views=counts, steps=st.integers(1, 60))
+def test_cyclic_takes_the_views_round_and_round(rate, count, n_views, steps):
+    found = planned(Schedule(edit_rate=rate, edit_count=count), n_views, steps)
+    at_once = min(count, n_views)
+    assert [step for step, _, _ in found] == [s for s in range(0, steps, rate) for _ in range(at_once)]
+    assert [view for _, view, _ in found] == [index % n_views for index in range(len(found))]
+
+
+@given(rate=counts, n_views=counts, steps=st.integers(1, 60))
+def test_all_at_once_takes_every_view_whenever_it_is_due(rate, n_views, steps):
+    found = planned(Schedule(kind="all-at-once", edit_rate=rate), n_views, steps)
+    for step in range(steps):
+        views = [view for at, view, _ in found if at == step]
+        assert views == ([] if step % rate else list(range(n_views)))
+
+
+@given(limits=bounds, seed=st.integers(0, 1000))
+def test_uniform_levels_are_timesteps_within_the_bounds(limits, seed):
+    lower, upper = limits
+    found = [level for *_, level in planned(Schedule("cyclic", 1, 1, lower, upper), 3, 40, seed)]
+    assert all(lower <= level <= upper for level in found)
+    assert all(level == round(level * 1000) / 1000 for level in found)
+
+
+def test_uniform_levels_reach_both_ends_and_are_spread_evenly():
+    found = [level for *_, level in planned(Schedule("cyclic", 1, 1, 0.7, 0.706), 1, 700)]
+    counted = {level: found.count(level) for level in (0.7, 0.701, 0.702, 0.703, 0.704, 0.705, 0.706)}
+    assert sum(counted.values()) == 700
+    assert all(60 < count < 145 for count in counted.values())  # 100 each, give or take four deviations
+
+
+@given(limits=bounds, steps=st.integers(1, 50))
+def test_decaying_levels_stay_below_a_falling_line(limits, steps):
+    lower, upper = limits
+    for step, _, level in planned(Schedule("cyclic", 1, 1, lower, upper, "decaying"), 2, steps):
+        ceiling = upper + (lower - upper) * step / steps
+        assert lower <= level <= ceiling + 0.0005 + 1e-9
+
+
+def test_decaying_ends_at_the_lower_bound():
+    schedule = Schedule("cyclic", 1, 1, 0.1, 0.9, "decaying")
+    generator = torch.Generator().manual_seed(0)
+    assert {schedule.plan(100, 100, 0, 1, generator)[0].noise_level for _ in range(20)} == {0.1}
+    assert len({schedule.plan(0, 100, 0, 1, generator)[0].noise_level for _ in range(20)}) > 10
+
+
+def test_a_level_is_never_zero_timesteps():
+    assert {level for *_, level in planned(Schedule("cyclic", 1, 1, 0.0001, 0.001), 1, 30)} == {0.001}
+
+
+def test_nothing_is_drawn_where_nothing_is_due():
+    generator = torch.Generator().manual_seed(3)
+    before = generator.get_state()
+    assert Schedule(edit_rate=10).plan(7, 100, 0, 5, generator) == []
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_equal_generators_plan_equal_edits_and_seeds_differ():
+    first, second = (Schedule("all-at-once").plan(0, 10, 0, 30, torch.Generator().manual_seed(seed)) for seed in (5, 5))
+    assert first == second
+    assert len({edit.seed for edit in first}) == 30
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"edit_rate": 0},
+        {"edit_count": 0},
+        {"edit_rate": -3},
+        {"lower_bound": 0.0},
+        {"lower_bound": -0.1},
+        {"lower_bound": 0.9, "upper_bound": 0.2},
+        {"upper_bound": 1.1},
+        {"upper_bound": float("nan")},
+        {"lower_bound": float("nan")},
+    ],
+)
+def test_values_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match="Expected"):
+        Schedule(**wrong)
+
+
+@pytest.mark.parametrize("needs", ["uses_render", "uses_noise_level", "varies_with_seed"])
+def test_one_edit_is_final_only_where_nothing_else_shapes_it(needs):
+    plain = EditorInfo("plain", "", "")
+    assert one_edit_is_final(plain)
+    assert default_kind(plain) == "all-at-once"
+    other = dataclasses.replace(plain, **{needs: True})
+    assert not one_edit_is_final(other)
+    assert default_kind(other) == "cyclic"
+
+
+def test_the_diffusion_editor_goes_round_and_the_procedural_one_edits_all_at_once():
+    assert default_kind(EDITORS["ip2p"].info) == "cyclic"
+    assert default_kind(EDITORS["procedural"].info) == "all-at-once"
