@@ -12,16 +12,19 @@ import torch
 import torchmetrics.image.lpip
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import Frustums, RaySamples
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 from nerfstudio.plugins.types import MethodSpecification
 from nerfstudio.utils.rich_utils import CONSOLE
-from torch import nn
+from torch import Tensor, nn
 
 from editor3d.metrics.image import psnr, ssim
+from editor3d.outputs.surface import SolidField
 from editor3d.plugin.datamanager import EditDataManagerConfig
 from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipelineConfig
 from editor3d.plugin.rays import FastCameraRays
@@ -86,6 +89,20 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
             "accumulation": outputs["accumulation"].expand(-1, -1, 3),
         }
         return {"psnr": psnr(outputs["rgb"], truth), "ssim": ssim(outputs["rgb"], truth)}, images
+
+    def solid_field(self) -> SolidField:
+        """The field as meshing sees it: what lies among the cameras, which the scene contraction leaves as it is."""
+
+        def density(points: Tensor) -> Tensor:
+            return self.field.density_fn(points)[..., 0]
+
+        def color(points: Tensor, directions: Tensor) -> Tensor:
+            zeros = torch.zeros_like(points[:, :1])
+            frustums = Frustums(points, directions, starts=zeros, ends=zeros, pixel_area=zeros)
+            samples = RaySamples(frustums, camera_indices=torch.zeros_like(zeros, dtype=torch.long))
+            return self.field(samples)[FieldHeadNames.RGB]
+
+        return SolidField(density, color, radius=1.0, device=self.device)
 
     def corrected_camera(self, cameras: Cameras, index: int) -> Cameras:
         """Training camera `index` at the pose that the camera optimiser has found for it."""

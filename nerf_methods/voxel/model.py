@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from editor3d.metrics.image import psnr, ssim
+from editor3d.outputs.surface import SolidField
 from editor3d.plugin.rays import FastCameraRays
 from nerf_methods.voxel.field import VoxelField
 
@@ -122,6 +123,17 @@ class VoxelModel(FastCameraRays, Model):
             "depth": colormaps.apply_depth_colormap(outputs["depth"], accumulation=outputs["accumulation"]),
         }
         return {"psnr": psnr(rgb, truth), "ssim": ssim(rgb, truth)}, images
+
+    def solid_field(self) -> SolidField:
+        """The field as meshing sees it: what lies among the cameras, or the core cube if nothing lies beyond."""
+
+        def density(points: Tensor) -> Tensor:
+            return self.field.density_and_color(points)[0][..., 0]
+
+        def color(points: Tensor, directions: Tensor) -> Tensor:
+            return self.field.density_and_color(points)[1]
+
+        return SolidField(density, color, 1.0 if self.field.contracted else self.field.core_radius, self.device)
 
     def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
         """Colour with the share of light that the field itself sends as alpha; [H, W, 4]."""
