@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
@@ -12,6 +11,9 @@ from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
 _CACHED_LENSES = 64
+_NEWTON_STEPS = 12
+_FOLDED = 1e-3
+_MIN_COSINE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,53 @@ class Lens:
     def directions(self) -> Tensor:
         """Unit directions through the pixel centres in the camera's frame (OpenGL axes): [H * W, 3] float32."""
         x, y = np.meshgrid(np.arange(self.width) + 0.5, np.arange(self.height) + 0.5)
-        pixels = np.stack([x, y], -1).reshape(-1, 1, 2)
-        k1, k2, k3, k4, p1, p2 = self.distortion
-        matrix = np.array([[self.fl_x, 0.0, self.cx], [0.0, self.fl_y, self.cy], [0.0, 0.0, 1.0]])
-        if self.fisheye:
-            # k4 of a fisheye lens is its fourth radial coefficient, as in OpenCV
-            plane = cv2.fisheye.undistortPoints(pixels, matrix, np.array([k1, k2, k3, k4])).reshape(-1, 2)
-        elif any(self.distortion):
-            criteria = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 40, 1e-9)
-            coefficients = np.array([k1, k2, p1, p2, k3])
-            plane = cv2.undistortPointsIter(pixels, matrix, coefficients, None, None, criteria).reshape(-1, 2)
+        seen = np.stack([(x.ravel() - self.cx) / self.fl_x, (y.ravel() - self.cy) / self.fl_y], -1)
+        x, y = undistorted(seen, self.distortion).T
+        if self.fisheye:  # the distance from the centre is the angle to the viewing axis, beyond 90 degrees too
+            angle = np.hypot(x, y)
+            narrowed = np.sinc(angle / np.pi)  # sin(angle) / angle
+            rays = np.stack([x * narrowed, -y * narrowed, -np.cos(angle)], -1)
         else:
-            plane = (pixels.reshape(-1, 2) - (self.cx, self.cy)) / (self.fl_x, self.fl_y)
-        rays = np.stack([plane[:, 0], -plane[:, 1], -np.ones(len(plane))], -1)
+            rays = np.stack([x, -y, -np.ones_like(x)], -1)
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
         return torch.from_numpy(rays.astype(np.float32))
+
+
+def undistorted(seen: np.ndarray, distortion: tuple[float, ...]) -> np.ndarray:
+    """Take lens distortion off normalised picture coordinates, as nerfstudio does for every kind of camera.
+
+    With r² = x² + y² and the radial factor d = 1 + k1 r² + k2 r⁴ + k3 r⁶ + k4 r⁸ a lens maps (x, y) to
+
+        (x d + 2 p1 x y + p2 (r² + 2 x²),  y d + 2 p2 x y + p1 (r² + 2 y²)).
+
+    That is OpenCV's model of perspective lenses but for k4, and its fisheye model with (x, y) scaled to the length of
+    the angle; OpenCV itself inverts the latter only below 90 degrees.
+
+    Args:
+        seen: [N, 2] float64, as seen through the lens.
+        distortion: (k1, k2, k3, k4, p1, p2).
+
+    Returns:
+        [N, 2] float64, found by Newton's method.
+    """
+    if not any(distortion):
+        return seen
+    k1, k2, k3, k4, p1, p2 = distortion
+    x, y = seen.T.copy()
+    for _ in range(_NEWTON_STEPS):
+        r2 = x * x + y * y
+        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * (k3 + r2 * k4)))
+        slope = 2 * (k1 + r2 * (2 * k2 + r2 * (3 * k3 + r2 * 4 * k4)))  # d radial / d x = slope x
+        off_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) - seen[:, 0]
+        off_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y) - seen[:, 1]
+        xx = radial + slope * x * x + 2 * p1 * y + 6 * p2 * x
+        xy = slope * x * y + 2 * p1 * x + 2 * p2 * y
+        yy = radial + slope * y * y + 2 * p2 * x + 6 * p1 * y
+        determinant = xx * yy - xy * xy
+        # beyond the rim, where a lens model folds over, there is nothing to find: stay
+        safe = np.where(np.abs(determinant) > _FOLDED, determinant, np.inf)
+        x, y = x - (yy * off_x - xy * off_y) / safe, y - (xx * off_y - xy * off_x) / safe
+    return np.stack([x, y], -1)
 
 
 class LensTable:
@@ -105,7 +139,7 @@ def bundle(
         directions=directions,
         pixel_area=pixel_area,
         camera_indices=camera_indices,
-        metadata={"directions_norm": -1.0 / local[:, 2:3]},
+        metadata={"directions_norm": 1.0 / (-local[:, 2:3]).clamp(min=_MIN_COSINE)},
     )
 
 
