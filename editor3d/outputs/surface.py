@@ -76,7 +76,7 @@ def extract_surface(
             f"{volume.max():.3g}: choose another threshold."
         )
     cell = 2.0 * radius / (resolution - 1)
-    vertices, faces, _, _ = marching_cubes(volume, level=threshold, spacing=(cell,) * 3, gradient_direction="descent")
+    vertices, faces, _, _ = marching_cubes(volume, level=threshold, spacing=(cell,) * 3, gradient_direction="ascent")
     mesh = trimesh.Trimesh(vertices - radius, faces, process=False)
     mesh = _large_components(mesh, min_component)
     mesh.visual.vertex_colors = _vertex_colors(field, mesh, cell)

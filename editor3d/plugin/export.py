@@ -46,7 +46,7 @@ def export_mesh(
     model = pipeline.model
     if not hasattr(model, "solid_field"):
         raise ConfigError(
-            f"Expected a radiance field to mesh, got {type(model).__name__}: use ns-export tsdf, which needs depth only."
+            f"Expected a radiance field to mesh, got {type(model).__name__}: ns-export tsdf needs depth only."
         )
     field: SolidField = model.solid_field()
     mesh = extract_surface(
