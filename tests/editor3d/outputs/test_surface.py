@@ -22,7 +22,7 @@ def ball(density: float = 200.0) -> SolidField:
         return density * torch.sigmoid(-distance(points) / 0.01)
 
     def color(points, directions):
-        return torch.where(distance(points)[:, None] < 0.02, COLOR, torch.tensor([0.0, 1.0, 0.0]))
+        return torch.where(distance(points)[:, None] < 0.03, COLOR, torch.tensor([0.0, 1.0, 0.0]))
 
     return SolidField(density_at, color, radius=1.0)
 
