@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.editors import create_editor
+from editor3d.errors import ConfigError
 from editor3d.metrics.image import lpips_loss, lpips_weights
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.outputs.pictures import save_png, to_uint8
@@ -71,6 +73,20 @@ class EditPipelineConfig(PluginPipelineConfig):
 
     def instruction(self) -> str:
         return self.prompt.strip()
+
+    def check(self) -> None:
+        """Refuse values that no editor could use.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        if self.diffusion_steps < 1:
+            raise ConfigError(f"Expected at least 1 step, got {self.diffusion_steps}: raise diffusion-steps.")
+        for name in ("guidance_scale", "image_guidance_scale", "lpips_weight"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0.0):
+                flag = name.replace("_", "-")
+                raise ConfigError(f"Expected a number of at least 0, got {value}: correct {flag}.")
 
     def schedule_for(self, editor: Editor) -> Schedule:
         """The schedule of an edit with `editor`.

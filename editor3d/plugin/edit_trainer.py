@@ -55,6 +55,7 @@ class EditTrainerConfig(PluginTrainerConfig):
             self.pipeline.editor, self.pipeline.editor_reason = resolve_auto()
         if self.turntable_frames < 0:
             raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
+        self.pipeline.check()
         super().check()
         editor = self.pipeline.create_editor(self.machine.device_type)
         self.pipeline.schedule_for(editor)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 _CACHED_LENSES = 64
 _NEWTON_STEPS = 12
+_CONVERGED = 1e-9
 _FOLDED = 1e-3
 _MIN_COSINE = 1e-3
 
@@ -94,7 +95,10 @@ def undistorted(seen: np.ndarray, distortion: tuple[float, ...]) -> np.ndarray:
         determinant = xx * yy - xy * xy
         # beyond the rim, where a lens model folds over, there is nothing to find: stay
         safe = np.where(np.abs(determinant) > _FOLDED, determinant, np.inf)
-        x, y = x - (yy * off_x - xy * off_y) / safe, y - (xx * off_y - xy * off_x) / safe
+        step_x, step_y = (yy * off_x - xy * off_y) / safe, (xx * off_y - xy * off_x) / safe
+        x, y = x - step_x, y - step_y
+        if max(np.abs(step_x).max(), np.abs(step_y).max()) < _CONVERGED:
+            break
     return np.stack([x, y], -1)
 
 

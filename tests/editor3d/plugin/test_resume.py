@@ -6,41 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-
-from editor3d.plugin import checkpoints
 
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
-
-
-def assert_same(one: object, other: object, where: str = "state") -> None:
-    """Equal values and bit-equal tensors, all the way down; times may differ."""
-    assert type(one) is type(other), where
-    if isinstance(one, dict):
-        assert list(one) == list(other), where
-        for key in set(one) - {"seconds", "times"}:
-            assert_same(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for index, pair in enumerate(zip(one, other, strict=True)):
-            assert_same(*pair, f"{where}[{index}]")
-    elif isinstance(one, torch.Tensor):
-        assert one.dtype == other.dtype, where
-        assert torch.equal(one, other), where
-    else:
-        assert one == other, where
-
-
-def assert_same_runs(one: Path, other: Path) -> None:
-    last, expected = checkpoints.latest_checkpoint(one), checkpoints.latest_checkpoint(other)
-    assert last.name == expected.name
-    assert_same(checkpoints.load(last), checkpoints.load(expected))
-    for folder in ("edited", "before", "after", "edit_state", "nerfstudio_models"):
-        names = sorted(str(path.relative_to(other)) for path in (other / folder).rglob("*"))
-        assert names
-        assert sorted(str(path.relative_to(one)) for path in (one / folder).rglob("*")) == names
-        for name in names:
-            assert name.endswith(".ckpt") or (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
 CYCLIC = {"editor": "procedural-noisy", "pipeline": {"edit_rate": 1, "edit_count": 2}, "steps": 9, "steps_per_save": 3}
@@ -112,7 +79,7 @@ def is_checkpoint(path, missing_ok=False):
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, finished):
+def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, finished, same_runs):
     settings, hook = DEATHS[death]
     expected = finished(settings)
     config = tiny_edit(**settings)
@@ -121,4 +88,4 @@ def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, f
     run = config.get_base_dir()
     resumed = lab.run("import editor3d\neditor3d.resume(run)", run=run)
     assert resumed.code == 0, resumed.stderr
-    assert_same_runs(run, expected)
+    same_runs(run, expected)

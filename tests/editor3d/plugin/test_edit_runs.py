@@ -1,0 +1,400 @@
+"""A whole edit of a tiny capture: what it starts from, what it trains on and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from editor3d import api
+from editor3d.editors import EDITORS, EditorEntry
+from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, InstructionError
+from editor3d.outputs.record import read_record
+from editor3d.plugin import checkpoints
+from editor3d.plugin.base import ensure_base, open_base, read_config
+from editor3d.plugin.edit_pipeline import EditPipelineConfig
+from editor3d.types import EditorInfo
+
+FIELD = "_model.field.grid"
+
+
+class Recorder:
+    """An editor that remembers its requests and changes nothing."""
+
+    def __init__(self, info: EditorInfo) -> None:
+        self.info, self.requests = info, []
+
+    def validate(self, instruction, objects, views) -> None:
+        if not instruction:
+            raise InstructionError("Expected an instruction, got none: say one.")
+
+    def edit(self, request):
+        self.requests.append(request)
+        return request.condition
+
+
+@pytest.fixture
+def recorder(monkeypatch) -> Recorder:
+    """Stands behind the name `recorder` as an editor of the kind of a diffusion model."""
+    info = EditorInfo("recorder", "", "", uses_render=True, uses_noise_level=True, varies_with_seed=True)
+    made = Recorder(info)
+    monkeypatch.setitem(EDITORS, "recorder", EditorEntry(info, "unused:unused"))
+    monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, device: made)
+    return made
+
+
+def start(config):
+    """Check and prepare as the commands do; the trainer, ready to fit."""
+    config.check()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.prepare()
+    return trainer
+
+
+def edit_before_step_0(trainer) -> None:
+    trainer.pipeline.updater.on_progress = lambda done, due: None  # its bar is only there while fitting
+    trainer.pipeline.updater.before_step(0)
+
+
+def training_pictures(trainer) -> list[torch.Tensor]:
+    pixels = trainer.pipeline.datamanager.train_pixel_sampler
+    return [pixels.picture(index).clone() for index in range(len(pixels))]
+
+
+def photographs(trainer) -> list[torch.Tensor]:
+    return [torch.from_numpy(np.array(Image.open(view.image_path))) for view in trainer.pipeline.train_views]
+
+
+def test_an_edit_leaves_its_results(tiny_edit, tiny_base):
+    trainer = start(tiny_edit(turntable_frames=4))
+    assert trainer.fit()
+    run = trainer.base_dir
+    for name in ("before_after.png", "turntable.mp4", "edit.json", "config.yml", "dataparser_transforms.json"):
+        assert (run / name).stat().st_size > 0, name
+    record = read_record(run / "edit.json")
+    names = [view.name for view in trainer.pipeline.train_views]
+    assert sorted(record.edited_views) == sorted(names)
+    assert [edit.view for edit in record.edits] == names  # a final editor edits each view once
+    assert record.steps == 6
+    assert record.base == str(checkpoints.latest_checkpoint(tiny_base))
+    assert (record.instruction, record.editor) == ("make it look like winter", "procedural")
+    for name, picture in zip(names, training_pictures(trainer), strict=True):
+        published = np.array(Image.open(run / "edited" / f"{name}.png"))
+        assert np.array_equal(published, picture.numpy()), name
+    assert not np.array_equal(training_pictures(trainer)[0], photographs(trainer)[0])
+
+
+def test_the_editor_gets_the_field_as_it_is_now_and_the_photograph(tiny_edit, recorder):
+    trainer = start(tiny_edit(editor="recorder", pipeline={"edit_rate": 1, "guidance_scale": 9.0}, steps=4))
+    renders = []
+    updater = trainer.pipeline.updater
+    original = updater.before_step
+
+    def before_step(step: int) -> int:
+        renders.append(trainer.pipeline.render_view(trainer.pipeline.datamanager.train_dataset.cameras, step)["rgb"])
+        return original(step)
+
+    updater.before_step = before_step
+    assert trainer.fit()
+    assert len(recorder.requests) == 4
+    for request, render, photograph in zip(recorder.requests, renders, photographs(trainer), strict=False):
+        assert torch.equal(request.render, render)
+        assert torch.equal(request.condition, photograph.float() / 255.0)
+        assert request.guidance_scale == 9.0
+        assert 0.02 <= request.noise_level <= 0.98
+    assert not torch.equal(
+        renders[0], trainer.pipeline.render_view(trainer.pipeline.datamanager.train_dataset.cameras, 0)["rgb"]
+    )
+    for picture, photograph in zip(training_pictures(trainer), photographs(trainer), strict=True):
+        assert torch.equal(picture, photograph)  # the identity changes nothing that is trained on
+
+
+def test_conditions_can_be_renders_of_the_base(tiny_edit, recorder):
+    trainer = start(tiny_edit(editor="recorder", pipeline={"edit_rate": 1, "condition_on": "base"}, steps=3))
+    cameras = trainer.pipeline.datamanager.train_dataset.cameras
+    base = [trainer.pipeline.render_view(cameras, index)["rgb"] for index in range(3)]
+    assert trainer.fit()
+    for request, render in zip(recorder.requests, base, strict=True):
+        assert (request.condition - render.clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
+    assert torch.equal(recorder.requests[0].render, base[0])
+
+
+def test_the_next_batch_sees_an_edited_picture(tiny_edit):
+    trainer = start(tiny_edit())
+    pipeline = trainer.pipeline
+    edit_before_step_0(trainer)
+    live = training_pictures(trainer)
+    batch = pipeline.datamanager.next_train(0)[1]
+    expected = torch.stack([live[view][y, x] for view, y, x in batch["indices"].tolist()]).float() / 255.0
+    assert torch.equal(batch["image"], expected)
+    assert not all(torch.equal(a, b) for a, b in zip(live, photographs(trainer), strict=True))
+
+
+def test_an_edit_of_an_edit_is_conditioned_on_the_first_result(tiny_edit, recorder):
+    first = start(tiny_edit(editor="recorder", timestamp="first", steps=2))
+    assert first.fit()
+    recorder.requests.clear()
+    second = start(tiny_edit(editor="recorder", timestamp="second", steps=2, load_dir=first.base_dir))
+    assert second.base.is_edit
+    cameras = second.pipeline.datamanager.train_dataset.cameras
+    rendered = second.pipeline.render_view(cameras, 0)["rgb"]
+    edit_before_step_0(second)
+    assert (recorder.requests[0].condition - rendered.clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
+
+    recorder.requests.clear()
+    asked = {"condition_on": "original"}
+    third = start(tiny_edit(editor="recorder", timestamp="third", steps=2, load_dir=first.base_dir, pipeline=asked))
+    edit_before_step_0(third)
+    assert torch.equal(recorder.requests[0].condition, photographs(third)[0].float() / 255.0)
+
+
+@pytest.fixture
+def old_base(tiny_base: Path, tmp_path: Path) -> Path:
+    """The tiny base as if it had been trained for 30 000 steps."""
+    run = Path(shutil.copytree(tiny_base, tmp_path / "old_base"))
+    path = checkpoints.latest_checkpoint(run)
+    state = checkpoints.load(path)
+    path.unlink()
+    checkpoints.save(path.with_name("step-000029999.ckpt"), {**state, "step": 29_999})
+    return run
+
+
+def test_steps_are_counted_from_the_start_of_the_edit(tiny_edit, old_base, monkeypatch):
+    from editor3d.plugin.trainer import PluginTrainer
+
+    steps, original = [], PluginTrainer.train_iteration
+
+    def train_iteration(self, step):
+        steps.append(step)
+        if step == stop_before:
+            self.stop_training = True
+        return original(self, step)
+
+    monkeypatch.setattr(PluginTrainer, "train_iteration", train_iteration)
+    stop_before = None
+    whole = start(tiny_edit(load_dir=old_base, steps=50, timestamp="whole"))
+    assert whole.fit()
+    assert steps == list(range(50))
+    assert list(checkpoints.find_checkpoints(whole.checkpoint_dir)) == [49]
+
+    steps.clear()
+    stop_before = 19
+    config = tiny_edit(load_dir=old_base, steps=50)
+    assert not start(config).fit()
+    assert steps == list(range(20))
+    steps.clear()
+    stop_before = None
+    edit = api.resume(config.get_base_dir())
+    assert steps == list(range(20, 50))
+    assert edit.record.steps == 50
+    steps.clear()
+    api.resume(config.get_base_dir())
+    assert steps == []
+
+
+def test_a_result_is_loaded_by_nerfstudios_commands(tiny_edit, old_base):
+    from nerfstudio.utils.eval_utils import eval_setup
+
+    trainer = start(tiny_edit(load_dir=old_base, steps=3))
+    assert trainer.fit()
+    _, pipeline, path, step = eval_setup(trainer.base_dir / "config.yml")
+    assert (path.parent, step) == (trainer.checkpoint_dir, 2)
+    assert torch.equal(pipeline.model.field.grid.cpu(), trainer.pipeline.model.field.grid.cpu())
+    assert pipeline.updater is None
+
+
+def small_voxels(monkeypatch) -> None:
+    """The method `voxel` at a tiny size."""
+    from nerf_methods.voxel.method import voxel
+
+    monkeypatch.setattr(voxel.config.pipeline.model, "resolutions", (12, 16))
+    monkeypatch.setattr(voxel.config.pipeline.model, "upsample_steps", (4,))
+    monkeypatch.setattr(voxel.config.pipeline.datamanager, "train_num_rays_per_batch", 64)
+
+
+def test_a_base_is_kept_for_the_next_edit_of_the_same_data(tiny_edit, own_capture, monkeypatch):
+    small_voxels(monkeypatch)
+
+    def edit(name: str, **own):
+        config = tiny_edit(data=own_capture, timestamp=name, load_dir=None, base_steps=6, steps=2, **own)
+        trainer = start(config)
+        assert trainer.fit()
+        return trainer.base.checkpoint
+
+    first = edit("first")
+    written = first.stat().st_mtime_ns
+    assert edit("second", instruction="make it look like night") == first
+    assert first.stat().st_mtime_ns == written
+    path = own_capture / "images/view_03.png"
+    pixels = np.array(Image.open(path))
+    pixels[4, 5] ^= 1
+    Image.fromarray(pixels).save(path)
+    changed = edit("third")
+    assert changed != first
+    assert first.stat().st_mtime_ns == written
+    assert edit("fourth") == changed
+
+
+def test_an_interrupted_base_goes_on(tiny_edit, monkeypatch):
+    from editor3d.plugin.trainer import PluginTrainer
+
+    small_voxels(monkeypatch)
+    config = tiny_edit(load_dir=None)
+    config.check()
+    original, steps = PluginTrainer.train_iteration, []
+
+    def train_iteration(self, step):
+        steps.append(step)
+        self.stop_training = self.stop_training or len(steps) == 4
+        return original(self, step)
+
+    monkeypatch.setattr(PluginTrainer, "train_iteration", train_iteration)
+    assert ensure_base("voxel", config, 8) is None
+    assert ensure_base("voxel", config, 8).checkpoint.name == "step-000000007.ckpt"
+    assert steps == list(range(8))
+
+
+def test_foreign_files_among_the_checkpoints_do_no_harm(tiny_edit, tiny_base, tmp_path):
+    run = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    (run / "nerfstudio_models" / "notes.txt").write_text("mine")
+    (run / "nerfstudio_models" / "step-best.ckpt").write_text("mine")
+    trainer = start(tiny_edit(load_dir=run, steps=1))
+    assert trainer.base.checkpoint.name == "step-000000019.ckpt"
+
+
+def refused(config, error: type[Editor3DError], match: str) -> None:
+    """Preparing ends in one sentence, and no folder of the run is left."""
+    with pytest.raises(error, match=match) as refusal:
+        start(config)
+    assert "\n" not in str(refusal.value)
+    assert not config.get_base_dir().exists()
+
+
+def test_a_damaged_checkpoint_is_named(tiny_edit, tiny_base, tmp_path):
+    run = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    path = checkpoints.latest_checkpoint(run)
+    path.write_bytes(path.read_bytes()[:2000])
+    refused(tiny_edit(load_dir=run), CheckpointError, path.name)
+
+
+def test_bases_of_another_kind_are_refused(tiny_edit, tiny_base, tmp_path):
+    splats = {"means": torch.zeros(5, 3), "opacities": torch.zeros(5, 1)}
+    ngp = {"field.mlp_base.params": torch.zeros(7), "occupancy_grid.aabbs": torch.zeros(1, 6)}
+    for name, model in (("splats", splats), ("ngp", ngp), ("nothing", {})):
+        path = tmp_path / name / "nerfstudio_models" / "step-000029999.ckpt"
+        pipeline = {f"_model.{key}": value for key, value in model.items()}
+        checkpoints.save(path, {"step": 29_999, "pipeline": pipeline, "optimizers": {}})
+        refused(tiny_edit(load_dir=path.parent), CheckpointError, "of the kind VoxelModel")
+
+
+def test_a_base_of_other_cameras_is_refused(tiny_edit, own_capture):
+    file = own_capture / "transforms.json"
+    data = json.loads(file.read_text())
+    for frame in data["frames"][:3]:
+        frame["transform_matrix"][2][3] += 1.0
+    file.write_text(json.dumps(data))
+    refused(tiny_edit(data=own_capture), CheckpointError, "other")
+
+
+def test_the_frame_of_the_base_is_taken_over(tiny_edit, tiny_capture, tmp_path, monkeypatch):
+    small_voxels(monkeypatch)
+    config = tiny_edit(load_dir=None)
+    config.pipeline.datamanager.dataparser.orientation_method = "none"
+    config.pipeline.datamanager.dataparser.scale_factor = 0.5
+    config.check()
+    base = ensure_base("voxel", config, 2)
+    trainer = start(tiny_edit(load_dir=base.run, steps=1))
+    parser = trainer.config.pipeline.datamanager.dataparser
+    assert (parser.orientation_method, parser.scale_factor) == ("none", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("own", "error", "match"),
+    [
+        ({"instruction": ""}, InstructionError, "instruction"),
+        ({"instruction": None}, InstructionError, "instruction"),
+        ({"instruction": "make it purr like a kitten"}, InstructionError, "purr"),
+        ({"instruction": "make the sofa gold"}, InstructionError, "sofa"),
+        ({"prompt": "make it look like night"}, InstructionError, "several"),
+        ({"editor": "nonsense"}, ConfigError, "nonsense"),
+        ({"steps": 0}, ConfigError, "at least 1 step"),
+        ({"turntable_frames": -1}, ConfigError, "turntable"),
+        ({"load_dir": Path("no/such/run")}, CheckpointError, "no/such/run"),
+        ({"load_step": 7}, CheckpointError, "step 7"),
+        ({"load_checkpoint": Path("gone.ckpt")}, CheckpointError, "gone.ckpt"),
+        ({"pipeline": {"edit_rate": 0}}, ConfigError, "edit-rate"),
+        ({"pipeline": {"upper_bound": 3.0}}, ConfigError, "upper-bound"),
+        ({"pipeline": {"diffusion_steps": 0}}, ConfigError, "diffusion-steps"),
+        ({"pipeline": {"guidance_scale": float("nan")}}, ConfigError, "guidance-scale"),
+        ({"preset": "nonsense"}, ConfigError, "nonsense"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(tiny_edit, own, error, match):
+    config = tiny_edit(**own)
+    with pytest.raises(error, match=match):
+        config.check()
+    assert not config.output_dir.exists()
+
+
+def change_transforms(capture: Path, change) -> None:
+    file = capture / "transforms.json"
+    data = json.loads(file.read_text())
+    change(data)
+    file.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize("damage", ["gone", "no json", "truncated", "missing picture", "nan", "no frames"])
+def test_broken_captures_are_refused_before_anything_is_written(tiny_edit, own_capture, damage):
+    if damage == "gone":
+        shutil.rmtree(own_capture)
+    elif damage == "no json":
+        (own_capture / "transforms.json").write_text("{")
+    elif damage == "truncated":
+        path = own_capture / "images/view_04.png"
+        path.write_bytes(path.read_bytes()[:200])
+    elif damage == "missing picture":
+        (own_capture / "images/view_04.png").unlink()
+    elif damage == "nan":
+        change_transforms(own_capture, lambda d: d["frames"][2]["transform_matrix"][0].__setitem__(3, float("nan")))
+    else:
+        change_transforms(own_capture, lambda d: d.update(frames=[]))
+    config = tiny_edit(data=own_capture)
+    with pytest.raises(DataError) as refusal:
+        config.check()
+    assert "\n" not in str(refusal.value)
+    assert not config.output_dir.exists()
+
+
+def test_an_object_that_some_view_has_no_labels_of_is_refused_at_once(tiny_edit, own_capture):
+    change_transforms(own_capture, lambda data: data["frames"][5].pop("labels_path"))
+    config = tiny_edit(data=own_capture, instruction="make the ball gold")
+    with pytest.raises(DataError, match="view_05"):
+        config.check()
+    tiny_edit(data=own_capture).check()
+    change_transforms(own_capture, lambda data: data["frames"][0].pop("labels_path"))  # 0 and 8 are held out
+    change_transforms(own_capture, lambda d: d["frames"][5].update(labels_path="labels/view_05.png"))
+    tiny_edit(data=own_capture, instruction="make the ball gold").check()
+
+
+def test_an_object_is_edited_inside_its_mask_only(tiny_edit, tiny_capture):
+    trainer = start(tiny_edit(instruction="make the ball gold"))
+    edit_before_step_0(trainer)
+    for view, live, photograph in zip(
+        trainer.pipeline.train_views, training_pictures(trainer), photographs(trainer), strict=True
+    ):
+        inside = torch.from_numpy(np.array(Image.open(view.labels_path)) == 1)
+        assert torch.equal(live[~inside], photograph[~inside])
+        assert not torch.equal(live[inside], photograph[inside])
+
+
+def test_the_configuration_of_a_run_is_read_back(tiny_edit):
+    trainer = start(tiny_edit())
+    read = read_config(trainer.base_dir / "config.yml")
+    assert read == replace(trainer.config)
+    assert open_base(read.load_checkpoint).checkpoint == read.load_checkpoint

@@ -1,0 +1,223 @@
+"""`ns-train` from the outside: exit codes, messages, signals, a full disk, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from editor3d.plugin import checkpoints
+
+NS_TRAIN = """
+import sys
+from nerfstudio.scripts import train
+sys.argv = ["ns-train", *arguments]
+train.entrypoint()
+"""
+
+
+@pytest.fixture
+def ns_train(lab, tiny_capture, tiny_base, tmp_path):
+    """Runs `ns-train in2n` with these flags after ones that make it small."""
+
+    def run(*flags: object, data: Path = tiny_capture, base: Path = tiny_base):
+        small = ["--vis", "tensorboard", "--max-num-iterations", 3, "--turntable-frames", 0, "--load-dir", base]
+        small += ["--output-dir", tmp_path / "out", "--data", data, "--machine.device-type", "cpu"]
+        return lab.run(NS_TRAIN, arguments=[str(word) for word in ["in2n", *small, *flags]])
+
+    return run
+
+
+def assert_refused(result, output: Path, *words: str) -> None:
+    assert result.code == 2, result.stderr
+    said = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1, result.stderr
+    assert all(word in said[0] for word in words), said
+    assert "Traceback" not in result.stderr + result.stdout
+    assert not list(output.rglob("*")), list(output.rglob("*"))
+
+
+def test_an_instruction_is_carried_out(ns_train, tmp_path):
+    result = ns_train("--instruction", "make it look like winter", "--pipeline.guidance-scale", 9)
+    assert result.code == 0, result.stderr
+    (record,) = (tmp_path / "out").rglob("edit.json")
+    assert (record.parent / "before_after.png").is_file()
+
+
+def test_upstreams_flags_work(ns_train, tmp_path):
+    flags = {"prompt": "make it look like winter", "guidance-scale": 7.5, "image-guidance-scale": 1.5, "edit-rate": 10}
+    flags |= {"edit-count": 1, "diffusion-steps": 20, "lower-bound": 0.02, "upper-bound": 0.98}
+    result = ns_train(*(word for flag, value in flags.items() for word in (f"--pipeline.{flag}", value)))
+    assert result.code == 0, result.stderr
+    assert len(list((tmp_path / "out").rglob("edit.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--instruction", ""], ["instruction"]),
+        (["--instruction", "make it purr like a kitten"], ["purr"]),
+        (["--instruction", "make it look like winter", "--load-dir", "no/such/run"], ["no/such/run"]),
+        (["--instruction", "make it look like winter", "--data", "no/such/capture"], ["no/such/capture"]),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_and_leaves_nothing(ns_train, tmp_path, flags, words):
+    assert_refused(ns_train(*flags), tmp_path / "out", *words)
+
+
+def test_broken_transforms_are_one_sentence(ns_train, own_capture, tmp_path):
+    (own_capture / "transforms.json").write_text('{"frames": [')
+    result = ns_train("--instruction", "make it look like winter", data=own_capture)
+    assert_refused(result, tmp_path / "out", "transforms.json")
+
+
+def test_a_base_of_another_kind_is_one_sentence(ns_train, tmp_path):
+    import torch
+
+    path = tmp_path / "splats" / "nerfstudio_models" / "step-000029999.ckpt"
+    checkpoints.save(path, {"step": 29_999, "pipeline": {"_model.means": torch.zeros(3, 3)}, "optimizers": {}})
+    result = ns_train("--instruction", "make it look like winter", base=path.parent)
+    assert_refused(result, tmp_path / "out", "VoxelModel", "lacks field")
+
+
+def test_an_unknown_flag_is_refused(ns_train, tmp_path):
+    result = ns_train("--instruction", "make it look like winter", "--no-such-flag", 1)
+    assert result.code == 2
+    assert "no-such-flag" in result.stderr + result.stdout
+    assert not (tmp_path / "out").exists()
+
+
+INTERRUPT = """
+import signal
+from editor3d.plugin.trainer import PluginTrainer
+from editor3d.update.engine import DatasetUpdater
+
+def interrupt(original, *args, **kwargs):
+    os.kill(os.getpid(), signal.SIGINT)
+    return original(*args, **kwargs)
+
+at({where}, {call}, interrupt)
+run(load(path))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "call", "left"),
+    [
+        ("PluginTrainer, 'train_iteration'", 4, "step-000000003.ckpt"),
+        ("DatasetUpdater, '_apply'", 11, "step-000000001.ckpt"),
+        ("DatasetUpdater, '_apply'", 2, None),
+    ],
+)
+def test_ctrl_c_saves_and_the_rest_equals_an_uninterrupted_run(where, call, left, tiny_edit, lab, saved, same_runs):
+    settings = {
+        "editor": "procedural-noisy",
+        "pipeline": {"schedule": "all-at-once", "edit_rate": 2},
+        "steps": 6,
+        "steps_per_save": 100,
+    }
+    config = tiny_edit(**settings)
+    stopped = lab.run(INTERRUPT.format(where=where, call=call), path=saved(config))
+    assert stopped.code == 130, stopped.stderr
+    assert "Traceback" not in stopped.stderr + stopped.stdout
+    assert "editor3d resume" in stopped.stdout
+    run = config.get_base_dir()
+    found = [path.name for path in checkpoints.find_checkpoints(run / "nerfstudio_models").values()]
+    assert found == ([left] if left else [])
+    resumed = lab.run("import editor3d\neditor3d.resume(run)", run=run)
+    assert resumed.code == 0, resumed.stderr
+    whole = tiny_edit(**settings, timestamp="whole")
+    result = lab.run("run(load(path))", path=saved(whole))
+    assert result.code == 0, result.stderr
+    same_runs(run, whole.get_base_dir())
+
+
+def test_ctrl_c_while_preparing_ends_quietly(tiny_edit, lab, saved):
+    hook = "at(checkpoints, 'load', 1, interrupt)"
+    code = INTERRUPT.replace("at({where}, {call}, interrupt)", f"from editor3d.plugin import checkpoints\n{hook}")
+    stopped = lab.run(code, path=saved(tiny_edit()))
+    assert stopped.code == 130, stopped.stderr
+    assert "Traceback" not in stopped.stderr + stopped.stdout
+
+
+FULL_DISK = """
+import resource, torch
+
+def full(original, state, path):
+    size = 2_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    return original(state, path)
+
+at(torch, "save", 2, full)
+run(load(path))
+"""
+
+
+def test_a_full_disk_while_saving_is_one_sentence_and_costs_nothing_saved(tiny_edit, lab, saved):
+    config = tiny_edit(steps=8, steps_per_save=2)
+    result = lab.run(FULL_DISK, path=saved(config))
+    assert result.code == 2, result.stderr
+    said = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1
+    assert "free some space" in said[0]
+    assert "Traceback" not in result.stderr + result.stdout
+    folder = config.get_checkpoint_dir()
+    assert [path.name for path in folder.iterdir()] == ["step-000000002.ckpt"]
+    assert checkpoints.load(checkpoints.latest_checkpoint(folder))["step"] == 2
+    assert not list(config.get_base_dir().glob("*unfinished*"))
+    resumed = lab.run("import editor3d\neditor3d.resume(run)", run=config.get_base_dir())
+    assert resumed.code == 0, resumed.stderr
+
+
+OFFLINE = """
+import socket, sys
+
+def refuse(*args, **kwargs):
+    raise AssertionError("the network was asked for")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+"""
+
+
+def test_no_network_is_needed_and_no_diffusion_model_imported(tiny_edit, lab, saved, tmp_path):
+    config = tiny_edit(turntable_frames=3)
+    job = """
+run(load(path))
+from nerfstudio.utils.eval_utils import eval_setup
+_, pipeline, _, _ = eval_setup(Path(run_folder) / "config.yml")
+cameras = pipeline.datamanager.eval_dataset.cameras
+picture = pipeline.model.get_outputs_for_camera(cameras[0:1])["rgb"]
+assert picture.shape == (20, 24, 3)
+assert "diffusers" not in sys.modules, "diffusers"
+"""
+    code = f"{OFFLINE}\nfrom pathlib import Path\n{job}"
+    result = lab.run(code, path=saved(config), run_folder=config.get_base_dir())
+    assert result.code == 0, result.stderr
+    assert (config.get_base_dir() / "turntable.mp4").is_file()
+
+
+def test_nerfstudios_render_and_export_work_without_network(tiny_edit, lab, saved, tmp_path):
+    config = tiny_edit()
+    job = """
+run(load(path))
+import tyro
+from nerfstudio.scripts import exporter, render
+sys.argv = ["ns-render", "dataset", "--load-config", config, "--output-path", output + "/frames", "--split", "test",
+            "--rendered-output-names", "rgb"]
+render.entrypoint()
+sys.argv = ["ns-export", "pointcloud", "--load-config", config, "--output-dir", output + "/points",
+            "--num-points", "300", "--normal-method", "open3d", "--remove-outliers", "False"]
+exporter.entrypoint()
+"""
+    run = config.get_base_dir()
+    result = lab.run(f"{OFFLINE}\n{job}", path=saved(config), config=run / "config.yml", output=tmp_path)
+    assert result.code == 0, result.stderr + result.stdout
+    assert len(list((tmp_path / "frames").rglob("*.jpg"))) == 2
+    assert (tmp_path / "points" / "point_cloud.ply").stat().st_size > 1000
+
+
+def test_the_lab_itself_forks_from_one_thread(lab):
+    result = lab.run("import threading\nprint(threading.active_count(), os.environ['NUMBA_NUM_THREADS'])")
+    assert (result.code, result.stdout) == (0, "1 1\n")
+    assert lab.run("raise SystemExit(7)").code == 7
+    assert lab.run("os.kill(os.getpid(), 9)").code == -9
