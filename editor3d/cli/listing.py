@@ -10,16 +10,17 @@ import tyro
 
 @dataclass(frozen=True)
 class List:
-    """List the nerfstudio methods or the 2D editors that can be chosen."""
+    """List the nerfstudio methods, the 2D editors or the presets that can be chosen."""
 
-    what: Annotated[tyro.conf.Positional[Literal["methods", "editors"]], tyro.conf.arg(metavar="methods|editors")]
-    """Methods are trained with ns-train or chosen with --method; editors are chosen with --editor."""
+    what: Annotated[
+        tyro.conf.Positional[Literal["methods", "editors", "presets"]],
+        tyro.conf.arg(metavar="methods|editors|presets"),
+    ]
+    """Methods are trained with ns-train or chosen with --method; editors are chosen with --editor, presets with
+    --preset."""
 
     def run(self) -> int:
-        if self.what == "methods":
-            print_methods()
-        else:
-            print_editors()
+        {"methods": print_methods, "editors": print_editors, "presets": print_presets}[self.what]()
         return 0
 
 
@@ -56,3 +57,19 @@ def print_editors() -> None:
             console.print(Text(f"    {line}"), soft_wrap=True)
     spec, reason = resolve_auto()
     console.print(Text("\nauto is ") + Text(spec, "bold") + Text(f": {reason}"), soft_wrap=True)
+
+
+def print_presets() -> None:
+    """One line a preset."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from editor3d.plugin.presets import preset_names, read_preset
+
+    console = Console()
+    presets = {name: read_preset(name) for name in preset_names()}
+    width = max(map(len, presets), default=0) + 2
+    methods = max((len(preset["method"]) for preset in presets.values()), default=0) + 2
+    for name, preset in presets.items():
+        line = Text(f"{name:<{width}}", "bold") + Text(f"{preset['method']:<{methods}}{preset['summary']}")
+        console.print(line, soft_wrap=True)

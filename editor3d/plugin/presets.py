@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from nerfstudio.engine.trainer import TrainerConfig
 
 from editor3d.errors import ConfigError
 from editor3d.registry import METHODS, load_target
+
+if TYPE_CHECKING:
+    from nerfstudio.engine.trainer import TrainerConfig
 
 _PACKAGED = Path(__file__).parents[1] / "_configs"
 _CHECKOUT = Path(__file__).parents[2] / "configs"
@@ -65,7 +68,7 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
 
 
 def _require(owner: Any, key: str, preset: str, path: str, method: str | None) -> None:
-    if not (key in owner if isinstance(owner, dict) else hasattr(owner, key)):
+    if key not in (owner if isinstance(owner, dict) else {field.name for field in fields(owner)}):
         raise ConfigError(f"The preset {preset} sets {path}, which {method} does not have.")
 
 

@@ -8,6 +8,7 @@ from editor3d.cli import main, weights
 from editor3d.cli.weights import check_weights, editor_state
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.editors.weights import how_to_get
+from editor3d.plugin.presets import preset_names, read_preset
 from editor3d.registry import METHODS
 from editor3d.types import EditorInfo
 
@@ -17,6 +18,15 @@ def test_list_methods_shows_each_on_one_line(capsys):
     lines = capsys.readouterr().out.splitlines()
     for name, entry in METHODS.items():
         assert any(line.split()[:2] == [name, entry.kind] and line.endswith(entry.summary) for line in lines)
+
+
+def test_list_presets_shows_each_with_its_method(capsys):
+    assert main(["list", "presets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(preset_names()) > 0
+    for name in preset_names():
+        preset = read_preset(name)
+        assert any(line.split()[:2] == [name, preset["method"]] and line.endswith(preset["summary"]) for line in lines)
 
 
 @pytest.mark.parametrize("folder", [None, Path("/models/ip2p")])

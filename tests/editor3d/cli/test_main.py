@@ -27,7 +27,14 @@ def python(*words: str, **env: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], [], ["list", "methods"], ["list", "editors"], *([name, "--help"] for name in COMMANDS)],
+    [
+        ["--help"],
+        [],
+        ["list", "methods"],
+        ["list", "editors"],
+        ["list", "presets"],
+        *([name, "--help"] for name in COMMANDS),
+    ],
     ids=" ".join,
 )
 def test_help_and_lists_import_nothing_heavy(words):
