@@ -25,7 +25,7 @@ def smooth_field(contracted: bool) -> VoxelField:
     field = VoxelField(24, contracted=contracted)
     with torch.no_grad():
         field.grid.copy_(torch.randn(field.grid.shape, generator=generator))
-        field.grid[..., 0].mul_(2.0).add_(1.0)
+        field.grid[..., 0].mul_(3.0).add_(2.0)
     return field
 
 
@@ -51,7 +51,7 @@ def test_renders_and_gradients_equal_the_compiled_kernels(contracted):
     field = smooth_field(contracted)
     rgb, accumulation, depth, gradient = render_with_gradient(field, "cpu")
     rgb_cuda, accumulation_cuda, depth_cuda, gradient_cuda = render_with_gradient(field, DEVICE)
-    assert accumulation.min() < 0.9 < accumulation.max()  # rays that pass, and rays that end
+    assert 0.5 < accumulation.mean() < 0.98  # neither empty nor a wall
     torch.testing.assert_close(rgb_cuda, rgb, atol=1e-4, rtol=0)
     torch.testing.assert_close(accumulation_cuda, accumulation, atol=1e-4, rtol=0)
     assert (gradient_cuda - gradient).norm() <= 1e-3 * gradient.norm()
