@@ -47,6 +47,8 @@ class EditNerfactoModelConfig(NerfactoModelConfig):
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "use_proposal_weight_anneal")
     """What an edit chooses itself; everything else it takes over from its base."""
+    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"use_proposal_weight_anneal": False}
+    """What an edit that was not configured for nerfacto chooses: the base's proposal networks are trained."""
     _target: type = field(default_factory=lambda: EditNerfactoModel)
     implementation: Literal["tcnn", "torch"] = field(default_factory=default_implementation)
     average_init_density: float = 0.01

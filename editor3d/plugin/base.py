@@ -93,7 +93,7 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
             candidate = load_target(entry.target).config if entry.kind == "base" else None
             if candidate is not None and isinstance(candidate.pipeline.model, type(found)):
                 chosen = {key: getattr(own, key) for key in own.EDIT_SETTINGS if hasattr(candidate.pipeline.model, key)}
-                own = replace(candidate.pipeline.model, **chosen)
+                own = replace(candidate.pipeline.model, **{**candidate.pipeline.model.EDIT_DEFAULTS, **chosen})
                 config.optimizers = deepcopy(candidate.optimizers)
                 break
         else:

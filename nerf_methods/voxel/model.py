@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from nerfstudio.cameras.rays import RayBundle
@@ -25,6 +25,8 @@ class VoxelModelConfig(ModelConfig):
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every")
     """What an edit chooses itself; everything else it takes over from its base."""
+    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"occupancy_start": 0}
+    """What an edit that was not configured for voxels chooses: the base's empty space is known."""
     _target: type = field(default_factory=lambda: VoxelModel)
     enable_collider: bool = False
     resolutions: tuple[int, ...] = (64, 96, 128, 176)
