@@ -76,7 +76,7 @@ def _known_edit(
     except InstructionError as error:
         raise ConfigError(
             f'The result of "{record.instruction}" is not known in advance, so there is nothing to compare with: give '
-            f"pictures of the scene truly edited by --truth FOLDER, or edit with an instruction of the procedural editor."
+            f"pictures of the scene truly edited by --truth FOLDER, or edit by the procedural editor."
         ) from error
     return HeldOutView(
         view.name,
