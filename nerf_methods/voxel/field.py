@@ -63,6 +63,18 @@ def _f4(tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
 
 
+def _in_large_pages(values: Tensor) -> Tensor:
+    """A copy of `values` in memory that the system maps in large pages, which numpy asks for and torch does not.
+
+    Marching reads the lattice all over; looking up small pages took a sixth of its time.
+    """
+    if values.device.type != "cpu":
+        return values
+    copy = np.empty(values.shape, np.float32)
+    copy[:] = values.numpy()
+    return torch.from_numpy(copy)
+
+
 class _Render(torch.autograd.Function):
     """`kernels.march` and its analytic gradient with respect to the grid."""
 
@@ -165,7 +177,7 @@ class VoxelField(nn.Module):
         self.core_radius, self.contracted, self.near = core_radius, contracted, near
         self.bound, self.steps_per_voxel = 2.0 if contracted else 1.0, steps_per_voxel
         self.shift = math.log(math.expm1(initial_density))
-        self.grid = nn.Parameter(torch.zeros(resolution, resolution, resolution, 4))
+        self.grid = nn.Parameter(_in_large_pages(torch.zeros(resolution, resolution, resolution, 4)))
         self.register_buffer("occupancy", torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8))
         self.register_buffer("background", torch.tensor(background, dtype=torch.float32), persistent=False)
 
@@ -260,7 +272,7 @@ class VoxelField(nn.Module):
             volume = F.interpolate(volume, size=(resolution,) * 3, mode="trilinear", align_corners=True)
             return volume[0].permute(1, 2, 3, 0).contiguous()
 
-        self.grid.data = resampled(self.grid.data)
+        self.grid.data = _in_large_pages(resampled(self.grid.data))
         self.grid.grad = None
         self.occupancy = torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8, device=self.grid.device)
         if optimizer is not None and self.grid in optimizer.state:
@@ -272,7 +284,7 @@ class VoxelField(nn.Module):
         """A checkpoint may hold another resolution than the configuration starts at: take the checkpoint's."""
         stored = state_dict.get(prefix + "grid")
         if stored is not None and stored.ndim == 4 and stored.shape != self.grid.shape:
-            self.grid.data = torch.zeros(stored.shape, dtype=self.grid.dtype, device=self.grid.device)
+            self.grid.data = _in_large_pages(torch.zeros(stored.shape, device=self.grid.device))
             self.occupancy = torch.ones(
                 self._occupancy_shape(stored.shape[0]), dtype=torch.uint8, device=self.grid.device
             )

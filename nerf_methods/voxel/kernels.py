@@ -138,7 +138,7 @@ def march(
     to_z = _f4(size_z - 1) / (_TWO * bound)
     capacity = records.shape[1]
     # A contracted ray never reaches the lattice's border; it ends once its steps no longer change the position much.
-    limit = bound - _HALF * step if contract else bound
+    limit = max(bound - _HALF * step, _ONE) if contract else bound
     for chunk in prange(chunks):
         for ray in range(chunk, n_rays, chunks):
             ox, oy, oz = origins[ray, 0], origins[ray, 1], origins[ray, 2]

@@ -52,7 +52,7 @@ def sample_distances(
         a, b = (-bound - origins) / directions, (bound - origins) / directions
         start = torch.minimum(a, b).nan_to_num(-torch.inf).amax(-1).clamp(min=near)
         end = torch.maximum(a, b).nan_to_num(torch.inf).amin(-1)
-    limit = bound - 0.5 * step
+    limit = max(bound - 0.5 * step, 1.0)
     # one axis at most is crossed twice: 3 lengths of the lattice bound the number of steps
     most = int(3 * 2 * bound / step) + 2
     t, alive = start, start < end
