@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -242,3 +244,26 @@ def test_files_of_another_kind_are_refused_before_anything_is_loaded(tmp_path, c
         words = ["export", str(tmp_path), "--format", kind, "--output", str(tmp_path / name)]
         assert main(words) == 2
         assert "Expected an output file that ends in .ply" in capsys.readouterr().err
+
+
+OFFLINE = """
+import socket, sys
+def refuse(self, address):
+    raise SystemExit(f"a connection to {address} was tried")
+socket.socket.connect = refuse
+from editor3d.cli import main
+run, out = sys.argv[1:]
+assert main(["render", run, "--frames", "2", "--output", out + "/t.mp4"]) == 0
+assert main(["export", run, "--format", "pointcloud", "--num-points", "500", "--output", out + "/p.ply"]) == 0
+assert main(["export", run, "--format", "images", "--output", out + "/images"]) == 0
+assert "diffusers" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_render_and_export_need_no_network_and_no_diffusers(edit_run, tmp_path):
+    words = [sys.executable, "-c", OFFLINE, str(edit_run), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "t.mp4").is_file()
+    assert len(trimesh.load(tmp_path / "p.ply").vertices) > 100
