@@ -13,7 +13,7 @@ from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto_optimizers
 from nerf_methods.voxel.method import voxel_optimizers
 from nerf_methods.voxel.model import VoxelModelConfig
 
-VOXEL_STEPS = 600
+VOXEL_STEPS = 400
 
 
 def _config(name: str, *, steps: int, rays: int, full_precision: bool, lpips: bool) -> EditTrainerConfig:
@@ -45,7 +45,7 @@ def _config(name: str, *, steps: int, rays: int, full_precision: bool, lpips: bo
         max_num_iterations=VOXEL_STEPS,
         steps_per_save=250,
         pipeline=pipeline,
-        optimizers=voxel_optimizers(0.1, 0.02, VOXEL_STEPS),
+        optimizers=voxel_optimizers(0.1, 0.02, VOXEL_STEPS, density_lr_scale=2.0),
         base_method="voxel",
     )
 

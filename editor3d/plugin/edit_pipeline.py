@@ -55,8 +55,9 @@ class EditPipelineConfig(PluginPipelineConfig):
     """Least noise level, as a fraction of the model's timesteps."""
     upper_bound: float = 0.98
     """Greatest noise level."""
-    schedule: Literal["auto", "cyclic", "all-at-once"] = "auto"
-    """auto: cyclic for editors that look at the render or differ from call to call, else all views at once."""
+    schedule: Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"] = "auto"
+    """auto: cyclic for editors that look at the render; all views at once for the others, and then again one by one
+    where two edits of a view can differ."""
     noise_schedule: Literal["uniform", "decaying"] = "uniform"
     """Draw noise levels between the bounds, or lower the upper bound in the course of the run."""
     condition_on: Literal["auto", "original", "base"] = "auto"

@@ -30,6 +30,7 @@ class Schedule:
 
     `cyclic` is Instruct-NeRF2NeRF's: every `edit_rate` steps the next `edit_count` views, round and round.
     `all-at-once` is Instruct-GS2GS's: every `edit_rate` steps all views.
+    `all-then-cyclic` edits all views before the first step and goes on as `cyclic`.
 
     The timestep is drawn from U{lower, ..., upper} * 1000 (`uniform`), or the upper end falls from `upper_bound` to
     `lower_bound` in a straight line over the run (`decaying`): large changes first, then details.
@@ -38,7 +39,7 @@ class Schedule:
         ConfigError: a value is out of range.
     """
 
-    kind: Literal["cyclic", "all-at-once"] = "cyclic"
+    kind: Literal["cyclic", "all-at-once", "all-then-cyclic"] = "cyclic"
     edit_rate: int = 10
     edit_count: int = 1
     lower_bound: float = 0.02
@@ -70,7 +71,8 @@ class Schedule:
         """
         if step % self.edit_rate:
             return []
-        due = n_views if self.kind == "all-at-once" else min(self.edit_count, n_views)
+        all_views = self.kind == "all-at-once" or (self.kind == "all-then-cyclic" and step == 0)
+        due = n_views if all_views else min(self.edit_count, n_views)
         return [
             PlannedEdit((cursor + i) % n_views, self._noise_level(step, total_steps, generator), _seed(generator))
             for i in range(due)
@@ -93,9 +95,12 @@ def one_edit_is_final(info: EditorInfo) -> bool:
     return not (info.uses_render or info.uses_noise_level or info.varies_with_seed)
 
 
-def default_kind(info: EditorInfo) -> Literal["cyclic", "all-at-once"]:
+def default_kind(info: EditorInfo) -> Literal["cyclic", "all-at-once", "all-then-cyclic"]:
     """The kind of schedule that suits an editor.
 
-    Where one edit is final and needs no render, half-edited sets of pictures only delay the fit: all views at once.
+    An editor that looks at the render has to follow the scene round by round. For one that does not, half-edited sets of
+    pictures only delay the fit: all views at once; and then again one by one, if a second edit can differ.
     """
-    return "all-at-once" if one_edit_is_final(info) else "cyclic"
+    if info.uses_render:
+        return "cyclic"
+    return "all-at-once" if one_edit_is_final(info) else "all-then-cyclic"

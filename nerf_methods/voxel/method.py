@@ -14,11 +14,11 @@ from nerf_methods.voxel.optimizer import VoxelAdamConfig
 STEPS = 600
 
 
-def voxel_optimizers(lr: float, lr_final: float, steps: int) -> dict:
+def voxel_optimizers(lr: float, lr_final: float, steps: int, density_lr_scale: float = 10.0) -> dict:
     """The optimiser of a voxel field: a learning rate that falls exponentially over the run."""
     return {
         "fields": {
-            "optimizer": VoxelAdamConfig(lr=lr),
+            "optimizer": VoxelAdamConfig(lr=lr, density_lr_scale=density_lr_scale),
             "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=steps),
         }
     }

@@ -118,7 +118,15 @@ def test_one_edit_is_final_only_where_nothing_else_shapes_it(needs):
     assert default_kind(plain) == "all-at-once"
     other = dataclasses.replace(plain, **{needs: True})
     assert not one_edit_is_final(other)
-    assert default_kind(other) == "cyclic"
+    assert default_kind(other) == ("cyclic" if needs == "uses_render" else "all-then-cyclic")
+
+
+def test_all_then_cyclic_edits_every_view_first_and_then_goes_round():
+    schedule = Schedule("all-then-cyclic", edit_rate=5, edit_count=2)
+    generator = torch.Generator().manual_seed(0)
+    assert [edit.view for edit in schedule.plan(0, 20, 0, 4, generator)] == [0, 1, 2, 3]
+    assert schedule.plan(1, 20, 4, 4, generator) == []
+    assert [edit.view for edit in schedule.plan(5, 20, 4, 4, generator)] == [0, 1]
 
 
 def test_the_diffusion_editor_goes_round_and_the_procedural_one_edits_all_at_once():
