@@ -93,21 +93,21 @@ def test_ns_render_makes_videos_along_every_kind_of_path(config_path, tmp_path):
     place[:3, 3] = (0.1, 0.0, 0.6)
     frame = {"camera_to_world": place.ravel().tolist(), "fov": 60.0, "aspect": 1.0}
     path = {"camera_type": "perspective", "render_height": 16, "render_width": 16, "camera_path": [frame] * 3}
-    (tmp_path / "path.json").write_text(json.dumps({**path, "seconds": 0.5, "fps": 6, "crop": None}))
+    color = {"r": 30, "g": 40, "b": 50}
+    crop = {"crop_center": [0.0] * 3, "crop_rot": [0.0] * 3, "crop_scale": [1.0] * 3, "crop_bg_color": color}
+    for name, box in (("path", None), ("cropped", crop)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**path, "seconds": 0.5, "fps": 6, "crop": box}))
     common = {"load_config": config_path, "rendered_output_names": ["rgb", "depth"]}
-    for name, command, frames in (
-        ("a", render.RenderInterpolated(**common, output_path=tmp_path / "a.mp4", interpolation_steps=4), 4),
-        ("b", render.SpiralRender(**common, output_path=tmp_path / "b.mp4", seconds=0.25), 6),
-        (
-            "c",
-            render.RenderCameraPath(
-                **common, output_path=tmp_path / "c.mp4", camera_path_filename=tmp_path / "path.json"
-            ),
-            3,
-        ),
-    ):
+    commands = {
+        "along": (render.RenderInterpolated(**common, interpolation_steps=4), 4),
+        "spiral": (render.SpiralRender(**common, seconds=0.25), 6),
+        "path": (render.RenderCameraPath(**common, camera_path_filename=tmp_path / "path.json"), 3),
+        "cropped": (render.RenderCameraPath(**common, camera_path_filename=tmp_path / "cropped.json"), 3),
+    }
+    for name, (command, frames) in commands.items():
+        command.output_path = tmp_path / f"{name}.mp4"
         command.main()
-        assert len(iio.imread(tmp_path / f"{name}.mp4", plugin="FFMPEG")) == frames
+        assert len(iio.imread(command.output_path, plugin="FFMPEG")) == frames
 
 
 @pytest.mark.usefixtures("no_network")
