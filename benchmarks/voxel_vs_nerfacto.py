@@ -30,7 +30,7 @@ from nerf_methods.nerfacto import nerfacto
 from nerf_methods.voxel.method import voxel
 from nerf_methods.voxel.warmup import warm_up
 
-WARM_UP_STEPS = 5
+WARM_UP_STEPS = 2
 NERFACTO_RAYS = (512, 4096)
 """Rays of one step of nerfacto, each tried: a small batch makes more steps, its usual one more rays a second."""
 SHARES = (1 / 6, 1 / 3, 2 / 3, 1.0)
@@ -126,7 +126,7 @@ def main(
         held_out_pixels: pixels that PSNR is taken over, drawn once from all held-out pictures.
         json_file: also write the figures here.
     """
-    console = Console()
+    console = Console(width=110)
     compiled = warm_up()
     path = resolve_data(data)
     configs = (*(nerfacto_on_cpu(rays) for rays in NERFACTO_RAYS), deepcopy(voxel.config))
