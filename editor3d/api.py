@@ -158,8 +158,8 @@ def resume(run: Path | str) -> Edit:
     config = read_config(run / "config.yml")
     if not isinstance(config, EditTrainerConfig):
         raise CheckpointError(
-            f"Expected the run of an edit at {run}, found one of {config.method_name}: bases go on by themselves at the "
-            f"next edit of their data."
+            f"Expected the run of an edit at {run}, found one of {config.method_name}: a base goes on by itself at "
+            f"the next edit of its data."
         )
     parts = run.resolve().parts  # the folder may have been moved since: OUTPUT/EXPERIMENT/METHOD/TIMESTAMP
     config.output_dir = Path(*parts[:-3])

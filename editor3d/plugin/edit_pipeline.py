@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,8 @@ class EditPipelineConfig(PluginPipelineConfig):
     """Draw noise levels between the bounds, or lower the upper bound in the course of the run."""
     condition_on: Literal["auto", "original", "base"] = "auto"
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
-    itself the result of an edit, else original."""
+    itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
+    original otherwise."""
     ip2p_device: str | None = None
     """Device of the 2D editor; that of the scene by default."""
     ip2p_use_full_precision: bool = True
@@ -142,6 +144,13 @@ class EditPipeline(PluginPipeline):
     @property
     def train_views(self) -> tuple[View, ...]:
         return self.datamanager.train_dataset.metadata["views"]
+
+    def names_an_object(self) -> bool:
+        """Whether the instruction is about an object that the data has masks of, for an editor that uses them."""
+        objects = self.datamanager.train_dataset.metadata["posed_images"].objects
+        editor = self.config.create_editor(self.device_name)
+        words = re.findall(r"\w+", self.config.instruction().lower())
+        return editor.info.edits_objects and any(name.lower() in words for name in objects)
 
     def begin(self, run: Path, total_steps: int, seed: int, condition_on_base: bool) -> None:
         """Prepare the edit: editor, conditions, state. The model is loaded.

@@ -120,7 +120,8 @@ class EditTrainer(PluginTrainer):
             self.base_dir,
             self.config.max_num_iterations,
             self.config.machine.seed,
-            condition_on_base=choice == "base" or (choice == "auto" and self.base.is_edit),
+            condition_on_base=choice == "base"
+            or (choice == "auto" and (self.base.is_edit or self.pipeline.names_an_object())),
         )
         self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""

@@ -98,8 +98,8 @@ def one_edit_is_final(info: EditorInfo) -> bool:
 def default_kind(info: EditorInfo) -> Literal["cyclic", "all-at-once", "all-then-cyclic"]:
     """The kind of schedule that suits an editor.
 
-    An editor that looks at the render has to follow the scene round by round. For one that does not, half-edited sets of
-    pictures only delay the fit: all views at once; and then again one by one, if a second edit can differ.
+    An editor that looks at the render has to follow the scene round by round. For one that does not, half-edited sets
+    of pictures only delay the fit: all views at once; and then again one by one, if a second edit can differ.
     """
     if info.uses_render:
         return "cyclic"
