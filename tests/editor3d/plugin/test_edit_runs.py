@@ -382,15 +382,23 @@ def test_an_object_that_some_view_has_no_labels_of_is_refused_at_once(tiny_edit,
     tiny_edit(data=own_capture, instruction="make the ball gold").check()
 
 
-def test_an_object_is_edited_inside_its_mask_only(tiny_edit, tiny_capture):
-    trainer = start(tiny_edit(instruction="make the ball gold"))
+@pytest.mark.parametrize("condition_on", ["original", "auto"])
+def test_an_object_is_edited_inside_its_mask_only(condition_on, tiny_edit, tiny_capture):
+    trainer = start(tiny_edit(instruction="make the ball gold", pipeline={"condition_on": condition_on}))
+    unedited = [picture.clone() for picture in training_pictures(trainer)]
     edit_before_step_0(trainer)
-    for view, live, photograph in zip(
-        trainer.pipeline.train_views, training_pictures(trainer), photographs(trainer), strict=True
-    ):
+    for view, live, before in zip(trainer.pipeline.train_views, training_pictures(trainer), unedited, strict=True):
         inside = torch.from_numpy(np.array(Image.open(view.labels_path)) == 1)
-        assert torch.equal(live[~inside], photograph[~inside])
-        assert not torch.equal(live[inside], photograph[inside])
+        assert torch.equal(live[~inside], before[~inside])
+        assert not torch.equal(live[inside], before[inside])
+
+
+def test_an_edit_of_an_object_leaves_the_rest_as_the_base_shows_it(tiny_edit, tiny_capture):
+    trainer = start(tiny_edit(instruction="make the ball gold"))
+    cameras = trainer.pipeline.datamanager.train_dataset.cameras
+    for index, live in enumerate(training_pictures(trainer)):
+        render = trainer.pipeline.render_view(cameras, index)["rgb"]
+        assert torch.equal(live, (render.clamp(0, 1) * 255).round().to(torch.uint8))
 
 
 def test_the_configuration_of_a_run_is_read_back(tiny_edit):
