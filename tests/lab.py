@@ -15,6 +15,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+# a shell that starts tests in the background lets them ignore Ctrl-C, and so would the jobs
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what imports print is no answer
 

@@ -144,7 +144,7 @@ FULL_DISK = """
 import resource, torch
 
 def full(original, state, path):
-    size = 2_000
+    size = 50_000  # more than the event log of this short run, less than a checkpoint
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     return original(state, path)
 

@@ -67,7 +67,8 @@ class Session:
 
 @pytest.fixture
 def session(tiny_edit):
-    config = tiny_edit(editor="procedural-noisy", steps=10, vis="viewer", pipeline={"edit_rate": 1, "edit_count": 1})
+    pipeline = {"schedule": "cyclic", "edit_rate": 1, "edit_count": 1}
+    config = tiny_edit(editor="procedural-noisy", steps=10, vis="viewer", pipeline=pipeline)
     config.save_config()
     trainer = config.setup(local_rank=0, world_size=1)
     trainer.prepare()
