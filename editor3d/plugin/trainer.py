@@ -185,7 +185,6 @@ class PluginTrainer(Trainer):
             False if a stop was asked for before the last step.
         """
         total, title = self.config.max_num_iterations, str(self.config.method_name)
-        self._began = time.perf_counter()
         with self._stop_on_signal(), TrainingProgress(title, self._start_step, total) as self._progress:
             # nerfstudio counts the iterations of this process; ours is the length of the run
             self.config.max_num_iterations = max(0, total - self._start_step)
@@ -204,7 +203,7 @@ class PluginTrainer(Trainer):
 
     @property
     def seconds(self) -> float:
-        """Seconds spent fitting, earlier sittings included."""
+        """Seconds since loading began, those of earlier sittings included."""
         return self._seconds_before + time.perf_counter() - self._began
 
     @contextmanager
@@ -246,6 +245,7 @@ class PluginTrainer(Trainer):
     # Checkpoints
 
     def _load_checkpoint(self) -> None:
+        self._began = time.perf_counter()  # loading may render what the edit starts from
         generators = self.pipeline.generators()
         for offset, name in enumerate(sorted(generators)):
             generators[name].manual_seed(self.config.machine.seed + offset)
