@@ -15,7 +15,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.editors import create_editor
+from editor3d.editors import create_editor, find_entry
 from editor3d.errors import ConfigError
 from editor3d.metrics.image import lpips_loss, lpips_weights
 from editor3d.metrics.unavailable import Unavailable
@@ -148,9 +148,9 @@ class EditPipeline(PluginPipeline):
     def names_an_object(self) -> bool:
         """Whether the instruction is about an object that the data has masks of, for an editor that uses them."""
         objects = self.datamanager.train_dataset.metadata["posed_images"].objects
-        editor = self.config.create_editor(self.device_name)
+        info = find_entry(self.config.editor.partition(":")[0]).info
         words = re.findall(r"\w+", self.config.instruction().lower())
-        return editor.info.edits_objects and any(name.lower() in words for name in objects)
+        return info.edits_objects and any(name.lower() in words for name in objects)
 
     def begin(self, run: Path, total_steps: int, seed: int, condition_on_base: bool) -> None:
         """Prepare the edit: editor, conditions, state. The model is loaded.
@@ -235,16 +235,11 @@ class EditPipeline(PluginPipeline):
         first = TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], update)
         return [first, *super().get_training_callbacks(attributes)]
 
-    def get_train_loss_dict(self, step: int):
-        with self.stopwatch.measure("rays"):
-            rays, batch = self.datamanager.next_train(step)
-        outputs = self._model(rays)
-        metrics = self.model.get_metrics_dict(outputs, batch)
-        losses = self.model.get_loss_dict(outputs, batch, metrics)
-        if self._lpips is not None:
-            size = self.config.datamanager.patch_size
-            rendered, wanted = (
-                pixels.view(-1, size, size, 3).permute(0, 3, 1, 2) for pixels in (outputs["rgb"], batch["image"])
-            )
-            losses["lpips_loss"] = self.config.lpips_weight * self._lpips(rendered, wanted)
-        return outputs, losses, metrics
+    def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self._lpips is None:
+            return {}
+        size = self.config.datamanager.patch_size
+        rendered, wanted = (
+            pixels.view(-1, size, size, 3).permute(0, 3, 1, 2) for pixels in (outputs["rgb"], batch["image"])
+        )
+        return {"lpips_loss": self.config.lpips_weight * self._lpips(rendered, wanted)}

@@ -66,7 +66,12 @@ class PluginPipeline(VanillaPipeline):
             rays, batch = self.datamanager.next_train(step)
         outputs = self._model(rays)
         metrics = self.model.get_metrics_dict(outputs, batch)
-        return outputs, self.model.get_loss_dict(outputs, batch, metrics), metrics
+        losses = self.model.get_loss_dict(outputs, batch, metrics) | self.further_losses(outputs, batch)
+        return outputs, losses, metrics
+
+    def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Losses that do not depend on the kind of model."""
+        return {}
 
     def load_model_state(self, state: dict[str, Any], path: Path) -> None:
         """Load the model's part of a checkpoint's `pipeline` entry, all of it or nothing.
