@@ -45,6 +45,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/voxel_vs_nerfacto.py
 	$(BIN)/python benchmarks/edit_overhead.py
 	$(BIN)/python benchmarks/known_edits.py
+	$(BIN)/python benchmarks/splat_raster.py
 
 clean:
 	rm -rf $(VENV) outputs

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError
-from editor3d.registry import METHODS, load_target
+from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
+
+FASTEST_ON_CPU = "igs2gs"
+"""The method that reaches the same edit gap soonest without a GPU (benchmarks/splat_vs_voxel.py)."""
 
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
@@ -24,40 +27,56 @@ class Scene:
     """A captured scene, or the result of an earlier edit, that can be edited."""
 
     data: Path
-    """The capture's folder."""
+    """The capture's folder, or a file of splats."""
     downscale_factor: int = 1
     base: Path | None = None
     """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a file of splats, without the pictures that it was made from."""
+        return self.data.suffix.lower() in SCENE_FILES and self.data.is_file()
+
+    @property
     def posed_images(self) -> PosedImages:
-        """The capture's pictures, poses and object names."""
+        """The capture's pictures, poses and object names.
+
+        Raises:
+            DataError: the scene is a file of splats, which has pictures only once it is edited.
+        """
+        if self.is_file:
+            raise DataError(
+                f"Expected a capture with pictures, got {self.data}: pictures of it are rendered when it is edited."
+            )
         return load_posed_images(self.data, downscale_factor=self.downscale_factor)
 
     def edit(
         self,
         instruction: str,
         *,
-        method: str = "in2n",
+        method: str = "auto",
         editor: str = "auto",
         output: Path | str = "outputs",
         preset: str | None = None,
         steps: int | None = None,
         base_steps: int | None = None,
         seed: int = 42,
+        region: str | None = None,
         viewer: bool = False,
     ) -> Edit:
         """Change the scene as one sentence says.
 
         Args:
             instruction: "make it look like winter".
-            method: one of `editor3d list methods` of the kind edit.
+            method: one of `editor3d list methods` of the kind edit; auto takes the one that suits the scene.
             editor: the 2D editor: auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ...
             output: folder that runs are kept in.
             preset: one of `editor3d list presets`.
             steps: training steps of the edit; the method's own number by default.
             base_steps: training steps of the reconstruction, if there is none yet.
             seed: seed of everything random.
+            region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r, or
+                a JSON file. Everything else is frozen.
             viewer: serve nerfstudio's viewer on this machine meanwhile.
 
         Returns:
@@ -69,7 +88,7 @@ class Scene:
         """
         config = edit_config(
             self, instruction, method=method, editor=editor, output=output, preset=preset, steps=steps,
-            base_steps=base_steps, seed=seed, viewer=viewer,
+            base_steps=base_steps, seed=seed, region=region, viewer=viewer,
         )  # fmt: skip
         config.set_timestamp()
         config.check()
@@ -123,8 +142,8 @@ def load(path: Path | str, *, downscale_factor: int = 1) -> Scene:
     """Open a scene.
 
     Args:
-        path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, or
-            the word demo.
+        path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, a
+            file of splats (.ply, .spz, .splat), or the word demo.
         downscale_factor: read pictures at 1/N of their size; a run keeps its own.
 
     Raises:
@@ -137,6 +156,8 @@ def load(path: Path | str, *, downscale_factor: int = 1) -> Scene:
         manager = read_config(path / "config.yml").pipeline.datamanager
         return Scene(Path(manager.data), manager.dataparser.downscale_factor, base=path)
     scene = Scene(path, downscale_factor)
+    if scene.is_file:
+        return scene
     if not scene.posed_images.train_views:
         raise DataError(f"Expected pictures to train on in {path}, found none: check its split.")
     return scene
@@ -172,13 +193,14 @@ def edit_config(
     scene: Scene,
     instruction: str,
     *,
-    method: str = "in2n",
+    method: str = "auto",
     editor: str = "auto",
     output: Path | str = "outputs",
     preset: str | None = None,
     steps: int | None = None,
     base_steps: int | None = None,
     seed: int = 42,
+    region: str | None = None,
     viewer: bool = False,
 ) -> EditTrainerConfig:
     """The configuration that `ns-train METHOD` would have with the same choices; see `Scene.edit`.
@@ -186,6 +208,10 @@ def edit_config(
     Raises:
         ConfigError: no such method, or one that does not edit.
     """
+    if scene.is_file:
+        opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output))
+        scene = Scene(opened[0], base=opened[1])
+    method = default_method(scene) if method == "auto" else method
     entry = METHODS.get(method)
     if entry is None or entry.kind != "edit":
         names = ", ".join(name for name, other in METHODS.items() if other.kind == "edit")
@@ -194,12 +220,24 @@ def edit_config(
     config.instruction, config.editor, config.preset = instruction, editor, preset
     config.pipeline.datamanager.data = scene.data
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
-    config.load_dir = scene.base
+    config.load_dir, config.region = scene.base, region
     config.output_dir, config.base_steps, config.machine.seed = Path(output), base_steps, seed
     config.vis = "viewer" if viewer else "tensorboard"
     if steps is not None:
         config.max_num_iterations = steps
     return config
+
+
+def default_method(scene: Scene) -> str:
+    """The edit method that suits a scene: that of its base's kind if it has one, else the fastest on this machine."""
+    from editor3d.plugin.base import open_base
+    from editor3d.plugin.trainer import default_device
+
+    if scene.base is None:
+        return "in2n" if default_device() == "cuda" else FASTEST_ON_CPU
+    config = open_base(scene.base).config
+    kind = "" if config is None else type(config.pipeline.model).__name__
+    return EDIT_METHOD_OF.get(kind, "in2n")
 
 
 def _run(config: EditTrainerConfig) -> Edit:

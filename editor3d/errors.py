@@ -28,3 +28,11 @@ class CheckpointError(Editor3DError):
 
 class ConfigError(Editor3DError):
     """A flag, preset or configuration value is unknown or out of range."""
+
+
+class RegionError(Editor3DError):
+    """A 3D region is not understood, or its numbers make none."""
+
+
+class ServiceError(Editor3DError):
+    """A service over the network refused, did not answer well, or would cost more than allowed."""

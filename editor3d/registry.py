@@ -34,9 +34,19 @@ METHODS: dict[str, MethodEntry] = {
         "nerf_methods.in2n:in2n_tiny",
         "edit",
     ),
+    "igs2gs": MethodEntry(
+        "Instruct-GS2GS: iterative dataset update of Gaussian splats, all views at a time",
+        "gaussian.igs2gs:igs2gs",
+        "edit",
+    ),
     "voxel": MethodEntry(
         "Voxel radiance field with a compiled kernel: trains in minutes on a CPU",
         "nerf_methods.voxel.method:voxel",
+        "base",
+    ),
+    "splat": MethodEntry(
+        "Gaussian splats: gsplat's kernels on a GPU, compiled ones of the project's own on a CPU",
+        "gaussian.method:splat",
         "base",
     ),
     "nerfacto-editable": MethodEntry(
@@ -45,6 +55,14 @@ METHODS: dict[str, MethodEntry] = {
         "base",
     ),
 }
+
+
+SCENE_FILES: dict[str, str] = dict.fromkeys((".ply", ".spz", ".splat"), "gaussian.scene_file:open_scene_file")
+"""Files that hold a scene without its pictures, by suffix, and what makes them a capture and a base."""
+
+
+EDIT_METHOD_OF: dict[str, str] = dict.fromkeys(("SplatModelConfig", "SplatfactoModelConfig"), "igs2gs")
+"""The method that edits a base, by the class of its model's configuration, where that is not in2n."""
 
 
 def load_target(target: str) -> Any:

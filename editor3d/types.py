@@ -13,13 +13,14 @@ Notation
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from torch import Tensor
 
 Split = Literal["train", "test"]
@@ -98,6 +99,20 @@ class EditorInfo:
     """Sides the model works at are multiples of this; the editor itself pads and crops."""
     max_side: int | None = None
     """The longest side the model works at; larger pictures are scaled down and back by the editor."""
+    working_pixels: tuple[int, int] | None = None
+    """The fewest and the most pixels the model works at; others are scaled to fit and back by the editor."""
+    accepts_mask: bool = False
+    """Keeps an edit inside `EditRequest.mask` where one is given."""
+    needs_mask: bool = False
+    """Edits nothing without `EditRequest.mask`, or an instruction that names one object where `edits_objects`."""
+    remote: bool = False
+    """Sends pictures to a service over the network, which may charge for each edit."""
+    download: str = ""
+    """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
+    guidance_scale: float | None = None
+    """The guidance scale its model is usually run at; None where it has no opinion."""
+    diffusion_steps: int | None = None
+    """The number of denoising steps its model is usually run at; None where it has no opinion."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +128,8 @@ class EditRequest:
     """The scene as it is now, seen from this view. [H, W, 3] 0..1; None unless `EditorInfo.uses_render`."""
     objects: Mapping[str, Tensor] = field(default_factory=dict)
     """Masks [H, W] bool of the objects the data names."""
+    mask: Tensor | None = None
+    """Where the picture may change: [H, W] bool; None is everywhere. Read only by editors that accept masks."""
     noise_level: float = 0.98
     seed: int = 0
     guidance_scale: float = 7.5
@@ -146,5 +163,82 @@ class Editor(Protocol):
 
         Returns:
             [H, W, 3] float32 in 0..1, of the size of `request.condition`, on its device.
+        """
+        ...
+
+
+@runtime_checkable
+class Region(Protocol):
+    """A part of space."""
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points lie inside.
+
+        Args:
+            points: [..., 3] of any float type, scene units.
+
+        Returns:
+            bool [...], on the points' device.
+        """
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """The region as strict JSON values; `editor3d.regions.from_json` makes the same region of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class GuidanceInfo:
+    """What a guidance needs, as data."""
+
+    name: str
+    summary: str
+    license: str
+    needs_weights: bool = True
+    needs_sources: bool = False
+    """Reads `GuidanceRequest.sources`."""
+    download: str = ""
+    """Size of the weights that it loads unless told otherwise; empty where it needs none."""
+
+
+@dataclass(frozen=True, eq=False)
+class GuidanceRequest:
+    """Renders of one training step, to be pulled towards a text."""
+
+    images: Tensor
+    """[B, H, W, 3] 0..1, usually with a gradient to what they were rendered from."""
+    prompts: Sequence[str]
+    """One text a view: an instruction or a description, whichever the guidance takes."""
+    generator: torch.Generator
+    """On the CPU; draws timesteps and noise."""
+    step: int = 0
+    """Of the optimisation, counted from 0: what schedules depend on."""
+    total_steps: int = 1
+    sources: Tensor | None = None
+    """The unedited scene from the same cameras, [B, H, W, 3] 0..1; None unless `GuidanceInfo.needs_sources`."""
+
+
+@runtime_checkable
+class Guidance(Protocol):
+    """A prior that says in which direction renders should change."""
+
+    @property
+    def info(self) -> GuidanceInfo: ...
+
+    def validate(self) -> None:
+        """Look for the weights. Cheap: loads none.
+
+        Raises:
+            EditorUnavailableError: weights are missing; the text says how to get them.
+        """
+        ...
+
+    def loss(self, request: GuidanceRequest) -> Tensor:
+        """A number whose gradient with respect to `request.images` is the guidance, averaged over the views.
+
+        Its value need not mean anything; scaling it scales the gradient.
+
+        Returns:
+            [], float32 or float64.
         """
         ...

@@ -19,11 +19,15 @@ class Edit:
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, or the word demo."""
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, a file of splats (.ply, .spz,
+    .splat), or the word demo."""
     instruction: str = ""
     """How the scene should change, in one sentence. May be left out with --editor folder:DIR."""
-    method: str = "in2n"
-    """The method, as `editor3d list methods` names it."""
+    method: str = "auto"
+    """The method, as `editor3d list methods` names it; auto takes the one that suits the scene and the machine."""
+    region: str | None = None
+    """Where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
+    sphere:cx,cy,cz,r, or a JSON file. Everything else is frozen. For scenes of splats."""
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
     output: Path = Path("outputs")
@@ -60,6 +64,7 @@ class Edit:
             steps=self.steps,
             base_steps=self.base_steps,
             seed=self.seed,
+            region=self.region,
             viewer=self.viewer,
         )
         return 0

@@ -15,21 +15,26 @@ from editor3d.errors import ConfigError
 if TYPE_CHECKING:
     from editor3d.plugin.pipeline import PluginPipeline
 
-_SUFFIXES = {"mesh": (".ply", ".obj", ".glb"), "pointcloud": (".ply",)}
+_SUFFIXES = {
+    "mesh": (".ply", ".obj", ".glb"),
+    "pointcloud": (".ply",),
+    "splats": (".ply", ".spz", ".splat", ".glb"),
+}
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write the scene of a run as a mesh, as points, or as a capture with new pictures.
+    """Write the scene of a run as a mesh, points or splats, or as a capture with new pictures.
 
     Everything is in the frame and scale of the capture's own poses.
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The run's folder, its nerfstudio_models, or one checkpoint."""
-    format: Literal["mesh", "pointcloud", "images"]
-    """mesh: the surface with vertex colours (.ply, .obj, .glb). pointcloud: coloured points (.ply). images: the
-    training views as they are now, with transforms.json, to be used by any other program."""
+    format: Literal["mesh", "pointcloud", "splats", "images"]
+    """mesh: the surface with vertex colours (.ply, .obj, .glb). pointcloud: coloured points (.ply). splats: the
+    Gaussians of a scene that is made of them (.ply, .spz, .splat, .glb). images: the training views as they are now,
+    with transforms.json, to be used by any other program."""
     output: Path | None = None
     """The file, or the folder for images. In the run's folder by default."""
     resolution: int = 256
@@ -68,7 +73,7 @@ class Export:
 
     def _write(self, pipeline: PluginPipeline, run: Path, target: Path) -> str:
         """Write the export; says what it holds."""
-        from editor3d.plugin.export import export_capture, export_mesh, export_points
+        from editor3d.plugin.export import export_capture, export_mesh, export_points, export_splats
 
         if self.format == "mesh":
             vertices, faces = export_mesh(
@@ -80,6 +85,8 @@ class Export:
                 radius=self.radius,
             )
             return f"{vertices} vertices, {faces} faces"
+        if self.format == "splats":
+            return f"{export_splats(pipeline, target)} Gaussians"
         with _progress() as on_view:
             if self.format == "images":
                 edited = run / "edited" if self.pictures == "edited" else None

@@ -95,12 +95,21 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
                 chosen = {key: getattr(own, key) for key in own.EDIT_SETTINGS if hasattr(candidate.pipeline.model, key)}
                 own = replace(candidate.pipeline.model, **{**candidate.pipeline.model.EDIT_DEFAULTS, **chosen})
                 config.optimizers = deepcopy(candidate.optimizers)
+                _adopt_batches(config, candidate)
                 break
         else:
             return
     kept = {"_target", *own.EDIT_SETTINGS}
     taken = {key: value for key, value in vars(found).items() if key not in kept and hasattr(own, key)}
     config.pipeline.model = replace(own, **taken)
+
+
+def _adopt_batches(config: PluginTrainerConfig, candidate: PluginTrainerConfig) -> None:
+    """Draw batches as `candidate` does: rays, or whole pictures."""
+    own, wanted = config.pipeline.datamanager, candidate.pipeline.datamanager
+    if type(own) is not type(wanted):
+        kept = {key: getattr(own, key) for key in ("data", "dataparser", "seed")}
+        config.pipeline.datamanager = replace(wanted, **kept, **wanted.EDIT_DEFAULTS)
 
 
 def check_frame(base: Base, outputs: DataparserOutputs) -> None:

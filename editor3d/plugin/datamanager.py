@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -14,16 +14,18 @@ from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIn
 from torch import Tensor
 
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig, PosedImagesDataset
-from editor3d.datasets.images import read_image, read_mask
+from editor3d.datasets.images import read_mask
 from editor3d.errors import DataError
+from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.rays import Lens, LensTable, bundle
-from editor3d.types import View
 
 
 @dataclass
 class EditDataManagerConfig(VanillaDataManagerConfig):
     """Configuration of `EditDataManager`."""
 
+    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {}
+    """What an edit that was not configured for this kind of batch chooses."""
     _target: type = field(default_factory=lambda: EditDataManager)
     dataparser: PosedImagesDataParserConfig = field(default_factory=PosedImagesDataParserConfig)
     train_num_rays_per_batch: int = 8192
@@ -35,27 +37,25 @@ class EditDataManagerConfig(VanillaDataManagerConfig):
 
 
 class PixelStore:
-    """All training pixels of a set of views of any sizes, in one tensor, with the ray of each.
+    """Draws rays, with their pixels, from all training pictures.
 
     Attributes:
-        pixels: [P, 3] uint8, the pictures row by row, one after the other; written to while training goes on.
+        pictures: what is drawn from; written to while training goes on.
         num_rays_per_batch: how many rays `draw` gives (a multiple of the patch's area).
     """
 
     def __init__(
-        self, views: Sequence[View], cameras: Cameras, num_rays_per_batch: int, patch_size: int, device: str
+        self, pictures: TrainingPictures, cameras: Cameras, num_rays_per_batch: int, patch_size: int, device: str
     ) -> None:
-        self.views, self.patch_size, self.device = views, patch_size, device
+        self.pictures, self.patch_size, self.device = pictures, patch_size, device
+        self.views = pictures.views
         self.num_rays_per_batch = num_rays_per_batch
-        lenses = [Lens.of(cameras, index) for index in range(len(views))]
-        self.widths = torch.tensor([lens.width for lens in lenses])
-        self.heights = torch.tensor([lens.height for lens in lenses])
-        self.offsets = torch.cat([torch.zeros(1, dtype=torch.long), (self.widths * self.heights).cumsum(0)])
-        if patch_size > int(min(self.widths.min(), self.heights.min())):
+        lenses = [Lens.of(cameras, index) for index in range(len(pictures))]
+        smallest = int(min(pictures.widths.min(), pictures.heights.min()))
+        if patch_size > smallest:
             raise DataError(
                 f"Expected pictures of at least {patch_size} pixels a side (the patches that rays are drawn in), got "
-                f"one of {int(self.widths.min())}x{int(self.heights.min())}: use a smaller patch size or less "
-                f"downscaling."
+                f"one of {smallest}: use a smaller patch size or less downscaling."
             )
         table, starts, parts, at = LensTable(), {}, [], 0
         for lens in lenses:
@@ -67,7 +67,6 @@ class PixelStore:
         self.direction_offsets = torch.tensor([starts[lens] for lens in lenses])
         self.pixel_areas = torch.tensor([1.0 / (lens.fl_x * lens.fl_y) for lens in lenses], device=device)
         self.c2w = cameras.camera_to_worlds.to(device)
-        self.pixels = torch.empty(int(self.offsets[-1]), 3, dtype=torch.uint8)
         self.drawn_from = self._usable_pixels()
 
     def _usable_pixels(self) -> Tensor | None:
@@ -82,14 +81,6 @@ class PixelStore:
             )
         return usable
 
-    def __len__(self) -> int:
-        return len(self.views)
-
-    def picture(self, index: int) -> Tensor:
-        """One view's picture as it is trained on: [H, W, 3] uint8, a view of the store."""
-        start, end = int(self.offsets[index]), int(self.offsets[index + 1])
-        return self.pixels[start:end].view(int(self.heights[index]), int(self.widths[index]), 3)
-
     def draw(self, generator: torch.Generator) -> tuple[RayBundle, dict[str, Tensor]]:
         """A random batch: a bundle of N rays, and `image` [N, 3] float 0..1 with `indices` [N, 3] (view, y, x)."""
         # operations this small lose more by waiting for a second core than they gain
@@ -103,24 +94,27 @@ class PixelStore:
     def _draw(self, generator: torch.Generator) -> tuple[RayBundle, dict[str, Tensor]]:
         size = self.patch_size
         patches = max(1, self.num_rays_per_batch // (size * size))
+        pixels, offsets, widths, heights = (
+            getattr(self.pictures, name) for name in ("pixels", "offsets", "widths", "heights")
+        )
         if self.drawn_from is not None:
             flat = self.drawn_from[torch.randint(len(self.drawn_from), (patches,), generator=generator)]
         else:
-            flat = torch.randint(len(self.pixels), (patches,), generator=generator)
+            flat = torch.randint(len(pixels), (patches,), generator=generator)
         if size == 1:  # rays of one picture next to each other meet the same voxels: as random, and faster to march
             flat = flat.sort().values
-        view = torch.searchsorted(self.offsets, flat, right=True) - 1
-        within = flat - self.offsets[view]
-        y = torch.div(within, self.widths[view], rounding_mode="floor")
-        x = within - y * self.widths[view]
+        view = torch.searchsorted(offsets, flat, right=True) - 1
+        within = flat - offsets[view]
+        y = torch.div(within, widths[view], rounding_mode="floor")
+        x = within - y * widths[view]
         if size > 1:  # the drawn pixel becomes a patch's corner, moved inside the picture
-            y, x = torch.minimum(y, self.heights[view] - size), torch.minimum(x, self.widths[view] - size)
+            y, x = torch.minimum(y, heights[view] - size), torch.minimum(x, widths[view] - size)
             steps = torch.arange(size)
             y = (y[:, None, None] + steps[:, None]).expand(-1, size, size).reshape(-1)
             x = (x[:, None, None] + steps[None, :]).expand(-1, size, size).reshape(-1)
             view = view.repeat_interleave(size * size)
-        within = y * self.widths[view] + x
-        image = self.pixels[self.offsets[view] + within].float() / 255.0
+        within = y * widths[view] + x
+        image = pixels[offsets[view] + within].float() / 255.0
         rays = self._rays(view.to(self.device), (self.direction_offsets[view] + within).to(self.device))
         return rays, {"image": image.to(self.device), "indices": torch.stack([view, y, x], -1)}
 
@@ -151,23 +145,27 @@ class EditDataManager(VanillaDataManager[PosedImagesDataset]):
     Rays come from directions looked up by lens, and all draws from one explicit generator.
 
     Attributes:
-        train_pixel_sampler: the training pixels; None in the mode "inference", which opens no picture for training.
+        train_pictures: the training pictures; there only where training is to follow.
+        train_pixel_sampler: draws the batches; None in the mode "inference", which opens no picture for training.
     """
 
     config: EditDataManagerConfig
 
     def setup_train(self) -> None:
-        views = self.train_dataset.metadata["views"]
         self.generator = torch.Generator().manual_seed(self.config.seed)
-        self.train_pixel_sampler = PixelStore(
-            views,
+        self.train_pictures = TrainingPictures(self.train_dataset.metadata["views"], self.train_dataset.cameras)
+        self.train_pixel_sampler = self.make_sampler()
+        self.train_pictures.read_all()
+
+    def make_sampler(self) -> PixelStore:
+        """What draws training batches from `train_pictures`; a scene that is fitted to whole pictures has its own."""
+        return PixelStore(
+            self.train_pictures,
             self.train_dataset.cameras,
             self.config.train_num_rays_per_batch,
             self.config.patch_size,
             self.device,
         )
-        for index, view in enumerate(views):
-            self.train_pixel_sampler.picture(index).copy_(read_image(view))
 
     def setup_eval(self) -> None:
         self.fixed_indices_eval_dataloader = FixedIndicesEvalDataloader(self.eval_dataset, device=self.device)
@@ -184,12 +182,11 @@ class EditDataManager(VanillaDataManager[PosedImagesDataset]):
 
     def next_eval(self, step: int) -> tuple[RayBundle, dict[str, Tensor]]:
         if self._eval_pixels is None:
-            views = self.eval_dataset.metadata["views"]
+            pictures = TrainingPictures(self.eval_dataset.metadata["views"], self.eval_dataset.cameras)
+            pictures.read_all()
             self._eval_pixels = PixelStore(
-                views, self.eval_dataset.cameras, self.config.eval_num_rays_per_batch, 1, self.device
+                pictures, self.eval_dataset.cameras, self.config.eval_num_rays_per_batch, 1, self.device
             )
-            for index, view in enumerate(views):
-                self._eval_pixels.picture(index).copy_(read_image(view))
         self.eval_count += 1
         return self._eval_pixels.draw(torch.Generator().manual_seed(step))
 

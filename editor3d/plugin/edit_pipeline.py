@@ -22,6 +22,8 @@ from editor3d.metrics.unavailable import Unavailable
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.panel import EditPanel
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
+from editor3d.plugin.regions import CaptureRegion
+from editor3d.regions import parse_region
 from editor3d.types import Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule, default_kind
@@ -65,6 +67,9 @@ class EditPipelineConfig(PluginPipelineConfig):
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
     original otherwise."""
+    region: str = ""
+    """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame (also: --region).
+    Everything else is frozen. Without one, everywhere."""
     ip2p_device: str | None = None
     """Device of the 2D editor; that of the scene by default."""
     ip2p_use_full_precision: bool = True
@@ -90,6 +95,8 @@ class EditPipelineConfig(PluginPipelineConfig):
             if not (math.isfinite(value) and value >= 0.0):
                 flag = name.replace("_", "-")
                 raise ConfigError(f"Expected a number of at least 0, got {value}: correct {flag}.")
+        if self.region:
+            parse_region(self.region)
 
     def schedule_for(self, editor: Editor) -> Schedule:
         """The schedule of an edit with `editor`.
@@ -166,14 +173,16 @@ class EditPipeline(PluginPipeline):
         instruction = self.config.instruction()
         objects = self.datamanager.train_dataset.metadata["posed_images"].objects
         check_instruction(editor, instruction, objects, self.train_views)
-        if condition_on_base:
+        store = self.datamanager.train_pictures.write
+        if condition_on_base or self.config.region:
             self._train_on_base_renders(run / "conditions")
-        pixels = self.datamanager.train_pixel_sampler
-        originals = pixels.pixels.clone()
+        if self.config.region:
+            store = self._restrict(run / "regions")
+        pictures = self.datamanager.train_pictures
+        originals = pictures.pixels.clone()
 
         def condition(index: int) -> Tensor:
-            start, end = int(pixels.offsets[index]), int(pixels.offsets[index + 1])
-            return originals[start:end].view_as(pixels.picture(index)).float() / 255.0
+            return pictures.within(originals, index).float() / 255.0
 
         def objects_of(index: int) -> Mapping[str, Tensor]:
             return read_object_masks(self.train_views[index], objects)
@@ -184,7 +193,7 @@ class EditPipeline(PluginPipeline):
             condition=condition,
             object_names=objects,
             objects=objects_of,
-            store=lambda index, picture: pixels.picture(index).copy_(picture),
+            store=store,
         )
         self.updater = DatasetUpdater(
             scene,
@@ -223,7 +232,40 @@ class EditPipeline(PluginPipeline):
                 with self.stopwatch.measure("render"):
                     render = to_uint8(self._render_train_view(index))
                 save_png(path, render)
-            self.datamanager.train_pixel_sampler.picture(index).copy_(read_image(path, (view.width, view.height)))
+            self.datamanager.train_pictures.write(index, read_image(path, (view.width, view.height)))
+
+    def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
+        """Freeze what lies outside the region; returns how an edited picture is stored from here on: its pixels count
+        as far as they show what may change, the others stay those of the base. The shares are kept in `folder`.
+
+        Raises:
+            ConfigError: this kind of scene cannot be frozen in part.
+            RegionError: the region holds nothing of the scene.
+        """
+        if not hasattr(self.model, "restrict_to"):
+            raise ConfigError(
+                f"Expected a scene of Gaussian splats for --region, got {type(self.model).__name__}: edit with "
+                f"--method igs2gs, or leave --region out."
+            )
+        outputs = self.datamanager.train_dataparser_outputs
+        region = CaptureRegion(parse_region(self.config.region), outputs.dataparser_transform, outputs.dataparser_scale)
+        self.model.restrict_to(region)
+        pictures = self.datamanager.train_pictures
+        base = pictures.pixels.clone()
+        for index, view in enumerate(self.train_views):
+            path = folder / f"{view.name}.png"
+            if not path.is_file():
+                with self.stopwatch.measure("render"):
+                    share = self.model.region_share(self.datamanager.train_dataset.cameras[index : index + 1])
+                save_png(path, to_uint8(share.clamp(0.0, 1.0).expand(-1, -1, 3)))
+
+        def store(index: int, picture: Tensor) -> None:
+            view = self.train_views[index]
+            share = read_image(folder / f"{view.name}.png", (view.width, view.height)).float() / 255.0
+            mixed = share * picture.float() + (1.0 - share) * pictures.within(base, index).float()
+            pictures.write(index, mixed.round().to(torch.uint8))
+
+        return store
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         def update(step: int) -> None:
@@ -240,6 +282,8 @@ class EditPipeline(PluginPipeline):
             return {}
         size = self.config.datamanager.patch_size
         rendered, wanted = (
-            pixels.view(-1, size, size, 3).permute(0, 3, 1, 2) for pixels in (outputs["rgb"], batch["image"])
+            # rays come in patches; whole pictures as they are
+            (pixels[None] if pixels.ndim == 3 else pixels.view(-1, size, size, 3)).permute(0, 3, 1, 2)
+            for pixels in (outputs["rgb"], batch["image"])
         )
         return {"lpips_loss": self.config.lpips_weight * self._lpips(rendered, wanted)}

@@ -32,6 +32,8 @@ class EditTrainerConfig(PluginTrainerConfig):
     """The 2D editor: auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ... (editor3d list editors)."""
     preset: str | None = None
     """A preset of configs/ by name; flags given besides win."""
+    region: str | None = None
+    """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame."""
     base_method: str = "voxel"
     """The method that reconstructs the scene where --load-dir does not give a base."""
     base_steps: int | None = None
@@ -51,6 +53,8 @@ class EditTrainerConfig(PluginTrainerConfig):
         self.prompt = None
         if self.editor is not None:
             self.pipeline.editor = self.editor
+        if self.region is not None:
+            self.pipeline.region = self.region
         if self.pipeline.editor == "auto":  # settled now, so that a resumed run goes on with the same editor
             self.pipeline.editor, self.pipeline.editor_reason = resolve_auto()
         if self.turntable_frames < 0:

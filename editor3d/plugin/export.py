@@ -57,6 +57,20 @@ def export_mesh(
     return len(mesh.vertices), len(mesh.faces)
 
 
+def export_splats(pipeline: PluginPipeline, path: Path) -> int:
+    """Write a scene of Gaussian splats as the file format that the suffix names; returns how many Gaussians.
+
+    Raises:
+        ConfigError: this kind of scene is not made of Gaussians.
+    """
+    model = pipeline.model
+    if not hasattr(model, "write_scene"):
+        raise ConfigError(
+            f"Expected a scene of Gaussian splats, got {type(model).__name__}: export it as mesh or pointcloud."
+        )
+    return model.write_scene(path, pipeline.datamanager.train_dataparser_outputs)
+
+
 @torch.no_grad()
 def export_points(
     pipeline: PluginPipeline,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 from torch import Tensor
 
@@ -68,6 +69,20 @@ class PluginPipeline(VanillaPipeline):
         metrics = self.model.get_metrics_dict(outputs, batch)
         losses = self.model.get_loss_dict(outputs, batch, metrics) | self.further_losses(outputs, batch)
         return outputs, losses, metrics
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        """The model's own, whose time counts as fitting: refining the scene is part of it."""
+        callbacks = super().get_training_callbacks(attributes)
+        for callback in callbacks:
+            callback.func = self._timed_as_fit(callback.func)
+        return callbacks
+
+    def _timed_as_fit(self, function: Callable[..., None]) -> Callable[..., None]:
+        def timed(*args, **kwargs) -> None:
+            with self.stopwatch.measure("fit"):
+                function(*args, **kwargs)
+
+        return timed
 
     def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses that do not depend on the kind of model."""

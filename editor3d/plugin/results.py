@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from editor3d.plugin.edit_trainer import EditTrainerConfig
 
 SHOWN_VIEWS = 4
+SCENE_FILE = "scene.ply"
+"""The edited scene itself, where it is of a kind that other programs read."""
 TURNTABLE_SIDE = 512
 """Pixels of a turntable's longer side, at most."""
 
@@ -60,6 +62,8 @@ class EditResults:
         save_side_by_side(self.run / "before_after.png", rows, title=self.config.instruction or "", columns=names)
         updater = self.pipeline.updater
         updater.pictures.publish(updater.state.revisions, self.run / "edited")
+        if hasattr(self.pipeline.model, "write_scene"):
+            self.pipeline.model.write_scene(self.run / SCENE_FILE, self.pipeline.datamanager.train_dataparser_outputs)
         if turntable_frames:
             with self.pipeline.stopwatch.measure("render"):
                 write_turntable(self.run / "turntable.mp4", self.pipeline, turntable_frames)
@@ -112,6 +116,8 @@ class EditResults:
         CONSOLE.print(f"Before and after: {self.run / 'before_after.png'}", soft_wrap=True)
         if (self.run / "turntable.mp4").is_file():
             CONSOLE.print(f"Turntable:        {self.run / 'turntable.mp4'}", soft_wrap=True)
+        if (self.run / SCENE_FILE).is_file():
+            CONSOLE.print(f"Scene:            {self.run / SCENE_FILE}", soft_wrap=True)
         CONSOLE.print(f"Edited pictures:  {self.run / 'edited'}", soft_wrap=True)
         CONSOLE.print(f"Record:           {self.run / 'edit.json'}", soft_wrap=True)
 

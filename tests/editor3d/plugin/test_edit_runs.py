@@ -63,8 +63,8 @@ def edit_before_step_0(trainer) -> None:
 
 
 def training_pictures(trainer) -> list[torch.Tensor]:
-    pixels = trainer.pipeline.datamanager.train_pixel_sampler
-    return [pixels.picture(index).clone() for index in range(len(pixels))]
+    pictures = trainer.pipeline.datamanager.train_pictures
+    return [pictures[index].clone() for index in range(len(pictures))]
 
 
 def photographs(trainer) -> list[torch.Tensor]:

@@ -32,7 +32,7 @@ class Session:
 
     @property
     def pixels(self) -> torch.Tensor:
-        return self.trainer.pipeline.datamanager.train_pixel_sampler.pixels.clone()
+        return self.trainer.pipeline.datamanager.train_pictures.pixels.clone()
 
     @property
     def grid(self) -> torch.Tensor:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from editor3d.errors import DataError
 from editor3d.plugin.datamanager import PixelStore
+from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.rays import Lens, LensTable, camera_rays
 from editor3d.types import View
 
@@ -54,9 +55,9 @@ def views_of(sizes=SIZES, mask_paths=None) -> list[View]:
 
 
 def store_of(kind: str = "pinhole", rays: int = 4000, patch: int = 1, masks=None) -> PixelStore:
-    store = PixelStore(views_of(mask_paths=masks), cameras_of(kind), rays, patch, "cpu")
-    store.pixels.copy_(torch.randint(256, store.pixels.shape, generator=torch.Generator().manual_seed(0)))
-    return store
+    pictures = TrainingPictures(views_of(mask_paths=masks), cameras_of(kind))
+    pictures.pixels.copy_(torch.randint(256, pictures.pixels.shape, generator=torch.Generator().manual_seed(0)))
+    return PixelStore(pictures, cameras_of(kind), rays, patch, "cpu")
 
 
 @pytest.mark.parametrize("kind", LENSES)
@@ -84,7 +85,7 @@ def test_drawn_rays_are_nerfstudios_and_carry_their_pixel(kind, patch):
     assert torch.equal(rays.camera_indices, view[:, None])
     for index in range(4):
         chosen = view == index
-        expected = store.picture(index)[y[chosen], x[chosen]].float() / 255.0
+        expected = store.pictures[index][y[chosen], x[chosen]].float() / 255.0
         assert torch.equal(batch["image"][chosen], expected)
 
 
@@ -103,9 +104,11 @@ def test_patches_are_square_and_stay_inside_their_picture(patch):
     assert (view == view[:, :1, :1]).all()
     assert torch.equal(y - y[:, :1, :1], torch.arange(patch)[:, None].expand_as(y))
     assert torch.equal(x - x[:, :1, :1], torch.arange(patch).expand_as(x))
-    assert (y < store.heights[view]).all()
-    assert (x < store.widths[view]).all()
-    last = (x == store.widths[view] - 1).any(-1).any(-1) & (y == store.heights[view] - 1).any(-1).any(-1)
+    assert (y < store.pictures.heights[view]).all()
+    assert (x < store.pictures.widths[view]).all()
+    last = (x == store.pictures.widths[view] - 1).any(-1).any(-1) & (y == store.pictures.heights[view] - 1).any(-1).any(
+        -1
+    )
     assert last.any()  # the far corner is reached
 
 
@@ -166,10 +169,10 @@ def test_a_fisheye_sees_behind_itself(distortion):
 
 def test_a_picture_is_a_window_on_the_pixels():
     store = store_of()
-    store.picture(1).fill_(7)
-    before, after = int(store.offsets[1]), int(store.offsets[2])
-    assert (store.pixels[before:after] == 7).all()
-    assert not (store.pixels[:before] == 7).all()
+    store.pictures.write(1, torch.full_like(store.pictures[1], 7))
+    before, after = int(store.pictures.offsets[1]), int(store.pictures.offsets[2])
+    assert (store.pictures.pixels[before:after] == 7).all()
+    assert not (store.pictures.pixels[:before] == 7).all()
 
 
 def test_cameras_of_one_lens_share_their_directions():

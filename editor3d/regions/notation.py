@@ -1,0 +1,111 @@
+"""Regions from text: what a user types, and JSON."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from editor3d.errors import RegionError
+from editor3d.regions.combinations import Intersection, Invert, Union
+from editor3d.regions.shapes import Box, Sphere
+
+if TYPE_CHECKING:
+    from editor3d.types import Region
+
+_USAGE = "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', or the name of a .json file"
+_SHAPES: dict[str, tuple[int, Callable[[list[float]], Region]]] = {
+    "box": (6, lambda numbers: Box(tuple(numbers[:3]), tuple(numbers[3:]))),
+    "sphere": (4, lambda numbers: Sphere(tuple(numbers[:3]), numbers[3])),
+}
+_KEYS = {
+    "box": ({"center", "half_extents"}, {"rotation"}),
+    "sphere": ({"center", "radius"}, set()),
+    "union": ({"regions"}, set()),
+    "intersection": ({"regions"}, set()),
+    "invert": ({"region"}, set()),
+}
+"""What a region of a type must and may say."""
+_MAX_DEPTH = 20
+_MAX_BYTES = 1 << 20
+
+
+def parse_region(text: str) -> Region:
+    """The region that a user named.
+
+    Args:
+        text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), or a .json file as `from_json` reads it.
+
+    Raises:
+        RegionError: none of these, or numbers that make no region.
+    """
+    kind, colon, numbers = text.strip().partition(":")
+    if colon and kind.lower() in _SHAPES:
+        count, make = _SHAPES[kind.lower()]
+        try:
+            values = [float(number) for number in numbers.split(",")]
+        except ValueError as error:
+            raise RegionError(f"The region '{text}' has something that is no number; expected {_USAGE}.") from error
+        if len(values) != count:
+            raise RegionError(f"The region '{text}' has {len(values)} numbers instead of {count}; expected {_USAGE}.")
+        return make(values)
+    if text.strip().lower().endswith(".json"):
+        return _read(Path(text.strip()))
+    raise RegionError(f"The region '{text}' is not understood; expected {_USAGE}.")
+
+
+def from_json(value: Any) -> Region:
+    """The region that `to_json` of a region describes.
+
+    Args:
+        value: a mapping with "type": "box" ("center", "half_extents", optionally "rotation" as quaternion wxyz),
+            "sphere" ("center", "radius"), "union" or "intersection" ("regions"), or "invert" ("region").
+
+    Raises:
+        RegionError: unknown or missing keys, or numbers that make no region.
+    """
+    return _from_json(value, _MAX_DEPTH)
+
+
+def _from_json(value: Any, depth: int) -> Region:
+    if depth == 0:
+        raise RegionError(f"A region may be nested {_MAX_DEPTH} deep, this one is deeper.")
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if not isinstance(kind, str) or kind not in _KEYS:
+        raise RegionError(f"Expected a region with 'type' one of {', '.join(_KEYS)}, not {reprlib.repr(value)}.")
+    required, optional = _KEYS[kind]
+    given = set(value) - {"type"}
+    if not required <= given <= required | optional:
+        raise RegionError(
+            f"A region of type '{kind}' has {', '.join(sorted(required))}"
+            f"{' and optionally ' + ', '.join(sorted(optional)) if optional else ''}, not {', '.join(sorted(given))}."
+        )
+    fields = {key: value[key] for key in given}
+    match kind:
+        case "box":
+            return Box(**fields)
+        case "sphere":
+            return Sphere(**fields)
+        case "invert":
+            return Invert(_from_json(fields["region"], depth - 1))
+    if not isinstance(fields["regions"], list):
+        raise RegionError(f"Expected 'regions' as a list, not {reprlib.repr(fields['regions'])}.")
+    parts = [_from_json(part, depth - 1) for part in fields["regions"]]
+    return Union(*parts) if kind == "union" else Intersection(*parts)
+
+
+def _read(path: Path) -> Region:
+    if not path.is_file():
+        raise RegionError(f"There is no file {path}; expected a region as {_USAGE}.")
+    if path.stat().st_size > _MAX_BYTES:
+        raise RegionError(f"{path} is larger than a region's description can be ({_MAX_BYTES} bytes).")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RegionError(f"{path} cannot be read as JSON ({error}).") from error
+    try:
+        return from_json(value)
+    except RegionError as error:
+        raise RegionError(f"{path}: {error}") from error

@@ -1,0 +1,1 @@
+"""Gaussian splats: files, rasterization, model and the nerfstudio methods on them."""

@@ -1,0 +1,243 @@
+"""Adding and removing Gaussians while they are trained: gsplat's strategies, on any device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from gsplat.strategy import DefaultStrategy, MCMCStrategy
+from gsplat.strategy.ops import _multinomial_sample, _update_param_with_optimizer, remove
+from torch import Tensor
+
+from editor3d.errors import ConfigError
+
+_MAX_COPIES = 51  # as in the paper's code: more copies of one Gaussian than this count as so many
+
+
+@dataclass
+class StrategyConfig:
+    """When and where Gaussians are added and removed. Values are those of splatfacto where not said otherwise."""
+
+    kind: Literal["default", "mcmc", "none"] = "default"
+    """default: 3D Gaussian Splatting's cloning, splitting and pruning. mcmc: relocation, to a fixed number."""
+    refine_start: int = 500
+    """Step after which Gaussians are added and removed,"""
+    refine_every: int = 100
+    """every so many steps,"""
+    refine_stop: int = 15_000
+    """until this one."""
+    reset_every: int = 3000
+    """default: steps after which opacities are set back, so that what is not needed can be told."""
+    pause_after_reset: int = 0
+    """default: steps after that in which nothing is removed; best the number of training views."""
+    absgrad: bool = True
+    """default: grow by absolute gradients (AbsGS)."""
+    grow_grad2d: float = 0.0008
+    """default: mean gradient of the projected centre above which a Gaussian is cloned or split."""
+    grow_scale3d: float = 0.01
+    """default: scene units; smaller ones are cloned, larger ones split."""
+    prune_opacity: float = 0.1
+    """Opacity below which a Gaussian is removed (default) or relocated (mcmc)."""
+    prune_scale3d: float = 0.5
+    """default: scene units above which one is removed."""
+    max_gaussians: int = 1_000_000
+    """No more than these are made."""
+    noise_lr: float = 5e5
+    """mcmc: strength of the noise on positions, in units of their learning rate."""
+    opacity_reg: float = 0.01
+    """mcmc: weight of the mean opacity in the loss."""
+    scale_reg: float = 0.01
+    """mcmc: weight of the mean scale in the loss."""
+
+    def regularization(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the strategy adds to the loss."""
+        if self.kind != "mcmc":
+            return {}
+        return {
+            "opacity_reg": self.opacity_reg * parameters["opacities"].sigmoid().mean(),
+            "scale_reg": self.scale_reg * parameters["scales"].exp().mean(),
+        }
+
+
+class BoundedDefaultStrategy(DefaultStrategy):
+    """gsplat's default strategy up to a number of Gaussians: near it, only the most wanting ones grow."""
+
+    max_gaussians: int = 1_000_000
+
+    def step_post_backward(self, params, optimizers, state, step, info, packed=False) -> None:
+        """Gather what densification goes by, and densify when it is due."""
+        if step == 0:  # gsplat takes it for a multiple of `reset_every`, and would fade what an edit begins from
+            return
+        kept = params["opacities"].detach()[state["frozen"]] if "frozen" in state else None
+        super().step_post_backward(params, optimizers, state, step, info, packed)
+        if kept is not None:  # opacities are set back without regard to what is frozen
+            params["opacities"].data[state["frozen"]] = kept
+
+    def step_pre_backward(self, *args, **kwargs) -> None:
+        """Nothing: the model keeps the projected centres' gradients itself."""
+
+    @torch.no_grad()
+    def _grow_gs(self, params, optimizers, state, step) -> tuple[int, int]:
+        if "frozen" in state:
+            state["grad2d"][state["frozen"]] = 0.0
+        room = max(0, self.max_gaussians - len(params["means"]))
+        gradients = state["grad2d"] / state["count"].clamp_min(1)
+        if int((gradients > self.grow_grad2d).sum()) > room:
+            wanting = gradients.argsort(descending=True, stable=True)[room:]
+            state["grad2d"][wanting] = 0.0  # read by what follows alone, then set to zero for all
+        return super()._grow_gs(params, optimizers, state, step)
+
+    @torch.no_grad()
+    def _prune_gs(self, params, optimizers, state, step) -> int:
+        """As gsplat's, sparing what is frozen."""
+        faint = params["opacities"].sigmoid().flatten() < self.prune_opa
+        if step > self.reset_every:
+            faint |= params["scales"].exp().amax(-1) > self.prune_scale3d * state["scene_scale"]
+        if "frozen" in state:
+            faint &= ~state["frozen"]
+        if bool(faint.any()):
+            remove(params=params, optimizers=optimizers, state=state, mask=faint)
+        return int(faint.sum())
+
+
+def relocation(opacities: Tensor, scales: Tensor, ratios: Tensor) -> tuple[Tensor, Tensor]:
+    """Opacity and scales of each of the N equal Gaussians that take the place of one (3DGS as MCMC, equation 9).
+
+        o' = 1 - (1 - o)^(1/N),    s' = s o / sum_{i=1}^N sum_{k=0}^{i-1} C(i-1, k) (-1)^k o'^(k+1) / sqrt(k + 1)
+
+    Args:
+        opacities: [M] in 0..1.
+        scales: [M, 3].
+        ratios: [M] whole numbers N >= 1.
+
+    Returns:
+        [M] and [M, 3].
+    """
+    ratios = ratios.clamp(1, _MAX_COPIES).long()
+    new = 1.0 - (1.0 - opacities.double()).pow(1.0 / ratios)
+    # sum_i C(i-1, k) over i = 1..N is C(N, k+1)
+    k = torch.arange(_MAX_COPIES, device=opacities.device)
+    binomials = torch.tensor(
+        [[math.comb(n, j + 1) * (-1.0) ** j / math.sqrt(j + 1) for j in range(_MAX_COPIES)]
+         for n in range(_MAX_COPIES + 1)],
+        dtype=torch.float64, device=opacities.device,
+    )  # fmt: skip
+    denominator = (binomials[ratios] * new[:, None].pow(k + 1)).sum(-1)
+    return new.to(opacities.dtype), (opacities.double() / denominator).to(scales.dtype)[:, None] * scales
+
+
+class AnyDeviceMCMCStrategy(MCMCStrategy):
+    """gsplat's MCMC strategy without its CUDA-only relocation and covariances."""
+
+    def step_post_backward(self, params, optimizers, state, step, info, lr) -> None:
+        """Relocate, add, and stir; called after the optimisers' step."""
+        if self.refine_start_iter < step < self.refine_stop_iter and step % self.refine_every == 0:
+            self._relocate_gs(params, optimizers, state)
+            self._add_new_gs(params, optimizers, state)
+        self._stir(params, state, lr * self.noise_lr)
+
+    @torch.no_grad()
+    def _relocate_gs(self, params, optimizers, state) -> int:
+        opacities, free = params["opacities"].sigmoid().flatten(), _free(params, state)
+        dead = (free & (opacities <= self.min_opacity)).nonzero()[:, 0]
+        alive = (free & (opacities > self.min_opacity)).nonzero()[:, 0]
+        if len(dead) and len(alive):
+            self._copy(params, optimizers, alive[_multinomial_sample(opacities[alive], len(dead))], dead)
+        return len(dead)
+
+    @torch.no_grad()
+    def _add_new_gs(self, params, optimizers, state) -> int:
+        free = _free(params, state)
+        new = max(0, min(self.cap_max - len(free), int(0.05 * int(free.sum()))))
+        if new:
+            opacities = params["opacities"].sigmoid().flatten() * free
+            self._copy(params, optimizers, _multinomial_sample(opacities, new), None)
+            if "frozen" in state:
+                state["frozen"] = torch.cat([state["frozen"], state["frozen"].new_zeros(new)])
+        return new
+
+    def _copy(self, params, optimizers, chosen: Tensor, onto: Tensor | None) -> None:
+        """Let copies of `chosen` take the places `onto`, or be added; all share the original's light."""
+        ratios = torch.bincount(chosen, minlength=len(params["means"]))[chosen] + 1
+        opacities, scales = relocation(
+            params["opacities"].sigmoid().flatten()[chosen], params["scales"].exp()[chosen], ratios
+        )
+        logits = opacities.clamp(self.min_opacity, 1.0 - torch.finfo(torch.float32).eps).logit()
+        fresh = {"opacities": logits[:, None], "scales": scales.log()}
+
+        def parameter(name: str, value: Tensor) -> torch.nn.Parameter:
+            value = value.detach().clone()
+            if name in fresh:
+                value[chosen] = fresh[name].view_as(value[chosen])
+            if onto is None:
+                value = torch.cat([value, value[chosen]])
+            else:
+                value[onto] = value[chosen]
+            return torch.nn.Parameter(value)
+
+        def moment(key: str, value: Tensor) -> Tensor:
+            value = value.clone()
+            value[chosen] = 0
+            return torch.cat([value, torch.zeros_like(value[chosen])]) if onto is None else value
+
+        _update_param_with_optimizer(parameter, moment, params, optimizers)
+
+    @torch.no_grad()
+    def _stir(self, params, state, strength: float) -> None:
+        """Move transparent Gaussians about, within their own shape: means += M M^T noise, M = rotation diag(scales)."""
+        from gsplat.cuda._torch_impl import _quat_scale_to_matrix
+
+        opacities = params["opacities"].sigmoid().flatten()
+        shape = _quat_scale_to_matrix(params["quats"], params["scales"].exp())
+        gate = 1.0 / (1.0 + torch.exp(-100.0 * ((1.0 - opacities) - 0.995)))
+        noise = torch.randn_like(params["means"]) * (gate * strength * _free(params, state))[:, None]
+        params["means"].add_((shape @ (shape.mT @ noise[..., None]))[..., 0])
+
+
+def _free(params, state) -> Tensor:
+    """Which Gaussians may change: [N] bool."""
+    if "frozen" in state:
+        return ~state["frozen"]
+    return torch.ones(len(params["means"]), dtype=torch.bool, device=params["means"].device)
+
+
+def make_strategy(config: StrategyConfig, scene_scale: float = 1.0) -> tuple[Any, dict[str, Any]]:
+    """The strategy of a configuration and its state; (None, {}) for none. Thresholds of length grow with the scale.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    if config.refine_every < 1 or config.reset_every < 1 or config.max_gaussians < 1:
+        raise ConfigError(
+            f"Expected refine-every, reset-every and max-gaussians of at least 1, got {config.refine_every}, "
+            f"{config.reset_every} and {config.max_gaussians}: raise them."
+        )
+    if config.kind == "none":
+        return None, {}
+    if config.kind == "mcmc":
+        strategy = AnyDeviceMCMCStrategy(
+            cap_max=config.max_gaussians,
+            noise_lr=config.noise_lr,
+            refine_start_iter=config.refine_start,
+            refine_stop_iter=config.refine_stop,
+            refine_every=config.refine_every,
+            min_opacity=config.prune_opacity,
+        )
+        return strategy, {}
+    strategy = BoundedDefaultStrategy(
+        prune_opa=config.prune_opacity,
+        grow_grad2d=config.grow_grad2d,
+        grow_scale3d=config.grow_scale3d,
+        prune_scale3d=config.prune_scale3d,
+        refine_start_iter=config.refine_start,
+        refine_stop_iter=config.refine_stop,
+        refine_every=config.refine_every,
+        reset_every=config.reset_every,
+        pause_refine_after_reset=config.pause_after_reset,
+        absgrad=config.absgrad,
+    )
+    strategy.max_gaussians = config.max_gaussians
+    return strategy, strategy.initialize_state(scene_scale=scene_scale)

@@ -1,0 +1,103 @@
+"""Export to binary glTF (.glb) with the extension KHR_gaussian_splatting; viewers without it show coloured points.
+
+Means, rotations and spherical harmonics are exact floats; scales and opacities are stored as what they are, not as
+logarithm and logit. The frame is glTF's, y up: the scene is turned as for .spz. The fallback colours are bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pygltflib
+
+from gaussian.files.arrays import opacity_bytes, turned_about_x
+from gaussian.splats import SH_C0, Splats
+
+_EXTENSION = "KHR_gaussian_splatting"
+_TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+_COMPONENTS = {np.dtype("f4"): pygltflib.FLOAT, np.dtype("u1"): pygltflib.UNSIGNED_BYTE}
+
+
+def write(path: Path, splats: Splats) -> None:
+    """Write N Gaussians on the CPU.
+
+    Args:
+        path: the file, which is overwritten.
+        splats: all values finite.
+    """
+    attributes = _attributes(turned_about_x(splats))
+    model = pygltflib.GLTF2(
+        asset=pygltflib.Asset(generator="editor3d"),
+        extensionsUsed=[_EXTENSION],
+        scene=0,
+        scenes=[pygltflib.Scene(nodes=[0])],
+        nodes=[pygltflib.Node(mesh=0)],
+        meshes=[pygltflib.Mesh(primitives=[_primitive(list(attributes))])],
+    )
+    offset = 0
+    for index, values in enumerate(attributes.values()):
+        model.bufferViews.append(
+            pygltflib.BufferView(buffer=0, byteOffset=offset, byteLength=values.nbytes, target=pygltflib.ARRAY_BUFFER)
+        )
+        is_position = index == 0
+        model.accessors.append(
+            pygltflib.Accessor(
+                bufferView=index,
+                componentType=_COMPONENTS[values.dtype],
+                normalized=values.dtype == np.uint8,
+                count=len(values),
+                type=_TYPES[values.shape[1]],
+                min=values.min(0).tolist() if is_position else None,
+                max=values.max(0).tolist() if is_position else None,
+            )
+        )
+        offset += values.nbytes
+    model.buffers.append(pygltflib.Buffer(byteLength=offset))
+
+    # pygltflib's own writer would hold several copies of the arrays; the container is two chunks behind a header.
+    text = model.gltf_to_json(separators=(",", ":"), indent=None).encode()
+    text += b" " * (-len(text) % 4)
+    with path.open("wb") as file:
+        file.write(struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + offset))
+        file.write(struct.pack("<I4s", len(text), b"JSON") + text)
+        file.write(struct.pack("<I4s", offset, b"BIN\0"))
+        for values in attributes.values():
+            file.write(np.ascontiguousarray(values).data)
+
+
+def _attributes(splats: Splats) -> dict[str, np.ndarray]:
+    """[N, components] little endian by glTF name, POSITION first; every row is a multiple of four bytes."""
+    quats = splats.quats.double().numpy()
+    quats = quats / np.linalg.norm(quats, axis=1, keepdims=True)
+    sh = splats.sh.numpy()
+    color = np.rint((0.5 + SH_C0 * sh[:, 0].astype(np.float64)).clip(0, 1) * 255).astype(np.uint8)
+    floats = {
+        "POSITION": splats.means.numpy(),
+        f"{_EXTENSION}:ROTATION": np.roll(quats, -1, axis=1),  # xyzw
+        f"{_EXTENSION}:SCALE": splats.scales.numpy().clip(0, np.finfo(np.float32).max),
+        f"{_EXTENSION}:OPACITY": splats.opacities.numpy()[:, None],
+    }
+    for degree in range(splats.sh_degree + 1):
+        for index in range(2 * degree + 1):
+            floats[f"{_EXTENSION}:SH_DEGREE_{degree}_COEF_{index}"] = sh[:, degree**2 + index]
+    return {
+        **{name: values.astype("<f4") for name, values in floats.items()},
+        "COLOR_0": np.concatenate([color, opacity_bytes(splats)[:, None]], 1),
+    }
+
+
+def _primitive(names: list[str]) -> pygltflib.Primitive:
+    return pygltflib.Primitive(
+        attributes=pygltflib.Attributes(**{name: index for index, name in enumerate(names)}),
+        mode=pygltflib.POINTS,
+        extensions={
+            _EXTENSION: {
+                "kernel": "ellipse",
+                "colorSpace": "srgb_rec709_display",
+                "projection": "perspective",
+                "sortingMethod": "cameraDistance",
+            }
+        },
+    )

@@ -1,0 +1,48 @@
+"""`ns-train igs2gs`: Instruct-GS2GS's dataset update of a scene of Gaussian splats."""
+
+from __future__ import annotations
+
+from nerfstudio.plugins.types import MethodSpecification
+
+from editor3d.plugin.edit_pipeline import EditPipelineConfig
+from editor3d.plugin.edit_trainer import EditTrainerConfig
+from editor3d.plugin.trainer import default_device
+from gaussian.datamanager import SplatDataManagerConfig
+from gaussian.densify import StrategyConfig
+from gaussian.method import splat_optimizers
+from gaussian.model import SplatModelConfig
+
+CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
+CPU_STEPS, CPU_EDIT_RATE = 600, 200
+
+
+def _config() -> EditTrainerConfig:
+    """The paper's numbers; a CPU gets steps to suit, in the same three rounds."""
+    on_cuda = default_device() == "cuda"
+    steps, rate = (CUDA_STEPS, CUDA_EDIT_RATE) if on_cuda else (CPU_STEPS, CPU_EDIT_RATE)
+    strategy = StrategyConfig(refine_start=rate // 2, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
+    pipeline = EditPipelineConfig(
+        datamanager=SplatDataManagerConfig(num_downscales=0),
+        model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),
+        guidance_scale=12.5,
+        image_guidance_scale=1.5,
+        lower_bound=0.7,
+        upper_bound=0.98,
+        edit_rate=rate,
+        schedule="all-at-once",
+        lpips_weight=0.0,
+    )
+    return EditTrainerConfig(
+        method_name="igs2gs",
+        max_num_iterations=steps,
+        steps_per_save=500 if on_cuda else 200,
+        pipeline=pipeline,
+        optimizers=splat_optimizers(steps, 1.6e-4),
+        base_method="splat",
+    )
+
+
+igs2gs = MethodSpecification(
+    config=_config(),
+    description="Instruct-GS2GS: edit a scene of Gaussian splats by one sentence.",
+)

@@ -1,0 +1,39 @@
+"""Where the Gaussians of a new scene begin."""
+
+from __future__ import annotations
+
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from gaussian.splats import SH_C0, Splats
+
+_NEIGHBOURS = 3
+_SMALLEST = 1e-5
+
+
+def from_points(points: Tensor, colors: Tensor, sh_degree: int, generator: torch.Generator, opacity: float) -> Splats:
+    """A round Gaussian at every point, as wide as the mean distance to its three nearest neighbours.
+
+    Args:
+        points: [N, 3] scene units, N >= 1.
+        colors: [N, 3] in 0..1.
+    """
+    n = len(points)
+    neighbours = min(_NEIGHBOURS, n - 1)
+    if neighbours:
+        distance = cKDTree(points.numpy()).query(points.numpy(), neighbours + 1)[0][:, 1:].mean(1)
+    else:
+        distance = torch.full((n,), 0.1).numpy()
+    log_scale = torch.from_numpy(distance).float().clamp_min(_SMALLEST).log()
+    sh = torch.zeros(n, (sh_degree + 1) ** 2, 3)
+    sh[:, 0] = (colors - 0.5) / SH_C0
+    quats = torch.randn(n, 4, generator=generator)
+    logits = torch.full((n,), opacity).logit()
+    return Splats(points.float().contiguous(), log_scale[:, None].repeat(1, 3), quats, logits, sh)
+
+
+def random_points(count: int, radius: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Points [N, 3] evenly in the cube of half side `radius`, with colours [N, 3]: for a capture without any."""
+    points = (torch.rand(count, 3, generator=generator) * 2 - 1) * radius
+    return points, torch.rand(count, 3, generator=generator)

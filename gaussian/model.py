@@ -1,0 +1,393 @@
+"""Gaussian splats as a nerfstudio model, on any device. Parameters bear splatfacto's names, whose checkpoints load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.scene_box import OrientedBox
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.base_model import Model, ModelConfig
+from nerfstudio.utils import colormaps
+from scipy.spatial import cKDTree
+from torch import Tensor, nn
+
+from editor3d.errors import RegionError
+from editor3d.metrics.image import psnr, ssim
+from editor3d.plugin.rays import Lens
+from editor3d.types import Region
+from gaussian.densify import StrategyConfig, make_strategy
+from gaussian.files import write_splats
+from gaussian.initialize import from_points, random_points
+from gaussian.kernels.harmonics import MAX_DEGREE
+from gaussian.lens import canvas_of
+from gaussian.losses import fused_ssim
+from gaussian.rasterize import rasterization
+from gaussian.splats import Splats
+from gaussian.splats import transform as moved
+
+PARAMETERS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
+"""Names of the parameters, and of their groups in the optimisers."""
+_OPENGL_TO_OPENCV = (1.0, -1.0, -1.0)
+_NEAR = 0.01  # times the scene's size
+
+
+@dataclass
+class SplatModelConfig(ModelConfig):
+    """Configuration of `SplatModel`."""
+
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("strategy", "ssim_lambda", "sh_degree_interval")
+    """What an edit chooses itself; everything else it takes over from its base."""
+    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0}
+    """What an edit that was not configured for splats chooses: all harmonics are in use from the start."""
+    _target: type = field(default_factory=lambda: SplatModel)
+    enable_collider: bool = False
+    sh_degree: int = 3
+    """Greatest degree of the spherical harmonics."""
+    sh_degree_interval: int = 1000
+    """Steps after which one degree more is used; 0 for all at once."""
+    num_random: int = 50_000
+    """Gaussians to begin with where the capture has no points."""
+    random_radius: float = 1.5
+    """Half the side of the cube that they lie in, scene units (cameras are within 1)."""
+    initial_opacity: float = 0.1
+    """Opacity of a new scene's Gaussians."""
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Colour behind everything."""
+    ssim_lambda: float = 0.2
+    """Weight of 1 - SSIM in the loss, that of L1 being the rest."""
+    strategy: StrategyConfig = field(default_factory=StrategyConfig)
+    """When and where Gaussians are added and removed."""
+    scene_scale: float = 1.0
+    """Size of the scene, by which rates and thresholds of length are multiplied; 1 where cameras are within 1."""
+    rasterize_mode: Literal["classic", "antialiased"] = "classic"
+    """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
+
+
+class SplatModel(Model):
+    """A scene of Gaussians, rendered through a pinhole canvas that is bent to each view's lens."""
+
+    config: SplatModelConfig
+
+    def __init__(self, *args, seed_points: tuple[Tensor, Tensor] | None = None, **kwargs) -> None:
+        self.seed_points = seed_points
+        super().__init__(*args, **kwargs)
+
+    def populate_modules(self) -> None:
+        super().populate_modules()
+        generator = torch.Generator().manual_seed(0)
+        if self.seed_points is not None:
+            points, colors = self.seed_points[0], self.seed_points[1].float() / 255.0
+        else:
+            points, colors = random_points(self.config.num_random, self.config.random_radius, generator)
+        start = from_points(points, colors, self.config.sh_degree, generator, self.config.initial_opacity)
+        self.gauss_params = nn.ParameterDict(
+            {name: nn.Parameter(value) for name, value in parameters_of(start).items()}
+        )
+        self.step = 0
+        self.crop_box: OrientedBox | None = None
+        self.strategy, self.strategy_state = make_strategy(self.config.strategy, self.config.scene_scale)
+        self._region: Region | None = None
+        self._optimizers: dict[str, torch.optim.Optimizer] = {}
+        self._info: dict[str, Any] = {}
+
+    # The scene
+
+    @property
+    def splats(self) -> Splats:
+        """The scene, sharing memory with the parameters."""
+        p = self.gauss_params
+        sh = torch.cat([p["features_dc"][:, None], p["features_rest"]], 1)
+        return Splats(p["means"], p["scales"], p["quats"], p["opacities"][:, 0], sh).detach()
+
+    def set_splats(self, splats: Splats) -> None:
+        """Take over a scene. The Parameter objects stay the same, so that optimisers go on holding what is rendered."""
+        for name, value in parameters_of(splats).items():
+            self.gauss_params[name].data = value.to(self.device)
+            self.gauss_params[name].grad = None
+
+    @property
+    def means(self) -> Tensor:
+        return self.gauss_params["means"]
+
+    @property
+    def sh_degree(self) -> int:
+        """Greatest degree of the harmonics that the scene holds."""
+        return int((1 + self.gauss_params["features_rest"].shape[1]) ** 0.5) - 1
+
+    @property
+    def num_points(self) -> int:
+        return len(self.means)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """A checkpoint may hold another number of Gaussians, or of harmonics: take the checkpoint's."""
+        for name, parameter in self.gauss_params.items():
+            stored = state_dict.get(f"{prefix}gauss_params.{name}")
+            if stored is not None and stored.ndim == parameter.ndim:
+                parameter.data = torch.empty(stored.shape, device=parameter.device)
+                parameter.grad = None
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def restrict_to(self, region: Region) -> None:
+        """Freeze all Gaussians whose centre lies outside `region`, a region in scene units: from here on training
+        leaves every one of their numbers as it is, and keeps the others inside.
+
+        Raises:
+            RegionError: there is no Gaussian inside.
+        """
+        outside = ~inside_of(region, self.means)
+        if bool(outside.all()):
+            raise RegionError(
+                f"Expected Gaussians inside the region, found none of {len(outside)} there: check its numbers, which "
+                f"are in the scene file's own frame."
+            )
+        self._region = region
+        self.strategy_state["frozen"] = outside
+
+    @torch.no_grad()
+    def region_share(self, camera: Cameras) -> Tensor:
+        """How much of what each pixel of a view shows is free to change: [H, W, 1] in 0..1."""
+        free = (~self.strategy_state["frozen"]).float()
+        return self._draw(camera, colors=free[:, None], sh_degree=None)[0]
+
+    def get_param_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {name: [self.gauss_params[name]] for name in PARAMETERS}
+
+    def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
+        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many."""
+        splats = self.splats.to("cpu")
+        transform, scale = outputs.dataparser_transform.double(), outputs.dataparser_scale
+        if scale != 1.0 or not torch.equal(transform, torch.eye(4, dtype=torch.float64)[:3]):
+            # x_scene = scale (R x_file + t)
+            rotation = transform[:, :3].T
+            back = torch.cat([rotation / scale, -rotation @ transform[:, 3:]], 1)
+            splats = moved(splats, back)
+        write_splats(path, splats)
+        return len(splats)
+
+    # nerfstudio's ns-export gaussian-splat reads these
+
+    @property
+    def shs_0(self) -> Tensor:
+        return self.gauss_params["features_dc"]
+
+    @property
+    def shs_rest(self) -> Tensor:
+        return self.gauss_params["features_rest"]
+
+    # Training
+
+    def counters(self) -> dict[str, int | Tensor]:
+        """What densification has gathered since it last acted, for exact resume."""
+        return {name: value for name, value in self.strategy_state.items() if isinstance(value, Tensor)}
+
+    def load_counters(self, counters: Mapping[str, int | Tensor]) -> None:
+        """Take over what `counters` gave."""
+        self.strategy_state.update({name: value.to(self.device) for name, value in counters.items()})
+
+    def update_to_step(self, step: int) -> None:
+        self.step = step
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        optimizers = attributes.optimizers.optimizers
+        rates = attributes.optimizers.schedulers["means"]
+
+        def begin(step: int) -> None:
+            self.step = step
+            optimizers["means"].param_groups[0]["lr"] = rates.get_last_lr()[0] * self.config.scene_scale
+            if self._region is not None:
+                self._before = self.means.detach()[~self.strategy_state["frozen"]].clone()
+            # a strategy puts new parameters in the place of the old, in these very optimisers
+            self._optimizers = {name: optimizers[name] for name in PARAMETERS}
+
+        def densify(step: int) -> None:
+            if self.strategy is not None:
+                self.strategy.step_post_backward(
+                    self.gauss_params, self._optimizers, self.strategy_state, step, self._info,
+                    **self._strategy_arguments(),
+                )  # fmt: skip
+            if self._region is not None:
+                self._keep_inside(self._region)
+            self._info = {}
+
+        return [
+            TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], begin),
+            TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], densify),
+        ]
+
+    @torch.no_grad()
+    def _keep_inside(self, region: Region) -> None:
+        """Bring what this step has moved out of the region, or made there, to the nearest place where one was."""
+        left = (~self.strategy_state["frozen"] & ~inside_of(region, self.means)).nonzero()[:, 0]
+        if len(left):
+            # an index, since a scene may have a million Gaussians and the region most of them
+            nearest = cKDTree(self._before.cpu().numpy()).query(self.means.data[left].cpu().numpy())[1]
+            self.means.data[left] = self._before[torch.from_numpy(nearest).to(self._before.device)]
+
+    def _strategy_arguments(self) -> dict[str, Any]:
+        if self.config.strategy.kind == "mcmc":
+            return {"lr": self._optimizers["means"].param_groups[0]["lr"]}
+        return {"packed": False}
+
+    def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
+        drawn, wanted = outputs["rgb"], batch["image"].to(self.device)
+        if "mask" in batch:
+            mask = batch["mask"].to(self.device)
+            drawn, wanted = drawn * mask, wanted * mask
+        weight = self.config.ssim_lambda
+        losses = {"rgb_loss": (1 - weight) * (drawn - wanted).abs().mean()}
+        if weight > 0:
+            losses["ssim_loss"] = weight * (1 - fused_ssim(drawn, wanted))
+        return losses | self.config.strategy.regularization(self._trained(self.gauss_params))
+
+    # Rendering
+
+    def get_outputs(self, camera: Cameras) -> dict[str, Tensor]:
+        """Draw one camera.
+
+        With `canvas` in the camera's metadata the picture stays on the pinhole canvas, as training wants it, at
+        1/`downscale` of its resolution.
+
+        Returns:
+            rgb [H, W, 3], accumulation [H, W, 1] and, outside training, depth [H, W, 1]: the expected distance along
+            the ray, scene units.
+        """
+        degree = min(MAX_DEGREE, self._degree_in_use())
+        p = self.gauss_params
+        sh = torch.cat([p["features_dc"][:, None], p["features_rest"][:, : (degree + 1) ** 2 - 1]], 1)
+        background = torch.tensor([self.config.background], device=self.device)
+        drawn, accumulation, depth = self._draw(camera, sh, degree, background)
+        outputs = {"rgb": drawn, "accumulation": accumulation}
+        if not self.training:
+            outputs["rgb"] = drawn.clamp(0.0, 1.0)
+            outputs["depth"] = depth
+        return outputs
+
+    def _draw(
+        self, camera: Cameras, colors: Tensor, sh_degree: int | None, background: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Picture [H, W, C], accumulation [H, W, 1], and outside training depth [H, W, 1], of Gaussians so coloured."""
+        said = camera.metadata or {}
+        on_canvas, downscale = bool(said.get("canvas", False)), int(said.get("downscale", 1))
+        lens = Lens.of(camera, 0)
+        canvas = canvas_of(lens)
+        width, height = max(1, canvas.width // downscale), max(1, canvas.height // downscale)
+        K = canvas.K.clone()
+        K[0] *= width / canvas.width
+        K[1] *= height / canvas.height
+        shapes = {name: self.gauss_params[name] for name in ("means", "quats", "scales", "opacities")}
+        p = self._trained({**shapes, "colors": colors})
+        if self.crop_box is not None and not self.training:
+            inside = self.crop_box.within(p["means"]).squeeze(-1)
+            p = {name: value[inside] for name, value in p.items()}
+        drawn, accumulation, info = rasterization(
+            means=p["means"],
+            quats=p["quats"],
+            scales=p["scales"].exp(),
+            opacities=p["opacities"].sigmoid()[:, 0],
+            colors=p["colors"],
+            viewmats=viewmat_of(camera.camera_to_worlds[0].to(self.device))[None],
+            Ks=K[None].to(self.device),
+            width=width,
+            height=height,
+            near_plane=_NEAR * self.config.scene_scale,
+            sh_degree=sh_degree,
+            packed=False,
+            backgrounds=background,
+            render_mode="RGB" if self.training else "RGB+ED",
+            absgrad=self.training and self.config.strategy.absgrad,
+            rasterize_mode=self.config.rasterize_mode,
+        )
+        if self.training:
+            self._info = info
+            if info["means2d"].requires_grad:
+                info["means2d"].retain_grad()
+        picture, accumulation = drawn[0], accumulation[0]
+        if not on_canvas:
+            picture, accumulation = canvas.bend(picture), canvas.bend(accumulation)
+        if self.training:
+            return picture, accumulation, None
+        depth = picture[..., -1:] * _ray_lengths(lens, canvas, on_canvas).to(self.device)
+        return picture[..., :-1], accumulation, depth
+
+    def _trained(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`values`, one row a Gaussian, of which in training only those that are free get gradients."""
+        values = dict(values)
+        if not self.training or "frozen" not in self.strategy_state:
+            return values
+        return {name: held(value, self.strategy_state["frozen"]) for name, value in values.items()}
+
+    def _degree_in_use(self) -> int:
+        interval, stored = self.config.sh_degree_interval, self.sh_degree
+        return stored if not self.training or interval == 0 else min(stored, self.step // interval)
+
+    @torch.no_grad()
+    def get_outputs_for_camera(self, camera: Cameras, obb_box: OrientedBox | None = None) -> dict[str, Tensor]:
+        """Outputs [H, W, C] of one camera; of what lies in a crop box, where one is given."""
+        self.crop_box = obb_box
+        try:
+            if camera.shape == ():
+                camera = camera.reshape((1,))
+            return self.get_outputs(camera)
+        finally:
+            self.crop_box = None
+
+    def get_image_metrics_and_images(self, outputs, batch) -> tuple[dict[str, float], dict[str, Tensor]]:
+        truth = batch["image"].to(self.device)[..., :3]
+        rgb = outputs["rgb"]
+        images = {
+            "img": torch.cat([truth, rgb], dim=1),
+            "accumulation": colormaps.apply_colormap(outputs["accumulation"]),
+            "depth": colormaps.apply_depth_colormap(outputs["depth"], accumulation=outputs["accumulation"]),
+        }
+        return {"psnr": psnr(rgb, truth), "ssim": ssim(rgb, truth)}, images
+
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
+        """Colour with the share of light that the scene itself sends as alpha; [H, W, 4]."""
+        return torch.cat([outputs[output_name], outputs["accumulation"]], dim=-1)
+
+
+def parameters_of(splats: Splats) -> dict[str, Tensor]:
+    """A scene as splatfacto names and shapes its parameters; copies."""
+    return {
+        "means": splats.means.clone(),
+        "scales": splats.log_scales.clone(),
+        "quats": splats.quats.clone(),
+        "features_dc": splats.sh[:, 0].clone(),
+        "features_rest": splats.sh[:, 1:].clone(),
+        "opacities": splats.opacity_logits[:, None].clone(),
+    }
+
+
+def inside_of(region: Region, points: Tensor) -> Tensor:
+    """Which of `points` [N, 3] lie inside a region: [N] bool."""
+    return region.contains(points.detach())
+
+
+def held(value: Tensor, frozen: Tensor) -> Tensor:
+    """The same numbers, of which the rows that are `frozen` [N] get no gradient. Adam leaves such rows, bit by bit."""
+    return torch.where(frozen.view(-1, *(1,) * (value.ndim - 1)), value.detach(), value)
+
+
+def viewmat_of(c2w: Tensor) -> Tensor:
+    """World-to-camera [4, 4] with OpenCV axes from camera-to-world [3, 4] with OpenGL's."""
+    rotation = c2w[:, :3] * c2w.new_tensor(_OPENGL_TO_OPENCV)
+    viewmat = torch.eye(4, device=c2w.device)
+    viewmat[:3, :3] = rotation.T
+    viewmat[:3, 3] = -rotation.T @ c2w[:, 3]
+    return viewmat
+
+
+def _ray_lengths(lens: Lens, canvas, on_canvas: bool) -> Tensor:
+    """[H, W, 1] length of a pixel's ray per unit of z-depth."""
+    if not on_canvas:
+        forward = (-lens.directions()[:, 2]).clamp_min(1e-3)
+        return (1.0 / forward).view(lens.height, lens.width, 1)
+    x = (torch.arange(canvas.width) + 0.5 - canvas.K[0, 2]) / canvas.K[0, 0]
+    y = (torch.arange(canvas.height) + 0.5 - canvas.K[1, 2]) / canvas.K[1, 1]
+    return (1 + x[None, :] ** 2 + y[:, None] ** 2).sqrt()[..., None]

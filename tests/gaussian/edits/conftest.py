@@ -1,0 +1,74 @@
+"""A tiny scene of splats, and tiny edits of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+
+def _shrink(config, data: Path, output: Path, steps: int):
+    config.pipeline.datamanager.data = data
+    config.pipeline.datamanager.num_downscales = 0
+    config.output_dir, config.experiment_name, config.vis = output, "tiny", "tensorboard"
+    config.max_num_iterations, config.machine.device_type = steps, "cpu"
+    return config
+
+
+@pytest.fixture
+def tiny_splat(tiny_capture: Path, tmp_path: Path) -> Callable[..., object]:
+    """Makes the configuration of a tiny reconstruction; `strategy` are fields of its strategy."""
+
+    def make(steps: int = 30, output: Path | None = None, **strategy):
+        from gaussian.method import splat
+
+        config = _shrink(deepcopy(splat.config), tiny_capture, output or tmp_path / "bases", steps)
+        config.pipeline.model.num_random = 400
+        config.pipeline.model.strategy.refine_start = 5
+        config.pipeline.model.strategy.refine_every = 5
+        config.pipeline.model.strategy.prune_opacity = 0.01
+        for name, value in strategy.items():
+            setattr(config.pipeline.model.strategy, name, value)
+        config.timestamp = "base"
+        return config
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def splat_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a tiny reconstruction as splats: 60 steps."""
+    from gaussian.method import splat
+
+    config = _shrink(deepcopy(splat.config), tiny_capture, tmp_path_factory.mktemp("splats"), 60)
+    config.pipeline.model.num_random = 400
+    config.timestamp = "base"
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.prepare()
+    assert trainer.fit()
+    return trainer.base_dir
+
+
+@pytest.fixture
+def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path) -> Callable[..., object]:
+    """Makes the configuration of a tiny igs2gs edit; `pipeline` are fields of its pipeline, the rest its own."""
+
+    def make(pipeline: dict | None = None, steps: int = 8, **own):
+        from gaussian.igs2gs import igs2gs
+
+        config = _shrink(deepcopy(igs2gs.config), tiny_capture, tmp_path / "runs", steps)
+        config.timestamp, config.turntable_frames, config.load_dir = "run", 0, splat_base
+        config.instruction, config.editor = "make it look like winter", "procedural"
+        config.pipeline.edit_rate, config.mixed_precision = 4, False
+        config.pipeline.model.strategy.refine_start = 2
+        config.pipeline.model.strategy.refine_every = 2
+        for name, value in (pipeline or {}).items():
+            setattr(config.pipeline, name, value)
+        for name, value in own.items():
+            setattr(config, name, value)
+        return config
+
+    return make
