@@ -10,82 +10,25 @@ Another package adds an editor by an entry point in the group `editor3d.editors`
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal
 
+from editor3d.editors.catalogue import EDITORS, EditorEntry
 from editor3d.errors import ConfigError
 from editor3d.registry import load_target
-from editor3d.types import Editor, EditorInfo
+from editor3d.types import Editor
+
+__all__ = [
+    "EDITORS",
+    "ENTRY_POINT_GROUP",
+    "EditorEntry",
+    "available_editors",
+    "create_editor",
+    "editor_names",
+    "find_entry",
+    "resolve_auto",
+]
 
 ENTRY_POINT_GROUP = "editor3d.editors"
-
-
-@dataclass(frozen=True)
-class EditorEntry:
-    """One editor as the registry knows it, before anything of it is imported."""
-
-    info: EditorInfo
-    target: str
-    """`module:callable` that returns the editor. Called with the argument as its only positional one where the spec has
-    one, and with the keywords `device`, `half_precision` and `cpu_offload` where `runs_model`."""
-    argument: Literal["none", "optional", "required"] = "none"
-    """Whether `name:argument` may or must be given."""
-    argument_help: str = ""
-    """What the argument is, for listings and error texts ("a folder of pictures")."""
-    runs_model: bool = False
-    """Takes the device options; an editor that runs no model works wherever its pictures are."""
-
-
-EDITORS: dict[str, EditorEntry] = {
-    "procedural": EditorEntry(
-        EditorInfo(
-            name="procedural",
-            summary="Colours, materials, light, seasons, weather and styles by deterministic picture maps",
-            license="Apache-2.0",
-            edits_objects=True,
-        ),
-        "editor3d.editors.procedural.editor:ProceduralEditor",
-    ),
-    "ip2p": EditorEntry(
-        EditorInfo(
-            name="ip2p",
-            summary="InstructPix2Pix, the diffusion model of Instruct-NeRF2NeRF: any instruction in English",
-            license="code MIT; weights CreativeML OpenRAIL-M",
-            needs_weights=True,
-            uses_render=True,
-            uses_noise_level=True,
-            varies_with_seed=True,
-            multiple_of=8,
-            max_side=768,
-        ),
-        "editor3d.editors.ip2p:InstructPix2PixEditor",
-        argument="optional",
-        argument_help="a diffusers folder or a hub id",
-        runs_model=True,
-    ),
-    "folder": EditorEntry(
-        EditorInfo(
-            name="folder",
-            summary="Pictures edited elsewhere, matched by the view's name",
-            license="Apache-2.0",
-        ),
-        "editor3d.editors.folder:FolderEditor",
-        argument="required",
-        argument_help="a folder of edited pictures",
-    ),
-    "procedural-noisy": EditorEntry(
-        EditorInfo(
-            name="procedural-noisy",
-            summary="The procedural editor, inconsistent from call to call like a diffusion model: for measuring",
-            license="Apache-2.0",
-            varies_with_seed=True,
-            edits_objects=True,
-        ),
-        "editor3d.editors.noisy:NoisyProceduralEditor",
-    ),
-}
-"""The editors that come with the package. `editor_names` and `find_entry` know the installed ones besides."""
 
 
 def editor_names() -> tuple[str, ...]:

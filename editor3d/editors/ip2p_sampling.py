@@ -5,12 +5,14 @@ Haque et al. 2023, section 3; the three-way guidance is Brooks et al. 2023, equa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from editor3d.errors import ConfigError
+from editor3d.guidance.cfg import three_way as guided
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -63,21 +65,6 @@ def respaced(scheduler: DDIMScheduler, start: int, steps: int) -> DDIMScheduler:
     return spaced
 
 
-def guided(predictions: Tensor, guidance_scale: float, image_guidance_scale: float) -> Tensor:
-    """eps = eps_none + s_T (eps_TI - eps_I) + s_I (eps_I - eps_none).
-
-    Args:
-        predictions: [3, C, h, w], under (text and image, image, nothing).
-        guidance_scale: s_T.
-        image_guidance_scale: s_I.
-
-    Returns:
-        [1, C, h, w].
-    """
-    text_image, image, nothing = predictions.chunk(3)
-    return nothing + guidance_scale * (text_image - image) + image_guidance_scale * (image - nothing)
-
-
 @torch.no_grad()
 def sample(
     unet: UNet2DConditionModel,
@@ -92,6 +79,7 @@ def sample(
     guidance_scale: float,
     image_guidance_scale: float,
     generator: torch.Generator,
+    added: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
     """One edit in the model's own size.
 
@@ -110,6 +98,7 @@ def sample(
         guidance_scale: s_T of the text.
         image_guidance_scale: s_I of the condition.
         generator: on the CPU, so that every device gets the same draws: first the VAE's, then the noise.
+        added: further conditions of the UNet, [3, …] each (SDXL's pooled text and sizes).
 
     Returns:
         [1, 3, H, W], about -1..1, in float32 or the modules' precision if that is higher.
@@ -126,11 +115,14 @@ def sample(
     original = vae.encode(condition.to(vae.dtype)).latent_dist.mode()
     conditions = torch.cat([original, original, torch.zeros_like(original)]).to(unet.dtype)
 
+    further = {"added_cond_kwargs": {name: value.to(unet.dtype) for name, value in added.items()}} if added else {}
     spaced = respaced(scheduler, start, steps)
     latents = spaced.add_noise(clean, draw(clean), spaced.timesteps[:1])
     for timestep in spaced.timesteps:
         stacked = torch.cat([torch.cat([latents] * 3).to(unet.dtype), conditions], dim=1)
-        predictions = unet(stacked, timestep, encoder_hidden_states=embeddings.to(unet.dtype), return_dict=False)[0]
+        predictions = unet(
+            stacked, timestep, encoder_hidden_states=embeddings.to(unet.dtype), return_dict=False, **further
+        )[0]
         epsilon = guided(predictions.to(precision), guidance_scale, image_guidance_scale)
         latents = spaced.step(epsilon, timestep, latents, return_dict=False)[0]
     return vae.decode((latents / vae.config.scaling_factor).to(vae.dtype), return_dict=False)[0].to(precision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 MODELS_VARIABLE = "EDITOR3D_MODELS"
@@ -11,9 +12,44 @@ MODELS_VARIABLE = "EDITOR3D_MODELS"
 
 IP2P_HUB_ID = "timbrooks/instruct-pix2pix"
 
+PACKAGED = "editor3d"
+"""Hub ids of this owner are folders that come with the package: `editor3d/NAME` is `editor3d/models/NAME`."""
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """What is known of a model on the hub without asking it."""
+
+    license: str
+    download: str
+    """Size of what is downloaded."""
+    gated: bool = False
+    """Its licence must be accepted on the hub, and `hf auth login` done, before it can be downloaded."""
+
+
+HUB_MODELS: dict[str, HubModel] = {
+    IP2P_HUB_ID: HubModel("code MIT; weights CreativeML OpenRAIL-M", "2.1 GB in half precision, 4.3 GB in full"),
+    "diffusers/sdxl-instructpix2pix-768": HubModel("CreativeML OpenRAIL++-M", "about 14 GB"),
+    "black-forest-labs/FLUX.2-klein-4B": HubModel("Apache-2.0", "about 16 GB"),
+    "black-forest-labs/FLUX.1-Kontext-dev": HubModel("FLUX.1 dev, non-commercial", "about 34 GB", gated=True),
+    "black-forest-labs/FLUX.1-Fill-dev": HubModel("FLUX.1 dev, non-commercial", "about 34 GB", gated=True),
+    "Qwen/Qwen-Image-Edit": HubModel("Apache-2.0", "about 58 GB"),
+    "Qwen/Qwen-Image-Edit-2509": HubModel("Apache-2.0", "about 58 GB"),
+    "stable-diffusion-v1-5/stable-diffusion-inpainting": HubModel(
+        "CreativeML OpenRAIL-M", "2.1 GB in half precision, 4.3 GB in full"
+    ),
+    "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": HubModel(
+        "CreativeML OpenRAIL++-M", "7 GB in half precision, 14 GB in full"
+    ),
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": HubModel(
+        "CreativeML OpenRAIL-M", "2.1 GB in half precision, 4.3 GB in full"
+    ),
+}
+"""The models that editors and guidance load unless told otherwise. Sizes are what the parameters take at the published
+precision."""
+
 _NOT_LOADED = frozenset(["safety_checker", "feature_extractor", "image_encoder"])
 _WEIGHTLESS = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "ProcessorFast", "Extractor")
-_SIZES_GB = {IP2P_HUB_ID: "2.1 GB in half precision, 4.3 GB in full"}
 
 
 def find_weights(hub_id: str) -> Path | None:
@@ -30,11 +66,16 @@ def find_weights(hub_id: str) -> Path | None:
 
 def how_to_get(hub_id: str) -> str:
     """One clause that says how the weights get onto this machine."""
-    size = f" ({_SIZES_GB[hub_id]})" if hub_id in _SIZES_GB else ""
-    name = hub_id.rpartition("/")[2]
+    owner, _, name = hub_id.rpartition("/")
+    if owner == PACKAGED:
+        return "they come with the package: reinstall it"
+    known = HUB_MODELS.get(hub_id)
+    size = f" ({known.download})" if known else ""
+    first = f"accept the licence at https://huggingface.co/{hub_id}, `hf auth login`, " if known and known.gated else ""
     return (
-        f"run `hf download {hub_id} --include '*.json' --include '*.txt' --include '*/*.safetensors' --exclude "
-        f"'safety_checker/*'`{size}, or copy its diffusers folder to ${MODELS_VARIABLE}/{name}"
+        f"{first}run `hf download {hub_id} --include '*.json' --include '*.txt' --include '*.jinja' --include "
+        f"'*/*.safetensors' --exclude 'safety_checker/*'`{size}, or copy its diffusers folder to "
+        f"${MODELS_VARIABLE}/{name}"
     )
 
 
@@ -63,11 +104,14 @@ def choose_variant(folder: Path, half_precision: bool) -> str | None:
 
 
 def _candidates(hub_id: str) -> list[Path]:
+    owner, _, name = hub_id.rpartition("/")
+    if owner == PACKAGED:
+        return [Path(__file__).parents[1] / "models" / name]
     folders: list[Path] = []
     models = os.environ.get(MODELS_VARIABLE)
     if models:
         root = Path(models).expanduser()
-        folders += [root / hub_id, root / hub_id.rpartition("/")[2]]
+        folders += [root / hub_id, root / name]
     from huggingface_hub import try_to_load_from_cache
 
     cached = try_to_load_from_cache(hub_id, "model_index.json")

@@ -6,6 +6,8 @@ With E(.) the normalised CLIP embedding, I a picture before and I' after the edi
     consistency             cos(E(I'_k) - E(I_k), E(I'_k+1) - E(I_k+1)),        averaged over neighbouring views
 
 Both are true cosines in -1..1. A picture that the edit left as it was has no direction; its cosine counts as 0.
+
+Real CLIP and SigLIP models and the package's own `tiny-clip` load through one class. Scores carry their model's name.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cosine_similarity, normalize
 
-from editor3d.metrics.clip_weights import find_clip
+from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -25,20 +27,23 @@ if TYPE_CHECKING:
 
 
 class ClipScorer:
-    """A CLIP model, and the scores of an edit under it."""
+    """A CLIP or SigLIP model, and the scores of an edit under it."""
 
     def __init__(self, folder: Path, name: str, device: str = "cpu") -> None:
         """
         Args:
-            folder: what `CLIPModel.save_pretrained` and `CLIPProcessor.save_pretrained` wrote.
+            folder: what `save_pretrained` of the model (CLIP, SigLIP or SigLIP 2) and of its processor wrote.
             name: how reports call the model. Scores of different models are not comparable, so quote it with them.
         """
-        from transformers import CLIPModel, CLIPProcessor
+        from transformers import AutoModel, AutoProcessor
 
         self.name = name
         self._device = device
-        self._model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).to(device).eval()
-        self._processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        self._model = model.to(device).eval()
+        self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        # SigLIP's pooled outputs are its embeddings already; its texts are padded to one length and not masked.
+        self._is_siglip = model.config.model_type.startswith("siglip")
 
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Tensor]) -> Tensor:
@@ -46,11 +51,15 @@ class ClipScorer:
         arrays = [(image.detach().cpu().clamp(0, 1) * 255).round().byte().numpy() for image in images]
         pixels = self._processor(images=arrays, return_tensors="pt")["pixel_values"].to(self._device)
         pooled = self._model.vision_model(pixel_values=pixels).pooler_output
-        return normalize(self._model.visual_projection(pooled), dim=-1)
+        return normalize(pooled if self._is_siglip else self._model.visual_projection(pooled), dim=-1)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """[N, D], each row of length 1."""
+        if self._is_siglip:
+            tokens = self._processor(text=list(texts), return_tensors="pt", padding="max_length", truncation=True)
+            pooled = self._model.text_model(input_ids=tokens["input_ids"].to(self._device)).pooler_output
+            return normalize(pooled, dim=-1)
         tokens = self._processor(text=list(texts), return_tensors="pt", padding=True, truncation=True)
         pooled = self._model.text_model(
             input_ids=tokens["input_ids"].to(self._device), attention_mask=tokens["attention_mask"].to(self._device)
@@ -95,9 +104,16 @@ def consistency(before: Tensor, after: Tensor) -> float:
 
 
 def load_clip(device: str = "cpu") -> ClipScorer | Unavailable:
-    """The CLIP model that is on this machine, or why there is none. Never downloads."""
+    """The CLIP or SigLIP model that is on this machine, else the package's small one. Never downloads.
+
+    The small one knows little of the world; its scores carry the name `tiny-clip` and compare with no other model's.
+
+    Returns:
+        The scorer, or why there is none.
+    """
     found = find_clip()
-    if isinstance(found, Unavailable):
-        return found
-    name, folder = found
-    return ClipScorer(folder, name=name, device=device)
+    if not isinstance(found, Unavailable):
+        name, folder = found
+        return ClipScorer(folder, name=name, device=device)
+    own = packaged_clip()
+    return found if own is None else ClipScorer(own, name=TINY_CLIP, device=device)

@@ -8,8 +8,11 @@ from pathlib import Path
 from editor3d.editors.weights import MODELS_VARIABLE
 from editor3d.metrics.unavailable import Unavailable
 
-CLIP_HUB_IDS = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32")
+CLIP_HUB_IDS = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32", "google/siglip-base-patch16-224")
 """Looked for in this order. Scores of different models are not comparable."""
+
+TINY_CLIP = "tiny-clip"
+"""Name of the small model that comes with the package."""
 
 # Any one file of each group will do: which of them a folder has depends on the version that saved it.
 _PARTS = (
@@ -24,7 +27,7 @@ def find_clip() -> tuple[str, Path] | Unavailable:
     """The hub id and folder of the first CLIP model below `$EDITOR3D_MODELS` or in the Hugging Face cache."""
     for hub_id in CLIP_HUB_IDS:
         for folder in _candidates(hub_id):
-            if all(any((folder / name).is_file() for name in group) for group in _PARTS):
+            if _is_complete(folder):
                 return hub_id, folder
     wanted = CLIP_HUB_IDS[0]
     return Unavailable(
@@ -32,6 +35,16 @@ def find_clip() -> tuple[str, Path] | Unavailable:
         remedy=f"run `hf download {wanted} --include '*.json' --include '*.txt' --include model.safetensors` (1.7 GB), "
         f"or copy its folder to ${MODELS_VARIABLE}/{wanted.rpartition('/')[2]}",
     )
+
+
+def packaged_clip() -> Path | None:
+    """The folder of the small CLIP that comes with the package; None where it is missing or incomplete."""
+    folder = Path(__file__).parents[1] / "models" / TINY_CLIP
+    return folder if _is_complete(folder) else None
+
+
+def _is_complete(folder: Path) -> bool:
+    return all(any((folder / name).is_file() for name in group) for group in _PARTS)
 
 
 def _candidates(hub_id: str) -> list[Path]:

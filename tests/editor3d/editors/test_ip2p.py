@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from editor3d.editors import create_editor, ip2p
+from editor3d.editors import create_editor, ip2p, loading
 from editor3d.editors.ip2p import InstructPix2PixEditor
 from editor3d.editors.ip2p_sampling import guided, respaced, starting_timestep
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError
 from editor3d.types import EditRequest
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = 20
 
 
@@ -174,6 +175,45 @@ def test_the_render_is_noised_and_the_original_conditions(double_editor, recorde
     assert not torch.equal(text[0], text[1])
 
 
+@pytest.mark.parametrize(("noise_level", "whole_range"), [(1.0, 20), (0.7, 28), (0.02, 1000)])
+def test_every_step_equals_diffusers_own(double_editor, recorder, request_, noise_level, whole_range):
+    """Steps as long as ours are those of diffusers' DDIM where it divides all timesteps into `whole_range`."""
+    from diffusers import DDIMScheduler
+
+    request = replace(request_, noise_level=noise_level)
+    double_editor.edit(request)
+    scheduler = DDIMScheduler.from_config(double_editor._pipeline.scheduler.config)
+    scheduler.set_timesteps(whole_range)
+    latents = recorder.inputs[0][:1, :4]
+    for timestep, given, text in zip(recorder.timesteps, recorder.inputs, recorder.texts, strict=True):
+        torch.testing.assert_close(given[:1, :4], latents, atol=1e-5, rtol=0)
+        with torch.no_grad():
+            predictions = recorder.inner(given, timestep, encoder_hidden_states=text, return_dict=False)[0]
+        epsilon = guided(predictions, request.guidance_scale, request.image_guidance_scale)
+        latents = scheduler.step(epsilon, timestep, latents).prev_sample
+    assert len(recorder.timesteps) == STEPS
+
+
+def test_an_edit_equals_diffusers_own_pipeline_from_the_same_latents(editor, request_, monkeypatch):
+    """At noise level 1 the timesteps are diffusers' own; started from our noised render, so is the result."""
+    request = replace(request_, noise_level=1.0, diffusion_steps=5, guidance_scale=2.0)
+    inputs, unet = [], editor._pipeline.unet
+    forward = unet.forward
+    monkeypatch.setattr(unet, "forward", lambda x, *a, **k: (inputs.append(x), forward(x, *a, **k))[1])
+    edited = editor.edit(request)
+    monkeypatch.setattr(unet, "forward", forward)
+    expected = editor._pipeline(
+        prompt=request.instruction,
+        image=request.condition.permute(2, 0, 1)[None],
+        num_inference_steps=5,
+        guidance_scale=2.0,
+        image_guidance_scale=request.image_guidance_scale,
+        latents=inputs[0][:1, :4],
+        output_type="pt",
+    ).images[0]
+    torch.testing.assert_close(edited, expected.permute(1, 2, 0), atol=2e-4, rtol=0)
+
+
 def test_guidance_weights():
     predictions = torch.tensor([7.0, 3.0, 1.0])[:, None, None, None]
     assert guided(predictions, 2.0, 5.0).item() == 1.0 + 2.0 * 4.0 + 5.0 * 2.0
@@ -258,7 +298,7 @@ def test_too_long_an_instruction_is_said(editor, request_):
 
 
 def test_missing_weights_are_named_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(ip2p, "find_weights", lambda hub_id: None)
+    monkeypatch.setattr(loading, "find_weights", lambda hub_id: None)
     with pytest.raises(EditorUnavailableError, match="hf download timbrooks/instruct-pix2pix"):
         create_editor("ip2p").validate("make it red", [], [])
     # A hub id named outright may be fetched later: nothing is looked for on the network now.

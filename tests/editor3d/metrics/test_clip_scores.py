@@ -112,7 +112,9 @@ def test_consistency_compares_neighbours_only():
 
 @pytest.fixture
 def no_models(tmp_path, monkeypatch):
+    """A place for models that holds none, on a machine without the packaged one."""
     monkeypatch.setenv("EDITOR3D_MODELS", str(tmp_path))
+    monkeypatch.setattr("editor3d.metrics.clip.packaged_clip", lambda: None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
@@ -140,3 +142,52 @@ def test_the_hub_cache_is_found(no_models, tiny_clip):
     (repo / "refs" / "main").write_text("abc")
     shutil.copytree(tiny_clip, repo / "snapshots" / "abc")
     assert find_clip() == (CLIP_HUB_IDS[0], repo / "snapshots" / "abc")
+
+
+def test_the_packaged_model_stands_in_and_is_named(no_models, tiny_clip, monkeypatch):
+    monkeypatch.setattr("editor3d.metrics.clip.packaged_clip", lambda: tiny_clip)
+    assert load_clip().name == "tiny-clip"
+    shutil.copytree(tiny_clip, no_models / CLIP_HUB_IDS[1])
+    assert load_clip().name == CLIP_HUB_IDS[1]
+
+
+def test_siglip_loads_through_the_same_class(tmp_path):
+    from transformers import (
+        SiglipConfig,
+        SiglipImageProcessor,
+        SiglipModel,
+        SiglipProcessor,
+        SiglipTextConfig,
+        SiglipVisionConfig,
+    )
+
+    tokenizer = _letters()
+    torch.manual_seed(0)
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    text = SiglipTextConfig(vocab_size=len(tokenizer), max_position_embeddings=16, projection_size=32, **small)
+    vision = SiglipVisionConfig(image_size=32, patch_size=8, **small)
+    model = SiglipModel(SiglipConfig(text_config=text.to_dict(), vision_config=vision.to_dict())).eval()
+    model.save_pretrained(tmp_path / "siglip")
+    processor = SiglipProcessor(SiglipImageProcessor(size={"height": 32, "width": 32}), tokenizer)
+    processor.save_pretrained(tmp_path / "siglip")
+    scorer = ClipScorer(tmp_path / "siglip", name="siglip")
+    images, texts = pictures(0), ["a bear", "a bear in the snow"]
+    arrays = [(image * 255).round().byte().numpy() for image in images]
+    inputs = processor(text=texts, images=arrays, return_tensors="pt", padding="max_length", truncation=True)
+    with torch.inference_mode():
+        outputs = model(input_ids=inputs["input_ids"], pixel_values=inputs["pixel_values"])
+    assert torch.allclose(scorer.embed_images(images), outputs.image_embeds, atol=1e-5)
+    assert torch.allclose(scorer.embed_texts(texts), outputs.text_embeds, atol=1e-5)
+
+
+def _letters():
+    """A tokenizer in transformers' own format that knows single letters."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokens = ["<pad>", "<unk>", *(chr(c) for c in range(ord("a"), ord("z") + 1))]
+    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", model_max_length=16
+    )

@@ -1,0 +1,234 @@
+"""The editors that come with the package, as data: what each can do and needs. Imports no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from editor3d.editors.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED
+from editor3d.types import EditorInfo
+
+
+@dataclass(frozen=True)
+class EditorEntry:
+    """One editor as the registry knows it, before anything of it is imported."""
+
+    info: EditorInfo
+    target: str
+    """`module:callable` that returns the editor. Called with the argument as its only positional one where the spec has
+    one, and with the keywords `device`, `half_precision` and `cpu_offload` where `runs_model`."""
+    argument: Literal["none", "optional", "required"] = "none"
+    """Whether `name:argument` may or must be given."""
+    argument_help: str = ""
+    """What the argument is, for listings and error texts ("a folder of pictures")."""
+    runs_model: bool = False
+    """Takes the device options; an editor that runs no model works wherever its pictures are."""
+    hub_id: str = ""
+    """The weights that it loads unless told otherwise, as `org/name`."""
+    key_variables: tuple[str, ...] = ()
+    """Environment variables one of which must hold the key of the service it speaks to."""
+
+
+def _model(name: str, summary: str, hub_id: str, target: str, **capabilities: Any) -> EditorEntry:
+    """The entry of an editor that runs a model from the hub."""
+    known = HUB_MODELS[hub_id]
+    info = EditorInfo(
+        name, summary, known.license, needs_weights=True, varies_with_seed=True, download=known.download, **capabilities
+    )
+    return EditorEntry(
+        info,
+        target,
+        argument="optional",
+        argument_help="a diffusers folder or a hub id",
+        runs_model=True,
+        hub_id=hub_id,
+    )
+
+
+def _inpainting(name: str, summary: str, hub_id: str, **capabilities: Any) -> EditorEntry:
+    return _model(
+        name,
+        summary,
+        hub_id,
+        f"editor3d.editors.inpaint:{name.replace('-', '_')}",
+        uses_render=True,
+        uses_noise_level=True,
+        edits_objects=True,
+        accepts_mask=True,
+        needs_mask=True,
+        **capabilities,
+    )
+
+
+_MEGAPIXEL = 1024 * 1024
+_BELOW_MEGAPIXEL = 1_000_000
+"""So that rounding to multiples stays below 1024 * 1024, above which the pipeline of FLUX.2 would scale again."""
+
+_ENTRIES = (
+    EditorEntry(
+        EditorInfo(
+            name="procedural",
+            summary="Colours, materials, light, seasons, weather and styles by deterministic picture maps",
+            license="Apache-2.0",
+            edits_objects=True,
+        ),
+        "editor3d.editors.procedural.editor:ProceduralEditor",
+    ),
+    _model(
+        "ip2p",
+        "InstructPix2Pix, the diffusion model of Instruct-NeRF2NeRF: any instruction in English",
+        IP2P_HUB_ID,
+        "editor3d.editors.ip2p:InstructPix2PixEditor",
+        uses_render=True,
+        uses_noise_level=True,
+        multiple_of=8,
+        max_side=768,
+        guidance_scale=7.5,
+        diffusion_steps=20,
+    ),
+    EditorEntry(
+        EditorInfo(
+            name="tiny-ip2p",
+            summary="A small InstructPix2Pix that comes with the package; knows about a hundred words",
+            license="Apache-2.0",
+            needs_weights=True,
+            uses_render=True,
+            uses_noise_level=True,
+            varies_with_seed=True,
+            edits_objects=True,
+            multiple_of=8,
+            max_side=128,
+            guidance_scale=7.5,
+            diffusion_steps=20,
+        ),
+        "editor3d.editors.tiny:TinyInstructPix2PixEditor",
+        argument="optional",
+        argument_help="a folder that editor3d train-editor wrote",
+        runs_model=True,
+        hub_id=f"{PACKAGED}/tiny-ip2p",
+    ),
+    EditorEntry(
+        EditorInfo(
+            name="folder",
+            summary="Pictures edited elsewhere, matched by the view's name",
+            license="Apache-2.0",
+        ),
+        "editor3d.editors.folder:FolderEditor",
+        argument="required",
+        argument_help="a folder of edited pictures",
+    ),
+    EditorEntry(
+        EditorInfo(
+            name="procedural-noisy",
+            summary="The procedural editor, inconsistent from call to call like a diffusion model: for measuring",
+            license="Apache-2.0",
+            varies_with_seed=True,
+            edits_objects=True,
+        ),
+        "editor3d.editors.noisy:NoisyProceduralEditor",
+    ),
+    _model(
+        "sdxl-ip2p",
+        "InstructPix2Pix on SDXL, used as ip2p is",
+        "diffusers/sdxl-instructpix2pix-768",
+        "editor3d.editors.sdxl_ip2p:create",
+        uses_render=True,
+        uses_noise_level=True,
+        multiple_of=8,
+        max_side=1024,
+        guidance_scale=5.0,
+        diffusion_steps=30,
+    ),
+    _model(
+        "flux2-klein",
+        "FLUX.2 klein: fast, any instruction in English; edits the original picture",
+        "black-forest-labs/FLUX.2-klein-4B",
+        "editor3d.editors.flux2_klein:create",
+        multiple_of=16,
+        working_pixels=(512 * 512, _BELOW_MEGAPIXEL),
+        guidance_scale=1.0,
+        diffusion_steps=4,
+    ),
+    _model(
+        "flux-kontext",
+        "FLUX.1 Kontext: any instruction in English; edits the original picture",
+        "black-forest-labs/FLUX.1-Kontext-dev",
+        "editor3d.editors.flux_kontext:create",
+        multiple_of=16,
+        working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
+        guidance_scale=2.5,
+        diffusion_steps=28,
+    ),
+    _model(
+        "qwen-image-edit",
+        "Qwen-Image-Edit: any instruction in English or Chinese; edits the original picture",
+        "Qwen/Qwen-Image-Edit",
+        "editor3d.editors.qwen_image_edit:create",
+        multiple_of=32,
+        working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
+        guidance_scale=4.0,
+        diffusion_steps=50,
+    ),
+    _model(
+        "qwen-image-edit-plus",
+        "Qwen-Image-Edit 2509, its successor, which keeps people and objects better",
+        "Qwen/Qwen-Image-Edit-2509",
+        "editor3d.editors.qwen_image_edit:create_plus",
+        multiple_of=32,
+        working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
+        guidance_scale=4.0,
+        diffusion_steps=40,
+    ),
+    _inpainting(
+        "sd-inpaint",
+        "Stable Diffusion 1.5 inpainting: paints what the text describes inside a mask",
+        "stable-diffusion-v1-5/stable-diffusion-inpainting",
+        multiple_of=8,
+        working_pixels=(512 * 512, 512 * 512),
+        guidance_scale=7.5,
+        diffusion_steps=30,
+    ),
+    _inpainting(
+        "sdxl-inpaint",
+        "SDXL inpainting: paints what the text describes inside a mask",
+        "diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+        multiple_of=8,
+        working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
+        guidance_scale=8.0,
+        diffusion_steps=30,
+    ),
+    _inpainting(
+        "flux-inpaint",
+        "FLUX.1 Fill: paints what the text describes inside a mask",
+        "black-forest-labs/FLUX.1-Fill-dev",
+        multiple_of=16,
+        working_pixels=(512 * 512, _MEGAPIXEL),
+        guidance_scale=30.0,
+        diffusion_steps=50,
+    ),
+    _inpainting(
+        "flux2-klein-inpaint",
+        "FLUX.2 klein inside a mask: fast",
+        "black-forest-labs/FLUX.2-klein-4B",
+        multiple_of=16,
+        working_pixels=(512 * 512, _BELOW_MEGAPIXEL),
+        guidance_scale=1.0,
+        diffusion_steps=4,
+    ),
+    EditorEntry(
+        EditorInfo(
+            name="service",
+            summary="An image-edit service that speaks OpenAI's protocol; each view is sent and paid for once",
+            license="the service's terms",
+            accepts_mask=True,
+            remote=True,
+        ),
+        "editor3d.editors.service:create",
+        argument="optional",
+        argument_help="the service's base URL, which may end in #MODEL",
+        key_variables=("EDITOR3D_SERVICE_KEY", "OPENAI_API_KEY"),
+    ),
+)
+
+EDITORS: dict[str, EditorEntry] = {entry.info.name: entry for entry in _ENTRIES}
+"""The editors that come with the package. `editor_names` and `find_entry` know the installed ones besides."""

@@ -1,0 +1,217 @@
+"""One request to an image-edit service: time limits, what is tried again and when, and nothing secret in an error."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from PIL import Image
+
+from editor3d.errors import ServiceError
+
+_MOST_BYTES = 128 * 2**20
+_AGAIN = frozenset([408, 409, 425, 429])
+"""Refusals that may pass; those of 500 and more do too."""
+_FINAL_CODES = frozenset(["insufficient_quota", "billing_hard_limit_reached"])
+"""Reasons that some services give with status 429 and that waiting does not cure."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Time limits and repetitions. All times in seconds."""
+
+    attempts: int = 6
+    first_wait: float = 1.0
+    """Before the second attempt; doubles each time, and each is shortened at random by up to a half."""
+    longest_wait: float = 60.0
+    longest_retry_after: float = 600.0
+    """A service that asks for more patience than that is not asked again."""
+    connect: float = 10.0
+    silence: float = 120.0
+    """The longest time in which no byte may come: the service paints meanwhile."""
+    deadline: float = 300.0
+    """The longest time from the request to the last byte."""
+
+
+class _Failed(Exception):  # noqa: N818 - not an error of ours but one attempt's outcome
+    """One attempt that gave no picture."""
+
+    def __init__(self, reason: str, *, again: bool, charged: bool, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.again, self.charged, self.wait = again, charged, wait
+
+
+class ServiceClient:
+    """Posts edits to one address."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        retry: RetryPolicy,
+        *,
+        pay: Callable[[], None] = lambda: None,
+        refund: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Remember whom to ask; nothing is sent.
+
+        Args:
+            url: of the edits themselves.
+            key: sent as bearer token to that address only; empty sends none.
+            retry: time limits and repetitions.
+            pay: called before each attempt; may refuse it by `ServiceError`.
+            refund: called after an attempt that the service certainly did not charge for.
+            sleep: waits a number of seconds.
+        """
+        self._url, self._key, self._retry = url, key, retry
+        self._pay, self._refund, self._sleep = pay, refund, sleep
+        self._host = urlsplit(url).hostname or url
+        self._timeout = httpx.Timeout(retry.silence, connect=retry.connect)
+
+    def edit(self, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes, str]]) -> Image.Image:
+        """Post one edit, again and again where that may help.
+
+        Args:
+            fields: of the form.
+            files: of the form: name, content and type of each.
+
+        Returns:
+            The first picture of the answer, RGB.
+
+        Raises:
+            ServiceError: refused, not answered well in all attempts, or not allowed by `pay`.
+        """
+        for attempt in range(1, self._retry.attempts + 1):
+            self._pay()
+            try:
+                return self._attempt(fields, files)
+            except _Failed as failure:
+                reason, again, wait = self._public(str(failure)), failure.again, failure.wait
+                if not failure.charged:
+                    self._refund()
+            if not again:
+                raise ServiceError(f"The service {self._host} refused the edit: {reason}.")
+            if attempt < self._retry.attempts:
+                self._sleep(self._waiting_time(attempt, wait))
+        raise ServiceError(
+            f"The service {self._host} gave no picture in {self._retry.attempts} attempts; the last time: {reason}. "
+            "Try again later: the edits made so far are kept."
+        )
+
+    def _waiting_time(self, attempt: int, wanted: float | None) -> float:
+        backoff = min(self._retry.longest_wait, self._retry.first_wait * 2.0 ** (attempt - 1))
+        backoff *= 1.0 - 0.5 * random.Random().random()
+        return max(wanted, backoff) if wanted is not None else backoff
+
+    def _attempt(self, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes, str]]) -> Image.Image:
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        status, given, body = self._exchange("POST", self._url, headers=headers, data=dict(fields), files=dict(files))
+        if status != 200:
+            raise self._refusal(status, given, body)
+        try:
+            first = json.loads(body)["data"][0]
+            encoded, address = first.get("b64_json"), first.get("url")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
+        if encoded:
+            return _decoded(encoded)
+        return self._fetched(str(address))
+
+    def _fetched(self, address: str) -> Image.Image:
+        """The picture at an address that the answer names. The key is not sent there."""
+        if address.startswith("data:image/"):
+            return _decoded(address.partition(",")[2])
+        if urlsplit(address).scheme not in ("http", "https"):
+            raise _Failed("its answer holds neither a picture nor the address of one", again=True, charged=True)
+        status, _, body = self._exchange("GET", address)
+        if status != 200:
+            raise _Failed(f"its picture could not be fetched (status {status})", again=True, charged=True)
+        return _opened(body)
+
+    def _exchange(self, method: str, url: str, **request: Any) -> tuple[int, httpx.Headers, bytes]:
+        """Status, headers and body of an answer that came in time."""
+        due = time.monotonic() + self._retry.deadline
+        body = bytearray()
+        try:
+            with (
+                httpx.Client(timeout=self._timeout, follow_redirects=False) as client,
+                client.stream(method, url, **request) as response,
+            ):
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if time.monotonic() > due:
+                        raise _Failed("it took too long", again=True, charged=True)
+                    if len(body) > _MOST_BYTES:
+                        raise _Failed("its answer is too large", again=False, charged=True)
+                return response.status_code, response.headers, bytes(body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _Failed(f"it cannot be reached ({error})", again=True, charged=False) from None
+        except httpx.TimeoutException:
+            raise _Failed("it fell silent", again=True, charged=True) from None
+        except httpx.DecodingError:
+            raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
+        except httpx.TransportError as error:
+            raise _Failed(f"the connection broke ({error})", again=True, charged=True) from None
+
+    def _refusal(self, status: int, headers: httpx.Headers, body: bytes) -> _Failed:
+        try:
+            error = json.loads(body)["error"]
+            message, code = str(error["message"]), str(error.get("code"))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            message, code = body[:300].decode("utf-8", "replace"), ""
+        wait = retry_after(headers.get("retry-after"))
+        patient = wait is None or wait <= self._retry.longest_retry_after
+        again = (status in _AGAIN or status >= 500) and code not in _FINAL_CODES and patient
+        if not patient:
+            message = f"it asks for a pause of {wait:.0f} seconds; {message}"
+        return _Failed(f"status {status}: {message}", again=again, charged=status >= 500, wait=wait)
+
+    def _public(self, text: str) -> str:
+        """A text without the key, without what looks like one, and on one line."""
+        if self._key:
+            text = text.replace(self._key, "[key]")
+        text = re.sub(r"\b(?:sk|rk|pk)-[\w*.-]{3,}|\bBearer\s+\S+", "[key]", text)
+        return " ".join(text.split())[:300].rstrip(".")
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds that a `Retry-After` header asks for, as a number or a date; None where it says nothing usable."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError):
+            return None
+    return max(0.0, seconds) if seconds == seconds else None
+
+
+def _decoded(encoded: str) -> Image.Image:
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise _Failed("its picture is broken", again=True, charged=True) from None
+    return _opened(content)
+
+
+def _opened(content: bytes) -> Image.Image:
+    """A whole PNG, JPEG or WebP picture, RGB."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise _Failed("its picture is broken", again=True, charged=True) from None

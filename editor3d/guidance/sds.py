@@ -1,0 +1,187 @@
+"""Score distillation (Poole et al. 2022, equation 3) with w(t) = 1 - abar_t, as Vox-E uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from editor3d.editors.loading import PipelineSource, PipelineSpec
+from editor3d.guidance import GUIDANCES, SD_HUB_ID
+from editor3d.guidance.cfg import two_way
+from editor3d.guidance.latent import LatentPrior
+from editor3d.guidance.timesteps import Fixed, TimestepSchedule, draw_timesteps
+from editor3d.types import GuidanceInfo, GuidanceRequest
+
+SPEC = PipelineSpec(
+    name="sds",
+    title="Stable Diffusion",
+    hub_id=SD_HUB_ID,
+    pipeline="StableDiffusionPipeline",
+    options={"safety_checker": None, "requires_safety_checker": False},
+    # The gradient goes through the encoder, where half precision loses it.
+    in_full=("vae",),
+)
+
+
+def noised(latents: Tensor, noise: Tensor, abar: Tensor) -> Tensor:
+    """z_t = sqrt(abar_t) z + sqrt(1 - abar_t) eps.
+
+    Args:
+        latents: z, [B, C, h, w].
+        noise: eps, [B, C, h, w].
+        abar: abar_t, [B].
+    """
+    abar = abar.to(latents).view(-1, 1, 1, 1)
+    return abar.sqrt() * latents + (1.0 - abar).sqrt() * noise
+
+
+def score_gradient(predict: Callable[[Tensor], Tensor], latents: Tensor, noise: Tensor, abar: Tensor) -> Tensor:
+    """grad = w(t) (eps_hat(z_t) - eps), w(t) = 1 - abar_t: the direction away from what the model expects.
+
+    Args:
+        predict: eps_hat of z_t [B, C, h, w].
+        latents: z, [B, C, h, w]; no gradient is taken through the model.
+        noise: eps, [B, C, h, w].
+        abar: abar_t, [B].
+
+    Returns:
+        [B, C, h, w].
+    """
+    with torch.no_grad():
+        predicted = predict(noised(latents, noise, abar))
+        return (1.0 - abar.to(latents).view(-1, 1, 1, 1)) * (predicted - noise)
+
+
+class _WithGradient(torch.autograd.Function):
+    """A number whose gradient is given, times whatever gradient comes from above."""
+
+    @staticmethod
+    def forward(ctx: Any, latents: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return 0.5 * gradient.square().sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return upstream * gradient, None
+
+
+def with_gradient(latents: Tensor, gradient: Tensor) -> Tensor:
+    """A number, half the squared norm of `gradient`, whose derivative with respect to `latents` is `gradient`."""
+    return _WithGradient.apply(latents, gradient.detach())
+
+
+class Prior(Protocol):
+    """What score distillation asks of a diffusion model; see `LatentPrior`."""
+
+    @property
+    def alphas_cumprod(self) -> Tensor: ...
+
+    def locate(self) -> None: ...
+
+    def encode(self, images: Tensor, generator: torch.Generator) -> Tensor: ...
+
+    def encode_condition(self, images: Tensor) -> Tensor: ...
+
+    def embed(self, prompts: list[str]) -> Tensor: ...
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor, condition: Tensor | None = None) -> Tensor: ...
+
+
+def distill(
+    prior: Prior,
+    request: GuidanceRequest,
+    schedule: TimestepSchedule,
+    predictor: Callable[[Tensor], Callable[[Tensor], Tensor]],
+) -> Tensor:
+    """The loss of one step: encode, draw timesteps and noise in this order, and pass the gradient on.
+
+    Args:
+        prior: the model.
+        request: renders, generator and step.
+        schedule: of the timesteps.
+        predictor: from the timesteps [B] to eps_hat of z_t.
+
+    Returns:
+        [], whose gradient with respect to the latents is w(t) (eps_hat - eps) / B.
+    """
+    latents = prior.encode(request.images, request.generator)
+    count, total = len(latents), len(prior.alphas_cumprod)
+    timesteps = draw_timesteps(schedule, request.step, request.total_steps, count, total, request.generator)
+    noise = torch.randn(latents.shape, generator=request.generator, dtype=latents.dtype).to(latents.device)
+    abar = prior.alphas_cumprod[timesteps]
+    gradient = score_gradient(predictor(timesteps), latents.detach(), noise, abar)
+    return with_gradient(latents, gradient) / count
+
+
+class ScoreDistillation:
+    """Pulls renders towards a description, by a text-to-image model."""
+
+    def __init__(
+        self, prior: Prior, *, guidance_scale: float = 100.0, schedule: TimestepSchedule | None = None
+    ) -> None:
+        """Remember the settings.
+
+        Args:
+            prior: the model.
+            guidance_scale: of `two_way`; DreamFusion's and Vox-E's is 100.
+            schedule: of the timesteps; 0.02 to 0.98 at every step by default.
+        """
+        self._prior, self._scale, self._schedule = prior, guidance_scale, schedule or Fixed()
+
+    @property
+    def info(self) -> GuidanceInfo:
+        return GUIDANCES["sds"].info
+
+    def validate(self) -> None:
+        """Look for the weights; loads and downloads nothing.
+
+        Raises:
+            EditorUnavailableError: they are missing; the text says how to get them.
+        """
+        self._prior.locate()
+
+    def loss(self, request: GuidanceRequest) -> Tensor:
+        """See `editor3d.types.Guidance.loss`; `request.prompts` describe the wanted result.
+
+        Raises:
+            EditorUnavailableError: the weights cannot be loaded.
+        """
+        text = self._prior.embed([*request.prompts, *[""] * len(request.prompts)])
+
+        def predictor(timesteps: Tensor) -> Callable[[Tensor], Tensor]:
+            return lambda noisy: two_way(
+                self._prior.predict(torch.cat([noisy] * 2), torch.cat([timesteps] * 2), text), self._scale
+            )
+
+        return distill(self._prior, request, self._schedule, predictor)
+
+
+def create(
+    source: str = "",
+    *,
+    device: str = "cpu",
+    half_precision: bool = False,
+    longest_side: int | None = 512,
+    **settings: Any,
+) -> ScoreDistillation:
+    """Score distillation from a diffusers folder or a hub id; empty is Stable Diffusion 1.5.
+
+    Args:
+        source: where the model is.
+        device: as torch names it.
+        half_precision: the UNet and the text encoder in 16 bits.
+        longest_side: pixels that renders are scaled to.
+        settings: of `ScoreDistillation`.
+
+    Raises:
+        ConfigError: the device is unknown or not there.
+    """
+    model = PipelineSource(SPEC, source, device=device, half_precision=half_precision)
+    prior = LatentPrior(model, condition=False, longest_side=longest_side)
+    return ScoreDistillation(prior, **settings)
