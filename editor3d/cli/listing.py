@@ -49,7 +49,8 @@ def print_editors() -> None:
     for name, entry in available_editors().items():
         state = editor_state(name, entry)
         mark = Text("missing", "yellow") if state.remedy else Text("ready", "green") if state.ready else Text("unknown")
-        console.print(Text(f"{name}  ", "bold") + mark + Text(f"  {entry.info.license}", "dim"))
+        size = f"  {entry.info.download}" if entry.info.download else ""
+        console.print(Text(f"{name}  ", "bold") + mark + Text(f"  {entry.info.license}{size}", "dim"), soft_wrap=True)
         lines = [entry.info.summary, f"use it:    {state.call}"]
         if state.remedy:
             lines.append(f"to get it: {state.remedy}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from editor3d.cli.checks import Check
-from editor3d.editors import EditorEntry, available_editors
-from editor3d.editors.weights import IP2P_HUB_ID, find_weights, how_to_get
+from editor3d.editors import EDITORS, EditorEntry, available_editors
+from editor3d.editors.weights import find_weights, how_to_get
 from editor3d.metrics.clip_weights import find_clip
 from editor3d.metrics.unavailable import Unavailable
 
-HUB_IDS = {"ip2p": IP2P_HUB_ID}
+HUB_IDS = {name: entry.hub_id for name, entry in EDITORS.items() if entry.hub_id}
 """What an editor loads unless told otherwise."""
 
 
@@ -25,18 +26,21 @@ class EditorState:
 
 
 def editor_state(name: str, entry: EditorEntry) -> EditorState:
-    """Whether an editor can run. The weights of another package's editor are not looked for."""
+    """Whether an editor can run: its weights are here, or the key of its service is set. Nothing is asked over the
+    network, and the weights of an editor that names no hub id are not looked for."""
     call = f"--editor {name}"
     if entry.argument == "optional":
         call += f", or --editor {name}:ARG with {entry.argument_help}"
     elif entry.argument == "required":
         call += f":ARG with {entry.argument_help}"
+    if entry.key_variables and not any(os.environ.get(variable) for variable in entry.key_variables):
+        return EditorState(call, ready=False, remedy=f"set {' or '.join(entry.key_variables)} to the service's key")
     if not entry.info.needs_weights:
         return EditorState(call, ready=True)
-    if name not in HUB_IDS:
+    if not entry.hub_id:
         return EditorState(call, ready=False)
-    if find_weights(HUB_IDS[name]) is None:
-        return EditorState(call, ready=False, remedy=how_to_get(HUB_IDS[name]))
+    if find_weights(entry.hub_id) is None:
+        return EditorState(call, ready=False, remedy=how_to_get(entry.hub_id))
     return EditorState(call, ready=True)
 
 

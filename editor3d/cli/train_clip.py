@@ -1,0 +1,38 @@
+"""`editor3d train-clip`: train the small contrastive text-image encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainClip:
+    """Train tiny-clip on this machine, on the pictures and captions of `train-editor`.
+
+    Prints the learning curve. Interrupted at any time and called again with the same flags, it goes on where it was
+    last saved. The result is the folder tiny-clip below the output folder, for transformers' CLIPModel.
+    """
+
+    output: Path = Path("outputs/tiny")
+    """Folder for the data, the checkpoint and the model; data of `train-editor` there is used."""
+    steps: int = 2000
+    """Training steps."""
+    batch: int = 64
+    """Pairs of pictures a step."""
+    originals: int = 7000
+    """Pictures that are drawn; each is edited five times."""
+    workers: int = 2
+    """Processes that draw and edit pictures, before the training."""
+    seed: int = 0
+    """Of everything random."""
+
+    def run(self) -> int:
+        from editor3d.training.clip import ClipRecipe, train_clip
+        from editor3d.training.pairs import PairSettings
+
+        recipe = ClipRecipe(
+            PairSettings(originals=self.originals, seed=self.seed), steps=self.steps, batch=self.batch, seed=self.seed
+        )
+        train_clip(self.output, recipe, self.workers, lambda line: print(line, flush=True))
+        return 0

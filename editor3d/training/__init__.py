@@ -1,0 +1,1 @@
+"""How the shipped small models are made: pictures, instructions, paired data, training loops. See docs/training.md."""
