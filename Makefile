@@ -21,6 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,dev]'
 	@echo "Compiling the kernels once; later runs load them from the cache."
 	$(BIN)/python -m nerf_methods.voxel.warmup
+	$(BIN)/python -m gaussian.warmup
 	touch $(READY)
 
 # Names missing system packages and the command that installs them; only ns-export needs them.

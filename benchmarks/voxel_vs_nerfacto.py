@@ -8,7 +8,6 @@ schedules. Evaluation and loading are not counted.
 
 from __future__ import annotations
 
-import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,11 +16,10 @@ import numba
 import numpy as np
 import torch
 import tyro
-from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
-from nerfstudio.engine.optimizers import Optimizers
 from nerfstudio.engine.trainer import TrainerConfig
 from rich.console import Console
 from rich.table import Table
+from training_curve import train
 
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.metrics.image import psnr
@@ -73,41 +71,20 @@ def held_out_psnr(pipeline, pixels: int) -> float:
     return psnr(rgb[None], batch["image"][None])
 
 
-def train(config: TrainerConfig, data: Path, downscale_factor: int, seconds: float, pixels: int) -> Measured:
-    """Train for `seconds`, evaluation not counted."""
-    torch.manual_seed(0)
-    config.pipeline.datamanager.data = data
-    config.pipeline.datamanager.dataparser.downscale_factor = downscale_factor
-    pipeline = config.pipeline.setup(device="cpu", test_mode="val")
-    optimizers = Optimizers(config.optimizers, pipeline.get_param_groups())
-    callbacks = pipeline.get_training_callbacks(TrainingCallbackAttributes(optimizers, None, pipeline, None))
-    result = Measured(str(config.method_name), config.pipeline.datamanager.train_num_rays_per_batch)
-    due = [share * seconds for share in SHARES]
-    spent, durations, step = 0.0, [], 0
-    pipeline.train()
-    while due:
-        started = time.perf_counter()
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
-        optimizers.zero_grad_all()
-        _, losses, _ = pipeline.get_train_loss_dict(step)
-        loss = sum(losses.values())
-        loss.backward()
-        del loss, losses  # the graph, before the field may change its resolution
-        for optimizer in optimizers.optimizers.values():
-            optimizer.step()
-        optimizers.scheduler_step_all(step)
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
-        durations.append(time.perf_counter() - started)
-        spent, step = spent + durations[-1], step + 1
-        if spent >= due[0]:
-            result.psnr_at[f"{due.pop(0):.3g}"] = held_out_psnr(pipeline, pixels)
-    rates = result.rays_per_step / np.array(durations[WARM_UP_STEPS:] or durations)
-    result.steps = step
-    result.rays_per_second = float(np.median(rates))
-    result.slowest_rays_per_second = float(np.quantile(rates, 0.1))
-    return result
+def measure(config: TrainerConfig, data: Path, downscale_factor: int, seconds: float, pixels: int) -> Measured:
+    """Train for `seconds`."""
+    moments = [share * seconds for share in SHARES]
+    curve, _ = train(config, data, downscale_factor, moments, lambda pipeline: held_out_psnr(pipeline, pixels))
+    rays = config.pipeline.datamanager.train_num_rays_per_batch
+    rates = rays / np.array(curve.durations[WARM_UP_STEPS:] or curve.durations)
+    return Measured(
+        method=str(config.method_name),
+        rays_per_step=rays,
+        steps=len(curve.durations),
+        rays_per_second=float(np.median(rates)),
+        slowest_rays_per_second=float(np.quantile(rates, 0.1)),
+        psnr_at={f"{moment:.3g}": value for moment, value in curve.psnr_at.items()},
+    )
 
 
 def main(
@@ -130,7 +107,7 @@ def main(
     compiled = warm_up()
     path = resolve_data(data)
     configs = (*(nerfacto_on_cpu(rays) for rays in NERFACTO_RAYS), deepcopy(voxel.config))
-    *others, ours = (train(config, path, downscale_factor, seconds, held_out_pixels) for config in configs)
+    *others, ours = (measure(config, path, downscale_factor, seconds, held_out_pixels) for config in configs)
     results = [*others, ours]
     ratio = ours.rays_per_second / max(other.rays_per_second for other in others)
     slow_ratio = ours.slowest_rays_per_second / max(other.slowest_rays_per_second for other in others)

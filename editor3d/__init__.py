@@ -12,7 +12,12 @@
 Importing this module imports neither torch nor nerfstudio.
 """
 
-from editor3d.api import Edit, Scene, load, resume
-from editor3d.errors import Editor3DError
+import os
+
+# torch and numba each have threads of their own; those of one that wait must not take the cores from the other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from editor3d.api import Edit, Scene, load, resume  # noqa: E402
+from editor3d.errors import Editor3DError  # noqa: E402
 
 __all__ = ["Edit", "Editor3DError", "Scene", "load", "resume"]

@@ -51,7 +51,9 @@ def test_writing_again_what_was_read_changes_nothing(tmp_path, make_splats, seed
     second = read_splats(tmp_path / "two.spz")
     for name in ("means", "log_scales", "opacity_logits", "sh"):
         assert torch.equal(getattr(first, name), getattr(second, name)), name
-    assert torch.allclose(first.quats, second.quats, atol=1e-6)
+    # q and -q are one rotation; where two components are about the largest, either may be the one that is left out
+    between = 2 * (first.quats * second.quats).sum(1).abs().clamp(max=1).arccos()
+    assert float(between.max()) < 4e-3
 
 
 @given(st.integers(0, 10**6), st.integers(0, 3))

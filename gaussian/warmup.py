@@ -1,0 +1,39 @@
+"""Compile the rasterizer's kernels now: `python -m gaussian.warmup`; numba keeps them for later runs."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+
+import torch
+
+from gaussian.rasterize import rasterization
+
+_COUNT, _SIDE = 64, 32
+
+
+def warm_up() -> float:
+    """Run every kernel once, by the same calls that training and rendering make; returns the seconds it took."""
+    started = time.perf_counter()
+    generator = torch.Generator().manual_seed(0)
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    K = torch.tensor([[[40.0, 0, _SIDE / 2], [0, 40.0, _SIDE / 2], [0, 0, 1]]])
+    viewmat = torch.eye(4)[None]
+    viewmat[0, 2, 3] = 2.0
+    for degree, absgrad in product((None, 1), (False, True)):
+        colors = some(_COUNT, 3) if degree is None else some(_COUNT, 4, 3)
+        leaves = [some(_COUNT, 3), some(_COUNT, 4), some(_COUNT, 3) * 0.1, some(_COUNT), colors]
+        leaves = [leaf.requires_grad_() for leaf in leaves]
+        for mode in ("RGB", "RGB+ED"):
+            picture, _, _ = rasterization(
+                *leaves, viewmat, K, _SIDE, _SIDE, sh_degree=degree, packed=False, render_mode=mode, absgrad=absgrad
+            )
+            picture.sum().backward()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(f"The rasterizer's kernels are compiled ({warm_up():.1f} s).")
