@@ -27,20 +27,22 @@ def main(
     data: str = DEMO,
     downscale_factor: int = 1,
     instruction: str = "make it look like winter",
+    method: str = "in2n",
     editor: str = "procedural",
     steps: int | None = None,
     base_steps: int | None = None,
     output: Path | None = None,
     json_file: Path | None = None,
 ) -> None:
-    """Edit a scene by in2n and print the share of time by kind of work.
+    """Edit a scene and print the share of time by kind of work.
 
     Args:
         data: a capture's folder, or the word demo.
         downscale_factor: read its pictures at 1/N of their size.
         instruction: how the scene should change.
+        method: the edit method.
         editor: the 2D editor.
-        steps: training steps of the edit; in2n's own number by default.
+        steps: training steps of the edit; the method's own number by default.
         base_steps: training steps of the reconstruction; the method's own number by default.
         output: folder that runs are kept in, and reconstructions found again; a temporary one by default.
         json_file: also write the figures here.
@@ -48,8 +50,9 @@ def main(
     with TemporaryDirectory() as folder:
         scene = editor3d.load(data, downscale_factor=downscale_factor)
         config = edit_config(
-            scene, instruction, editor=editor, steps=steps, base_steps=base_steps, output=output or Path(folder)
-        )
+            scene, instruction, method=method, editor=editor, steps=steps, base_steps=base_steps,
+            output=output or Path(folder),
+        )  # fmt: skip
         config.set_timestamp()
         config.check()
         trainer = config.setup(local_rank=0, world_size=1)
