@@ -20,7 +20,7 @@ from training_curve import train, whole_pictures_psnr
 
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.outputs.files import write_json
-from gaussian.method import splat, splat_optimizers
+from gaussian.method import splat
 from gaussian.warmup import warm_up
 
 
@@ -43,7 +43,9 @@ def main(
     compiled = warm_up()
     config, path = deepcopy(splat.config), resolve_data(data)
     if steps is not None:
-        config.optimizers = splat_optimizers(steps, config.optimizers["means"]["optimizer"].lr)
+        for group in config.optimizers.values():
+            if group["scheduler"] is not None:
+                group["scheduler"].max_steps = steps
         config.pipeline.model.strategy.refine_stop = steps // 2
     moments = [60.0 * minute for minute in sorted(minutes)]
     curve, pipeline = train(config, path, downscale_factor, moments, whole_pictures_psnr)
