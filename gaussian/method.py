@@ -45,21 +45,24 @@ def splat_optimizers(steps: int, means_lr: float = 1.6e-4, scale: float = 1.0) -
 
 def _config() -> PluginTrainerConfig:
     if default_device() == "cuda":  # splatfacto's own numbers
-        steps, means_lr, manager, model = CUDA_STEPS, 1.6e-4, SplatDataManagerConfig(), SplatModelConfig()
+        steps, means_lr, haste = CUDA_STEPS, 1.6e-4, 1.0
+        manager, model = SplatDataManagerConfig(), SplatModelConfig()
         manager.num_downscales, manager.downscale_steps = 2, 3000
     else:
-        steps, means_lr = CPU_STEPS, 1.6e-3
-        manager = SplatDataManagerConfig(num_downscales=1, downscale_steps=400)
+        # a few minutes instead of half an hour: begin coarser and more opaque, and take longer steps
+        steps, means_lr, haste = CPU_STEPS, 1.6e-3, 2.0
+        manager = SplatDataManagerConfig(num_downscales=2, downscale_steps=250)
         model = SplatModelConfig(
             sh_degree=1,
             sh_degree_interval=1000,
+            initial_opacity=0.4,
             strategy=StrategyConfig(refine_start=300, refine_stop=steps // 2, max_gaussians=120_000),
         )
     return PluginTrainerConfig(
         method_name="splat",
         max_num_iterations=steps,
         pipeline=PluginPipelineConfig(datamanager=manager, model=model),
-        optimizers=splat_optimizers(steps, means_lr),
+        optimizers=splat_optimizers(steps, means_lr, haste),
     )
 
 
