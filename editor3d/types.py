@@ -113,6 +113,8 @@ class EditorInfo:
     """The guidance scale its model is usually run at; None where it has no opinion."""
     diffusion_steps: int | None = None
     """The number of denoising steps its model is usually run at; None where it has no opinion."""
+    one_timestep_per_step: bool = False
+    """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,6 +85,7 @@ _ENTRIES = (
         max_side=768,
         guidance_scale=7.5,
         diffusion_steps=20,
+        one_timestep_per_step=True,
     ),
     EditorEntry(
         EditorInfo(
@@ -100,6 +101,7 @@ _ENTRIES = (
             max_side=128,
             guidance_scale=7.5,
             diffusion_steps=20,
+            one_timestep_per_step=True,
         ),
         "editor3d.editors.tiny:TinyInstructPix2PixEditor",
         argument="optional",
@@ -138,6 +140,7 @@ _ENTRIES = (
         max_side=1024,
         guidance_scale=5.0,
         diffusion_steps=30,
+        one_timestep_per_step=True,
     ),
     _model(
         "flux2-klein",

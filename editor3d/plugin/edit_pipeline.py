@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +26,7 @@ from editor3d.plugin.regions import CaptureRegion
 from editor3d.regions import parse_region
 from editor3d.types import Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
-from editor3d.update.schedule import Schedule, default_kind
+from editor3d.update.schedule import TIMESTEPS, Schedule, default_kind, least_noise_level
 from editor3d.update.state import EditState, PictureStore
 
 LPIPS_PATCH = 32
@@ -99,12 +99,12 @@ class EditPipelineConfig(PluginPipelineConfig):
             parse_region(self.region)
 
     def schedule_for(self, editor: Editor) -> Schedule:
-        """The schedule of an edit with `editor`.
+        """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
 
         Raises:
-            ConfigError: a value is out of range.
+            ConfigError: a value is out of range, or the upper bound is too low for that many steps.
         """
-        return Schedule(
+        schedule = Schedule(
             kind=default_kind(editor.info) if self.schedule == "auto" else self.schedule,
             edit_rate=self.edit_rate,
             edit_count=self.edit_count,
@@ -112,6 +112,14 @@ class EditPipelineConfig(PluginPipelineConfig):
             upper_bound=self.upper_bound,
             noise=self.noise_schedule,
         )
+        least = least_noise_level(editor.info, self.diffusion_steps)
+        if least > self.upper_bound or least >= 1.0:  # the model's last timestep cannot be reached one by one
+            most = min(int(self.upper_bound * TIMESTEPS + 1e-6), TIMESTEPS - 1)
+            raise ConfigError(
+                f"Expected at most {most} diffusion steps up to a noise level of {self.upper_bound:g}, got "
+                f"{self.diffusion_steps}: lower diffusion-steps, or raise upper-bound."
+            )
+        return replace(schedule, lower_bound=max(self.lower_bound, least))
 
     def create_editor(self, device: str) -> Editor:
         """The 2D editor; loads no weights yet.

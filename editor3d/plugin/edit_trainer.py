@@ -140,6 +140,12 @@ class EditTrainer(PluginTrainer):
     def fit(self) -> bool:
         spec = self.config.pipeline.editor
         CONSOLE.print(f'"{self.config.instruction}" by {spec} ({self.config.pipeline.editor_reason})')
+        least, asked = self.pipeline.updater.schedule.lower_bound, self.config.pipeline.lower_bound
+        if least > asked:
+            steps = self.config.pipeline.diffusion_steps
+            CONSOLE.print(
+                f"Noise levels begin at {least:g}, not {asked:g}: fewer timesteps make no {steps} steps."
+            )
         done = super().fit()
         if done:
             self.results.save_after(self.config.turntable_frames)

@@ -95,6 +95,11 @@ def one_edit_is_final(info: EditorInfo) -> bool:
     return not (info.uses_render or info.uses_noise_level or info.varies_with_seed)
 
 
+def least_noise_level(info: EditorInfo, diffusion_steps: int) -> float:
+    """The noise level below which an editor cannot take that many steps; 0 where any will do."""
+    return diffusion_steps / TIMESTEPS if info.one_timestep_per_step else 0.0
+
+
 def default_kind(info: EditorInfo) -> Literal["cyclic", "all-at-once", "all-then-cyclic"]:
     """The kind of schedule that suits an editor.
 

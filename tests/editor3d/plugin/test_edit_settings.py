@@ -1,0 +1,105 @@
+"""What an edit's settings come to: noise levels that its editor can serve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from editor3d.editors import EDITORS, EditorEntry
+from editor3d.editors.ip2p_sampling import starting_timestep
+from editor3d.errors import ConfigError
+from editor3d.plugin.edit_pipeline import EditPipelineConfig
+from editor3d.update.schedule import TIMESTEPS
+
+DIVIDES = [name for name, entry in EDITORS.items() if entry.info.one_timestep_per_step]
+
+
+class Stub:
+    """An editor that is nothing but its capabilities."""
+
+    def __init__(self, name: str) -> None:
+        self.info = EDITORS[name].info
+
+
+def drawn(config: EditPipelineConfig, name: str, total: int = 40) -> list[float]:
+    """The noise levels of a whole run."""
+    schedule, generator = config.schedule_for(Stub(name)), torch.Generator().manual_seed(1)
+    return [edit.noise_level for step in range(total) for edit in schedule.plan(step, total, 0, 3, generator)]
+
+
+def test_the_editors_that_divide_timesteps_are_those_of_instruct_pix2pix():
+    assert DIVIDES == ["ip2p", "tiny-ip2p", "sdxl-ip2p"]
+
+
+@pytest.mark.parametrize("name", DIVIDES)
+@given(
+    steps=st.integers(1, 1200),
+    bounds=st.tuples(st.floats(0.001, 1.0), st.floats(0.001, 1.0)).map(sorted),
+    noise=st.sampled_from(["uniform", "decaying"]),
+)
+def test_every_noise_level_of_a_run_has_room_for_its_steps_or_the_run_is_refused(name, steps, bounds, noise):
+    lower, upper = bounds
+    config = EditPipelineConfig(
+        diffusion_steps=steps, lower_bound=lower, upper_bound=upper, noise_schedule=noise, edit_rate=1
+    )
+    if steps > upper * TIMESTEPS or steps >= TIMESTEPS:
+        with pytest.raises(ConfigError, match="diffusion steps"):
+            config.schedule_for(Stub(name))
+        return
+    for level in drawn(config, name):
+        starting_timestep(level, steps, TIMESTEPS)  # raises where it cannot be served
+        assert round(lower * TIMESTEPS) <= round(level * TIMESTEPS) <= round(upper * TIMESTEPS)
+
+
+@pytest.mark.parametrize("noise", ["uniform", "decaying"])
+def test_the_steps_that_sdxl_is_usually_run_at_fit_the_usual_bounds(noise):
+    steps = EDITORS["sdxl-ip2p"].info.diffusion_steps
+    config = EditPipelineConfig(diffusion_steps=steps, noise_schedule=noise, edit_rate=1)
+    levels = drawn(config, "sdxl-ip2p", total=400)
+    assert config.lower_bound < steps / TIMESTEPS <= min(levels) < 0.1
+
+
+@pytest.mark.parametrize("name", [name for name in EDITORS if name not in DIVIDES])
+def test_bounds_are_left_alone_for_other_editors(name):
+    schedule = EditPipelineConfig(diffusion_steps=50).schedule_for(Stub(name))
+    assert (schedule.lower_bound, schedule.upper_bound) == (0.02, 0.98)
+
+
+@pytest.fixture
+def divider(monkeypatch) -> None:
+    """An editor without weights, `divider`, that divides its timesteps and changes nothing."""
+
+    class Divider(Stub):
+        def validate(self, instruction, objects, views) -> None:
+            pass
+
+        def edit(self, request):
+            starting_timestep(request.noise_level, request.diffusion_steps, TIMESTEPS)
+            return request.condition
+
+    info = replace(EDITORS["ip2p"].info, name="divider", needs_weights=False)
+    monkeypatch.setitem(EDITORS, "divider", EditorEntry(info, "unused:unused"))
+    monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, device: Divider("divider"))
+
+
+@pytest.mark.usefixtures("divider")
+def test_a_run_says_that_its_noise_levels_begin_higher(tiny_edit, capsys):
+    config = tiny_edit(editor="divider", steps=3, pipeline={"diffusion_steps": 30, "upper_bound": 0.03})
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.prepare()
+    assert trainer.fit()
+    assert [edit.noise_level for edit in trainer.pipeline.updater.state.edits] == [0.03, 0.03]
+    assert capsys.readouterr().out.count("begin at 0.03, not 0.02") == 1
+
+
+@pytest.mark.usefixtures("divider")
+def test_steps_that_no_noise_level_has_room_for_are_refused_before_anything_is_written(tiny_edit):
+    config = tiny_edit(editor="divider", pipeline={"diffusion_steps": 31, "upper_bound": 0.03})
+    with pytest.raises(ConfigError, match="at most 30 diffusion steps"):
+        config.check()
+    assert not config.output_dir.exists()
