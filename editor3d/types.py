@@ -95,6 +95,8 @@ class EditorInfo:
     """Two calls with different seeds differ; otherwise one edit of a view is final."""
     edits_objects: bool = False
     """Understands an instruction about one named object (reads `EditRequest.objects`)."""
+    tells_objects: bool = False
+    """Can tell which objects an instruction is about (`ObjectEditor`)."""
     multiple_of: int = 1
     """Sides the model works at are multiples of this; the editor itself pads and crops."""
     max_side: int | None = None
@@ -165,6 +167,22 @@ class Editor(Protocol):
 
         Returns:
             [H, W, 3] float32 in 0..1, of the size of `request.condition`, on its device.
+        """
+        ...
+
+
+class ObjectEditor(Editor, Protocol):
+    """An editor with `EditorInfo.tells_objects`."""
+
+    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+        """The objects that an instruction is about, everything else being left as it is.
+
+        Args:
+            instruction: one that `validate` takes.
+            objects: names of the objects that the data has masks of.
+
+        Returns:
+            Names out of `objects`; none where the whole picture is to change.
         """
         ...
 

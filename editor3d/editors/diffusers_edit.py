@@ -11,7 +11,7 @@ from torch import Tensor
 
 from editor3d.editors import EDITORS
 from editor3d.editors.loading import PipelineSource, PipelineSpec
-from editor3d.editors.masking import mask_of, names_in
+from editor3d.editors.masking import mask_of, named_objects, names_in
 from editor3d.editors.sizing import around, mask_resized, padded, resized, shrunk, working_size
 from editor3d.errors import InstructionError
 from editor3d.types import EditorInfo, EditRequest
@@ -76,6 +76,10 @@ class DiffusersEditor:
         if self.info.needs_mask and objects:
             names_in(instruction, objects)
         self._source.locate()
+
+    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+        """See `ObjectEditor`: an editor that works inside masks leaves the rest alone."""
+        return named_objects(instruction, objects) if self.info.needs_mask else ()
 
     def edit(self, request: EditRequest) -> Tensor:
         """Edit `request.condition`, inside the mask where the model takes one.

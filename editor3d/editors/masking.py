@@ -13,15 +13,15 @@ from editor3d.errors import InstructionError
 from editor3d.types import EditRequest
 
 
-def names_in(instruction: str, objects: Collection[str]) -> tuple[str, ...]:
-    """The objects that an instruction names; articles, plurals and common synonyms aside.
+def named_objects(instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+    """The objects that an instruction names, if any; articles, plurals and common synonyms aside.
 
     Args:
         instruction: what the user asks for.
         objects: names of the objects that the data has masks of.
 
     Raises:
-        InstructionError: it names none of them, or a word may mean several.
+        InstructionError: a word may mean several of them, or contradicts the name of the one that it means.
     """
     names = ObjectNames(objects)
     words = split_words(instruction)
@@ -35,12 +35,22 @@ def names_in(instruction: str, objects: Collection[str]) -> tuple[str, ...]:
             every = bool({"all", "both", "each", "every"} & set(before))
             found |= dict.fromkeys(names.resolve(tuple(words[start : start + length]), before, every))
         start += max(1, length)
+    return tuple(found)
+
+
+def names_in(instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+    """As `named_objects`, for an editor that needs one.
+
+    Raises:
+        InstructionError: it names none of them, or a word may mean several.
+    """
+    found = named_objects(instruction, objects)
     if not found:
         raise InstructionError(
             f"Expected the name of an object to edit in '{instruction}', because this editor works inside a mask; the "
-            f"objects with masks are {listing(names.names)}."
+            f"objects with masks are {listing(ObjectNames(objects).names)}."
         )
-    return tuple(found)
+    return found
 
 
 def mask_of(request: EditRequest) -> Tensor:

@@ -45,6 +45,10 @@ class NoisyProceduralEditor:
         """As `ProceduralEditor.validate`."""
         self._clean.validate(instruction, objects, views)
 
+    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+        """As `ProceduralEditor.edited_objects`."""
+        return self._clean.edited_objects(instruction, objects)
+
     def edit(self, request: EditRequest) -> Tensor:
         """As `ProceduralEditor.edit`, then perturbed by `request.seed`."""
         edited = self._clean.edit(request).cpu()

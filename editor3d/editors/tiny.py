@@ -16,6 +16,7 @@ from torch import Tensor
 from editor3d.editors import EDITORS
 from editor3d.editors.guided_upsampling import upsample_edit
 from editor3d.editors.ip2p import SPEC, InstructPix2PixEditor
+from editor3d.editors.masking import named_objects
 from editor3d.editors.sizing import padded, resized
 from editor3d.editors.weights import PACKAGED, choose_variant, find_weights, how_to_get
 from editor3d.errors import EditorUnavailableError, InstructionError
@@ -75,6 +76,14 @@ class TinyInstructPix2PixEditor:
                 "materials, times of day, seasons, weather, a few styles and household objects, for example "
                 "'make it winter' or 'make the teapot gold'."
             )
+
+    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+        """See `ObjectEditor`. The model was trained to leave alone what is not named; a name that may mean several
+        objects is left to it."""
+        try:
+            return named_objects(instruction, objects)
+        except InstructionError:
+            return ()
 
     def edit(self, request: EditRequest) -> Tensor:
         """Edit `request.render` under `request.condition` at the model's size.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.editors import create_editor, find_entry
+from editor3d.editors import create_editor
 from editor3d.errors import ConfigError
 from editor3d.metrics.image import lpips_loss, lpips_weights
 from editor3d.metrics.unavailable import Unavailable
@@ -25,12 +24,14 @@ from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.regions import CaptureRegion
 from editor3d.regions import parse_region
 from editor3d.types import Editor, View
-from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
+from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.schedule import TIMESTEPS, Schedule, default_kind, least_noise_level
 from editor3d.update.state import EditState, PictureStore
 
 LPIPS_PATCH = 32
 """Side of the patches that LPIPS compares, as in Instruct-NeRF2NeRF."""
+CONDITIONS = "conditions"
+"""Folder of a run for the renders of the base that are edited in the photographs' place."""
 
 
 @dataclass
@@ -67,6 +68,8 @@ class EditPipelineConfig(PluginPipelineConfig):
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
     original otherwise."""
+    condition_reason: str = "as asked"
+    """Why that picture; filled in where `auto` is settled."""
     region: str = ""
     """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame (also: --region).
     Everything else is frozen. Without one, everywhere."""
@@ -160,30 +163,47 @@ class EditPipeline(PluginPipeline):
     def train_views(self) -> tuple[View, ...]:
         return self.datamanager.train_dataset.metadata["views"]
 
-    def names_an_object(self) -> bool:
-        """Whether the instruction is about an object that the data has masks of, for an editor that uses them."""
-        objects = self.datamanager.train_dataset.metadata["posed_images"].objects
-        info = find_entry(self.config.editor.partition(":")[0]).info
-        words = re.findall(r"\w+", self.config.instruction().lower())
-        return info.edits_objects and any(name.lower() in words for name in objects)
+    @property
+    def objects(self) -> Mapping[str, int]:
+        """The objects that the data has masks of, and their ids."""
+        return self.datamanager.train_dataset.metadata["posed_images"].objects
 
-    def begin(self, run: Path, total_steps: int, seed: int, condition_on_base: bool) -> None:
-        """Prepare the edit: editor, conditions, state. The model is loaded.
+    def choose_condition(self, base_is_edit: bool) -> None:
+        """Settle `condition_on: auto` in the configuration, with the reason.
+
+        Args:
+            base_is_edit: the base is itself the result of an edit.
+        """
+        config = self.config
+        if config.region:
+            config.condition_on, config.condition_reason = "base", "what lies outside the region is frozen"
+        if config.condition_on != "auto":
+            return
+        named = edited_objects(config.create_editor(self.device_name), config.instruction(), self.objects)
+        if base_is_edit:
+            config.condition_on, config.condition_reason = "base", "the base is itself the result of an edit"
+        elif named:
+            reason = f"the instruction is about {', '.join(named)}, and all else stays as it is"
+            config.condition_on, config.condition_reason = "base", reason
+        else:
+            config.condition_on, config.condition_reason = "original", "the instruction is about the whole picture"
+
+    def begin(self, run: Path, total_steps: int, seed: int) -> None:
+        """Prepare the edit: editor, conditions, state. The model is loaded, and the condition chosen.
 
         Args:
             run: the run's folder.
-            condition_on_base: edit renders of the base instead of the original photographs.
 
         Raises:
             Editor3DError: the instruction is refused, or the editor is not to be had.
         """
         editor = self.config.create_editor(self.device_name)
         instruction = self.config.instruction()
-        objects = self.datamanager.train_dataset.metadata["posed_images"].objects
+        objects = self.objects
         check_instruction(editor, instruction, objects, self.train_views)
         store = self.datamanager.train_pictures.write
-        if condition_on_base or self.config.region:
-            self._train_on_base_renders(run / "conditions")
+        if self.config.condition_on == "base" or self.config.region:
+            self._train_on_base_renders(run / CONDITIONS)
         if self.config.region:
             store = self._restrict(run / "regions")
         pictures = self.datamanager.train_pictures

@@ -13,7 +13,7 @@ from editor3d.editors import resolve_auto
 from editor3d.errors import ConfigError, InstructionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_frame, ensure_base, open_base
-from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
+from editor3d.plugin.edit_pipeline import CONDITIONS, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted
@@ -107,10 +107,16 @@ class EditTrainer(PluginTrainer):
         if hasattr(model, "adapt_base_state"):
             state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
         self.pipeline.load_model_state(state, self.base.checkpoint)
+        self.pipeline.choose_condition(self.base.is_edit)
+        ExperimentConfig.save_config(self.config)  # a resumed run goes on with that choice
         self._begin()
         self.results.save_before()
 
     def load_extra_state(self, state: dict) -> None:
+        chosen = self.config.pipeline
+        if chosen.condition_on == "auto":  # a run of before the choice was written down
+            chosen.condition_on = "base" if (self.base_dir / CONDITIONS).is_dir() else "original"
+            chosen.condition_reason = "as the run began"
         self._begin()
         self.pipeline.updater.load_state_dict(state["edit"])
 
@@ -118,15 +124,8 @@ class EditTrainer(PluginTrainer):
         return {"edit": self.pipeline.updater.state_dict()}
 
     def _begin(self) -> None:
-        choice = self.config.pipeline.condition_on
         self.pipeline.should_stop = lambda: self.stop_training
-        self.pipeline.begin(
-            self.base_dir,
-            self.config.max_num_iterations,
-            self.config.machine.seed,
-            condition_on_base=choice == "base"
-            or (choice == "auto" and (self.base.is_edit or self.pipeline.names_an_object())),
-        )
+        self.pipeline.begin(self.base_dir, self.config.max_num_iterations, self.config.machine.seed)
         self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
@@ -143,9 +142,7 @@ class EditTrainer(PluginTrainer):
         least, asked = self.pipeline.updater.schedule.lower_bound, self.config.pipeline.lower_bound
         if least > asked:
             steps = self.config.pipeline.diffusion_steps
-            CONSOLE.print(
-                f"Noise levels begin at {least:g}, not {asked:g}: fewer timesteps make no {steps} steps."
-            )
+            CONSOLE.print(f"Noise levels begin at {least:g}, not {asked:g}: fewer timesteps make no {steps} steps.")
         done = super().fit()
         if done:
             self.results.save_after(self.config.turntable_frames)

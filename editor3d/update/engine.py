@@ -43,6 +43,16 @@ def check_instruction(editor: Editor, instruction: str, objects: Collection[str]
         ) from error
 
 
+def edited_objects(editor: Editor, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+    """The objects that an instruction is about, as far as the editor can tell; none where it changes the whole picture.
+
+    Args:
+        instruction: one that `check_instruction` takes.
+        objects: names of the objects that the data has masks of.
+    """
+    return editor.edited_objects(instruction, objects) if editor.info.tells_objects and objects else ()
+
+
 class EditInterrupted(Exception):
     """Raised between two 2D edits once a stop was asked for; the step under way is not done."""
 

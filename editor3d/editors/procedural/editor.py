@@ -38,6 +38,14 @@ class ProceduralEditor:
         """
         parse(instruction, objects)
 
+    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+        """See `ObjectEditor`.
+
+        Raises:
+            InstructionError: as for `validate`.
+        """
+        return targets(parse(instruction, objects))
+
     def edit(self, request: EditRequest) -> Tensor:
         """Edit `request.condition`.
 
@@ -53,11 +61,17 @@ class ProceduralEditor:
         return image.to(request.condition.device)
 
 
+def targets(steps: tuple[Step, ...]) -> tuple[str, ...]:
+    """The objects that the steps edit; none where one of them edits the whole picture."""
+    if any(not step.targets for step in steps):
+        return ()
+    return tuple(dict.fromkeys(name for step in steps for name in step.targets))
+
+
 def edited_region(steps: tuple[Step, ...], objects: Mapping[str, Tensor]) -> Tensor | None:
     """Union of the masks [H, W] that the steps edit, on the CPU; None where one of them edits the whole picture."""
-    if any(not step.targets for step in steps):
-        return None
-    return union([objects[name] for step in steps for name in step.targets])
+    names = targets(steps)
+    return union([objects[name] for name in names]) if names else None
 
 
 def union(masks: list[Tensor]) -> Tensor:

@@ -116,3 +116,11 @@ def test_broken_packages_are_named_and_do_not_hide_the_others(installed):
         create_editor("wrong")
     with pytest.warns(UserWarning, match="no_such_package"), pytest.warns(UserWarning, match="must be"):
         assert list(available_editors()) == list(EDITORS)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in EDITORS.items() if entry.info.tells_objects])
+def test_an_editor_that_tells_objects_finds_them_in_other_words(name):
+    editor = create_editor(name)
+    assert editor.info.edits_objects
+    assert editor.edited_objects("make the cup gold", ("mug", "table")) == ("mug",)
+    assert editor.edited_objects("make the mug and the table gold", ("mug", "table")) == ("mug", "table")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nerfstudio.configs.experiment_config import ExperimentConfig
 from PIL import Image
 
 from editor3d import api
@@ -406,3 +407,60 @@ def test_the_configuration_of_a_run_is_read_back(tiny_edit):
     read = read_config(trainer.base_dir / "config.yml")
     assert read == replace(trainer.config)
     assert open_base(read.load_checkpoint).checkpoint == read.load_checkpoint
+
+
+def named_mug(capture: Path, name: str) -> Path:
+    """The capture with its one object under another name."""
+    change_transforms(capture, lambda data: data.update(objects={name: 1}))
+    return capture
+
+
+@pytest.mark.parametrize(
+    ("name", "instruction"),
+    [
+        ("mug", "make the cup gold"),
+        ("ball", "make the balls gold"),
+        ("books", "make the book gold"),
+        ("book.001", "make the book gold"),
+        ("toy duck", "make the duck gold"),
+    ],
+)
+def test_an_object_named_in_other_words_leaves_the_rest_as_the_base_shows_it(tiny_edit, own_capture, name, instruction):
+    trainer = start(tiny_edit(data=named_mug(own_capture, name), instruction=instruction))
+    renders = training_pictures(trainer)
+    assert not any(torch.equal(a, b) for a, b in zip(renders, photographs(trainer), strict=True))
+    edit_before_step_0(trainer)
+    for view, live, render in zip(trainer.pipeline.train_views, training_pictures(trainer), renders, strict=True):
+        inside = torch.from_numpy(np.array(Image.open(view.labels_path)) == 1)
+        assert torch.equal(live[~inside], render[~inside])
+        assert not torch.equal(live[inside], render[inside])
+    settled = read_config(trainer.base_dir / "config.yml").pipeline
+    assert settled.condition_on == "base"
+    assert name in settled.condition_reason
+
+
+@pytest.mark.parametrize("instruction", ["make it gold", "make the cup gold and let it snow", "make the scene gold"])
+def test_what_changes_the_whole_picture_is_trained_on_photographs(tiny_edit, own_capture, instruction):
+    trainer = start(tiny_edit(data=named_mug(own_capture, "mug"), instruction=instruction))
+    assert trainer.config.pipeline.condition_on == "original"
+    for picture, photograph in zip(training_pictures(trainer), photographs(trainer), strict=True):
+        assert torch.equal(picture, photograph)
+
+
+@pytest.mark.parametrize("began_on", ["base", "original"])
+def test_a_run_whose_choice_was_not_written_down_goes_on_as_it_began(tiny_edit, began_on):
+    trainer = start(tiny_edit(instruction="make the ball gold", pipeline={"condition_on": began_on}))
+    trainer.train_iteration, train = lambda step: train_then_stop(trainer, train, step), trainer.train_iteration
+    assert not trainer.fit()
+    begun_with = trainer.pipeline.updater.scene.condition(0)
+    trainer.config.pipeline.condition_on = "auto"
+    ExperimentConfig.save_config(trainer.config)
+    config = read_config(trainer.base_dir / "config.yml")
+    again = config.setup(local_rank=0, world_size=1)
+    again.prepare()
+    assert torch.equal(again.pipeline.updater.scene.condition(0), begun_with)
+
+
+def train_then_stop(trainer, train, step):
+    trainer.stop_training = True
+    return train(step)
