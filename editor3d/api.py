@@ -13,7 +13,7 @@ from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
 
 FASTEST_ON_CPU = "igs2gs"
-"""The method that reaches the same edit gap soonest without a GPU (benchmarks/splat_vs_voxel.py)."""
+"""The method that reaches the same edit gap soonest without a GPU (benchmarks/known_edits.py --methods in2n igs2gs)."""
 
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
@@ -68,7 +68,8 @@ class Scene:
 
         Args:
             instruction: "make it look like winter".
-            method: one of `editor3d list methods` of the kind edit; auto takes the one that suits the scene.
+            method: one of `editor3d list methods` of the kind edit; auto takes the preset's, or the one
+                that suits the scene.
             editor: the 2D editor: auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ...
             output: folder that runs are kept in.
             preset: one of `editor3d list presets`.
@@ -206,12 +207,15 @@ def edit_config(
     """The configuration that `ns-train METHOD` would have with the same choices; see `Scene.edit`.
 
     Raises:
-        ConfigError: no such method, or one that does not edit.
+        ConfigError: no such method or preset, or a method that does not edit.
     """
+    from editor3d.plugin.presets import read_preset
+
     if scene.is_file:
         opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output))
         scene = Scene(opened[0], base=opened[1])
-    method = default_method(scene) if method == "auto" else method
+    if method == "auto":
+        method = default_method(scene) if preset is None else read_preset(preset)["method"]
     entry = METHODS.get(method)
     if entry is None or entry.kind != "edit":
         names = ", ".join(name for name, other in METHODS.items() if other.kind == "edit")

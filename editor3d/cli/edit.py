@@ -24,7 +24,8 @@ class Edit:
     instruction: str = ""
     """How the scene should change, in one sentence. May be left out with --editor folder:DIR."""
     method: str = "auto"
-    """The method, as `editor3d list methods` names it; auto takes the one that suits the scene and the machine."""
+    """The method, as `editor3d list methods` names it; auto takes the preset's, or the one that suits the scene
+    and the machine."""
     region: str | None = None
     """Where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
     sphere:cx,cy,cz,r, or a JSON file. Everything else is frozen. For scenes of splats."""

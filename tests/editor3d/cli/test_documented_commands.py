@@ -1,0 +1,75 @@
+"""What README.md and docs/ tell people to type is understood as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import tyro
+
+from editor3d import api
+from editor3d.cli import main
+from editor3d.cli.edit import Edit
+from editor3d.errors import ConfigError
+from editor3d.plugin.presets import preset_names, read_preset
+from editor3d.registry import METHODS, SCENE_FILES, load_target
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(start: str) -> list[str]:
+    """The lines of code blocks that begin with `start`."""
+    lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
+    return [line.strip() for line in lines if re.match(rf"(    )?{start} ", line)]
+
+
+@pytest.fixture
+def configured(monkeypatch, tmp_path) -> list:
+    """Configurations that would have been run, checked."""
+    made = []
+    monkeypatch.setattr(api, "_run", made.append)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+@pytest.mark.parametrize("line", commands("editor3d edit"))
+def test_documented_edits_are_understood(line, tiny_capture, configured):
+    words = shlex.split(line, comments=True)[2:]
+    if Path(words[0]).suffix in SCENE_FILES:
+        assert tyro.cli(Edit, args=words).instruction
+        return
+    assert main(["edit", str(tiny_capture), *words[1:]]) == 0
+    assert len(configured) == 1
+
+
+@pytest.mark.parametrize("line", commands("ns-train"))
+def test_documented_trainings_are_understood(line, tiny_capture):
+    _, method, *flags = shlex.split(line, comments=True)
+    config = deepcopy(load_target(METHODS[method].target).config)
+    config = tyro.cli(type(config), default=config, args=flags)
+    assert config.data is not None
+    config.pipeline.datamanager.data = tiny_capture
+    config.check()
+
+
+def test_there_are_commands_to_look_at():
+    assert len(commands("editor3d edit")) >= 4
+    assert len(commands("ns-train")) >= 4
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_preset_brings_its_method(preset, tiny_capture, configured):
+    api.load(tiny_capture).edit("make it look like winter", preset=preset, editor="procedural")
+    assert [config.method_name for config in configured] == [read_preset(preset)["method"]]
+
+
+def test_a_method_that_is_asked_for_is_not_changed_for_a_preset(tiny_capture, configured):
+    with pytest.raises(ConfigError, match="is for in2n, not for igs2gs"):
+        api.load(tiny_capture).edit("make it look like winter", preset="in2n-quick", method="igs2gs")
+    with pytest.raises(ConfigError, match="did you mean in2n-quick"):
+        api.load(tiny_capture).edit("make it look like winter", preset="in2n-quik")
+    assert not configured
