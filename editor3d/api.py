@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
     from editor3d.outputs.record import EditRecord
     from editor3d.plugin.edit_trainer import EditTrainerConfig
-    from editor3d.types import PosedImages
+    from editor3d.types import Condition, PosedImages
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ class Scene:
         base_steps: int | None = None,
         seed: int = 42,
         region: str | None = None,
+        condition_on: Condition | None = None,
+        guidance_scale: float | None = None,
+        image_guidance_scale: float | None = None,
         viewer: bool = False,
     ) -> Edit:
         """Change the scene as one sentence says.
@@ -78,6 +81,11 @@ class Scene:
             seed: seed of everything random.
             region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r, or
                 a JSON file. Everything else is frozen.
+            condition_on: the pictures that are edited: the original photographs, renders of the base, or auto, which
+                takes the base after an earlier edit and for an instruction about a named object. None is the method's
+                or the preset's own, as for the two scales.
+            guidance_scale: how closely a diffusion editor follows the instruction.
+            image_guidance_scale: how closely it keeps to the picture.
             viewer: serve nerfstudio's viewer on this machine meanwhile.
 
         Returns:
@@ -89,7 +97,8 @@ class Scene:
         """
         config = edit_config(
             self, instruction, method=method, editor=editor, output=output, preset=preset, steps=steps,
-            base_steps=base_steps, seed=seed, region=region, viewer=viewer,
+            base_steps=base_steps, seed=seed, region=region, condition_on=condition_on, guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale, viewer=viewer,
         )  # fmt: skip
         config.set_timestamp()
         config.check()
@@ -202,6 +211,9 @@ def edit_config(
     base_steps: int | None = None,
     seed: int = 42,
     region: str | None = None,
+    condition_on: Condition | None = None,
+    guidance_scale: float | None = None,
+    image_guidance_scale: float | None = None,
     viewer: bool = False,
 ) -> EditTrainerConfig:
     """The configuration that `ns-train METHOD` would have with the same choices; see `Scene.edit`.
@@ -229,6 +241,14 @@ def edit_config(
     config.vis = "viewer" if viewer else "tensorboard"
     if steps is not None:
         config.max_num_iterations = steps
+    asked = {
+        "condition_on": condition_on,
+        "guidance_scale": guidance_scale,
+        "image_guidance_scale": image_guidance_scale,
+    }
+    for name, value in asked.items():
+        if value is not None:
+            setattr(config.pipeline, name, value)
     return config
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Split = Literal["train", "test"]
+Condition = Literal["auto", "original", "base"]
+"""The picture that an edit changes: the original photograph, a render of the base, or whichever suits the edit."""
 
 
 @dataclass(frozen=True, eq=False)

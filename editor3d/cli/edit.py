@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from editor3d.types import Condition
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -31,6 +33,13 @@ class Edit:
     sphere:cx,cy,cz,r, or a JSON file. Everything else is frozen. For scenes of splats."""
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    condition_on: Condition | None = None
+    """The pictures that are edited: the original photographs, or renders of the base; auto takes the base after an
+    earlier edit and for an instruction about a named object. The method's own choice by default."""
+    guidance_scale: float | None = None
+    """How closely a diffusion editor follows the instruction; the method's own scale by default."""
+    image_guidance_scale: float | None = None
+    """How closely a diffusion editor keeps to the picture; the method's own scale by default."""
     output: Path = Path("outputs")
     """The folder that runs are kept in."""
     base: Path | None = None
@@ -66,6 +75,9 @@ class Edit:
             base_steps=self.base_steps,
             seed=self.seed,
             region=self.region,
+            condition_on=self.condition_on,
+            guidance_scale=self.guidance_scale,
+            image_guidance_scale=self.image_guidance_scale,
             viewer=self.viewer,
         )
         return 0

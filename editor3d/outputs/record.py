@@ -29,6 +29,8 @@ class Edit2D:
     """0..1, as requested of the editor."""
     seed: int
     seconds: float
+    instruction: str | None = None
+    """What was asked for then, where that is another instruction than the record's."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class EditRecord:
     """Everything `edit.json` says. Equal to what `read_record` reads back."""
 
     instruction: str
+    """As it was at last: the viewer can change it in the course of an edit."""
     method: str
     editor: str
     """The editor as it could be asked for again: `procedural`, `ip2p:FOLDER`, …"""
@@ -62,6 +65,19 @@ class EditRecord:
     """The reconstruction that was edited."""
     steps: int
     """Training steps of this edit."""
+    condition_on: str = ""
+    """Which pictures were edited: the `original` photographs, or renders of the `base`. Here and in the fields up to
+    `lpips` the default stands in records from before it was noted."""
+    condition_reason: str = ""
+    """Why those: as asked, or what `auto` found."""
+    guidance_scale: float | None = None
+    """As it was at last; so for the image."""
+    image_guidance_scale: float | None = None
+    diffusion_steps: int | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of `Schedule`, as it was carried out."""
+    lpips: str = ""
+    """`used`, `off`, or `left out: ` and why."""
     edits: tuple[Edit2D, ...] = ()
     times: Times = Times()
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +85,8 @@ class EditRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "metrics", jsonable(self.metrics))  # so that what is read back is equal
+        for name in ("metrics", "schedule"):  # so that what is read back is equal
+            object.__setattr__(self, name, jsonable(getattr(self, name)))
 
     @property
     def edited_views(self) -> tuple[str, ...]:
@@ -90,6 +107,7 @@ def write_record(path: Path | str, record: EditRecord) -> None:
         "steps": body.pop("steps"),
     }
     body["times"]["total"] = record.times.total
+    body["edits"] = [{key: value for key, value in edit.items() if value is not None} for edit in body["edits"]]
     write_json(path, {"format": FORMAT, **body})
 
 

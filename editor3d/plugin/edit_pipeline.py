@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
@@ -23,7 +23,7 @@ from editor3d.plugin.panel import EditPanel
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.regions import CaptureRegion
 from editor3d.regions import parse_region
-from editor3d.types import Editor, View
+from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.schedule import TIMESTEPS, Schedule, default_kind, least_noise_level
 from editor3d.update.state import EditState, PictureStore
@@ -64,7 +64,7 @@ class EditPipelineConfig(PluginPipelineConfig):
     where two edits of a view can differ."""
     noise_schedule: Literal["uniform", "decaying"] = "uniform"
     """Draw noise levels between the bounds, or lower the upper bound in the course of the run."""
-    condition_on: Literal["auto", "original", "base"] = "auto"
+    condition_on: Condition = "auto"
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
     original otherwise."""
@@ -98,6 +98,9 @@ class EditPipelineConfig(PluginPipelineConfig):
             if not (math.isfinite(value) and value >= 0.0):
                 flag = name.replace("_", "-")
                 raise ConfigError(f"Expected a number of at least 0, got {value}: correct {flag}.")
+        if self.condition_on not in get_args(Condition):
+            choices = ", ".join(get_args(Condition))
+            raise ConfigError(f"Expected one of {choices} for condition-on, got {self.condition_on}: choose one.")
         if self.region:
             parse_region(self.region)
 
@@ -146,11 +149,14 @@ class EditPipeline(PluginPipeline):
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
         self._lpips: Callable[[Tensor, Tensor], Tensor] | None = None
+        self.lpips = "off"  # what became of it, for the record
         if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
             weights = lpips_weights()
             if isinstance(weights, Unavailable):
+                self.lpips = f"left out: {weights.reason}"
                 CONSOLE.print(f"LPIPS is left out of the loss: {weights}")
             else:
+                self.lpips = "used"
                 config.datamanager.patch_size = LPIPS_PATCH
                 self._lpips = lpips_loss
         super().__init__(config, *args, **kwargs)

@@ -139,6 +139,8 @@ class EditTrainer(PluginTrainer):
     def fit(self) -> bool:
         spec = self.config.pipeline.editor
         CONSOLE.print(f'"{self.config.instruction}" by {spec} ({self.config.pipeline.editor_reason})')
+        pictures = "renders of the base" if self.config.pipeline.condition_on == "base" else "the original photographs"
+        CONSOLE.print(f"Edits change {pictures}: {self.config.pipeline.condition_reason}.")
         least, asked = self.pipeline.updater.schedule.lower_bound, self.config.pipeline.lower_bound
         if least > asked:
             steps = self.config.pipeline.diffusion_steps

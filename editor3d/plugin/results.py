@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +80,28 @@ class EditResults:
         spent = self.pipeline.stopwatch.seconds
         known = {kind: spent.get(kind, 0.0) for kind in ("render", "fit", "edit")}
         manager = self.pipeline.datamanager
+        updater, config = self.pipeline.updater, self.config.pipeline
+        asked = updater.guidance
         record = EditRecord(
-            instruction=self.pipeline.updater.guidance.instruction,
+            instruction=asked.instruction,
             method=str(self.config.method_name),
-            editor=self.config.pipeline.editor,
-            editor_reason=self.config.pipeline.editor_reason,
+            editor=config.editor,
+            editor_reason=config.editor_reason,
             seed=self.config.machine.seed,
             data=str(manager.config.data),
             base=str(base.checkpoint),
             steps=steps,
-            edits=tuple(self.pipeline.updater.state.edits),
+            condition_on=config.condition_on,
+            condition_reason=config.condition_reason,
+            guidance_scale=asked.guidance_scale,
+            image_guidance_scale=asked.image_guidance_scale,
+            diffusion_steps=asked.diffusion_steps,
+            schedule=asdict(updater.schedule),
+            lpips=self.pipeline.lpips,
+            edits=tuple(
+                replace(edit, instruction=None) if edit.instruction == asked.instruction else edit
+                for edit in updater.state.edits
+            ),
             times=Times(**known, other=max(0.0, seconds - sum(known.values()))),
             metrics=self._metrics(),
             versions=package_versions(),

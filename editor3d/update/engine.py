@@ -187,8 +187,9 @@ class DatasetUpdater:
         self.scene.store(planned.view, picture)
         self.state.cursor += 1
         self.state.revisions[view.name] = revision
+        seconds = time.perf_counter() - started
         self.state.edits.append(
-            Edit2D(view.name, step, planned.noise_level, planned.seed, time.perf_counter() - started)
+            Edit2D(view.name, step, planned.noise_level, planned.seed, seconds, self.guidance.instruction)
         )
         self.on_edit(planned.view, picture)
 

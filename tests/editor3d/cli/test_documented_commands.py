@@ -73,3 +73,13 @@ def test_a_method_that_is_asked_for_is_not_changed_for_a_preset(tiny_capture, co
     with pytest.raises(ConfigError, match="did you mean in2n-quick"):
         api.load(tiny_capture).edit("make it look like winter", preset="in2n-quik")
     assert not configured
+
+
+def test_condition_and_guidance_are_flags_that_win_over_the_preset(tiny_capture, configured):
+    words = ["edit", str(tiny_capture), "--instruction", "make it night", "--preset", "in2n-paper"]
+    assert main(words) == 0
+    asked = ["--condition-on", "base", "--guidance-scale", "9", "--image-guidance-scale", "1.25"]
+    assert main([*words, *asked]) == 0
+    chosen = [(c.pipeline.condition_on, c.pipeline.guidance_scale, c.pipeline.image_guidance_scale) for c in configured]
+    assert chosen == [("original", 7.5, 1.5), ("base", 9.0, 1.25)]
+    assert main([*words, "--guidance-scale", "-1"]) == 2

@@ -19,6 +19,7 @@ edits = st.builds(
     noise_level=st.floats(0, 1),
     seed=st.integers(0, 2**63),
     seconds=seconds,
+    instruction=st.none() | st.text(),
 )
 records = st.builds(
     EditRecord,
@@ -30,6 +31,13 @@ records = st.builds(
     data=st.text(),
     base=st.text(),
     steps=st.integers(0, 10**6),
+    condition_on=st.sampled_from(["", "original", "base"]),
+    condition_reason=st.text(),
+    guidance_scale=st.none() | st.floats(0, 100),
+    image_guidance_scale=st.none() | st.floats(0, 100),
+    diffusion_steps=st.none() | st.integers(1, 1000),
+    schedule=st.dictionaries(st.text(), st.floats() | st.integers() | st.text()),
+    lpips=st.text(),
     edits=st.lists(edits, max_size=5).map(tuple),
     times=st.builds(Times, seconds, seconds, seconds, seconds),
     metrics=st.dictionaries(st.text(), st.floats() | st.dictionaries(st.text(), st.floats()) | st.none()),
@@ -75,6 +83,17 @@ def test_counts_and_totals_are_in_the_file(tmp_path):
     assert body["edits"][0] == {"view": "b", "step": 0, "noise_level": 0.9, "seed": 1, "seconds": 0.5}
     assert "torch" in body["versions"]
     assert "python" in body["versions"]
+
+
+def test_records_from_before_the_choices_were_noted_are_read(tmp_path):
+    path = tmp_path / "edit.json"
+    write_record(path, record())
+    body = json.loads(path.read_text())
+    added = ("condition_on", "condition_reason", "guidance_scale", "image_guidance_scale", "diffusion_steps", "lpips")
+    for name in (*added, "schedule"):
+        del body[name]
+    path.write_text(json.dumps(body))
+    assert read_record(path) == record()
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"format": 1}', '{"format": 99}', '{"a": 1}'])

@@ -16,8 +16,9 @@ from PIL import Image
 from editor3d import api
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, InstructionError
+from editor3d.metrics.unavailable import Unavailable
 from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints
+from editor3d.plugin import checkpoints, edit_pipeline
 from editor3d.plugin.base import ensure_base, open_base, read_config
 from editor3d.plugin.edit_pipeline import EditPipelineConfig
 from editor3d.types import EditorInfo
@@ -333,6 +334,7 @@ def test_the_frame_of_the_base_is_taken_over(tiny_edit, tiny_capture, tmp_path, 
         ({"pipeline": {"upper_bound": 3.0}}, ConfigError, "upper-bound"),
         ({"pipeline": {"diffusion_steps": 0}}, ConfigError, "diffusion-steps"),
         ({"pipeline": {"guidance_scale": float("nan")}}, ConfigError, "guidance-scale"),
+        ({"pipeline": {"condition_on": "photographs"}}, ConfigError, "condition-on"),
         ({"preset": "nonsense"}, ConfigError, "nonsense"),
     ],
 )
@@ -445,6 +447,48 @@ def test_what_changes_the_whole_picture_is_trained_on_photographs(tiny_edit, own
     assert trainer.config.pipeline.condition_on == "original"
     for picture, photograph in zip(training_pictures(trainer), photographs(trainer), strict=True):
         assert torch.equal(picture, photograph)
+
+
+@pytest.mark.parametrize(
+    ("own", "pictures", "said"),
+    [
+        ({}, "original", "the original photographs: the instruction is about the whole picture"),
+        ({"instruction": "make the ball gold"}, "base", "renders of the base: the instruction is about ball"),
+        ({"pipeline": {"condition_on": "base"}}, "base", "renders of the base: as asked"),
+    ],
+)
+def test_what_is_edited_and_how_is_said_and_recorded(tiny_edit, capsys, own, pictures, said):
+    settings = {"guidance_scale": 8.5, "image_guidance_scale": 1.25, "diffusion_steps": 12, "edit_rate": 3}
+    trainer = start(tiny_edit(**{**own, "pipeline": {**settings, **own.get("pipeline", {})}}))
+    assert trainer.fit()
+    assert " ".join(capsys.readouterr().out.split()).count(f"Edits change {said}") == 1
+    record = read_record(trainer.base_dir / "edit.json")
+    assert record.condition_on == pictures
+    assert record.condition_reason
+    assert record.condition_reason in said or said.endswith("about ball")
+    assert (record.guidance_scale, record.image_guidance_scale, record.diffusion_steps) == (8.5, 1.25, 12)
+    assert record.schedule == {
+        "kind": "all-at-once",
+        "edit_rate": 3,
+        "edit_count": 1,
+        "lower_bound": 0.02,
+        "upper_bound": 0.98,
+        "noise": "uniform",
+    }
+    assert record.lpips == "off"
+    assert all(edit.instruction is None for edit in record.edits)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_became_of_lpips_is_recorded(tiny_edit, monkeypatch, there):
+    found = Path("lpips") if there else Unavailable("no weights of LPIPS", "fetch them")
+    monkeypatch.setattr(edit_pipeline, "lpips_weights", lambda: found)
+    monkeypatch.setattr(edit_pipeline, "lpips_loss", lambda rendered, wanted: (rendered - wanted).abs().mean())
+    monkeypatch.setattr(edit_pipeline, "LPIPS_PATCH", 8)
+    trainer = start(tiny_edit(pipeline={"lpips_weight": 1.0}, steps=1))
+    assert trainer.fit()
+    recorded = read_record(trainer.base_dir / "edit.json").lpips
+    assert recorded == ("used" if there else "left out: no weights of LPIPS")
 
 
 @pytest.mark.parametrize("began_on", ["base", "original"])

@@ -11,6 +11,8 @@ import psutil
 import pytest
 import torch
 
+from editor3d.outputs.record import read_record
+
 REFUSED = "make it look like a xylophone quartet"
 ACCEPTED = "make it night"
 
@@ -177,5 +179,6 @@ def test_a_refused_instruction_is_told_and_changes_nothing_and_a_good_one_is_tak
     assert f"editing: {ACCEPTED}" in said
     edits = session.updater.state.edits
     assert edits[4].view == edits[0].view  # from the first view again
-    record = (session.trainer.base_dir / "edit.json").read_text()
-    assert ACCEPTED in record
+    record = read_record(session.trainer.base_dir / "edit.json")
+    assert (record.instruction, record.guidance_scale) == (ACCEPTED, 9.0)
+    assert [edit.instruction for edit in record.edits] == [first] * 4 + [None] * 6  # None: the record's
