@@ -148,25 +148,37 @@ class Edit:
         )
 
 
-def load(path: Path | str, *, downscale_factor: int = 1) -> Scene:
+def load(path: Path | str, *, downscale_factor: int | None = None) -> Scene:
     """Open a scene.
 
     Args:
         path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, a
             file of splats (.ply, .spz, .splat), or the word demo.
-        downscale_factor: read pictures at 1/N of their size; a run keeps its own.
+        downscale_factor: read a capture's pictures at 1/N of their size. A run keeps its own.
 
     Raises:
         DataError: there is nothing of the kind, or it is broken.
+        ConfigError: another downscale factor than a run's own, or one for a file of splats.
     """
     path = resolve_data(str(path))
     if (path / "config.yml").is_file():
         from editor3d.plugin.base import read_config
 
         manager = read_config(path / "config.yml").pipeline.datamanager
-        return Scene(Path(manager.data), manager.dataparser.downscale_factor, base=path)
-    scene = Scene(path, downscale_factor)
+        own = manager.dataparser.downscale_factor
+        if downscale_factor not in (None, own):  # before and after could not be compared
+            raise ConfigError(
+                f"Expected no downscale factor for a run, which keeps its own ({own}), got {downscale_factor}: leave "
+                f"it out, or edit the capture itself, {manager.data}."
+            )
+        return Scene(Path(manager.data), own, base=path)
+    scene = Scene(path, 1 if downscale_factor is None else downscale_factor)
     if scene.is_file:
+        if scene.downscale_factor != 1:
+            raise ConfigError(
+                f"Expected no downscale factor for a file of splats, which has no pictures to be read smaller, got "
+                f"{downscale_factor}: leave it out."
+            )
         return scene
     if not scene.posed_images.train_views:
         raise DataError(f"Expected pictures to train on in {path}, found none: check its split.")

@@ -50,8 +50,8 @@ class Edit:
     """Training steps of the edit; the method's own number by default."""
     base_steps: int | None = None
     """Training steps of the reconstruction; its method's own number by default."""
-    downscale_factor: int = 1
-    """Read pictures at 1/N of their size."""
+    downscale_factor: int | None = None
+    """Read a capture's pictures at 1/N of their size; a run keeps its own."""
     seed: int = 42
     """Seed of everything random."""
     viewer: bool = False
