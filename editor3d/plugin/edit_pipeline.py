@@ -82,6 +82,9 @@ class EditPipelineConfig(PluginPipelineConfig):
     lpips_weight: float = 1.0
     """Weight of LPIPS on 32x32 patches. Without LPIPS's weights the term is dropped, and that is said."""
 
+    run: Path | None = None
+    """The run's folder; filled in where it begins, so that a viewer finds the edited pictures."""
+
     def instruction(self) -> str:
         return self.prompt.strip()
 
@@ -163,7 +166,9 @@ class EditPipeline(PluginPipeline):
         self.updater: DatasetUpdater | None = None
         self.should_stop: Callable[[], bool] = lambda: False
         # the viewer shows what it finds in the pipeline's attributes
-        self.edit_panel = EditPanel(config.prompt, config.guidance_scale, config.image_guidance_scale)
+        still = kwargs.get("test_mode") != "val"
+        scales = config.guidance_scale, config.image_guidance_scale
+        self.edit_panel = EditPanel(config.prompt, *scales, still=still, run=config.run)
 
     @property
     def train_views(self) -> tuple[View, ...]:

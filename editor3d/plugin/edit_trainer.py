@@ -84,6 +84,7 @@ class EditTrainer(PluginTrainer):
         # ns-render and its like would take it for the step of this run to load.
         self.config.load_checkpoint = self.base.checkpoint.resolve()
         self.config.load_dir = self.config.load_step = None
+        self.config.pipeline.run = self.base_dir
         adopt_base(self.config, self.base)
         ExperimentConfig.save_config(self.config)
         super().build(test_mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +31,21 @@ _SHOWN_WIDTH = 256
 
 
 class EditedPictures(ViewerElement[str]):
-    """The latest edited pictures, shown in the control tab."""
+    """The latest edited pictures, shown in the control tab.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: the heading.
+        note: a sentence below it.
+        folder: pictures to begin with; read once somebody looks.
+    """
+
+    def __init__(self, name: str, note: str = "", folder: Path | None = None) -> None:
         super().__init__(name)
         self._pictures: dict[str, str] = {}
+        self._note, self._folder = note, folder
 
     def _create_gui_handle(self, viser_server: ViserServer) -> None:
+        self._read_folder()
         self.gui_handle = viser_server.gui.add_markdown(self._markdown(), image_root=Path(), visible=self.visible)
 
     def install(self, viser_server: ViserServer) -> None:
@@ -44,7 +53,11 @@ class EditedPictures(ViewerElement[str]):
 
     def add(self, view: str, picture: Tensor) -> None:
         """Show a picture [H, W, 3] uint8; the oldest shown goes."""
-        image = Image.fromarray(picture.numpy())
+        self._add(view, Image.fromarray(picture.numpy()))
+        if self.gui_handle is not None:
+            self.gui_handle.content = self._markdown()
+
+    def _add(self, view: str, image: Image.Image) -> None:
         image.thumbnail((_SHOWN_WIDTH, _SHOWN_WIDTH))
         data = io.BytesIO()
         image.save(data, format="jpeg", quality=85)
@@ -52,31 +65,62 @@ class EditedPictures(ViewerElement[str]):
         self._pictures[view] = base64.b64encode(data.getvalue()).decode("ascii")
         while len(self._pictures) > _SHOWN:
             del self._pictures[next(iter(self._pictures))]
-        if self.gui_handle is not None:
-            self.gui_handle.content = self._markdown()
+
+    def _read_folder(self) -> None:
+        """Take some of the folder's pictures, spread over all of them; damaged ones are passed over."""
+        paths = [] if self._folder is None else sorted(self._folder.rglob("*.png"))
+        count = min(_SHOWN, len(paths))
+        for path in (paths[(2 * k + 1) * len(paths) // (2 * count)] for k in range(count)):
+            with suppress(OSError), Image.open(path) as image:
+                self._add(path.relative_to(self._folder).with_suffix("").as_posix(), image.convert("RGB"))
 
     def _markdown(self) -> str:
         pictures = [f"{view}\n\n![{view}](data:image/jpeg;base64,{data})" for view, data in self._pictures.items()]
-        return f"**{self.name}**\n\n" + ("\n\n".join(reversed(pictures)) or "none yet")
+        note = [self._note] if self._note else []
+        return "\n\n".join([f"**{self.name}**", *note, *(reversed(pictures) if pictures else ["none yet"])])
+
+
+def what_next(run: Path | None) -> str:
+    """What to do with a run that is only looked at."""
+    if run is None or not run.is_dir():  # of before the folder was noted, or moved since
+        return "This run is only looked at; edit it with `editor3d edit RUN --instruction …`"
+    if (run / "before_after.png").is_file():
+        return f"This is a finished run; edit it with `editor3d edit {run} --instruction …`"
+    return f"This run was interrupted; go on with `editor3d resume {run}`"
 
 
 class EditPanel(nn.Module):
-    """Controls of a running edit.
+    """Controls of a running edit; of a run that is only looked at, what came of it, and controls that are disabled.
 
     A module because that is where the viewer looks for elements; it has no parameters. The viewer's callbacks come from
     another thread: they only note what was asked for, and the training thread does it between two steps.
+
+    Args:
+        still: the run is only looked at.
+        run: its folder then, where it is known.
     """
 
-    def __init__(self, instruction: str, guidance_scale: float, image_guidance_scale: float) -> None:
+    def __init__(
+        self,
+        instruction: str,
+        guidance_scale: float,
+        image_guidance_scale: float,
+        still: bool = False,
+        run: Path | None = None,
+    ) -> None:
         super().__init__()
-        self.instruction = ViewerText("Instruction", instruction)
-        self.guidance_scale = ViewerSlider("Guidance scale", guidance_scale, 0.0, 30.0, 0.1)
-        self.image_guidance_scale = ViewerSlider("Image guidance scale", image_guidance_scale, 0.0, 10.0, 0.1)
-        self.apply = ViewerButton("Apply", cb_hook=lambda _: self._ask("apply"))
-        self.pause = ViewerCheckbox("Pause edits", False)
-        self.reset = ViewerButton("Reset", cb_hook=lambda _: self._ask("reset"))
+        self.instruction = ViewerText("Instruction", instruction, disabled=still)
+        self.guidance_scale = ViewerSlider("Guidance scale", guidance_scale, 0.0, 30.0, 0.1, disabled=still)
+        self.image_guidance_scale = ViewerSlider(
+            "Image guidance scale", image_guidance_scale, 0.0, 10.0, 0.1, disabled=still
+        )
+        self.apply = ViewerButton("Apply", cb_hook=lambda _: self._ask("apply"), disabled=still)
+        self.pause = ViewerCheckbox("Pause edits", False, disabled=still)
+        self.reset = ViewerButton("Reset", cb_hook=lambda _: self._ask("reset"), disabled=still)
         self.status = ViewerText("Status", "", disabled=True)
         self.pictures = EditedPictures("Edited pictures")
+        if still:
+            self.pictures = EditedPictures("Edited pictures", what_next(run), run and run / "edited")
         self._asked: set[str] = set()
         self._updater: DatasetUpdater | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,11 @@ from dataclasses import dataclass, field
 import psutil
 import pytest
 import torch
+import yaml
+from nerfstudio.utils.eval_utils import eval_setup
+from nerfstudio.viewer.utils import parse_object
+from nerfstudio.viewer.viewer_elements import ViewerElement
+from viser import ViserServer
 
 from editor3d.outputs.record import read_record
 
@@ -182,3 +188,57 @@ def test_a_refused_instruction_is_told_and_changes_nothing_and_a_good_one_is_tak
     record = read_record(session.trainer.base_dir / "edit.json")
     assert (record.instruction, record.guidance_scale) == (ACCEPTED, 9.0)
     assert [edit.instruction for edit in record.edits] == [first] * 4 + [None] * 6  # None: the record's
+
+
+@pytest.fixture
+def look_at(session):
+    """Opens the session's run as ns-viewer does, and shows its panel by a real server."""
+    servers = []
+
+    def look(name: str = "config.yml"):
+        _, pipeline, _, _ = eval_setup(session.trainer.base_dir / name, test_mode="test")
+        server = ViserServer(host="127.0.0.1", port=0, verbose=False)
+        servers.append(server)
+        elements = dict(parse_object(pipeline.edit_panel, ViewerElement, "panel"))
+        for element in elements.values():
+            element.install(server)
+        return pipeline.edit_panel, {element.name: element for element in elements.values()}
+
+    yield look
+    for server in servers:
+        server.stop()
+
+
+def test_a_finished_run_shows_its_pictures_and_says_how_to_edit_it_further(session, look_at):
+    assert session.run()
+    panel, elements = look_at()
+    shown = panel.pictures.gui_handle.content
+    names = {path.stem for path in (session.trainer.base_dir / "edited").glob("*.png")}
+    assert len(re.findall(r"!\[(.+?)\]\(data:image/jpeg;base64,", shown)) == 4
+    assert set(re.findall(r"!\[(.+?)\]", shown)) <= names
+    assert f"editor3d edit {session.trainer.base_dir} --instruction" in shown
+    controls = {"Instruction", "Guidance scale", "Image guidance scale", "Apply", "Pause edits", "Reset"}
+    assert all(elements[name].gui_handle.disabled for name in controls)
+    assert elements["Instruction"].gui_handle.value == session.trainer.config.instruction
+
+
+def test_an_interrupted_run_says_how_to_go_on(session, look_at):
+    session.after(2)(lambda: setattr(session.trainer, "stop_training", True))
+    assert not session.run()
+    panel, _ = look_at()
+    assert f"editor3d resume {session.trainer.base_dir}" in panel.pictures.gui_handle.content
+    assert "none yet" in panel.pictures.gui_handle.content
+
+
+def test_damaged_pictures_and_runs_that_note_no_folder_are_shown_all_the_same(session, look_at):
+    assert session.run()
+    run = session.trainer.base_dir
+    for path in (run / "edited").glob("*.png"):
+        path.write_bytes(b"cut short")
+    assert "none yet" in look_at()[0].pictures.gui_handle.content
+    config = yaml.load((run / "config.yml").read_text(), Loader=yaml.Loader)
+    del config.pipeline.run
+    (run / "older.yml").write_text(yaml.dump(config))
+    shown = look_at("older.yml")[0].pictures.gui_handle.content
+    assert "none yet" in shown
+    assert "editor3d edit RUN --instruction" in shown
