@@ -18,6 +18,7 @@ from editor3d.datasets.images import read_mask
 from editor3d.errors import DataError
 from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.rays import Lens, LensTable, bundle
+from editor3d.stopwatch import Stopwatch
 
 
 @dataclass
@@ -147,9 +148,15 @@ class EditDataManager(VanillaDataManager[PosedImagesDataset]):
     Attributes:
         train_pictures: the training pictures; there only where training is to follow.
         train_pixel_sampler: draws the batches; None in the mode "inference", which opens no picture for training.
+        stopwatch: the pipeline's; reading pictures and preparing rays count as `rays`, as drawing them does.
     """
 
     config: EditDataManagerConfig
+
+    def __init__(self, *args, **kwargs) -> None:
+        self.stopwatch = Stopwatch()
+        with self.stopwatch.measure("rays"):
+            super().__init__(*args, **kwargs)
 
     def setup_train(self) -> None:
         self.generator = torch.Generator().manual_seed(self.config.seed)

@@ -15,7 +15,6 @@ from torch import Tensor
 from editor3d.plugin import checkpoints
 from editor3d.plugin.datamanager import EditDataManagerConfig
 from editor3d.plugin.ffmpeg import provide_ffmpeg
-from editor3d.stopwatch import Stopwatch
 
 MODEL_PREFIX = "_model."
 # A parameter that nerfstudio's base class adds to track the device; it holds nothing.
@@ -41,7 +40,7 @@ class PluginPipeline(VanillaPipeline):
         if kwargs.get("test_mode") != "val":  # opened to be looked at, not to be trained
             provide_ffmpeg()
         super().__init__(config, *args, **kwargs)
-        self.stopwatch = Stopwatch()
+        self.stopwatch = self.datamanager.stopwatch
 
     def generators(self) -> dict[str, torch.Generator]:
         """Every explicit random generator, by name."""

@@ -169,6 +169,7 @@ class PluginTrainer(Trainer):
 
     def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
         """The work of `prepare`."""
+        self._began = time.perf_counter()
         self.stop_training = False
         self.completed = -1
         self._seconds_before = 0.0
@@ -245,7 +246,6 @@ class PluginTrainer(Trainer):
     # Checkpoints
 
     def _load_checkpoint(self) -> None:
-        self._began = time.perf_counter()  # loading may render what the edit starts from
         generators = self.pipeline.generators()
         for offset, name in enumerate(sorted(generators)):
             generators[name].manual_seed(self.config.machine.seed + offset)
@@ -277,7 +277,8 @@ class PluginTrainer(Trainer):
                 generator.set_state(state["generators"][name])
             self.pipeline.load_counters(state.get("counters", {}))
             self._seconds_before = state["seconds"]
-            self.pipeline.stopwatch.seconds.update(state["times"])
+            for kind, seconds in state["times"].items():  # besides what loading took this time
+                self.pipeline.stopwatch.seconds[kind] += seconds
         self.completed = state["step"]
         self._start_step = state["step"] + 1
         CONSOLE.print(f"Going on after step {state['step']} of {path}")

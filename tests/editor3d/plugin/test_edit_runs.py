@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from editor3d.editors import EDITORS, EditorEntry
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, InstructionError
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints, edit_pipeline
+from editor3d.plugin import checkpoints, edit_pipeline, pictures
 from editor3d.plugin.base import ensure_base, open_base, read_config
 from editor3d.plugin.edit_pipeline import EditPipelineConfig
 from editor3d.types import EditorInfo
@@ -450,20 +451,20 @@ def test_what_changes_the_whole_picture_is_trained_on_photographs(tiny_edit, own
 
 
 @pytest.mark.parametrize(
-    ("own", "pictures", "said"),
+    ("own", "chosen", "said"),
     [
         ({}, "original", "the original photographs: the instruction is about the whole picture"),
         ({"instruction": "make the ball gold"}, "base", "renders of the base: the instruction is about ball"),
         ({"pipeline": {"condition_on": "base"}}, "base", "renders of the base: as asked"),
     ],
 )
-def test_what_is_edited_and_how_is_said_and_recorded(tiny_edit, capsys, own, pictures, said):
+def test_what_is_edited_and_how_is_said_and_recorded(tiny_edit, capsys, own, chosen, said):
     settings = {"guidance_scale": 8.5, "image_guidance_scale": 1.25, "diffusion_steps": 12, "edit_rate": 3}
     trainer = start(tiny_edit(**{**own, "pipeline": {**settings, **own.get("pipeline", {})}}))
     assert trainer.fit()
     assert " ".join(capsys.readouterr().out.split()).count(f"Edits change {said}") == 1
     record = read_record(trainer.base_dir / "edit.json")
-    assert record.condition_on == pictures
+    assert record.condition_on == chosen
     assert record.condition_reason
     assert record.condition_reason in said or said.endswith("about ball")
     assert (record.guidance_scale, record.image_guidance_scale, record.diffusion_steps) == (8.5, 1.25, 12)
@@ -508,3 +509,27 @@ def test_a_run_whose_choice_was_not_written_down_goes_on_as_it_began(tiny_edit, 
 def train_then_stop(trainer, train, step):
     trainer.stop_training = True
     return train(step)
+
+
+def test_loading_is_part_of_an_edits_time_also_when_it_goes_on(tiny_edit, monkeypatch):
+    read = pictures.read_image
+
+    def slowly(*args):
+        time.sleep(0.05)
+        return read(*args)
+
+    monkeypatch.setattr(pictures, "read_image", slowly)
+    trainer = start(tiny_edit(steps=3))
+    loading = 0.05 * len(trainer.pipeline.train_views)
+    assert loading <= trainer.pipeline.stopwatch.seconds["rays"] <= trainer.seconds
+    trainer.train_iteration, train = lambda step: train_then_stop(trainer, train, step), trainer.train_iteration
+    assert not trainer.fit()
+    resumed = read_config(trainer.base_dir / "config.yml").setup(local_rank=0, world_size=1)
+    resumed.prepare()
+    assert resumed.fit()
+    spent = resumed.pipeline.stopwatch.seconds
+    assert spent["rays"] >= 2 * loading
+    assert sum(spent.values()) <= resumed.seconds
+    times = read_record(trainer.base_dir / "edit.json").times
+    assert times.other >= spent["rays"]
+    assert times.total >= sum(spent.values())
