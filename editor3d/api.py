@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import resolve_data
-from editor3d.errors import CheckpointError, ConfigError, DataError
+from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
 
 FASTEST_ON_CPU = "igs2gs"
@@ -234,16 +234,23 @@ def edit_config(
         ConfigError: no such method or preset, or a method that does not edit.
     """
     from editor3d.plugin.presets import read_preset
+    from editor3d.regions import parse_region
 
-    if scene.is_file:
+    names = [name for name, entry in METHODS.items() if entry.kind == "edit"]
+    if method not in ("auto", *names):
+        raise ConfigError(f"Expected a method that edits, one of {', '.join(names)}, got {method}.")
+    if region:
+        parse_region(region)
+    if scene.is_file:  # whose pictures are rendered now: what can be refused without them has been
+        if scene.base is not None:
+            raise ConfigError(f"Expected no --base with a file of splats, got {scene.base}: {scene.data} is the base.")
+        if not instruction.strip() and not editor.startswith("folder"):
+            raise InstructionError("Expected an instruction, got an empty one: say how the scene should change.")
         opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output))
         scene = Scene(opened[0], base=opened[1])
     if method == "auto":
         method = default_method(scene) if preset is None else read_preset(preset)["method"]
-    entry = METHODS.get(method)
-    if entry is None or entry.kind != "edit":
-        names = ", ".join(name for name, other in METHODS.items() if other.kind == "edit")
-        raise ConfigError(f"Expected a method that edits, one of {names}, got {method}.")
+    entry = METHODS[method]
     config = deepcopy(load_target(entry.target).config)
     config.instruction, config.editor, config.preset = instruction, editor, preset
     config.pipeline.datamanager.data = scene.data

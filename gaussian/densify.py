@@ -40,7 +40,9 @@ class StrategyConfig:
     grow_scale3d: float = 0.01
     """default: scene units; smaller ones are cloned, larger ones split."""
     prune_opacity: float = 0.1
-    """Opacity below which a Gaussian is removed (default) or relocated (mcmc)."""
+    """default: opacity below which a Gaussian is removed."""
+    min_opacity: float = 0.005
+    """mcmc: opacity below which a Gaussian is relocated."""
     prune_scale3d: float = 0.5
     """default: scene units above which one is removed."""
     max_gaussians: int = 1_000_000
@@ -224,7 +226,7 @@ def make_strategy(config: StrategyConfig, scene_scale: float = 1.0) -> tuple[Any
             refine_start_iter=config.refine_start,
             refine_stop_iter=config.refine_stop,
             refine_every=config.refine_every,
-            min_opacity=config.prune_opacity,
+            min_opacity=config.min_opacity,
         )
         return strategy, {}
     strategy = BoundedDefaultStrategy(

@@ -95,6 +95,8 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
                 chosen = {key: getattr(own, key) for key in own.EDIT_SETTINGS if hasattr(candidate.pipeline.model, key)}
                 own = replace(candidate.pipeline.model, **{**candidate.pipeline.model.EDIT_DEFAULTS, **chosen})
                 config.optimizers = deepcopy(candidate.optimizers)
+                # a scaled loss would scale the gradients that densification looks at, too
+                config.mixed_precision = config.mixed_precision and candidate.mixed_precision
                 _adopt_batches(config, candidate)
                 break
         else:
@@ -163,7 +165,8 @@ def _fingerprint(config: PluginTrainerConfig) -> str:
     settings = (
         config.method_name,
         replace(parser, data=Path()),
-        config.pipeline.datamanager.train_num_rays_per_batch,
+        # numbers and words: which pictures and how they are drawn, but neither paths nor functions
+        {k: v for k, v in vars(config.pipeline.datamanager).items() if isinstance(v, bool | int | float | str)},
         config.pipeline.model,
         config.optimizers,
         config.max_num_iterations,
@@ -171,6 +174,8 @@ def _fingerprint(config: PluginTrainerConfig) -> str:
         config.machine.device_type,
     )
     digest.update(repr(settings).encode())
+    for points in (posed.points, posed.point_colors):
+        digest.update(b"" if points is None else points.tobytes())
     for view in posed.views:
         digest.update(repr((view.name, view.split, view.width, view.height, view.distortion, view.fisheye)).encode())
         digest.update(repr((view.fl_x, view.fl_y, view.cx, view.cy)).encode())

@@ -10,13 +10,14 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.editors import resolve_auto
-from editor3d.errors import ConfigError, InstructionError
+from editor3d.errors import ConfigError, InstructionError, RegionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_frame, ensure_base, open_base
 from editor3d.plugin.edit_pipeline import CONDITIONS, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted
+from editor3d.registry import METHODS, load_target
 from editor3d.update.engine import check_instruction
 
 
@@ -60,6 +61,13 @@ class EditTrainerConfig(PluginTrainerConfig):
         if self.turntable_frames < 0:
             raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
         self.pipeline.check()
+        if self.pipeline.region and self.load_dir is None and self.load_checkpoint is None:
+            model = load_target(METHODS[self.base_method].target).config.pipeline.model._target
+            if not hasattr(model, "restrict_to"):
+                raise RegionError(
+                    f"Expected a scene of Gaussian splats for --region, got {self.method_name} without a base, which "
+                    f"reconstructs by {self.base_method}: edit with igs2gs, or leave --region out."
+                )
         super().check()
         editor = self.pipeline.create_editor(self.machine.device_type)
         self.pipeline.schedule_for(editor)

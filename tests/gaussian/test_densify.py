@@ -99,6 +99,15 @@ def test_optimisers_hold_what_is_rendered(kind):
         assert not torch.equal(before[name], params[name]), name
 
 
+def test_mcmc_moves_only_what_can_hardly_be_seen():
+    params = parameters()
+    with torch.no_grad():
+        params["opacities"].fill_(0.05).logit_()
+        params["opacities"][:3] = -8.0
+    strategy, state = make_strategy(replace(StrategyConfig(), kind="mcmc"))
+    assert strategy._relocate_gs(params, optimizers_with_moments(params), state) == 3
+
+
 @pytest.mark.parametrize("bound", [COUNT, COUNT + 7, 10_000])
 @pytest.mark.parametrize("kind", ["default", "mcmc"])
 def test_no_more_gaussians_than_allowed(kind, bound):

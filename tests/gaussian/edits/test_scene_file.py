@@ -95,3 +95,19 @@ def test_pictures_of_a_file_are_not_there_yet(tmp_path):
     write_splats(tmp_path / "ball.ply", ball(10))
     with pytest.raises(DataError, match="rendered"):
         _ = editor3d.load(tmp_path / "ball.ply").posed_images
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--instruction", "make it gold", "--method", "splat"],
+        ["--instruction", " "],
+        ["--instruction", "make it gold", "--base", "nowhere"],
+        ["--instruction", "make it gold", "--region", "sphere:1,2"],
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(flags, tmp_path, capsys):
+    write_splats(tmp_path / "ball.ply", ball())
+    assert main(["edit", str(tmp_path / "ball.ply"), *flags, "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.strip()
+    assert not (tmp_path / "out").exists()

@@ -132,6 +132,13 @@ def test_a_region_of_another_kind_of_scene_is_refused(tiny_edit):
         start(tiny_edit(region=BALL))
 
 
+def test_a_region_is_refused_before_a_scene_that_cannot_have_one_is_reconstructed(tiny_edit):
+    config = tiny_edit(region=BALL, load_dir=None)
+    with pytest.raises(RegionError, match="igs2gs"):
+        config.check()
+    assert not config.output_dir.exists() or not any(config.output_dir.rglob("base-*"))
+
+
 def test_in2n_edits_splats_too(tiny_edit, splat_base):
     trainer = start(tiny_edit(load_dir=splat_base, steps=4))
     assert type(trainer.pipeline.model).__name__ == "SplatModel"
