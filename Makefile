@@ -1,6 +1,6 @@
 # make demo    set up, then edit the demo scene and say where the results are
 # make test    set up, then run all tests
-# make bench   the benchmarks; prints their figures
+# make bench   the benchmarks; prints their figures (see below for a capture of your own)
 
 PYTHON ?= python3.11
 VENV   := .venv
@@ -42,11 +42,14 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# make bench CAPTURE=captures/bear also edits that capture, and measures speeds on it instead of on the demo scene
 bench: $(READY)
-	$(BIN)/python benchmarks/voxel_vs_nerfacto.py
-	$(BIN)/python benchmarks/edit_overhead.py
-	$(BIN)/python benchmarks/known_edits.py
-	$(BIN)/python benchmarks/splat_raster.py
+	$(BIN)/python benchmarks/voxel_vs_nerfacto.py $(if $(CAPTURE),--data $(CAPTURE) --downscale-factor 2)
+	$(BIN)/python benchmarks/edit_overhead.py $(if $(CAPTURE),--data $(CAPTURE) --downscale-factor 2)
+	$(BIN)/python benchmarks/known_edits.py $(if $(CAPTURE),--capture $(CAPTURE))
+	$(BIN)/python benchmarks/splat_raster.py $(if $(CAPTURE),--data $(CAPTURE))
+	$(BIN)/python benchmarks/splat_training.py $(if $(CAPTURE),--data $(CAPTURE))
+	$(BIN)/python benchmarks/splat_region.py $(if $(CAPTURE),--data $(CAPTURE))
 
 clean:
 	rm -rf $(VENV) outputs
