@@ -284,11 +284,9 @@ def default_method(scene: Scene) -> str:
 
 
 def _run(config: EditTrainerConfig) -> Edit:
-    from nerfstudio.configs.experiment_config import ExperimentConfig
-
     from editor3d.plugin.trainer import RunInterrupted
 
-    ExperimentConfig.save_config(config)
+    config.write_config()
     trainer = config.setup(local_rank=0, world_size=1)
     try:
         trainer.prepare()

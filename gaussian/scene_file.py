@@ -118,7 +118,8 @@ def _base_run(splats: Splats, capture: Path, output: Path) -> Path:
     config.output_dir, config.experiment_name, config.timestamp = output, "scene", "base"
     folder = config.get_checkpoint_dir()
     if not checkpoints.find_checkpoints(folder):
-        config.save_config()
+        config.check()
+        config.write_config()
         trainer = config.setup(local_rank=0, world_size=1)
         trainer.prepare()
         trainer.pipeline.model.set_splats(splats)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import WHITE, read_image, read_mask
+from editor3d.outputs.files import write_json
 from editor3d.types import PosedImages, View
 
 
@@ -94,7 +95,7 @@ class PosedImagesDataParser(DataParser):
             metadata["points3D_rgb"] = torch.from_numpy(colors)
         corner = torch.full((3,), self.config.scale_factor)
         masked = views[0].mask_path is not None
-        return DataparserOutputs(
+        return PosedImagesOutputs(
             image_filenames=[view.image_path for view in views],
             cameras=_cameras(views, poses[kept, :3]),
             alpha_color=torch.tensor(WHITE),
@@ -104,6 +105,14 @@ class PosedImagesDataParser(DataParser):
             dataparser_transform=transform,
             dataparser_scale=scale,
         )
+
+
+@dataclass
+class PosedImagesOutputs(DataparserOutputs):
+    """nerfstudio's outputs, whose frame is written whole or not at all: a run writes it anew whenever it goes on."""
+
+    def save_dataparser_transform(self, path: Path) -> None:
+        write_json(path, {"transform": self.dataparser_transform.tolist(), "scale": float(self.dataparser_scale)})
 
 
 class PosedImagesDataset(InputDataset):

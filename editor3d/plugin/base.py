@@ -197,7 +197,8 @@ def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Ba
     done = config.max_num_iterations - 1
     if done not in checkpoints.find_checkpoints(folder):
         CONSOLE.print(f"Reconstructing {config.pipeline.datamanager.data} first, kept in {config.get_base_dir()}")
-        config.save_config()
+        config.check()
+        config.write_config()
         trainer = config.setup(local_rank=0, world_size=1)
         trainer.prepare()
         finished = trainer.fit()

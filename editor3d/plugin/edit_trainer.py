@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nerfstudio.configs.experiment_config import ExperimentConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
@@ -94,7 +93,7 @@ class EditTrainer(PluginTrainer):
         self.config.load_dir = self.config.load_step = None
         self.config.pipeline.run = self.base_dir
         adopt_base(self.config, self.base)
-        ExperimentConfig.save_config(self.config)
+        self.config.write_config()
         super().build(test_mode)
 
     def _find_base(self) -> Base:
@@ -117,7 +116,7 @@ class EditTrainer(PluginTrainer):
             state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
         self.pipeline.load_model_state(state, self.base.checkpoint)
         self.pipeline.choose_condition(self.base.is_edit)
-        ExperimentConfig.save_config(self.config)  # a resumed run goes on with that choice
+        self.config.write_config()  # a resumed run goes on with that choice
         self._begin()
         self.results.save_before()
 

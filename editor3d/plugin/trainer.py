@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+import yaml
 from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
@@ -25,6 +26,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError
+from editor3d.outputs.files import replacing
 from editor3d.plugin import checkpoints
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.progress import TrainingProgress
@@ -32,6 +34,7 @@ from editor3d.update.engine import EditInterrupted
 
 INTERRUPTED = 130
 USER_ERROR = 2
+CONFIG = "config.yml"
 
 
 def default_device() -> Literal["cpu", "cuda"]:
@@ -62,14 +65,18 @@ class RunInterrupted(Exception):
     """The user stopped the run while it was being prepared; what was made is kept."""
 
 
+_NEW_RUNS: set[Path] = set()
+"""Folders of runs that this process was the first to write to, until they are prepared: an earlier run that cannot go
+on keeps its folder."""
+
+
 def _discard_empty(run: Path) -> None:
     """Remove the folder of a run that has nothing but its configuration, and the folders above that this empties."""
-    if [path.name for path in run.glob("*")] == ["config.yml"]:
-        (run / "config.yml").unlink()
+    if {path.name for path in run.glob("*")} <= {CONFIG}:
+        (run / CONFIG).unlink(missing_ok=True)
         for folder in (run, *run.parents[:2]):
-            if any(folder.iterdir()):
-                break
-            folder.rmdir()
+            with suppress(OSError):  # it holds something else, or was never made
+                folder.rmdir()
 
 
 @dataclass
@@ -127,10 +134,36 @@ class PluginTrainerConfig(TrainerConfig):
         CONSOLE.print(f"{self.method_name}: {self.max_num_iterations} steps on {self.machine.device_type}")
 
     def save_config(self) -> None:
-        """Check the configuration, then write config.yml: a run that cannot start leaves no folder behind."""
+        """Called by ns-train: check the configuration, then write config.yml, with user errors turned into exit code 2.
+
+        A run that cannot start leaves no folder behind.
+        """
         with user_errors_exit():
             self.check()
-        super().save_config()
+            self.write_config()
+
+    def write_config(self) -> None:
+        """Write config.yml, whole or not at all; where it says the same already it is left alone.
+
+        Raises:
+            Editor3DError: the disk is full, or the folder cannot be written; an earlier config.yml is unchanged.
+        """
+        path = self.get_base_dir() / CONFIG
+        content = yaml.dump(self).encode()
+        new = not path.exists()
+        if not new and path.read_bytes() == content:
+            return
+        for leftover in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):  # of a run killed while writing
+            leftover.unlink()
+        try:
+            with replacing(path) as partial:
+                partial.write_bytes(content)
+        except Editor3DError:
+            if new:
+                _discard_empty(path.parent)
+            raise
+        if new:
+            _NEW_RUNS.add(path.parent)
 
 
 class PluginTrainer(Trainer):
@@ -159,13 +192,17 @@ class PluginTrainer(Trainer):
         """Build the pipeline and load what there is to load.
 
         Raises:
-            Editor3DError: the data, the base or the checkpoint cannot be used; a run that holds nothing yet is removed.
+            Editor3DError: the data, the base or the checkpoint cannot be used; a new run that holds nothing yet is
+                removed.
         """
         try:
             self.build(test_mode)
-        except Editor3DError:
-            _discard_empty(self.base_dir)
+        except (Editor3DError, OSError):
+            if self.base_dir in _NEW_RUNS:
+                _discard_empty(self.base_dir)
             raise
+        finally:
+            _NEW_RUNS.discard(self.base_dir)
 
     def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
         """The work of `prepare`."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nerfstudio.configs.experiment_config import ExperimentConfig
 from PIL import Image
 
 from editor3d import api
@@ -499,7 +498,7 @@ def test_a_run_whose_choice_was_not_written_down_goes_on_as_it_began(tiny_edit, 
     assert not trainer.fit()
     begun_with = trainer.pipeline.updater.scene.condition(0)
     trainer.config.pipeline.condition_on = "auto"
-    ExperimentConfig.save_config(trainer.config)
+    trainer.config.write_config()
     config = read_config(trainer.base_dir / "config.yml")
     again = config.setup(local_rank=0, world_size=1)
     again.prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,50 @@ def test_a_full_disk_while_saving_is_one_sentence_and_costs_nothing_saved(tiny_e
     assert checkpoints.load(checkpoints.latest_checkpoint(folder))["step"] == 2
     assert not list(config.get_base_dir().glob("*unfinished*"))
     resumed = lab.run("import editor3d\neditor3d.resume(run)", run=config.get_base_dir())
+    assert resumed.code == 0, resumed.stderr
+
+
+NO_ROOM = """
+import resource
+from editor3d.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))  # config.yml has twice
+"""
+
+
+def test_a_disk_full_from_the_start_is_one_sentence_and_leaves_nothing(tiny_edit, lab, saved):
+    config = tiny_edit()
+    assert_refused(lab.run(f"{NO_ROOM}\nrun(load(path))", path=saved(config)), config.output_dir, "free some space")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(ns_train, tmp_path):
+    result = ns_train("--instruction", "make it look like winter", "--output-dir", "/proc/no-such-folder")
+    assert_refused(result, tmp_path / "out", "/proc/no-such-folder", "another folder")
+
+
+KILL = """
+from editor3d.plugin.trainer import PluginTrainer
+at(PluginTrainer, {method!r}, {call}, lambda original, *args, **kwargs: os.kill(os.getpid(), 9))
+run(load(path))
+"""
+
+
+@pytest.mark.parametrize(("method", "call"), [("build", 1), ("train_iteration", 6)])
+def test_a_full_disk_while_a_moved_run_goes_on_costs_nothing(method, call, tiny_edit, lab, saved, tmp_path):
+    config = tiny_edit(steps=8, steps_per_save=2)
+    killed = lab.run(KILL.format(method=method, call=call), path=saved(config))
+    assert killed.code == -9, killed.stderr
+    moved = Path(shutil.move(config.output_dir, tmp_path / "elsewhere")) / "tiny" / "in2n" / "run"
+
+    def held():
+        return {path: path.read_bytes() for path in moved.rglob("*") if path.is_file()}
+
+    before = held()
+    full = lab.run(f"{NO_ROOM}\nraise SystemExit(main(['resume', run]))", run=moved)
+    assert full.code == 2, full.stderr
+    assert full.stderr.count("error: ") == 1
+    assert "Traceback" not in full.stderr
+    assert held() == before
+    resumed = lab.run("import editor3d\neditor3d.resume(run)", run=moved)
     assert resumed.code == 0, resumed.stderr
 
 

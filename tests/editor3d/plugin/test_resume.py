@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,7 @@ DEATHS = {
         CYCLIC,
         "at(Image.Image, 'save', is_edited, half_picture)",
     ),
+    "in the middle of its configuration": (CYCLIC, "at(Path, 'write_bytes', is_second_configuration, half_file)"),
     "in the middle of a checkpoint": (CYCLIC, "at(torch, 'save', 2, half_checkpoint)"),
     "in the middle of the last checkpoint": (CYCLIC, "at(torch, 'save', 3, half_checkpoint)"),
     "before the older checkpoint is removed": (CYCLIC, f"at(Path, 'unlink', is_checkpoint, {KILL})"),
@@ -70,6 +72,18 @@ def half_picture(original, self, path, **kwargs):
     os.truncate(path, path.stat().st_size // 2)
     os.kill(os.getpid(), 9)
 
+def half_file(original, path, content):
+    original(path, content[: len(content) // 2])
+    os.kill(os.getpid(), 9)
+
+def is_configuration(path, content):
+    return path.suffix == ".yml"
+
+configurations = []
+def is_second_configuration(path, content):
+    configurations.extend([path] if is_configuration(path, content) else [])
+    return len(configurations) == 2
+
 def is_edited(self, path, **kwargs):
     return "edit_state" in str(path) and ".12." in path.name
 
@@ -89,3 +103,20 @@ def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, f
     resumed = lab.run("import editor3d\neditor3d.resume(run)", run=run)
     assert resumed.code == 0, resumed.stderr
     same_runs(run, expected)
+
+
+def test_killed_while_a_moved_run_goes_on_costs_nothing(tiny_edit, lab, saved, finished, same_runs, tmp_path):
+    settings, hook = DEATHS["at a step"]
+    config = tiny_edit(**settings)
+    killed = lab.run(f"{HOOKS}\n{hook}\nrun(load(path))", path=saved(config))
+    assert killed.code == -9, killed.stderr
+    moved = Path(shutil.move(config.output_dir, tmp_path / "elsewhere")) / "tiny" / "in2n" / "run"
+    written = (moved / "config.yml").read_bytes()
+    hook = "at(Path, 'write_bytes', is_configuration, half_file)"  # which names the new folder
+    killed = lab.run(f"{HOOKS}\n{hook}\nimport editor3d\neditor3d.resume(run)", run=moved)
+    assert killed.code == -9, killed.stderr
+    assert (moved / "config.yml").read_bytes() == written
+    resumed = lab.run("import editor3d\neditor3d.resume(run)", run=moved)
+    assert resumed.code == 0, resumed.stderr
+    same_runs(moved, finished(settings))
+    assert not list(moved.glob(".*"))
