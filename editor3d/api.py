@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
     from editor3d.outputs.record import EditRecord
     from editor3d.plugin.edit_trainer import EditTrainerConfig
+    from editor3d.plugin.trainer import PluginTrainerConfig
     from editor3d.types import Condition, PosedImages
 
 
@@ -102,7 +103,7 @@ class Scene:
         )  # fmt: skip
         config.set_timestamp()
         config.check()
-        return _run(config)
+        return Edit(_run(config))
 
 
 @dataclass(frozen=True)
@@ -185,30 +186,35 @@ def load(path: Path | str, *, downscale_factor: int | None = None) -> Scene:
     return scene
 
 
-def resume(run: Path | str) -> Edit:
-    """Go on with an interrupted run; a finished one is left as it is.
+def resume(run: Path | str) -> Edit | Scene:
+    """Go on with an interrupted run, of an edit or a reconstruction; a finished one is left as it is.
+
+    Returns:
+        The finished edit, or the reconstructed scene, to be edited.
 
     Raises:
-        CheckpointError: the folder holds no run of an edit.
+        CheckpointError: the folder holds no run of one of this project's methods.
         KeyboardInterrupt: stopped again.
     """
     from editor3d.plugin.base import read_config
     from editor3d.plugin.edit_trainer import EditTrainerConfig
+    from editor3d.plugin.trainer import PluginTrainerConfig
 
     run = Path(run)
     if not (run / "config.yml").is_file():
         raise CheckpointError(f"Expected the folder of a run (with config.yml) at {run}, found none: check the path.")
     config = read_config(run / "config.yml")
-    if not isinstance(config, EditTrainerConfig):
+    if not isinstance(config, PluginTrainerConfig):
         raise CheckpointError(
-            f"Expected the run of an edit at {run}, found one of {config.method_name}: a base goes on by itself at "
-            f"the next edit of its data."
+            f"Expected a run of one of this project's methods (editor3d list methods) at {run}, found one of "
+            f"{config.method_name}: nerfstudio's own ns-train goes on with it."
         )
     parts = run.resolve().parts  # the folder may have been moved since: OUTPUT/EXPERIMENT/METHOD/TIMESTAMP
     config.output_dir = Path(*parts[:-3])
     config.experiment_name, config.timestamp = parts[-3], parts[-1]
     config.check()
-    return _run(config)
+    folder = _run(config)
+    return Edit(folder) if isinstance(config, EditTrainerConfig) else load(folder)
 
 
 def edit_config(
@@ -283,7 +289,8 @@ def default_method(scene: Scene) -> str:
     return EDIT_METHOD_OF.get(kind, "in2n")
 
 
-def _run(config: EditTrainerConfig) -> Edit:
+def _run(config: PluginTrainerConfig) -> Path:
+    """Train to the end; the run's folder."""
     from editor3d.plugin.trainer import RunInterrupted
 
     config.write_config()
@@ -296,4 +303,4 @@ def _run(config: EditTrainerConfig) -> Edit:
     trainer.shutdown()
     if not done:
         raise KeyboardInterrupt
-    return Edit(trainer.base_dir)
+    return trainer.base_dir

@@ -29,7 +29,7 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "edit": Command("Change a scene as one sentence says", "editor3d.cli.edit:Edit"),
-    "resume": Command("Go on with an interrupted edit", "editor3d.cli.resume:Resume"),
+    "resume": Command("Go on with an interrupted run", "editor3d.cli.resume:Resume"),
     "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.evaluate:Evaluate"),
     "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.preview:Preview"),
     "render": Command("Look at a run's scene: a turntable video, or its views", "editor3d.cli.render:Render"),

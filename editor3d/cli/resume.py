@@ -1,4 +1,4 @@
-"""`editor3d resume`: go on with an interrupted edit."""
+"""`editor3d resume`: go on with an interrupted run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import tyro
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with an interrupted run, as if it had not been interrupted."""
+    """Go on with an interrupted run, of an edit or a reconstruction, as if it had not been interrupted."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The run's folder: the one with config.yml."""
 
     def run(self) -> int:
-        from editor3d.api import resume
+        from editor3d.api import Scene, resume
 
-        resume(self.run_folder)
+        if isinstance(resume(self.run_folder), Scene):  # an edit says itself what it made
+            print(f'Reconstructed. Edit it with: editor3d edit {self.run_folder} --instruction "..."')
         return 0

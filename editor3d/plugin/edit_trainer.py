@@ -104,6 +104,9 @@ class EditTrainer(PluginTrainer):
             return open_base(config.load_dir, config.load_step)
         base = ensure_base(config.base_method, config, config.base_steps)
         if base is None:
+            CONSOLE.print(
+                f"Go on with the edit, its reconstruction first: editor3d resume {self.base_dir}", soft_wrap=True
+            )
             raise RunInterrupted
         return base
 

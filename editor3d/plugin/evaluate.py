@@ -13,9 +13,11 @@ from editor3d.datasets.images import read_depth, read_image, read_object_masks
 from editor3d.editors.folder import FolderEditor
 from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
 from editor3d.editors.procedural.parse import parse
-from editor3d.errors import ConfigError, InstructionError
+from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
 from editor3d.outputs.record import EditRecord, read_record
+from editor3d.plugin.base import read_config
+from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.rays import Lens
 from editor3d.plugin.runs import open_run
@@ -38,9 +40,9 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
 
     Raises:
         ConfigError: the instruction has no known result, and no truth is given.
-        CheckpointError: a run cannot be opened.
+        CheckpointError: a run cannot be opened, or the edit is not finished.
     """
-    record = read_record(run / "edit.json")
+    record = _finished_record(run)
     config, edited = open_run(run)
     _, base = open_run(config.load_checkpoint)
     posed: PosedImages = edited.datamanager.eval_dataset.metadata["posed_images"]
@@ -61,6 +63,20 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
         return editor.edit(request)
 
     return known_edit_report(rows, cost=cost, f=f)
+
+
+def _finished_record(run: Path) -> EditRecord:
+    """The record of an edit that made all its steps; an interrupted one has no pictures to be judged by."""
+    path = run / "edit.json"
+    config = read_config(run / "config.yml") if (run / "config.yml").is_file() else None
+    if isinstance(config, EditTrainerConfig):
+        done = read_record(path).steps if path.is_file() else None  # a killed run has no record yet
+        if done is None or done < config.max_num_iterations:
+            stopped = "one that is not" if done is None else f"one of {done} of {config.max_num_iterations} steps"
+            raise CheckpointError(
+                f"Expected a finished edit at {run}, found {stopped}: run editor3d resume {run} first."
+            )
+    return read_record(path)
 
 
 def _known_edit(

@@ -235,7 +235,8 @@ class PluginTrainer(Trainer):
         done = self.completed + 1 >= total
         if not done:
             CONSOLE.print(
-                f"Stopped after {self.completed + 1} of {total} steps. Go on with: editor3d resume {self.base_dir}"
+                f"Stopped after {self.completed + 1} of {total} steps. Go on with: editor3d resume {self.base_dir}",
+                soft_wrap=True,
             )
         return done
 
