@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ UPRIGHT = {
 
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 """What Pillow raises for a damaged picture (SyntaxError is its word for a broken PNG)."""
+
+REMEMBERED_PICTURES = 100_000
+"""Results of inspection that a process keeps, a few hundred bytes each."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +69,25 @@ def inspect_picture(path: Path) -> PictureInfo:
     """Read a picture's size and make sure that all of it can be read.
 
     All of it is decoded: JPEG at an eighth of its size, which is a quarter of the work and still reads every coded bit.
+    A process does so once, for as long as the file stays as it is: an edit opens its capture again and again.
 
     Raises:
         DataError: the file is no picture, or a truncated or damaged one.
     """
     try:
-        with Image.open(path) as picture:
-            info = PictureInfo.of(picture)
-            picture.draft(None, (info.width // 8, info.height // 8))
-            picture.load()
+        status = path.stat()
+        return _inspect(path.resolve(), status.st_mtime_ns, status.st_size)
     except UNREADABLE as error:
         raise _damaged(path, error) from error
+
+
+@lru_cache(maxsize=REMEMBERED_PICTURES)
+def _inspect(path: Path, mtime_ns: int, size: int) -> PictureInfo:
+    """`inspect_picture` of a file that was last changed then; what raises is not remembered."""
+    with Image.open(path) as picture:
+        info = PictureInfo.of(picture)
+        picture.draft(None, (info.width // 8, info.height // 8))
+        picture.load()
     return info
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
+from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import inspect_picture, read_depth, read_image, read_mask, read_object_masks
 from editor3d.errors import DataError
 from editor3d.types import View
@@ -156,6 +158,33 @@ def test_a_truncated_sixteen_bit_picture_is_found(tmp_path, rng):
     for read in (inspect_picture, read_image):
         with pytest.raises(DataError, match="a.png is damaged"):
             read(path)
+
+
+def test_a_capture_that_is_opened_again_is_decoded_once(write_capture, monkeypatch):
+    from PIL import ImageFile
+
+    path, decoded, load = write_capture(count=10), [], ImageFile.ImageFile.load
+
+    def noting_load(self):
+        decoded.extend([Path(self.filename)] if self.tile else [])  # there is nothing left to decode without
+        return load(self)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", noting_load)
+    posed = load_posed_images(path)
+    pictures = sorted(view.image_path for view in posed.views)
+    assert sorted(decoded) == pictures
+    monkeypatch.chdir(path.parent.parent)
+    for again in (path, path.parent, path.relative_to(path.parent.parent)):
+        assert len(load_posed_images(again).views) == 10
+    assert sorted(decoded) == pictures
+
+    content = bytearray(pictures[3].read_bytes())
+    content[len(content) // 2] ^= 255  # the same size, another time
+    pictures[3].write_bytes(content)
+    os.utime(pictures[3], ns=(0, pictures[3].stat().st_mtime_ns + 1))
+    for _ in range(2):
+        with pytest.raises(DataError, match=pictures[3].name):
+            load_posed_images(path)
 
 
 def test_a_missing_picture_is_named(tmp_path):
