@@ -5,6 +5,17 @@ Commands print the sentence and end with exit code 2; Python callers catch `Edit
 
 from __future__ import annotations
 
+import errno
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another folder",
+    errno.EDQUOT: "free some space, or choose another folder",
+    errno.EFBIG: "free some space, or choose another folder",
+    errno.EROFS: "choose another folder",
+    errno.EACCES: "choose another folder, or change its permissions",
+    errno.EPERM: "choose another folder, or change its permissions",
+}
+
 
 class Editor3DError(Exception):
     """Something the user can put right; its text is the whole message."""
@@ -36,3 +47,11 @@ class RegionError(Editor3DError):
 
 class ServiceError(Editor3DError):
     """A service over the network refused, did not answer well, or would cost more than allowed."""
+
+
+def sentence(error: Editor3DError | OSError) -> str:
+    """What a user is told: an error of ours as it stands, one of the system with its file and what to do."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    told = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{told} ({_REMEDIES[error.errno]})" if error.errno in _REMEDIES else told

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from editor3d.errors import ConfigError, Editor3DError
+from editor3d.errors import ConfigError, Editor3DError, sentence
 from editor3d.registry import load_target
 
 OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Editor3DError, OSError) as error:
         if debug:
             traceback.print_exc()
-        _complain(_sentence(error))
+        _complain(sentence(error))
         return USER_ERROR
     except KeyboardInterrupt:
         if debug:
@@ -112,13 +112,7 @@ def _help() -> str:
     return "\n".join(lines)
 
 
-def _sentence(error: Editor3DError | OSError) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)
-
-
-def _complain(sentence: str) -> None:
+def _complain(told: str) -> None:
     in_color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[1;31merror:\033[0m" if in_color else "error:"
-    print(f"{label} {sentence}", file=sys.stderr)
+    print(f"{label} {told}", file=sys.stderr)

@@ -25,9 +25,10 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
-from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError
+from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
 from editor3d.outputs.files import replacing
 from editor3d.plugin import checkpoints
+from editor3d.plugin.event_log import make_event_logs_optional
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.progress import TrainingProgress
 from editor3d.update.engine import EditInterrupted
@@ -48,11 +49,11 @@ def quiet_logging() -> LoggingConfig:
 
 @contextmanager
 def user_errors_exit() -> Iterator[None]:
-    """Within `ns-train`: a user's mistake is one sentence and exit code 2, not a traceback."""
+    """Within `ns-train`: a user's mistake, or a full disk, is one sentence and exit code 2, not a traceback."""
     try:
         yield
-    except Editor3DError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (Editor3DError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         raise SystemExit(USER_ERROR) from error
     except RunInterrupted as interrupted:
         raise SystemExit(INTERRUPTED) from interrupted
@@ -215,6 +216,7 @@ class PluginTrainer(Trainer):
         np.random.seed(seed)
         torch.manual_seed(seed)
         super().setup(test_mode)
+        make_event_logs_optional()
 
     def fit(self) -> bool:
         """Run the remaining steps and save.

@@ -125,7 +125,7 @@ def failing(monkeypatch):
     ("how", "code", "said"),
     [
         ("data", 2, "error: Expected a capture.\n"),
-        ("disk", 2, "error: No space left on device: /some/file\n"),
+        ("disk", 2, "error: No space left on device: /some/file (free some space, or choose another folder)\n"),
         ("interrupt", 130, "interrupted\n"),
         ("code", 7, ""),
     ],

@@ -214,6 +214,52 @@ def test_a_full_disk_while_a_moved_run_goes_on_costs_nothing(method, call, tiny_
     assert resumed.code == 0, resumed.stderr
 
 
+DISK_FULL = """
+import errno
+from tensorboard.summary.writer.record_writer import RecordWriter
+from editor3d.plugin.results import EditResults
+
+def full(original, *args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/file")
+"""
+
+
+def test_a_run_outlives_its_event_log(tiny_edit, lab, saved):
+    config = tiny_edit()
+    hook = "written = []\nat(RecordWriter, 'write', lambda *args: written.append(1) or len(written) > 2, full)"
+    result = lab.run(f"{DISK_FULL}\n{hook}\nrun(load(path))", path=saved(config))
+    assert result.code == 0, result.stderr
+    assert result.stdout.count("event log cannot be written") == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert (config.get_base_dir() / "before_after.png").is_file()
+
+
+def test_what_the_system_refuses_is_one_sentence(tiny_edit, lab, saved):
+    config = tiny_edit()
+    result = lab.run(f"{DISK_FULL}\nat(EditResults, 'save_after', 1, full)\nrun(load(path))", path=saved(config))
+    assert result.code == 2, result.stderr
+    assert "error: No space left on device: /some/file (free some space" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    resumed = lab.run("import editor3d\neditor3d.resume(run)", run=config.get_base_dir())
+    assert resumed.code == 0, resumed.stderr
+
+
+def test_an_earlier_run_that_cannot_go_on_is_kept(tiny_edit, lab, saved):
+    config = tiny_edit()
+    killed = lab.run(KILL.format(method="build", call=1), path=saved(config))
+    assert killed.code == -9, killed.stderr
+    refuse = (
+        f"{DISK_FULL}\nfrom editor3d.plugin.edit_trainer import EditTrainer\nat(EditTrainer, '_find_base', 1, full)"
+    )
+    for code in ("run(load(path))", "from editor3d.cli import main\nraise SystemExit(main(['resume', folder]))"):
+        result = lab.run(f"{refuse}\n{code}", path=saved(config), folder=config.get_base_dir())
+        assert result.code == 2, result.stderr
+        assert (config.get_base_dir() / "config.yml").is_file()
+    refused = tiny_edit(timestamp="new")
+    assert lab.run(f"{refuse}\nrun(load(path))", path=saved(refused)).code == 2
+    assert not refused.get_base_dir().exists()
+
+
 OFFLINE = """
 import socket, sys
 
