@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m gaussian.warmup
 	touch $(READY)
 
-# Names missing system packages and the command that installs them; only ns-export needs them.
+# Names missing system packages and the command that installs them; only ns-export and Blender programs need them.
 system: $(READY)
 	@$(BIN)/editor3d doctor || true
 

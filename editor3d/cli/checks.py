@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import platform
@@ -15,12 +14,15 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from editor3d.cli.system_libraries import LIBRARIES, missing_libraries
 from editor3d.registry import METHODS
 
 PACKAGE = "editor3d"
 INSTALL_SELF = "pip install -e . (in the project's folder)"
 BROUGHT_BY_NERFSTUDIO = ("gsplat", "open3d")
 """Not declared by this package, yet of use to it: splats, and the exporter's meshes and point clouds."""
+LIBRARY_USERS = {"open3d": "ns-export, meshes and point clouds", "bpy": "Blender programs"}
+"""Packages that load system libraries, and what they are for."""
 GIGABYTE = 1e9
 LEAST_FREE_BYTES = 2 * GIGABYTE
 """A base reconstruction, its edit and their pictures fit into this with room to spare."""
@@ -127,24 +129,26 @@ def check_device() -> list[Check]:
 
 def check_system_libraries() -> list[Check]:
     """Shared libraries and programs that no Python package brings, or that a package should have brought."""
+    return [*(_check_libraries() if sys.platform == "linux" else []), _check_video_encoder()]
+
+
+def _check_libraries() -> list[Check]:
+    """A check for each package that loads some; the remedy is one command that brings all that are missing."""
+    users = {name: use for name, use in LIBRARY_USERS.items() if importlib.util.find_spec(name) is not None}
+    wanted = tuple(library for library in LIBRARIES if users.keys() & set(library.needed_by))
+    missing = missing_libraries(wanted)
+    remedy = f"apt-get install {' '.join(library.debian for library in missing)}"
     checks = []
-    if sys.platform == "linux":
-        checks.append(
-            _check_library(
-                "libusb-1.0.so.0", "open3d, which ns-export and meshes import", "apt-get install libusb-1.0-0"
-            )
-        )
-    checks.append(_check_video_encoder())
+    for name, use in users.items():
+        what = {"group": "system", "name": f"for {name}", "required": False}
+        lost = [library.soname for library in missing if name in library.needed_by]
+        if lost:
+            detail = f"{', '.join(lost)} missing; without {'it' if len(lost) == 1 else 'them'} no {use}"
+            checks.append(Check(ok=False, detail=detail, remedy=remedy, **what))
+        else:
+            found = ", ".join(library.soname for library in wanted if name in library.needed_by)
+            checks.append(Check(ok=True, detail=found, **what))
     return checks
-
-
-def _check_library(soname: str, needed_by: str, remedy: str) -> Check:
-    what = {"group": "system", "name": soname, "required": False}
-    try:
-        ctypes.CDLL(soname)
-    except OSError:
-        return Check(ok=False, detail=f"missing; needed by {needed_by}", remedy=remedy, **what)
-    return Check(ok=True, detail="found", **what)
 
 
 def _check_video_encoder() -> Check:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
+import subprocess
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
-from editor3d.cli import checks, main
+from editor3d.cli import checks, main, system_libraries
 from editor3d.cli.checks import Check
 from editor3d.cli.doctor import all_well, as_json, print_checks
+from editor3d.cli.system_libraries import LIBRARIES, Library
 
 
 def by_name(found: list[Check]) -> dict[str, Check]:
@@ -68,13 +74,47 @@ def test_packages_are_judged_by_what_the_distribution_declares(monkeypatch):
     assert found["python"].ok
 
 
-def test_missing_system_library_names_its_package():
-    check = checks._check_library("libno-such-thing.so.9", "a test", "apt-get install nothing")
-    assert not check.ok
-    assert not check.required
-    assert "a test" in check.detail
-    assert check.remedy == "apt-get install nothing"
-    assert checks._check_library("libc.so.6", "everything", "").ok
+def test_one_command_brings_all_missing_libraries(monkeypatch):
+    libraries = (
+        Library("libc.so.6", "libc6", ("open3d", "bpy")),
+        Library("libno-such-thing.so.9", "nothing9", ("open3d",)),
+        Library("libnor-this.so.1", "nor-this1", ("open3d", "bpy")),
+        Library("libof-no-interest.so.1", "of-no-interest1", ("absent",)),
+    )
+    monkeypatch.setattr(checks, "LIBRARIES", libraries)
+    monkeypatch.setattr(checks, "LIBRARY_USERS", {"open3d": "meshes", "bpy": "programs", "absent": "use"})
+    monkeypatch.setattr(checks.importlib.util, "find_spec", lambda name: None if name == "absent" else name)
+    found = by_name(checks._check_libraries())
+    assert list(found) == ["for open3d", "for bpy"]
+    for check in found.values():
+        assert not check.ok
+        assert not check.required
+        assert check.remedy == "apt-get install nothing9 nor-this1"
+        assert "libc.so.6" not in check.detail
+    assert found["for open3d"].detail == "libno-such-thing.so.9, libnor-this.so.1 missing; without them no meshes"
+    assert found["for bpy"].detail == "libnor-this.so.1 missing; without it no programs"
+
+    monkeypatch.setattr(checks, "LIBRARIES", libraries[:1])
+    assert all(check.ok and check.detail == "libc.so.6" for check in checks._check_libraries())
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("ldd") is None, reason="asks the loader of Linux")
+@pytest.mark.parametrize("name", checks.LIBRARY_USERS)
+def test_the_libraries_are_those_that_the_packages_ask_for(name):
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        pytest.skip(f"{name} is not installed")
+    folder = Path(spec.origin).parent
+    modules = [path for path in (*folder.glob("*.so"), *folder.glob("*/*.so")) if "_ops" not in path.name]
+    asked = " ".join(subprocess.run(["ldd", *modules], capture_output=True, text=True).stdout.split())
+    for library in LIBRARIES:
+        assert name not in library.needed_by or f" {library.soname} => " in asked, library
+
+
+def test_a_machine_is_made_ready_before_anything_is_installed():
+    script = [sys.executable, "-I", "-S", system_libraries.__file__]  # without site-packages
+    result = subprocess.run(script, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == [library.debian for library in system_libraries.missing_libraries()]
 
 
 def test_output_folder_that_cannot_be_made_is_found_without_touching_it(tmp_path):
