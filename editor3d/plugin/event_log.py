@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
+_TENSORBOARD = writer.TensorboardWriter
+
 
 class EventLog(writer.Writer):
-    """A writer of nerfstudio's that falls silent, and says so once, when its file cannot be written."""
+    """TensorBoard's writer, which falls silent, and says so once, when its file cannot be made or written."""
 
-    def __init__(self, inner: writer.Writer) -> None:
-        self._inner: writer.Writer | None = inner
+    def __init__(self, log_dir: Path) -> None:
+        self._inner: writer.Writer | None = None
+        self._inner = self._unless_refused(lambda: _TENSORBOARD(log_dir=log_dir))
 
     def write_image(self, name: str, image: Any, step: int) -> None:
         self._write("write_image", name, image, step)
@@ -25,21 +31,27 @@ class EventLog(writer.Writer):
         self._write("write_config", name, config_dict, step)
 
     def _write(self, method: str, *event: Any) -> None:
-        if self._inner is None:
-            return
+        if self._inner is not None:
+            self._unless_refused(lambda: getattr(self._inner, method)(*event))
+
+    def _unless_refused(self, act: Callable[[], Any]) -> Any:
         try:
-            getattr(self._inner, method)(*event)
+            return act()
         except OSError as error:
             self._inner = None
             CONSOLE.print(f"The event log cannot be written ({error.strerror or error}): the run goes on without it.")
+            return None
 
 
-def make_event_logs_optional() -> None:
-    """Let a run outlive the event logs that nerfstudio has set up."""
-    writer.EVENT_WRITERS[:] = [
-        EventLog(each) if isinstance(each, writer.TensorboardWriter) else each for each in writer.EVENT_WRITERS
-    ]
+@contextmanager
+def optional_event_logs() -> Iterator[None]:
+    """Let a run outlive the event logs that nerfstudio sets up meanwhile."""
     threading.excepthook = _excepthook
+    writer.TensorboardWriter = EventLog  # the name by which nerfstudio makes it; a full disk refuses that already
+    try:
+        yield
+    finally:
+        writer.TensorboardWriter = _TENSORBOARD
 
 
 _report = threading.excepthook

@@ -28,7 +28,7 @@ from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
 from editor3d.outputs.files import replacing
 from editor3d.plugin import checkpoints
-from editor3d.plugin.event_log import make_event_logs_optional
+from editor3d.plugin.event_log import optional_event_logs
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.progress import TrainingProgress
 from editor3d.update.engine import EditInterrupted
@@ -215,8 +215,8 @@ class PluginTrainer(Trainer):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        super().setup(test_mode)
-        make_event_logs_optional()
+        with optional_event_logs():
+            super().setup(test_mode)
 
     def fit(self) -> bool:
         """Run the remaining steps and save.

@@ -224,9 +224,10 @@ def full(original, *args, **kwargs):
 """
 
 
-def test_a_run_outlives_its_event_log(tiny_edit, lab, saved):
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_run_outlives_its_event_log(tiny_edit, lab, saved, kept):
     config = tiny_edit()
-    hook = "written = []\nat(RecordWriter, 'write', lambda *args: written.append(1) or len(written) > 2, full)"
+    hook = f"written = []\nat(RecordWriter, 'write', lambda *args: written.append(1) or len(written) > {kept}, full)"
     result = lab.run(f"{DISK_FULL}\n{hook}\nrun(load(path))", path=saved(config))
     assert result.code == 0, result.stderr
     assert result.stdout.count("event log cannot be written") == 1
