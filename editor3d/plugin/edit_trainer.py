@@ -15,7 +15,7 @@ from editor3d.plugin.base import Base, adopt_base, check_frame, ensure_base, ope
 from editor3d.plugin.edit_pipeline import CONDITIONS, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.results import EditResults
-from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted
+from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
 from editor3d.registry import METHODS, load_target
 from editor3d.update.engine import check_instruction
 
@@ -104,9 +104,8 @@ class EditTrainer(PluginTrainer):
             return open_base(config.load_dir, config.load_step)
         base = ensure_base(config.base_method, config, config.base_steps)
         if base is None:
-            CONSOLE.print(
-                f"Go on with the edit, its reconstruction first: editor3d resume {self.base_dir}", soft_wrap=True
-            )
+            told = f"Go on with the edit, its reconstruction first: {resume_command(self.base_dir)}"
+            CONSOLE.print(told, soft_wrap=True, markup=False)
             raise RunInterrupted
         return base
 

@@ -21,6 +21,7 @@ from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.rays import Lens
 from editor3d.plugin.runs import open_run
+from editor3d.plugin.trainer import resume_command
 from editor3d.types import EditRequest, PosedImages, View
 
 Outputs = tuple[Tensor, Tensor]
@@ -74,7 +75,7 @@ def _finished_record(run: Path) -> EditRecord:
         if done is None or done < config.max_num_iterations:
             stopped = "one that is not" if done is None else f"one of {done} of {config.max_num_iterations} steps"
             raise CheckpointError(
-                f"Expected a finished edit at {run}, found {stopped}: run editor3d resume {run} first."
+                f"Expected a finished edit at {run}, found {stopped}: go on with it first, {resume_command(run)}"
             )
     return read_record(path)
 

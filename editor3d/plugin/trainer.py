@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import signal
 import sys
 import threading
@@ -64,6 +65,11 @@ def user_errors_exit() -> Iterator[None]:
 
 class RunInterrupted(Exception):
     """The user stopped the run while it was being prepared; what was made is kept."""
+
+
+def resume_command(run: Path) -> str:
+    """What to type to go on with a run, whatever its folder is called."""
+    return f"editor3d resume {shlex.quote(str(run))}"
 
 
 _NEW_RUNS: set[Path] = set()
@@ -236,10 +242,8 @@ class PluginTrainer(Trainer):
                 self.config.max_num_iterations = total
         done = self.completed + 1 >= total
         if not done:
-            CONSOLE.print(
-                f"Stopped after {self.completed + 1} of {total} steps. Go on with: editor3d resume {self.base_dir}",
-                soft_wrap=True,
-            )
+            told = f"Stopped after {self.completed + 1} of {total} steps. Go on with: {resume_command(self.base_dir)}"
+            CONSOLE.print(told, soft_wrap=True, markup=False)
         return done
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,8 @@ def small_voxels(monkeypatch):
 
 
 def printed_commands(said: str) -> list[list[str]]:
-    return [match.split() for match in re.findall(r"editor3d (resume \S+)", said)]
+    """As a shell understands them."""
+    return [shlex.split(match) for match in re.findall(r"editor3d (resume .+)$", said, re.MULTILINE)]
 
 
 def test_what_is_printed_when_a_base_is_interrupted_can_be_carried_out(tiny_edit, small_voxels, ctrl_c, capsys):
@@ -73,6 +75,14 @@ def test_the_edit_goes_on_from_where_its_base_was_interrupted(tiny_edit, small_v
     assert main(of_edit) == 0
     assert "Going on after step 2" in capsys.readouterr().out
     assert api.Edit(Path(of_edit[1])).record.steps == 2
+
+
+def test_any_name_of_a_folder_can_be_typed_as_printed(tiny_edit, ctrl_c, capsys, tmp_path):
+    run = ctrl_c(tiny_edit(steps=4, output_dir=tmp_path / "it's [red]my[/red] scene"), 2)
+    (command,) = printed_commands(capsys.readouterr().out)
+    assert Path(command[1]) == run
+    assert main(command) == 0
+    assert api.Edit(run).record.steps == 4
 
 
 def test_a_run_of_another_project_is_not_gone_on_with(tmp_path):
