@@ -17,8 +17,11 @@ class Resume:
     """The run's folder: the one with config.yml."""
 
     def run(self) -> int:
+        import shlex
+
         from editor3d.api import Scene, resume
 
         if isinstance(resume(self.run_folder), Scene):  # an edit says itself what it made
-            print(f'Reconstructed. Edit it with: editor3d edit {self.run_folder} --instruction "..."')
+            run = shlex.quote(str(self.run_folder))
+            print(f'Reconstructed. Edit it with: editor3d edit {run} --instruction "..."')
         return 0
