@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,15 +59,20 @@ def latest_checkpoint(folder: Path, step: int | None = None) -> Path:
     return checkpoints[step]
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, mapped: bool = False) -> dict[str, Any]:
     """Read a checkpoint, tensors on the CPU.
+
+    Args:
+        path: the file.
+        mapped: leave the tensors in the file until they are read: for those who need only some of them.
 
     Raises:
         CheckpointError: it is missing, damaged, or holds more than tensors and plain values.
     """
     register_safe_globals()
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        mapped = mapped and zipfile.is_zipfile(path)  # torch before 1.6 wrote files that cannot be mapped
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # noqa: BLE001 - torch raises errors of many kinds for damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(

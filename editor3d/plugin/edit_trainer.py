@@ -112,7 +112,7 @@ class EditTrainer(PluginTrainer):
     def load_start(self) -> None:
         """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
         check_frame(self.base, self.pipeline.datamanager.train_dataparser_outputs)
-        state = checkpoints.load(self.base.checkpoint)["pipeline"]
+        state = checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
         model = self.pipeline.model
         if hasattr(model, "adapt_base_state"):
             state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)

@@ -25,9 +25,10 @@ def state(step: int) -> dict:
     return {"step": step, "pipeline": {"a": torch.arange(step)}, "lr": np.float64(0.25), "nested": [{"n": np.int64(3)}]}
 
 
-def test_what_is_saved_is_loaded_with_plain_numbers(folder):
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_is_saved_is_loaded_with_plain_numbers(folder, mapped):
     checkpoints.save(folder / "step-000000005.ckpt", state(5))
-    loaded = checkpoints.load(checkpoints.latest_checkpoint(folder.parent))
+    loaded = checkpoints.load(checkpoints.latest_checkpoint(folder.parent), mapped)
     assert torch.equal(loaded["pipeline"]["a"], torch.arange(5))
     assert type(loaded["lr"]) is float
     assert type(loaded["nested"][0]["n"]) is int
