@@ -13,7 +13,7 @@ from gaussian.method import splat_optimizers
 from gaussian.model import SplatModelConfig
 
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
-CPU_STEPS, CPU_EDIT_RATE = 990, 330
+CPU_STEPS, CPU_EDIT_RATE = 900, 300
 
 
 def _config() -> EditTrainerConfig:
@@ -24,7 +24,7 @@ def _config() -> EditTrainerConfig:
     if not on_cuda:
         # Fewer, longer steps. Edits of different views disagree: falling rates end at their average, not at the view
         # that was fitted last.
-        optimizers = splat_optimizers(steps, 1.6e-4, scale=2.0, colors=2.0, settle=0.1)
+        optimizers = splat_optimizers(steps, 1.6e-4, scale=2.0, settle=0.2)
     strategy = StrategyConfig(refine_start=rate // 2, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
     pipeline = EditPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),

@@ -30,7 +30,7 @@ class FusedAdamConfig(OptimizerConfig):
 
 
 def splat_optimizers(
-    steps: int, means_lr: float = 1.6e-4, scale: float = 1.0, colors: float = 1.0, settle: float = 1.0
+    steps: int, means_lr: float = 1.6e-4, scale: float = 1.0, settle: float = 1.0
 ) -> dict[str, dict[str, Any]]:
     """Adam with a rate for each kind of parameter, as in 3D Gaussian Splatting; that of the means falls to a hundredth.
 
@@ -38,13 +38,12 @@ def splat_optimizers(
         steps: over which rates fall.
         means_lr: of the means, scene units over a step.
         scale: of all the rates but that of the means.
-        colors: of the rates of the colours, besides.
         settle: the share that the rates other than the means' have fallen to at the last step.
     """
     rates = {"features_dc": 2.5e-3, "features_rest": 2.5e-3 / 20, "opacities": 5e-2, "scales": 5e-3, "quats": 1e-3}
     groups: dict[str, dict[str, Any]] = {}
     for name, rate in rates.items():
-        rate *= scale * (colors if name.startswith("features") else 1.0)
+        rate *= scale
         falling = ExponentialDecaySchedulerConfig(lr_final=rate * settle, max_steps=steps) if settle < 1 else None
         groups[name] = {"optimizer": FusedAdamConfig(lr=rate), "scheduler": falling}
     decay = ExponentialDecaySchedulerConfig(lr_final=means_lr / 100, max_steps=steps)
