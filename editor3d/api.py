@@ -12,8 +12,8 @@ from editor3d.datasets.locate import resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
 
-FASTEST_ON_CPU = "igs2gs"
-"""The method that reaches the same edit gap soonest without a GPU (benchmarks/known_edits.py --methods in2n igs2gs)."""
+CPU_METHOD = "igs2gs"
+"""What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
 
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
@@ -283,7 +283,7 @@ def default_method(scene: Scene) -> str:
     from editor3d.plugin.trainer import default_device
 
     if scene.base is None:
-        return "in2n" if default_device() == "cuda" else FASTEST_ON_CPU
+        return "in2n" if default_device() == "cuda" else CPU_METHOD
     config = open_base(scene.base).config
     kind = "" if config is None else type(config.pipeline.model).__name__
     return EDIT_METHOD_OF.get(kind, "in2n")
