@@ -37,6 +37,16 @@ def natural_picture() -> Callable[..., torch.Tensor]:
 
 
 @pytest.fixture(scope="session")
+def picture() -> Callable[[int, int, int], torch.Tensor]:
+    """A function of height, width and seed: noise [H, W, 3] in 0..1."""
+
+    def draw(height: int, width: int, seed: int) -> torch.Tensor:
+        return torch.rand(height, width, 3, generator=torch.Generator().manual_seed(seed))
+
+    return draw
+
+
+@pytest.fixture(scope="session")
 def bear_photos() -> list[torch.Tensor]:
     """Every twelfth photograph of the real capture at 256 pixels."""
     import cv2

@@ -1,0 +1,137 @@
+"""Every diffusers adapter: pictures keep their size and place, and depend on the seed alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from editor3d.editors import EDITORS, create_editor, diffusers_edit
+from editor3d.editors.diffusers_edit import fitted
+from editor3d.types import EditorInfo, EditRequest
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+MODELS = [name for name, entry in EDITORS.items() if entry.info.working_pixels is not None]
+WHOLE = [name for name in MODELS if not EDITORS[name].info.needs_mask]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_edits_have_the_size_of_the_picture_and_depend_on_the_seed_alone(tiny, ask, name):
+    editor = tiny(name)
+    editor.validate(ask.instruction, [], [])
+    state = torch.random.get_rng_state()
+    edited = editor.edit(ask)
+    assert edited.shape == ask.condition.shape
+    assert edited.dtype == torch.float32
+    assert edited.min() >= 0.0
+    assert edited.max() <= 1.0
+    assert (edited - ask.condition).abs().max() > 0.01
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(editor.edit(ask), edited)
+    assert not torch.equal(editor.edit(replace(ask, seed=6)), edited)
+
+
+class Call:
+    """A pipeline that keeps what it is called with and gives the picture back."""
+
+    def __init__(self, config: dict) -> None:
+        self.config = config
+        self.given: dict = {}
+
+    def __call__(self, **given):
+        from torchvision.transforms.functional import pil_to_tensor
+
+        self.given = given
+        self.images = pil_to_tensor(given["image"]).float()[None] / 255.0
+        return self
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("size", [(300, 400), (1100, 1700), (500, 333)])
+def test_pictures_come_back_without_shift(monkeypatch, name, size):
+    """A smooth ramp through a model that changes nothing is the same ramp."""
+    call = Call({"is_distilled": True})
+    monkeypatch.setattr(diffusers_edit.DiffusersEditor, "_pipeline", call)
+    y, x = torch.meshgrid(
+        (torch.arange(size[0]) + 0.5) / size[0], (torch.arange(size[1]) + 0.5) / size[1], indexing="ij"
+    )
+    ramp = torch.stack([x, y, 0.5 * (x + y)], dim=-1)
+    edited = create_editor(f"{name}:someone/model").edit(EditRequest("v", "make it red", condition=ramp))
+    torch.testing.assert_close(edited, ramp, atol=4e-3, rtol=0)
+    assert abs((edited - ramp).mean()) < 2e-4
+    info = EDITORS[name].info
+    height, width = call.given["height"], call.given["width"]
+    assert call.given["image"].size == (width, height)
+    assert height % info.multiple_of == width % info.multiple_of == 0
+    assert 0.9 * info.working_pixels[0] <= height * width <= 1.1 * info.working_pixels[1]
+
+
+def test_pictures_of_the_working_size_are_not_touched(picture):
+    image = picture(64, 48, 0)
+    for info in (
+        EditorInfo("a", "", "", multiple_of=16, working_pixels=(64 * 48, 64 * 48)),
+        EditorInfo("a", "", "", multiple_of=16, max_side=64),
+    ):
+        given, back = fitted(image, info)
+        assert torch.equal(given, image)
+        assert torch.equal(back(given), image)
+
+
+def test_the_distilled_model_gets_no_guidance_and_the_base_model_does(tiny, build_model, ask, tmp_path):
+    seen = []
+    build_model("flux2-klein", is_distilled=False).save_pretrained(tmp_path, safe_serialization=True)
+    tiny("flux2-klein")
+    base = create_editor(f"flux2-klein:{tmp_path}")
+    forward = base._pipeline.transformer.forward
+    base._pipeline.transformer.forward = lambda *a, **k: (seen.append(1), forward(*a, **k))[1]
+    base.edit(ask)
+    assert len(seen) == 2 * ask.diffusion_steps
+    distilled = tiny("flux2-klein")
+    seen.clear()
+    inner = distilled._pipeline.transformer.forward
+    distilled._pipeline.transformer.forward = lambda *a, **k: (seen.append(1), inner(*a, **k))[1]
+    distilled.edit(ask)
+    assert len(seen) == ask.diffusion_steps
+
+
+def test_half_precision_is_the_models_own(tiny, ask):
+    for name, kind in (("flux-kontext", torch.bfloat16), ("sd-inpaint", torch.float16)):
+        editor = tiny(name, half_precision=True)
+        edited = editor.edit(ask)
+        assert editor._pipeline.vae.dtype == kind
+        assert edited.dtype == torch.float32
+        torch.testing.assert_close(edited, tiny(name).edit(ask), atol=0.15, rtol=0)
+
+
+def test_sdxl_ip2p_equals_diffusers_own_pipeline_from_the_same_latents(tiny, ask, monkeypatch, picture):
+    """At noise level 1 the timesteps are diffusers' own; started from our noised render, so is the result."""
+    editor = tiny("sdxl-ip2p")
+    request = replace(ask, noise_level=1.0, diffusion_steps=5, condition=picture(24, 32, 1), render=picture(24, 32, 2))
+    inputs = []
+    unet = editor._pipeline.unet
+    forward = unet.forward
+    monkeypatch.setattr(unet, "forward", lambda x, *a, **k: (inputs.append(x), forward(x, *a, **k))[1])
+    edited = editor.edit(request)
+    monkeypatch.setattr(unet, "forward", forward)
+    expected = editor._pipeline(
+        prompt=request.instruction,
+        image=request.condition.permute(2, 0, 1)[None],
+        height=24,
+        width=32,
+        num_inference_steps=5,
+        guidance_scale=request.guidance_scale,
+        image_guidance_scale=request.image_guidance_scale,
+        latents=inputs[0][:1, :4],
+        output_type="pt",
+    ).images[0]
+    torch.testing.assert_close(edited, expected.permute(1, 2, 0), atol=2e-4, rtol=0)
+
+
+def test_sdxl_keeps_its_vae_in_full_precision(tiny, ask):
+    editor = tiny("sdxl-ip2p", half_precision=True)
+    request = replace(ask, diffusion_steps=2)
+    edited = editor.edit(request)
+    assert editor._pipeline.vae.dtype == torch.float32
+    assert editor._pipeline.unet.dtype == torch.float16
+    torch.testing.assert_close(edited, tiny("sdxl-ip2p").edit(request), atol=0.03, rtol=0)
