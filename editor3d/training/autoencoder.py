@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editor3d.training.loop import Progress, Stage, fit
+from editor3d.training.loop import Progress, Stage, fit, mixed_precision
 from editor3d.training.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def train(
         first = torch.randint(len(pairs.originals), (few,), generator=generator).numpy()
         second = torch.randint(len(pairs.edited), (batch - few,), generator=generator).numpy()
         pixels = to_model(np.concatenate([pairs.originals[first], pairs.edited[second]]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             posterior = vae.encode(pixels).latent_dist
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)
@@ -68,7 +68,7 @@ def encode(vae: AutoencoderKL, pictures: np.ndarray, batch: int = 64) -> Tensor:
     """Modes of the latents [N, 4, h, w] of pictures [N, H, W, 3] uint8, float32."""
     out = []
     for start in range(0, len(pictures), batch):
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             out.append(vae.encode(to_model(pictures[start : start + batch])).latent_dist.mode().float())
     return torch.cat(out)
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.errors import ConfigError
-from editor3d.training.loop import Progress, Stage, fit, load_average
+from editor3d.training.loop import Progress, Stage, fit, load_average, mixed_precision
 from editor3d.training.networks import SIDE, make_clip
 from editor3d.training.pairs import Pairs, PairSettings, texts
 from editor3d.training.words import encode, make_tokenizer
@@ -91,7 +91,7 @@ def fit_clip(
         pictures = normalized(np.concatenate([pairs.originals[sources], pairs.edited[rows]]))
         tokens = torch.cat([words[0][sources], words[1][rows]])
         captions = torch.cat([numbers[0][sources], numbers[1][rows]])
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             seen = model.visual_projection(model.vision_model(pixel_values=pictures).pooler_output).float()
             told = model.text_projection(model.text_model(input_ids=tokens).pooler_output).float()
         logits = model.logit_scale.exp().clamp(max=100.0) * F.normalize(seen, dim=-1) @ F.normalize(told, dim=-1).T

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from editor3d.training import autoencoder
 from editor3d.training.attention import CrossAttentionRecorder, word_loss
-from editor3d.training.loop import Progress, Stage, fit, load_average
+from editor3d.training.loop import Progress, Stage, fit, load_average, mixed_precision
 from editor3d.training.networks import make_scheduler, make_text_encoder, make_unet
 from editor3d.training.pairs import Pairs
 from editor3d.training.words import encode
@@ -176,7 +176,7 @@ def train_unet(
         noisy, target = a.sqrt() * clean + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * clean
         stacked = noisy if condition is None else torch.cat([noisy, condition], 1)
         recorder.clear()
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision():
             embedded = text_encoder(tokens)[0]
             predicted = unet(
                 stacked.contiguous(memory_format=torch.channels_last), timesteps, encoder_hidden_states=embedded
