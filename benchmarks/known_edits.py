@@ -115,6 +115,9 @@ def main(
     if capture is not None:
         cases.append(Case(f"capture: {WHOLE}", capture, WHOLE, "procedural", downscale_factor))
         cases.append(Case(f"capture: {WHOLE}, noisy editor", capture, WHOLE, "procedural-noisy", downscale_factor))
+    cases = [case for case in cases if only in case.name]
+    if not cases:
+        raise SystemExit(f"Expected a part of a case's name for --only, got {only}: try truly or winter.")
     table = Table(title="Known edits, means over held-out views, PSNR in dB")
     for heading in (
         "edit", "method", "base", "unedited", "edited", "ideal", "gap", "locality", "depth error", "fair f", "2D edits",
@@ -122,7 +125,7 @@ def main(
     ):  # fmt: skip
         table.add_column(heading, justify="left" if heading == "edit" else "right")
     console, base_seconds = Console(width=180), {}
-    for case, method in ((case, method) for case in cases if only in case.name for method in methods):
+    for case, method in ((case, method) for case in cases for method in methods):
         run, seconds = reconstruct(case.data, method, output, case.downscale_factor)
         seconds = base_seconds.setdefault(run, seconds)  # a base that another case has made is found at once
         console.print(f"{case.name}: base in {run}, {seconds:.0f} s")
