@@ -64,7 +64,10 @@ class Edit:
 
         scene = load(self.data, downscale_factor=self.downscale_factor)
         if self.base is not None:
-            scene = replace(scene, base=self.base)
+            from editor3d.plugin.base import downscale_factor_of
+
+            own = None if self.downscale_factor else downscale_factor_of(self.base)
+            scene = replace(scene, base=self.base, downscale_factor=own or scene.downscale_factor)
         scene.edit(
             self.instruction,
             method=self.method,

@@ -16,7 +16,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
-from editor3d.errors import CheckpointError
+from editor3d.errors import CheckpointError, ConfigError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.trainer import PluginTrainerConfig
 from editor3d.registry import METHODS, load_target
@@ -114,17 +114,30 @@ def _adopt_batches(config: PluginTrainerConfig, candidate: PluginTrainerConfig) 
         config.pipeline.datamanager = replace(wanted, **kept, **wanted.EDIT_DEFAULTS)
 
 
-def check_frame(base: Base, outputs: DataparserOutputs) -> None:
-    """Refuse a base whose scene lies elsewhere than the cameras of the data: one of another capture.
+def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: DataparserOutputs) -> None:
+    """Refuse a base made from other pictures than those to be edited: of another size, or of other cameras.
 
-    Only where one of our methods reconstructed it: nerfstudio's parsers note their frames differently.
+    Only where one of our methods reconstructed it: nerfstudio's parsers note their sizes and frames differently.
+
+    Args:
+        parser: how the pictures to be edited are read.
+        outputs: what it found.
 
     Raises:
-        CheckpointError: the frames differ.
+        ConfigError: the base's pictures were read at another downscale factor.
+        CheckpointError: its scene lies elsewhere than the cameras, as that of another capture does.
     """
+    theirs = None if base.config is None else base.config.pipeline.datamanager.dataparser
+    if not isinstance(theirs, PosedImagesDataParserConfig):
+        return
+    if theirs.downscale_factor != parser.downscale_factor:
+        raise ConfigError(
+            f"Expected pictures at 1/{theirs.downscale_factor} of their size, as the base in {base.run} was made from, "
+            f"got 1/{parser.downscale_factor}: set downscale-factor to {theirs.downscale_factor}, or leave the base "
+            f"out."
+        )
     path = base.run / "dataparser_transforms.json"
-    parser = None if base.config is None else base.config.pipeline.datamanager.dataparser
-    if not isinstance(parser, PosedImagesDataParserConfig) or not path.is_file():
+    if not path.is_file():
         return
     noted = json.loads(path.read_text(encoding="utf-8"))
     own = np.append(outputs.dataparser_transform.numpy(), outputs.dataparser_scale)
@@ -133,8 +146,19 @@ def check_frame(base: Base, outputs: DataparserOutputs) -> None:
     ):
         raise CheckpointError(
             f"Expected a base made from the cameras of --data, found one of others in {base.run} (made from "
-            f"{parser.data}): give the two that belong together, or leave --load-dir out."
+            f"{theirs.data}): give the two that belong together, or leave --load-dir out."
         )
+
+
+def downscale_factor_of(run: Path) -> int | None:
+    """The factor at which a run of one of our methods read its pictures; None for other runs.
+
+    Raises:
+        CheckpointError: as `open_base`.
+    """
+    config = open_base(run).config
+    parser = None if config is None else config.pipeline.datamanager.dataparser
+    return parser.downscale_factor if isinstance(parser, PosedImagesDataParserConfig) else None
 
 
 def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> PluginTrainerConfig:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,6 +21,7 @@ from editor3d.metrics.image import lpips_loss, lpips_weights
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.panel import EditPanel
+from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.regions import CaptureRegion
 from editor3d.regions import parse_region
@@ -30,6 +32,8 @@ from editor3d.update.state import EditState, PictureStore
 
 LPIPS_PATCH = 32
 """Side of the patches that LPIPS compares, as in Instruct-NeRF2NeRF."""
+BY_NAME, AS_ASKED = "asked for by name", "as asked"
+"""Why an editor, and why pictures to edit, where nothing was left to choose."""
 CONDITIONS = "conditions"
 """Folder of a run for the renders of the base that are edited in the photographs' place."""
 
@@ -43,7 +47,7 @@ class EditPipelineConfig(PluginPipelineConfig):
     """The instruction (also: --instruction)."""
     editor: str = "auto"
     """The 2D editor (also: --editor): auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ..."""
-    editor_reason: str = "asked for by name"
+    editor_reason: str = BY_NAME
     """Why this editor; filled in where `auto` is settled."""
     guidance_scale: float = 7.5
     """(text) guidance scale of a diffusion editor."""
@@ -68,7 +72,7 @@ class EditPipelineConfig(PluginPipelineConfig):
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
     original otherwise."""
-    condition_reason: str = "as asked"
+    condition_reason: str = AS_ASKED
     """Why that picture; filled in where `auto` is settled."""
     region: str = ""
     """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame (also: --region).
@@ -214,14 +218,14 @@ class EditPipeline(PluginPipeline):
         check_instruction(editor, instruction, objects, self.train_views)
         store = self.datamanager.train_pictures.write
         if self.config.condition_on == "base" or self.config.region:
-            self._train_on_base_renders(run / CONDITIONS)
+            self._read_base_renders(run / CONDITIONS, self.datamanager.train_pictures)
         if self.config.region:
             store = self._restrict(run / "regions")
         pictures = self.datamanager.train_pictures
-        originals = pictures.pixels.clone()
+        self._originals = pictures.pixels.clone()
 
         def condition(index: int) -> Tensor:
-            return pictures.within(originals, index).float() / 255.0
+            return pictures.within(self._originals, index).float() / 255.0
 
         def objects_of(index: int) -> Mapping[str, Tensor]:
             return read_object_masks(self.train_views[index], objects)
@@ -263,15 +267,52 @@ class EditPipeline(PluginPipeline):
             cameras, index = self.model.corrected_camera(cameras, index), 0
         return self.render_view(cameras, index)["rgb"].cpu()
 
-    def _train_on_base_renders(self, folder: Path) -> None:
-        """Replace the training pictures by renders of the base; kept in `folder` for a resumed run."""
+    @contextmanager
+    def another_model(self) -> Iterator[None]:
+        """A new model of the same kind in the place of the one that is trained."""
+        trained, dataset = self._model, self.datamanager.train_dataset
+        self._model = self.config.model.setup(
+            scene_box=dataset.scene_box,
+            num_train_data=len(dataset),
+            metadata=dataset.metadata,
+            device=self.device,
+            grad_scaler=None,
+            seed_points=None,
+        ).to(trained.device)
+        try:
+            yield
+        finally:
+            self._model = trained
+
+    def pictures_to_edit(self, run: Path) -> TrainingPictures:
+        """What an edit changes: the photographs, or renders of the base, which is then the scene to be shown now.
+
+        Raises:
+            Editor3DError: the disk is full.
+        """
+        pictures = TrainingPictures(self.train_views, self.datamanager.train_dataset.cameras)
+        if self.config.condition_on == "base":
+            self._read_base_renders(run / CONDITIONS, pictures)
+        else:
+            pictures.read_all()
+        return pictures
+
+    def edit_from_now_on(self, pictures: TrainingPictures) -> None:
+        """Let edits change these pictures. Views that hold no edit are trained on them at once."""
+        self._originals = pictures.pixels
+        for index, view in enumerate(self.train_views):
+            if view.name not in self.updater.state.revisions:
+                self.datamanager.train_pictures.write(index, pictures[index])
+
+    def _read_base_renders(self, folder: Path, pictures: TrainingPictures) -> None:
+        """Make `pictures` renders of the base; kept in `folder` for a resumed run."""
         for index, view in enumerate(self.train_views):
             path = folder / f"{view.name}.png"
             if not path.is_file():
                 with self.stopwatch.measure("render"):
                     render = to_uint8(self._render_train_view(index))
                 save_png(path, render)
-            self.datamanager.train_pictures.write(index, read_image(path, (view.width, view.height)))
+            pictures.write(index, read_image(path, (view.width, view.height)))
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         """Freeze what lies outside the region; returns how an edited picture is stored from here on: its pixels count

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.editors import resolve_auto
-from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.errors import ConfigError, Editor3DError, InstructionError, RegionError
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import Base, adopt_base, check_frame, ensure_base, open_base
-from editor3d.plugin.edit_pipeline import CONDITIONS, EditPipeline, EditPipelineConfig
+from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
+from editor3d.plugin.edit_pipeline import AS_ASKED, BY_NAME, CONDITIONS, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
 from editor3d.registry import METHODS, load_target
-from editor3d.update.engine import check_instruction
+from editor3d.update.engine import Guidance, check_instruction
+
+_CHOICES = ("editor", "editor_reason", "condition_on", "condition_reason")
+"""Fields of the pipeline's configuration that are filled in where they were left open."""
 
 
 @dataclass
@@ -111,19 +116,33 @@ class EditTrainer(PluginTrainer):
 
     def load_start(self) -> None:
         """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
-        check_frame(self.base, self.pipeline.datamanager.train_dataparser_outputs)
-        state = checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
-        model = self.pipeline.model
-        if hasattr(model, "adapt_base_state"):
-            state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
-        self.pipeline.load_model_state(state, self.base.checkpoint)
+        manager = self.pipeline.datamanager
+        check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
+        self._load_base()
         self.pipeline.choose_condition(self.base.is_edit)
         self.config.write_config()  # a resumed run goes on with that choice
         self._begin()
         self.results.save_before()
 
+    def _load_base(self) -> None:
+        state = checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
+        model = self.pipeline.model
+        if hasattr(model, "adapt_base_state"):
+            state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
+        self.pipeline.load_model_state(state, self.base.checkpoint)
+
+    @contextmanager
+    def _showing_base(self) -> Iterator[None]:
+        """The base in the place of the scene as it is now."""
+        with self.pipeline.another_model():
+            self._load_base()
+            yield
+
     def load_extra_state(self, state: dict) -> None:
         chosen = self.config.pipeline
+        for name, value in state.get("choices", {}).items():  # what was chosen last, maybe for another instruction
+            setattr(chosen, name, value)
+        self._ask_for(Guidance(**state["edit"]["guidance"]))
         if chosen.condition_on == "auto":  # a run of before the choice was written down
             chosen.condition_on = "base" if (self.base_dir / CONDITIONS).is_dir() else "original"
             chosen.condition_reason = "as the run began"
@@ -131,7 +150,8 @@ class EditTrainer(PluginTrainer):
         self.pipeline.updater.load_state_dict(state["edit"])
 
     def extra_state(self) -> dict:
-        return {"edit": self.pipeline.updater.state_dict()}
+        choices = {name: getattr(self.config.pipeline, name) for name in _CHOICES}
+        return {"edit": self.pipeline.updater.state_dict(), "choices": choices}
 
     def _begin(self) -> None:
         self.pipeline.should_stop = lambda: self.stop_training
@@ -139,14 +159,57 @@ class EditTrainer(PluginTrainer):
         self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
+        self.pipeline.edit_panel.on_apply = self.start_over
         self.results = EditResults(self.base_dir, self.pipeline, self.config)
+
+    def _ask_for(self, guidance: Guidance) -> None:
+        """Make the configuration that of an edit by `guidance`."""
+        config = self.config.pipeline
+        self.config.instruction = config.prompt = guidance.instruction
+        config.guidance_scale, config.image_guidance_scale = guidance.guidance_scale, guidance.image_guidance_scale
+
+    def start_over(self, guidance: Guidance) -> None:
+        """Go on with another instruction or other scales, from the first view again. What was left open is chosen as a
+        new edit would choose it: the editor, and the pictures that are edited.
+
+        Raises:
+            Editor3DError: the instruction is refused, or the disk is full; all goes on as before.
+        """
+        pipeline, config, updater = self.pipeline, self.config.pipeline, self.pipeline.updater
+        before, choices = updater.guidance, {name: getattr(config, name) for name in _CHOICES}
+        try:
+            self._ask_for(guidance)
+            if config.editor_reason != BY_NAME:
+                config.editor, config.editor_reason = resolve_auto()
+            same = config.editor == choices["editor"]
+            editor = updater.editor if same else config.create_editor(pipeline.device_name)
+            check_instruction(editor, guidance.instruction, pipeline.objects, pipeline.train_views)
+            schedule = config.schedule_for(editor)
+            if config.condition_reason != AS_ASKED:
+                config.condition_on = "auto"
+                pipeline.choose_condition(self.base.is_edit)
+            pictures = None
+            if config.condition_on != choices["condition_on"]:
+                with self._showing_base() if config.condition_on == "base" else nullcontext():
+                    pictures = pipeline.pictures_to_edit(self.base_dir)
+            self.config.write_config()
+        except Editor3DError:
+            self._ask_for(before)
+            for name, value in choices.items():
+                setattr(config, name, value)
+            raise
+        if pictures is not None:
+            pipeline.edit_from_now_on(pictures)
+        updater.editor, updater.schedule = editor, schedule
+        updater.restart(replace(guidance, editor=config.editor))
+        self._say_choices()
 
     def save_checkpoint(self, step: int) -> None:
         super().save_checkpoint(step)
         state = self.pipeline.updater.state
         self.pipeline.updater.pictures.prune(state.revisions, newest=len(state.edits))
 
-    def fit(self) -> bool:
+    def _say_choices(self) -> None:
         spec = self.config.pipeline.editor
         CONSOLE.print(f'"{self.config.instruction}" by {spec} ({self.config.pipeline.editor_reason})')
         pictures = "renders of the base" if self.config.pipeline.condition_on == "base" else "the original photographs"
@@ -155,6 +218,9 @@ class EditTrainer(PluginTrainer):
         if least > asked:
             steps = self.config.pipeline.diffusion_steps
             CONSOLE.print(f"Noise levels begin at {least:g}, not {asked:g}: fewer timesteps make no {steps} steps.")
+
+    def fit(self) -> bool:
+        self._say_choices()
         done = super().fit()
         if done:
             self.results.save_after(self.config.turntable_frames)

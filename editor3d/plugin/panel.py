@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from editor3d.errors import Editor3DError
 if TYPE_CHECKING:
     from viser import ViserServer
 
-    from editor3d.update.engine import DatasetUpdater
+    from editor3d.update.engine import DatasetUpdater, Guidance
 
 _SHOWN = 4
 _SHOWN_WIDTH = 256
@@ -123,6 +124,8 @@ class EditPanel(nn.Module):
             self.pictures = EditedPictures("Edited pictures", what_next(run), run and run / "edited")
         self._asked: set[str] = set()
         self._updater: DatasetUpdater | None = None
+        self.on_apply: Callable[[Guidance], None] | None = None
+        """Goes on with what was asked for; may refuse."""
 
     @property
     def paused(self) -> bool:
@@ -131,6 +134,7 @@ class EditPanel(nn.Module):
     def connect(self, updater: DatasetUpdater) -> None:
         """Control this updater, and show what it makes."""
         self._updater = updater
+        self.on_apply = updater.restart
         updater.on_edit = self._show
 
     def apply_requests(self) -> None:
@@ -149,7 +153,7 @@ class EditPanel(nn.Module):
             image_guidance_scale=float(self.image_guidance_scale.value),
         )
         try:
-            self._updater.restart(guidance)
+            self.on_apply(guidance)
             self._say(f"editing: {guidance.instruction}")
         except Editor3DError as error:
             self._say(str(error))

@@ -14,7 +14,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.datasets.images import read_image
-from editor3d.metrics.image import psnr, ssim
+from editor3d.metrics.image import SSIM_MIN_SIDE, psnr, ssim
 from editor3d.outputs.orbit import orbit_cameras
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
 from editor3d.outputs.record import EditRecord, Times, package_versions, write_record
@@ -118,9 +118,10 @@ class EditResults:
                 torch.from_numpy(np.asarray(picture)).float() / 255.0 for picture in (read_image(view), before, after)
             )
             scores["base_psnr"].append(psnr(base, photo))
-            scores["base_ssim"].append(ssim(base, photo))
+            if min(photo.shape[:2]) >= SSIM_MIN_SIDE:
+                scores["base_ssim"].append(ssim(base, photo))
             scores["edited_to_base_psnr"].append(psnr(edited, base))
-        return {name: float(np.mean(values)) for name, values in scores.items()} | {
+        return {name: float(np.mean(values)) for name, values in scores.items() if values} | {
             "views": [view.name for view in self._views]
         }
 

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from editor3d import api
-from editor3d.errors import CheckpointError, Editor3DError
+from editor3d.cli import main
+from editor3d.errors import CheckpointError, ConfigError, Editor3DError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import ensure_base
 
@@ -158,6 +159,29 @@ def test_a_base_of_other_cameras_is_refused(tiny_edit, own_capture, change_trans
 
     change_transforms(own_capture, move)
     refused(tiny_edit(data=own_capture), CheckpointError, "other")
+
+
+def test_a_base_made_from_pictures_of_another_size_is_refused(tiny_edit, tiny_capture, tiny_base, refused, capsys):
+    config = tiny_edit()
+    config.pipeline.datamanager.dataparser.downscale_factor = 2
+    refused(config, ConfigError, "at 1/1 of their size.*got 1/2: set downscale-factor to 1")
+    out = config.output_dir
+    words = ["edit", str(tiny_capture), "--base", str(tiny_base), "--instruction", "make it night", "--steps", "1"]
+    assert main([*words, "--editor", "procedural", "--output", str(out), "--downscale-factor", "2"]) == 2
+    assert "set downscale-factor to 1" in capsys.readouterr().err
+    assert not out.exists() or not any(out.iterdir())
+
+
+@pytest.mark.usefixtures("small_voxels")
+def test_the_size_of_the_bases_pictures_is_taken_over_where_none_is_asked_for(tiny_edit, tiny_capture):
+    config = tiny_edit(load_dir=None)
+    config.pipeline.datamanager.dataparser.downscale_factor = 2
+    config.check()
+    base = ensure_base("voxel", config, 2)
+    words = ["edit", str(tiny_capture), "--base", str(base.run), "--instruction", "make it night", "--steps", "1"]
+    assert main([*words, "--editor", "procedural", "--output", str(config.output_dir)]) == 0
+    (after,) = config.output_dir.rglob("after/view_00.png")
+    assert Image.open(after).size == (12, 10)
 
 
 @pytest.mark.usefixtures("small_voxels")
