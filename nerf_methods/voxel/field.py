@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 from dataclasses import dataclass
+from typing import Literal
 
 import numba
 import numpy as np
@@ -14,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nerf_methods.voxel import kernels, reference
+
+Activation = Literal["softplus", "relu"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class MarchSettings:
     contracted: bool
     step: float
     shift: float
+    relu: bool
     stop: float
     explore_every: int = 0
 
@@ -100,6 +104,7 @@ class _Render(torch.autograd.Function):
             settings.contracted,
             np.float32(settings.step),
             np.float32(settings.shift),
+            settings.relu,
             np.float32(settings.stop),
             arrays[3],
             chunks,
@@ -149,8 +154,9 @@ class VoxelField(nn.Module):
 
     Field units are scene units over `core_radius`. With `contracted`, space beyond the core cube [-1, 1]^3 is folded
     into the shell between 1 and 2 (Mip-NeRF 360), so the lattice spans [-2, 2]^3 and holds unbounded captures; without,
-    it spans the core cube and the scene ends there. Density is softplus(raw + shift) per field unit, colour
-    sigmoid(raw); neither depends on the viewing direction.
+    it spans the core cube and the scene ends there. Density is a(raw + shift) per field unit, colour sigmoid(raw);
+    neither depends on the viewing direction. The activation a is the softplus, or max(0, .) of what is interpolated
+    (ReLU fields, Karnewar et al. 2022), which makes surfaces sharper than the lattice and space truly empty.
 
     Args:
         resolution: lattice points along each axis.
@@ -160,6 +166,7 @@ class VoxelField(nn.Module):
         steps_per_voxel: marching steps along one lattice cell.
         near: distance at which rays start, scene units.
         background: [3], colour behind everything.
+        activation: of density.
     """
 
     def __init__(
@@ -172,11 +179,13 @@ class VoxelField(nn.Module):
         steps_per_voxel: float = 1.0,
         near: float = 0.05,
         background: tuple[float, float, float] = (0.5, 0.5, 0.5),
+        activation: Activation = "softplus",
     ) -> None:
         super().__init__()
         self.core_radius, self.contracted, self.near = core_radius, contracted, near
         self.bound, self.steps_per_voxel = 2.0 if contracted else 1.0, steps_per_voxel
-        self.shift = math.log(math.expm1(initial_density))
+        self.relu = activation == "relu"
+        self.shift = initial_density if self.relu else math.log(math.expm1(initial_density))
         self.grid = nn.Parameter(_in_large_pages(torch.zeros(resolution, resolution, resolution, 4)))
         self.register_buffer("occupancy", torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8))
         self.register_buffer("background", torch.tensor(background, dtype=torch.float32), persistent=False)
@@ -218,7 +227,9 @@ class VoxelField(nn.Module):
         if jitter is None:
             jitter = torch.full_like(origins[:, 0], 0.5)
         origins, near = origins / self.core_radius, self.near / self.core_radius
-        settings = MarchSettings(near, self.bound, self.contracted, self.step, self.shift, stop, explore_every)
+        settings = MarchSettings(
+            near, self.bound, self.contracted, self.step, self.shift, self.relu, stop, explore_every
+        )
         if self.grid.device.type != "cpu":
             rgb, accumulation, depth = reference.render_rays(
                 self.grid,
@@ -231,6 +242,7 @@ class VoxelField(nn.Module):
                 step=self.step,
                 shift=self.shift,
                 background=self.background,
+                relu=self.relu,
                 stop=stop,
             )
         else:
@@ -248,17 +260,27 @@ class VoxelField(nn.Module):
             where = reference.contract(where)
         raw = reference.interpolate(self.grid, where, self.bound)
         inside = where.abs().amax(-1, keepdim=True) <= self.bound  # a bounded scene ends there
-        return F.softplus(raw[..., :1] + self.shift) * inside / self.core_radius, torch.sigmoid(raw[..., 1:])
+        density = reference.activate(raw[..., :1] + self.shift, self.relu)
+        return density * inside / self.core_radius, torch.sigmoid(raw[..., 1:])
 
     @torch.no_grad()
     def update_occupancy(self, min_alpha: float) -> None:
         """Mark blocks that are nowhere denser than `min_alpha` (opacity over one step) as empty."""
         if self.grid.device.type != "cpu":
             return  # the torch renderer does not skip
-        # alpha > a  <=>  softplus(raw + shift) > s = -log(1 - a) / step  <=>  raw > log(exp(s) - 1) - shift
-        density = -math.log1p(-min_alpha) / self.step
-        threshold = density + math.log(-math.expm1(-density)) - self.shift
-        kernels.update_occupancy(self.grid.detach().numpy(), np.float32(threshold), self.occupancy.numpy())
+        kernels.update_occupancy(
+            self.grid.detach().numpy(), np.float32(self.raw_density(min_alpha)), self.occupancy.numpy()
+        )
+
+    def raw_density(self, alpha: float) -> float:
+        """The raw density whose opacity over one step is `alpha`: a(raw + shift) = s = -log(1 - alpha) / step.
+
+        Args:
+            alpha: in 0..1, exclusive.
+        """
+        density = -math.log1p(-alpha) / self.step
+        # the softplus is s where its argument is log(exp(s) - 1)
+        return (density if self.relu else density + math.log(-math.expm1(-density))) - self.shift
 
     @torch.no_grad()
     def resize(self, resolution: int, optimizer: torch.optim.Optimizer | None = None) -> None:

@@ -8,8 +8,9 @@ Notation
     record     what a sample leaves for the backward pass: (t, 1 - alpha, d optical depth / d raw density, r, g, b)
 
 Rendering follows Max's optical model, C = sum_i T_i alpha_i c_i + T_end * background, with
-alpha_i = 1 - exp(-softplus(raw_i + shift) * step), T_i = prod_{j<i} (1 - alpha_j) and c_i = sigmoid(raw_i). Inside the
-unit cube contracted and scene units agree, so there `softplus(...)` is a density per scene unit.
+alpha_i = 1 - exp(-a(raw_i + shift) * step), T_i = prod_{j<i} (1 - alpha_j) and c_i = sigmoid(raw_i), where a is the
+softplus or, in a ReLU field, max(0, .). Inside the unit cube contracted and scene units agree, so there `a(...)` is a
+density per scene unit.
 
 Every loop is deterministic for a given number of threads: rays are dealt to `chunks` in a fixed way, each chunk sums
 into a gradient of its own, and the chunks are added in order.
@@ -107,6 +108,7 @@ def march(
     contract,
     step,
     shift,
+    relu,
     stop,
     background,
     chunks,
@@ -123,6 +125,7 @@ def march(
         jitter: [N] in 0..1, the first sample's offset in steps.
         explore_every: every n-th ray ignores `occupancy`, so that density can grow where there was none; 0 for none.
         near: distance at which marching starts.
+        relu: activate density by max(0, .) instead of softplus.
         stop: transmittance below which a ray ends.
         background: [3], seen through what transmittance is left.
         records: [N, S, RECORD_SIZE], filled with one row a sample; S = 0 when no backward pass will follow.
@@ -188,7 +191,9 @@ def march(
                     raw2 += w0 * grid[jx, jy, iz, 2] + w1 * grid[jx, jy, iz + 1, 2]
                     raw3 += w0 * grid[jx, jy, iz, 3] + w1 * grid[jx, jy, iz + 1, 3]
                 x = raw0 + shift
-                if x > _f4(15.0):
+                if relu:
+                    sigma, slope = (x, _ONE) if x > _ZERO else (_ZERO, _ZERO)
+                elif x > _f4(15.0):
                     sigma, slope = x, _ONE
                 else:
                     grown = math.exp(x)

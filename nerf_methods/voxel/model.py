@@ -16,7 +16,7 @@ from torch.nn import Parameter
 from editor3d.metrics.image import psnr, ssim
 from editor3d.outputs.surface import SolidField
 from editor3d.plugin.rays import FastCameraRays
-from nerf_methods.voxel.field import VoxelField
+from nerf_methods.voxel.field import Activation, VoxelField
 
 
 @dataclass
@@ -45,6 +45,8 @@ class VoxelModelConfig(ModelConfig):
     """Distance from the camera at which rays start, scene units."""
     background: tuple[float, float, float] = (0.5, 0.5, 0.5)
     """Colour behind everything."""
+    activation: Activation = "softplus"
+    """Of density; relu gives a ReLU field, as in Vox-E."""
     occupancy_start: int = 120
     """Step after which empty blocks are skipped."""
     occupancy_every: int = 16
@@ -74,6 +76,7 @@ class VoxelModel(FastCameraRays, Model):
             steps_per_voxel=c.steps_per_voxel,
             near=c.near,
             background=c.background,
+            activation=c.activation,
         )
         self.generator = torch.Generator().manual_seed(0)
 

@@ -82,6 +82,11 @@ def sample_distances(
     return t, valid
 
 
+def activate(raw: Tensor, relu: bool) -> Tensor:
+    """Density of shifted raw values: softplus, or max(0, .) in a ReLU field (Karnewar et al. 2022)."""
+    return F.relu(raw) if relu else F.softplus(raw)
+
+
 def interpolate(grid: Tensor, points: Tensor, bound: float) -> Tensor:
     """Trilinear lookup of a lattice [X, Y, Z, C] that spans [-bound, bound]^3.
 
@@ -109,6 +114,7 @@ def render_rays(
     step: float,
     shift: float,
     background: Tensor,
+    relu: bool = False,
     stop: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Render rays; see `kernels.march` for the arguments.
@@ -120,7 +126,7 @@ def render_rays(
     t, valid = sample_distances(origins, directions, jitter, near=near, bound=bound, contracted=contracted, step=step)
     points = origins[:, None] + t[..., None] * directions[:, None]
     raw = interpolate(grid, contract(points) if contracted else points, bound)
-    optical_depth = F.softplus(raw[..., 0] + shift) * step * valid
+    optical_depth = activate(raw[..., 0] + shift, relu) * step * valid
     after = torch.exp(-optical_depth.cumsum(1))
     before = torch.cat([torch.ones_like(after[:, :1]), after[:, :-1]], 1)
     reached = before >= stop  # the kernel ends a ray once transmittance is below `stop`

@@ -44,6 +44,7 @@ def oracle(field: VoxelField, origins, directions, jitter, *, grid=None, stop: f
         step=field.step,
         shift=field.shift,
         background=field.background.double(),
+        relu=field.relu,
         stop=stop,
     )
     return rgb, accumulation, depth * field.core_radius
@@ -51,6 +52,8 @@ def oracle(field: VoxelField, origins, directions, jitter, *, grid=None, stop: f
 
 def raw_density(field: VoxelField, density: float) -> float:
     """The raw value of a density per scene unit."""
+    if field.relu:
+        return density * field.core_radius - field.shift
     return math.log(math.expm1(density * field.core_radius)) - field.shift
 
 

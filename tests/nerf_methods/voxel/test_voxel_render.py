@@ -35,10 +35,18 @@ def check_render(voxels, field, origins, directions, jitter, stop=1e-3):
     reach=st.sampled_from([0.2, 1.0, 3.0]),
     steps_per_voxel=st.sampled_from([0.7, 1.0, 2.3]),
     stop=st.sampled_from([0.0, 1e-3, 0.1]),
+    activation=st.sampled_from(["softplus", "relu"]),
 )
-def test_kernel_equals_reference(voxels, seed, resolution, contracted, core_radius, reach, steps_per_voxel, stop):
+def test_kernel_equals_reference(
+    voxels, seed, resolution, contracted, core_radius, reach, steps_per_voxel, stop, activation
+):
     field = voxels.field(
-        resolution, contracted=contracted, seed=seed, core_radius=core_radius, steps_per_voxel=steps_per_voxel
+        resolution,
+        contracted=contracted,
+        seed=seed,
+        core_radius=core_radius,
+        steps_per_voxel=steps_per_voxel,
+        activation=activation,
     )
     check_render(voxels, field, *voxels.rays(100, seed=seed, reach=reach), stop=stop)
 
@@ -74,9 +82,10 @@ def test_no_ray_outgrows_its_records(voxels, contracted):
     assert all(torch.equal(a, b) for a, b in zip(kept, free, strict=True))
 
 
+@pytest.mark.parametrize("activation", ["softplus", "relu"])
 @pytest.mark.parametrize("contracted", [True, False])
-def test_gradient_equals_float64_autograd(voxels, contracted):
-    field = voxels.field(12, contracted=contracted)
+def test_gradient_equals_float64_autograd(voxels, contracted, activation):
+    field = voxels.field(12, contracted=contracted, activation=activation)
     origins, directions, jitter = voxels.rays(300, reach=0.8)
     weights = torch.randn(300, 4, generator=torch.Generator().manual_seed(1))
 
@@ -105,9 +114,10 @@ def test_gradient_behind_an_opaque_sample_is_finite_and_right(voxels):
     assert float((gradient - truth).abs().max()) <= 1e-4 * float(truth.abs().max())
 
 
+@pytest.mark.parametrize("activation", ["softplus", "relu"])
 @pytest.mark.parametrize("contracted", [True, False])
-def test_reference_passes_gradcheck(voxels, contracted):
-    field = voxels.field(3, contracted=contracted, steps_per_voxel=2.0)
+def test_reference_passes_gradcheck(voxels, contracted, activation):
+    field = voxels.field(3, contracted=contracted, steps_per_voxel=2.0, activation=activation)
     rays = voxels.rays(4, reach=0.5)
 
     def render(grid):
@@ -123,10 +133,11 @@ def chord(origins, directions, half_side, near):
     return (torch.maximum(a, b).amin(-1) - start).clamp(min=0.0)
 
 
+@pytest.mark.parametrize("activation", ["softplus", "relu"])
 @pytest.mark.parametrize("core_radius", [0.5, 0.8])
 @pytest.mark.parametrize("density", [0.2, 1.5, 6.0])
-def test_constant_density_follows_beer_and_lambert(voxels, core_radius, density):
-    field = voxels.field(48, contracted=False, core_radius=core_radius)
+def test_constant_density_follows_beer_and_lambert(voxels, core_radius, density, activation):
+    field = voxels.field(48, contracted=False, core_radius=core_radius, activation=activation)
     with torch.no_grad():
         field.grid[..., 0] = voxels.raw_density(field, density)
     origins, directions, jitter = voxels.rays(200, reach=1.5 * core_radius)
@@ -173,9 +184,10 @@ def test_depth_is_the_median_distance(voxels):
     assert float((depth - 0.5 / directions[:, 0]).abs().max()) <= cell
 
 
+@pytest.mark.parametrize("activation", ["softplus", "relu"])
 @pytest.mark.parametrize("contracted", [True, False])
-def test_density_and_color_are_what_is_rendered(voxels, contracted):
-    field = voxels.field(24, contracted=contracted, core_radius=0.7)
+def test_density_and_color_are_what_is_rendered(voxels, contracted, activation):
+    field = voxels.field(24, contracted=contracted, core_radius=0.7, activation=activation)
     origins, directions, jitter = voxels.rays(100, reach=0.7)
     length = chord(origins, directions, field.core_radius, field.near)
     step = field.step * field.core_radius
