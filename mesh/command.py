@@ -1,0 +1,111 @@
+"""What the command line asks for, as a run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from editor3d.editors import resolve_auto
+from editor3d.errors import CheckpointError
+from mesh.cameras import ViewSettings
+from mesh.config import CONFIG, EditSettings, StyleConfig, read_config
+from mesh.field import FieldSettings
+from mesh.render import LightSettings
+from mesh.run import METHOD, StyleRun, default_device
+from mesh.write import check_output
+
+if TYPE_CHECKING:
+    from editor3d.cli.mesh import Mesh
+
+LIGHTS = {
+    "studio": LightSettings(),
+    "headlight": LightSettings(0.3, (((0.0, 0.0, 1.0), 1.2),), "camera"),
+    "flat": LightSettings(1.0, ()),
+}
+"""Lights by name."""
+CLIP_DISPLACEMENT = 0.1
+"""Text2Mesh's."""
+
+
+def style(asked: Mesh) -> Path:
+    """Carry out `editor3d mesh style`; the run's folder.
+
+    Raises:
+        Editor3DError: one sentence on what was expected, what came and what to do; nothing was written.
+        KeyboardInterrupt: stopped by Ctrl-C; `resume` goes on.
+    """
+    config = config_of(asked)
+    folder = asked.runs / Path(config.mesh).stem / METHOD / time.strftime("%Y-%m-%d_%H%M%S")
+    return _finished(StyleRun(config, folder))
+
+
+def resume(folder: Path) -> Path:
+    """Go on with a run; a finished one is left as it is.
+
+    Raises:
+        CheckpointError: the folder holds no run of a mesh.
+        KeyboardInterrupt: stopped again.
+    """
+    if not (folder / CONFIG).is_file():
+        raise CheckpointError(f"Expected the run of a mesh (with {CONFIG}) at {folder}, found none: check the path.")
+    return _finished(StyleRun(read_config(folder), folder))
+
+
+def _finished(run: StyleRun) -> Path:
+    if not run.fit():
+        raise KeyboardInterrupt
+    return run.folder
+
+
+def config_of(asked: Mesh) -> StyleConfig:
+    """The configuration that the flags make; what is left out is the method's own."""
+    if asked.output is not None:
+        check_output(asked.output)
+    by_clip = bool(asked.prompt.strip()) and not asked.instruction.strip()
+    editor, reason = asked.editor, "asked for by name"
+    if editor == "auto" and not by_clip:
+        editor, reason = resolve_auto()
+    displacement = asked.displacement
+    if displacement is None:
+        displacement = CLIP_DISPLACEMENT if by_clip else 0.0
+    steps = asked.steps
+    if steps is None and by_clip and default_device() == "cuda":
+        steps = 1500
+    region = asked.region or ""
+    if region.lower().endswith(".json"):
+        region = str(Path(region).resolve())
+    return _with(
+        StyleConfig,
+        mesh=str(asked.data.resolve()),
+        instruction=asked.instruction.strip(),
+        prompt=asked.prompt.strip(),
+        editor=editor,
+        editor_reason=reason,
+        clip=asked.clip,
+        steps=steps,
+        seed=asked.seed,
+        region=region,
+        detail=asked.detail,
+        background=asked.background,
+        texture_size=asked.texture_size,
+        turntable_frames=asked.turntable_frames,
+        output="" if asked.output is None else str(asked.output.resolve()),
+        views=_with(
+            ViewSettings,
+            train=asked.views,
+            held_out=asked.held_out,
+            side=asked.side,
+            elevations=asked.elevations,
+            up=asked.up,
+            front=asked.front,
+        ),
+        lights=LIGHTS[asked.lights],
+        style=_with(FieldSettings, sigma=asked.sigma, displacement=displacement, symmetry=asked.symmetry),
+        edits=_with(EditSettings, guidance_scale=asked.guidance_scale, image_guidance_scale=asked.image_guidance_scale),
+    )
+
+
+def _with(kind: type, **values: Any) -> Any:
+    """A dataclass with those values that are given."""
+    return kind(**{name: value for name, value in values.items() if value is not None})

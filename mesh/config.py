@@ -1,0 +1,144 @@
+"""What a mesh is to be styled by: everything that a run needs to be repeated or resumed, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from editor3d.errors import CheckpointError, ConfigError, InstructionError
+from editor3d.outputs.files import write_json
+from editor3d.regions import parse_region
+from mesh.cameras import Vector, ViewSettings
+from mesh.clip_loss import ClipLossSettings
+from mesh.field import FieldSettings
+from mesh.render import LightSettings
+
+CONFIG = "mesh.json"
+"""Name of a run's configuration, by which its folder is known."""
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """When views are edited, and how strongly: Instruct-NeRF2NeRF's numbers, and its flags' names."""
+
+    edit_rate: int = 10
+    edit_count: int = 1
+    lower_bound: float = 0.02
+    upper_bound: float = 0.98
+    guidance_scale: float = 7.5
+    image_guidance_scale: float = 1.5
+    diffusion_steps: int = 20
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """One styling of one mesh.
+
+    Raises:
+        ConfigError: a value is out of range.
+        InstructionError: neither an instruction nor a prompt, or both.
+        RegionError: the region is not understood.
+    """
+
+    mesh: str
+    """The file."""
+    instruction: str = ""
+    """What a 2D editor is told to do with each view."""
+    prompt: str = ""
+    """What CLIP is told the result looks like."""
+    editor: str = "procedural"
+    editor_reason: str = "asked for by name"
+    clip: str = "auto"
+    """The CLIP of a prompt: a folder, or what is found on this machine."""
+    steps: int = 300
+    seed: int = 42
+    region: str = ""
+    """Where the mesh may change, in the file's frame."""
+    detail: Literal["auto", "vertices", "points"] = "auto"
+    """Where the field is asked for colours: at vertices, or at the points that pixels show. auto takes points for
+    meshes with textures or with few vertices."""
+    background: Vector = (1.0, 1.0, 1.0)
+    """sRGB behind the mesh."""
+    learning_rate: float = 2e-3
+    """Adam's at first; it falls to a fiftieth along a cosine."""
+    batch: int = 16384
+    """Pixels of the edited pictures that a step fits."""
+    views_per_step: int = 5
+    """Views that a step renders where the mesh's shape may change, or CLIP looks at it."""
+    steps_per_save: int = 50
+    turntable_frames: int = 60
+    texture_size: int = 1024
+    """Pixels of the written texture's sides; 0 writes colours of the vertices in its place."""
+    output: str = ""
+    """Where the styled mesh is written besides the run's folder."""
+    views: ViewSettings = field(default_factory=ViewSettings)
+    lights: LightSettings = field(default_factory=LightSettings)
+    style: FieldSettings = field(default_factory=FieldSettings)
+    edits: EditSettings = field(default_factory=EditSettings)
+    clip_loss: ClipLossSettings = field(default_factory=ClipLossSettings)
+
+    def __post_init__(self) -> None:
+        if bool(self.instruction.strip()) == bool(self.prompt.strip()) and not self.editor.startswith("folder:"):
+            got = "both" if self.prompt.strip() else "neither"
+            raise InstructionError(
+                f"Expected an instruction for a 2D editor or a prompt for CLIP, got {got}: say one of --instruction "
+                f"and --prompt."
+            )
+        least = {"steps": 1, "batch": 1, "views_per_step": 1, "steps_per_save": 1, "turntable_frames": 0}
+        for name, value in (*least.items(), ("texture_size", 0)):
+            if getattr(self, name) < value:
+                raise ConfigError(f"Expected at least {value} for {name}, got {getattr(self, name)}: raise it.")
+        if not (0.0 < self.learning_rate < 1.0 and all(0.0 <= value <= 1.0 for value in self.background)):
+            raise ConfigError(
+                f"Expected a learning rate between 0 and 1 and a background of three numbers in 0..1, got "
+                f"{self.learning_rate:g} and {self.background}."
+            )
+        if self.detail not in ("auto", "vertices", "points"):
+            raise ConfigError(f"Expected a detail of auto, vertices or points, got {self.detail}: choose one.")
+        if self.region:
+            parse_region(self.region)
+
+    def write(self, run: Path) -> None:
+        """Write it into a run's folder.
+
+        Raises:
+            Editor3DError: the disk is full, or the folder cannot be written.
+        """
+        write_json(run / CONFIG, asdict(self))
+
+
+def read_config(run: Path) -> StyleConfig:
+    """The configuration in a run's folder.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+        ConfigError: it has unknown keys or values out of range.
+    """
+    path = run / CONFIG
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"Expected the configuration of a mesh's run at {path}, found none: check it.") from error
+    except ValueError as error:
+        raise CheckpointError(f"Expected JSON in {path}, found it damaged ({error}): start the run anew.") from error
+    return _made(StyleConfig, body, str(path))
+
+
+def _made(kind: type, body: Any, where: str) -> Any:
+    """A dataclass of what JSON made of it."""
+    known = {item.name for item in fields(kind)}
+    if not isinstance(body, dict) or not set(body) <= known:
+        unknown = sorted(set(body) - known) if isinstance(body, dict) else [type(body).__name__]
+        raise ConfigError(f"Expected settings of {kind.__name__} in {where}, found {', '.join(unknown)} besides.")
+    types = get_type_hints(kind)
+    values = {
+        name: _made(types[name], value, where) if is_dataclass(types[name]) else _tuples(value)
+        for name, value in body.items()
+    }
+    return kind(**values)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,46 @@
+"""More vertices for meshes that have too few to hold a style."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mesh.surface import Surface
+
+
+def refined(surface: Surface, least: int) -> Surface:
+    """Halve every edge until there are at least `least` vertices; the shape, colours and texture stay.
+
+    The vertices that were there keep their numbers and bits.
+    """
+    while len(surface.vertices) < least:
+        surface = _halved(surface)
+    return surface
+
+
+def _halved(surface: Surface) -> Surface:
+    faces, count = surface.faces, len(surface.vertices)
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    distinct, which = np.unique(edges, axis=0, return_inverse=True)
+    middle = count + which.reshape(-1, 3)  # between corners 0 1, 1 2, 2 0
+
+    def with_middles(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values, 0.5 * (values[distinct[:, 0]] + values[distinct[:, 1]])]).astype(values.dtype)
+
+    a, b, c = faces.T
+    ab, bc, ca = middle.T
+    quarters = np.stack([[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]).transpose(2, 0, 1).reshape(-1, 3)
+    uvs = None
+    if surface.uvs is not None:
+        one, two, three = surface.uvs[:, 0], surface.uvs[:, 1], surface.uvs[:, 2]
+        uv_ab, uv_bc, uv_ca = 0.5 * (one + two), 0.5 * (two + three), 0.5 * (three + one)
+        corners = [[one, uv_ab, uv_ca], [uv_ab, two, uv_bc], [uv_ca, uv_bc, three], [uv_ab, uv_bc, uv_ca]]
+        uvs = np.stack([np.stack(triangle, 1) for triangle in corners], 1).reshape(-1, 3, 2)
+    return Surface(
+        with_middles(surface.vertices),
+        quarters,
+        None if surface.vertex_colors is None else with_middles(surface.vertex_colors),
+        uvs,
+        surface.materials,
+        None if surface.face_material is None else surface.face_material.repeat(4),
+        surface.notes,
+    )

@@ -1,0 +1,114 @@
+"""What a mesh must be before it can be rendered and displaced, and how it is brought there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from editor3d.errors import DataError
+from mesh.surface import Surface
+
+_THIN = 1e-12
+"""Twice a triangle's area, in squares of the mesh's size, below which it has no direction."""
+
+
+def repaired(surface: Surface, name: str) -> Surface:
+    """The surface without faces that cannot be drawn, its vertices welded, its faces wound alike.
+
+    Vertices at exactly one place become one, so that a displacement opens no cracks. Faces of numbers that are not
+    finite, of no area, or drawn twice are dropped. Edges with more than two faces stay: they are drawn and displaced
+    like others. Each change adds a clause to `notes`.
+
+    Args:
+        name: what the surface is called in errors.
+
+    Raises:
+        DataError: no face is left, or the mesh has no size.
+    """
+    notes = list(surface.notes)
+    faces, keep = surface.faces, np.ones(len(surface.faces), bool)
+    finite = np.isfinite(surface.vertices).all(axis=1)
+    keep &= _drop(~finite[faces].all(axis=1) & keep, "with numbers that are not finite", notes)
+    vertices, faces, first = _welded(surface.vertices, faces, finite)
+    if not keep.any():
+        raise DataError(f"Expected a mesh with faces of finite numbers in {name}, found none: export it anew.")
+    size = float(np.ptp(vertices[faces[keep]].reshape(-1, 3), axis=0).max())
+    if not 1e-30 < size < 1e30:
+        raise DataError(f"Expected a mesh of some size in {name}, found one of {size:g}: it has no surface.")
+    corners = vertices[np.where(keep[:, None], faces, 0)] / size
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    keep &= _drop((area < _THIN) & keep, "of no area", notes)
+    if not keep.any():
+        raise DataError(f"Expected a mesh with faces of some area in {name}, found none: it has no surface.")
+    keep &= _drop(_repeated(faces, keep), "drawn twice", notes)
+    faces = faces[keep]
+    used, flat = np.unique(faces, return_inverse=True)
+    faces = flat.reshape(-1, 3).astype(np.int64)
+    kept_material = None if surface.face_material is None else surface.face_material[keep]
+    uvs = None if surface.uvs is None else np.nan_to_num(surface.uvs[keep])
+    colors = None if surface.vertex_colors is None else np.clip(surface.vertex_colors[first[used]], 0.0, 1.0)
+    vertices = vertices[used]
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    shared = np.unique(edges, axis=0, return_counts=True)[1]
+    if (shared > 2).any():
+        notes.append(f"{int((shared > 2).sum())} edges with more than two faces kept")
+    faces, turned = _wound_alike(vertices, faces)
+    if turned.any():
+        notes.append(f"{int(turned.sum())} faces turned to face outwards like the others")
+        uvs = None if uvs is None else np.where(turned[:, None, None], uvs[:, ::-1], uvs)
+    return Surface(vertices, faces, colors, uvs, surface.materials, kept_material, tuple(notes))
+
+
+def _drop(bad: np.ndarray, what: str, notes: list[str]) -> np.ndarray:
+    if bad.any():
+        notes.append(f"{int(bad.sum())} faces {what} dropped")
+    return ~bad
+
+
+def _welded(vertices: np.ndarray, faces: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct points in the order of their first mention, the faces on them, and the vertex each comes from."""
+    points = np.where(finite[:, None], vertices, np.inf) + 0.0  # -0 is 0
+    _, first, which = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return vertices[first[order]], place[which.reshape(-1)][faces], first[order]
+
+
+def _repeated(faces: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Which faces [F] have the corners of an earlier one."""
+    which = np.flatnonzero(keep)
+    _, first = np.unique(np.sort(faces[which], axis=1), axis=0, return_index=True)
+    repeated = np.zeros(len(faces), bool)
+    repeated[which] = True
+    repeated[which[first]] = False
+    return repeated
+
+
+def _wound_alike(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Faces wound alike and, where they enclose a volume, outwards; which of them were turned."""
+    import trimesh
+
+    found = trimesh.Trimesh(vertices, faces, process=False)
+    if not found.is_winding_consistent:
+        trimesh.repair.fix_winding(found)
+    bodies = trimesh.graph.connected_component_labels(found.face_adjacency, node_count=len(faces))
+    outward = np.array(found.faces)
+    # Six times the signed volume under each face; its sum over a closed body is negative where that is inside out.
+    corners = vertices[outward] - vertices[outward].reshape(-1, 3).mean(axis=0)
+    volumes = np.bincount(bodies, np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
+    closed = _closed(outward, bodies, len(volumes))
+    inside_out = (closed & (volumes < 0))[bodies]
+    outward[inside_out] = outward[inside_out][:, ::-1]
+    turned = ~((outward == faces).all(1) | (np.roll(outward, 1, 1) == faces).all(1) | (
+        np.roll(outward, 2, 1) == faces).all(1))  # fmt: skip
+    result = faces.copy()
+    result[turned] = faces[turned][:, ::-1]
+    return result, turned
+
+
+def _closed(faces: np.ndarray, bodies: np.ndarray, count: int) -> np.ndarray:
+    """Which bodies have two faces at every edge: [count] bool."""
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    _, which, shared = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
+    open_faces = (shared[which.reshape(-1)] != 2).reshape(-1, 3).any(axis=1)
+    return np.bincount(bodies, open_faces, minlength=count) == 0
