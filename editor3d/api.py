@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
-from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
+from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target, other_run
 
 CPU_METHOD = "igs2gs"
 """What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
@@ -140,6 +140,14 @@ class Edit:
 
     def evaluate(self, truth: Path | str | None = None, reference: Path | str | None = None) -> KnownEditReport:
         """Judge the edit by held-out views; see `editor3d.plugin.evaluate.evaluate`."""
+        other = other_run(self.folder)
+        if other is not None:
+            if truth is not None or reference is not None:
+                raise ConfigError(
+                    f"Expected neither truth nor reference for {self.folder}, whose views are renders of a mesh: leave "
+                    f"them out."
+                )
+            return load_target(other.evaluate)(self.folder)
         from editor3d.plugin.evaluate import evaluate
 
         return evaluate(
@@ -201,6 +209,9 @@ def resume(run: Path | str) -> Edit | Scene:
     from editor3d.plugin.trainer import PluginTrainerConfig
 
     run = Path(run)
+    other = other_run(run)
+    if other is not None:
+        return Edit(load_target(other.resume)(run))
     if not (run / "config.yml").is_file():
         raise CheckpointError(f"Expected the folder of a run (with config.yml) at {run}, found none: check the path.")
     config = read_config(run / "config.yml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 
@@ -63,6 +64,29 @@ SCENE_FILES: dict[str, str] = dict.fromkeys((".ply", ".spz", ".splat"), "gaussia
 
 EDIT_METHOD_OF: dict[str, str] = dict.fromkeys(("SplatModelConfig", "SplatfactoModelConfig"), "igs2gs")
 """The method that edits a base, by the class of its model's configuration, where that is not in2n."""
+
+
+@dataclass(frozen=True)
+class OtherRun:
+    """What goes on with runs that nerfstudio's trainer has no part in, and what judges them: `module:function`."""
+
+    resume: str
+    """Takes the run's folder and returns it."""
+    evaluate: str
+    """Takes the run's folder and returns a `KnownEditReport`."""
+
+
+OTHER_RUNS: dict[str, OtherRun] = {"mesh.json": OtherRun("mesh.command:resume", "mesh.evaluate:evaluate")}
+"""By the file that a run's folder is known by."""
+
+
+MESH_COMMANDS: dict[str, str] = {"style": "mesh.command:style"}
+"""What `editor3d mesh` does, by its first word; each takes the command's dataclass."""
+
+
+def other_run(folder: Path) -> OtherRun | None:
+    """The entry of a run's folder; None where it is one of nerfstudio's trainer, or none at all."""
+    return next((entry for name, entry in OTHER_RUNS.items() if (folder / name).is_file()), None)
 
 
 def load_target(target: str) -> Any:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.preview:Preview"),
     "render": Command("Look at a run's scene: a turntable video, or its views", "editor3d.cli.render:Render"),
     "export": Command("Write a run's scene as a mesh, points or pictures", "editor3d.cli.export:Export"),
+    "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.mesh:Mesh"),
     "train-editor": Command("Train the small instruction editor", "editor3d.cli.train_editor:TrainEditor"),
     "train-clip": Command("Train the small text-image encoder", "editor3d.cli.train_clip:TrainClip"),
     "list": Command("List the methods or the 2D editors", "editor3d.cli.listing:List"),

@@ -31,11 +31,11 @@ class Evaluate:
 
         from rich.console import Console
 
+        from editor3d.api import Edit
         from editor3d.outputs.files import write_json
-        from editor3d.plugin.evaluate import evaluate
         from editor3d.plugin.scores import learned_scores
 
-        report = evaluate(self.run_folder, truth=self.truth, reference=self.reference)
+        report = Edit(self.run_folder).evaluate(self.truth, self.reference)
         body = report.to_json() | {"learned": learned_scores(self.run_folder)}
         path = self.run_folder / "eval.json"
         write_json(path, body)
