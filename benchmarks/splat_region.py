@@ -81,7 +81,7 @@ def main(
     def pictures() -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         cameras = dataset.cameras
         renders = [pipeline.render_view(cameras, i)["rgb"] for i in range(len(dataset))]
-        return renders, [model.region_share(cameras[i : i + 1])[..., 0] for i in range(len(dataset))]
+        return renders, [model.region_touches(cameras[i : i + 1]) for i in range(len(dataset))]
 
     before, touched_before = pictures()
     if not trainer.fit():
@@ -99,7 +99,7 @@ def main(
         rays = camera_rays(dataset.cameras, i, table_of_rays, "cpu")
         origins = (rays.origins / scale - transform[:, 3]) @ transform[:, :3]
         inside = hits(box, origins, rays.directions @ transform[:, :3]).view(before[i].shape[:2])
-        untouched = (touched_before[i] == 0) & (touched_after[i] == 0)
+        untouched = ~(touched_before[i] | touched_after[i])
         same = (before[i] == after[i]).all(-1)
         untouched_count += int(untouched.sum())
         untouched_equal += int((untouched & same).sum())

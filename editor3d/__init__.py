@@ -8,6 +8,7 @@
     edit.evaluate()                                     # judged by views it never saw
     edit.scene().edit("make it brighter")               # the next edit starts from this one
     editor3d.resume(edit.folder)                        # after Ctrl-C
+    editor3d.change_splats("statue.ply", "box:0,0,1,1,1,1", "without.ply", delete=True)     # no instruction
 
 Importing this module imports neither torch nor nerfstudio.
 """
@@ -17,7 +18,7 @@ import os
 # torch and numba each have threads of their own; those of one that wait must not take the cores from the other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from editor3d.api import Edit, Scene, load, resume  # noqa: E402
+from editor3d.api import Edit, Scene, change_splats, load, resume  # noqa: E402
 from editor3d.errors import Editor3DError  # noqa: E402
 
-__all__ = ["Edit", "Editor3DError", "Scene", "load", "resume"]
+__all__ = ["Edit", "Editor3DError", "Scene", "change_splats", "load", "resume"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import resolve_data
-from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
-from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target, other_run
+from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError, RegionError
+from editor3d.registry import CHANGE_SPLATS, EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target, other_run
 
 CPU_METHOD = "igs2gs"
 """What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
@@ -18,9 +20,10 @@ CPU_METHOD = "igs2gs"
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
     from editor3d.outputs.record import EditRecord
+    from editor3d.outputs.splat_change import SplatChange
     from editor3d.plugin.edit_trainer import EditTrainerConfig
     from editor3d.plugin.trainer import PluginTrainerConfig
-    from editor3d.types import Condition, PosedImages
+    from editor3d.types import Around, Condition, PosedImages
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Scene:
     downscale_factor: int = 1
     base: Path | None = None
     """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
+    around: Around | None = None
+    """From where a file of splats is looked at; None is 48 cameras, 512 pixels a side, y down."""
 
     @property
     def is_file(self) -> bool:
@@ -81,7 +86,9 @@ class Scene:
             base_steps: training steps of the reconstruction, if there is none yet.
             seed: seed of everything random.
             region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r, or
-                a JSON file. Everything else is frozen.
+                a JSON file; object:NAME, what the capture's label pictures name so; masks:FOLDER, what lies behind
+                the PNG masks in it, named like the training views: at least half of what is seen of a Gaussian.
+                Everything else is frozen.
             condition_on: the pictures that are edited: the original photographs, renders of the base, or auto, which
                 takes the base after an earlier edit and for an instruction about a named object. None is the method's
                 or the preset's own, as for the two scales.
@@ -157,19 +164,25 @@ class Edit:
         )
 
 
-def load(path: Path | str, *, downscale_factor: int | None = None) -> Scene:
+def load(path: Path | str, *, downscale_factor: int | None = None, around: Around | None = None) -> Scene:
     """Open a scene.
 
     Args:
         path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, a
             file of splats (.ply, .spz, .splat), or the word demo.
         downscale_factor: read a capture's pictures at 1/N of their size. A run keeps its own.
+        around: `editor3d.types.Around`, from where a file of splats is looked at.
 
     Raises:
         DataError: there is nothing of the kind, or it is broken.
-        ConfigError: another downscale factor than a run's own, or one for a file of splats.
+        ConfigError: another downscale factor than a run's own, or one for a file of splats; cameras round anything
+            but a file of splats.
     """
     path = resolve_data(str(path))
+    if around is not None and not Scene(path).is_file:
+        raise ConfigError(
+            f"Expected cameras, side and up with a file of splats alone, got {path}, which has views: leave them out."
+        )
     if (path / "config.yml").is_file():
         from editor3d.plugin.base import read_config
 
@@ -181,7 +194,7 @@ def load(path: Path | str, *, downscale_factor: int | None = None) -> Scene:
                 f"it out, or edit the capture itself, {manager.data}."
             )
         return Scene(Path(manager.data), own, base=path)
-    scene = Scene(path, 1 if downscale_factor is None else downscale_factor)
+    scene = Scene(path, 1 if downscale_factor is None else downscale_factor, around=around)
     if scene.is_file:
         if scene.downscale_factor != 1:
             raise ConfigError(
@@ -192,6 +205,63 @@ def load(path: Path | str, *, downscale_factor: int | None = None) -> Scene:
     if not scene.posed_images.train_views:
         raise DataError(f"Expected pictures to train on in {path}, found none: check its split.")
     return scene
+
+
+def change_splats(
+    scene: Path | str,
+    select: str,
+    output: Path | str,
+    *,
+    delete: bool = False,
+    duplicate: Sequence[float] | None = None,
+    recolor: str | None = None,
+    strength: float | None = None,
+    around: Around | None = None,
+) -> SplatChange:
+    """Delete, copy or recolour a part of a scene of splats, without an instruction; one of the three.
+
+    The numbers of all other Gaussians are written as they are.
+
+    Args:
+        scene: a file of splats, or the folder of a run whose scene is made of them. It is left as it is.
+        select: the part, as `region` of `Scene.edit`; objects and masks are those of a run's training views.
+        output: the changed scene, .ply, .spz, .splat or .glb.
+        delete: take it away. Masks of what that leaves open are written beside the output, `<stem>_holes/<view>.png`,
+            white where a pixel was covered by an opacity of at least 0.5 and no longer is: in the training views of a
+            run, or in views from cameras round a file, which are written besides.
+        duplicate: copy it, the copies moved by [3] in the capture's frame.
+        recolor: bring its mean colour to this one, '#rrggbb' or a name; light and shade across it stay.
+        strength: how far towards that colour, 0..1; None is all the way.
+        around: the cameras round a file from which holes are looked for.
+
+    Returns:
+        How many Gaussians of how many, and what was left open.
+
+    Raises:
+        Editor3DError: one sentence on what was expected, what came and what to do; no output is written.
+    """
+    from PIL import ImageColor
+
+    color = None
+    if recolor is not None:
+        try:
+            color = [value / 255 for value in ImageColor.getrgb(recolor)[:3]]
+        except ValueError as error:
+            raise ConfigError(f"Expected a colour, '#rrggbb' or a name, got {recolor}.") from error
+    if strength is not None and (recolor is None or not 0.0 <= strength <= 1.0):
+        raise ConfigError(f"Expected a strength of 0 to 1, and a colour to go with it, got {strength}.")
+    if duplicate is not None and (len(duplicate) != 3 or not all(math.isfinite(number) for number in duplicate)):
+        raise ConfigError(f"Expected three numbers to move the copies by, got {duplicate}.")
+    return load_target(CHANGE_SPLATS)(
+        Path(scene).expanduser(),
+        select,
+        Path(output).expanduser(),
+        remove=delete,
+        offset=duplicate,
+        color=color,
+        strength=1.0 if strength is None else strength,
+        around=around,
+    )
 
 
 def resume(run: Path | str) -> Edit | Scene:
@@ -251,19 +321,22 @@ def edit_config(
         ConfigError: no such method or preset, or a method that does not edit.
     """
     from editor3d.plugin.presets import read_preset
-    from editor3d.regions import parse_region
+    from editor3d.regions import parse_region, seen_parts
 
     names = [name for name, entry in METHODS.items() if entry.kind == "edit"]
     if method not in ("auto", *names):
         raise ConfigError(f"Expected a method that edits, one of {', '.join(names)}, got {method}.")
-    if region:
-        parse_region(region)
+    if region and seen_parts(parse_region(region)) and scene.is_file:
+        raise RegionError(
+            f"Expected a region of shapes for a file of splats, which has no masks of its own, got {region}: say "
+            f"box:..., sphere:... or a .json file of those."
+        )
     if scene.is_file:  # whose pictures are rendered now: what can be refused without them has been
         if scene.base is not None:
             raise ConfigError(f"Expected no --base with a file of splats, got {scene.base}: {scene.data} is the base.")
         if not instruction.strip() and not editor.startswith("folder"):
             raise InstructionError("Expected an instruction, got an empty one: say how the scene should change.")
-        opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output))
+        opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output), scene.around)
         scene = Scene(opened[0], base=opened[1])
     if method == "auto":
         method = default_method(scene) if preset is None else read_preset(preset)["method"]

@@ -41,6 +41,10 @@ class ConfigError(Editor3DError):
     """A flag, preset or configuration value is unknown or out of range."""
 
 
+class DeviceError(Editor3DError):
+    """What the device needs, such as compiled kernels, is missing."""
+
+
 class RegionError(Editor3DError):
     """A 3D region is not understood, or its numbers make none."""
 

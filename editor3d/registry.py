@@ -40,9 +40,24 @@ METHODS: dict[str, MethodEntry] = {
         "gaussian.igs2gs:igs2gs",
         "edit",
     ),
+    "vox-e": MethodEntry(
+        "Vox-E: score distillation on a ReLU field that keeps its shape, and a graph cut for local edits",
+        "nerf_methods.vox_e.method:vox_e",
+        "edit",
+    ),
+    "instruct-3d-to-3d": MethodEntry(
+        "Instruct 3D-to-3D: score distillation from InstructPix2Pix on a voxel field, with dynamic scaling",
+        "nerf_methods.instruct_3d_to_3d:instruct_3d_to_3d",
+        "edit",
+    ),
     "voxel": MethodEntry(
         "Voxel radiance field with a compiled kernel: trains in minutes on a CPU",
         "nerf_methods.voxel.method:voxel",
+        "base",
+    ),
+    "relu-field": MethodEntry(
+        "The voxel field with a ReLU density, which Vox-E edits",
+        "nerf_methods.voxel.method:relu_field",
         "base",
     ),
     "splat": MethodEntry(
@@ -60,6 +75,10 @@ METHODS: dict[str, MethodEntry] = {
 
 SCENE_FILES: dict[str, str] = dict.fromkeys((".ply", ".spz", ".splat"), "gaussian.scene_file:open_scene_file")
 """Files that hold a scene without its pictures, by suffix, and what makes them a capture and a base."""
+FILE_VIEWS = "gaussian.scene_file:FileViews"
+"""What looks at such a file without making it a base."""
+CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.changes:change_splats", "gaussian.files:convert"
+"""What changes a scene of splats directly, and what writes a file of them in another format."""
 
 
 EDIT_METHOD_OF: dict[str, str] = dict.fromkeys(("SplatModelConfig", "SplatfactoModelConfig"), "igs2gs")

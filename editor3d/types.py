@@ -13,16 +13,20 @@ Notation
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from editor3d.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from torch import Tensor
 
+MAX_CAMERAS, MAX_SIDE = 1000, 4096
 Split = Literal["train", "test"]
 Condition = Literal["auto", "original", "base"]
 """The picture that an edit changes: the original photograph, a render of the base, or whichever suits the edit."""
@@ -79,6 +83,33 @@ class PosedImages:
     @property
     def test_views(self) -> tuple[View, ...]:
         return tuple(v for v in self.views if v.split == "test")
+
+
+@dataclass(frozen=True)
+class Around:
+    """The cameras that are put round a scene that came without any.
+
+    Raises:
+        ConfigError: too few or too small pictures, or a vertical without a direction.
+    """
+
+    cameras: int = 48
+    """How many; every eighth picture is held out."""
+    side: int = 512
+    """Pixels of a picture's sides."""
+    up: tuple[float, float, float] = (0.0, -1.0, 0.0)
+    """The scene's vertical. Most files of splats come from COLMAP, whose y axis points down."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.cameras <= MAX_CAMERAS or not 16 <= self.side <= MAX_SIDE:
+            raise ConfigError(
+                f"Expected 2 to {MAX_CAMERAS} cameras round the scene and sides of 16 to {MAX_SIDE} pixels, got "
+                f"{self.cameras} and {self.side}."
+            )
+        up = tuple(float(number) for number in self.up)
+        if len(up) != 3 or not 0 < math.hypot(*up) < math.inf:
+            raise ConfigError(f"Expected three numbers that point upwards, got {self.up}: 0,0,1 where z is up.")
+        object.__setattr__(self, "up", up)
 
 
 @dataclass(frozen=True)

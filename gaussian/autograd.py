@@ -21,13 +21,13 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 class Project(torch.autograd.Function):
     """means, quats, scales, viewmats -> means2d [C, N, 2], depths [C, N], conics [C, N, 3], radii [C, N] int32,
-    compensations [C, N]."""
+    compensations [C, N], and the conics' determinants [C, N], which take no gradient."""
 
     @staticmethod
     def forward(ctx, means, quats, scales, viewmats, Ks, width, height, near, far, eps2d, radius_clip):
         cameras, n = len(viewmats), len(means)
         means2d, conics = np.empty((cameras, n, 2), np.float32), np.empty((cameras, n, 3), np.float32)
-        depths, compensations = np.empty((cameras, n), np.float32), np.empty((cameras, n), np.float32)
+        depths, compensations, determinants = (np.empty((cameras, n), np.float32) for _ in range(3))
         radii = np.empty((cameras, n), np.int32)
         scene = [_array(tensor) for tensor in (means, quats, scales)]
         views, lenses = _array(viewmats), _array(Ks)
@@ -35,18 +35,19 @@ class Project(torch.autograd.Function):
         for c in range(cameras):
             project.project(
                 *scene, views[c], lenses[c], width, height, *limits,
-                means2d[c], depths[c], conics[c], radii[c], compensations[c],
+                means2d[c], depths[c], conics[c], radii[c], compensations[c], determinants[c],
             )  # fmt: skip
         ctx.scene, ctx.views, ctx.lenses, ctx.size, ctx.eps2d = scene, views, lenses, (width, height), limits[2]
-        ctx.radii, ctx.conics, ctx.compensations = radii, conics, compensations
-        results = tuple(torch.from_numpy(array) for array in (means2d, depths, conics, radii, compensations))
-        ctx.mark_non_differentiable(results[3])
+        ctx.radii = radii
+        arrays = (means2d, depths, conics, radii, compensations, determinants)
+        results = tuple(torch.from_numpy(array) for array in arrays)
+        ctx.mark_non_differentiable(results[3], results[5])
         ctx.set_materialize_grads(False)
         return results
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, v_means2d, v_depths, v_conics, _, v_compensations):
+    def backward(ctx, v_means2d, v_depths, v_conics, _, v_compensations, __):
         cameras, n = ctx.radii.shape
         totals: list[np.ndarray] | None = None
         v_viewmats = np.zeros((cameras, 4, 4), np.float32)
@@ -58,8 +59,7 @@ class Project(torch.autograd.Function):
             gradients = [np.empty_like(array) for array in ctx.scene]
             by_block = np.empty((project.blocks_of(n), 3, 4), np.float32)
             project.project_backward(
-                *ctx.scene, ctx.views[c], ctx.lenses[c], *ctx.size, ctx.eps2d,
-                ctx.radii[c], ctx.conics[c], ctx.compensations[c],
+                *ctx.scene, ctx.views[c], ctx.lenses[c], *ctx.size, ctx.eps2d, ctx.radii[c],
                 *(array[c] for array in given), *gradients, by_block,
             )  # fmt: skip
             v_viewmats[c, :3] = by_block.sum(0)
@@ -119,13 +119,15 @@ class TileLists:
     tiles_y: int
 
 
-def tile_lists(means2d, conics, opacities, colors, depths, radii, width: int, height: int) -> TileLists:
+def tile_lists(
+    means2d, conics, determinants, opacities, colors, depths, radii, width: int, height: int
+) -> TileLists:  # fmt: skip
     """Sort one camera's Gaussians into tiles. All arrays [N, ...] float32; `radii` [N] int32, `colors` [N, 3]."""
     n = len(means2d)
     tiles_x, tiles_y = -(-width // TILE), -(-height // TILE)
     records = np.empty((n, tiles.RECORD), np.float32)
     bounds, reached = np.empty((n, 4), np.int32), np.empty(n, np.int32)
-    tiles.make_records(means2d, conics, opacities, colors, depths, radii, width, height, records, bounds, reached)
+    tiles.make_records(means2d, conics, determinants, opacities, colors, radii, width, height, records, bounds, reached)
     order = tiles.depth_order(depths, np.flatnonzero(reached).astype(np.int32))
     near_to_far, near_to_far_bounds = (
         np.empty((len(order), tiles.RECORD), np.float32),
@@ -145,7 +147,9 @@ class Composite(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, means2d, conics, colors, opacities, backgrounds, depths, radii, width, height, absgrad, lists):
+    def forward(
+        ctx, means2d, conics, colors, opacities, backgrounds, depths, radii, determinants, width, height, absgrad, lists
+    ):  # fmt: skip
         cameras, n, channels = colors.shape
         chunks = max(1, -(-channels // CHANNELS))
         planes = np.zeros((chunks, cameras, n, CHANNELS), np.float32)
@@ -156,11 +160,13 @@ class Composite(torch.autograd.Function):
             planes[chunk, :, :, :width_of] = colors.detach()[..., part].numpy()
             behind[chunk, :, :width_of] = backgrounds.detach()[..., part].numpy()
         points, shapes, opaque = _array(means2d), _array(conics), _array(opacities)
-        far, sizes = _array(depths), _array(radii)
+        far, sizes, areas = _array(depths), _array(radii), _array(determinants)
         images = np.empty((chunks, cameras, height, width, CHANNELS), np.float32)
         transmittance = np.empty((cameras, height, width), np.float32)
         for c in range(cameras):
-            found = tile_lists(points[c], shapes[c], opaque[c], planes[0, c], far[c], sizes[c], width, height)
+            found = tile_lists(
+                points[c], shapes[c], areas[c], opaque[c], planes[0, c], far[c], sizes[c], width, height
+            )  # fmt: skip
             lists.append(found)
             for chunk in range(chunks):
                 _set_colors(found, planes[chunk, c], chunks)
@@ -229,12 +235,13 @@ class Composite(torch.autograd.Function):
             ctx.means2d.absgrad = torch.from_numpy(v_absolute)
         v_backgrounds = None
         if ctx.needs_background:
-            seen = torch.from_numpy(ctx.transmittance)[..., None]
-            v_backgrounds = (v_image * seen).sum((1, 2))
+            # numpy adds in one order, where torch's depends on how many threads share the work
+            seen = v_image.numpy() * ctx.transmittance[..., None]
+            v_backgrounds = torch.from_numpy(seen.sum((1, 2), dtype=np.float64).astype(np.float32))
         joined = v_colors[0] if chunks == 1 else np.concatenate(list(v_colors), -1)
         v_color = torch.from_numpy(joined[..., : ctx.channels])
         gradients = (torch.from_numpy(v_means2d), torch.from_numpy(v_conics), v_color, torch.from_numpy(v_opacities))
-        return (*gradients, v_backgrounds, *(None,) * 6)
+        return (*gradients, v_backgrounds, *(None,) * 7)
 
 
 def _set_colors(lists: TileLists, colors: np.ndarray, chunks: int) -> None:

@@ -48,17 +48,17 @@ class PictureSampler:
             self._round, self._order = round_, torch.randperm(len(self.pictures), generator=generator)
         return int(self._order[place])
 
-    def batch(self, index: int, downscale: int) -> dict[str, Tensor]:
+    def batch(self, index: int, downscale: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
         """`image` [H', W', 3] float 0..1 on the view's canvas, at 1/downscale; `mask` [H', W', 1] unless all count."""
         key = (self.pictures.revisions[index], downscale)
         found = self._flat.get(index)
         if found is None or found[0] != key:
             flat = _smaller(canvas_of(self.lenses[index]).flatten(self.pictures[index]), downscale)
             found = self._flat[index] = (key, flat)
-        batch = {"image": found[1].float() / 255.0}
+        batch = {"image": found[1].to(device).float() / 255.0}  # 8 bits travel, not 32
         mask = self._mask(index)
         if mask is not None:
-            batch["mask"] = (_smaller(mask.to(torch.uint8) * 255, downscale) == 255)[..., None]
+            batch["mask"] = (_smaller(mask.to(torch.uint8) * 255, downscale) == 255)[..., None].to(device)
         return batch
 
     def _mask(self, index: int) -> Tensor | None:
@@ -92,10 +92,11 @@ class SplatDataManager(EditDataManager):
         self.train_count += 1
         sampler = self.train_pixel_sampler
         index = sampler.view_at(step)
-        camera = self.train_dataset.cameras[index : index + 1].to(self.device)
+        # its numbers are read one by one, for which a GPU would be waited for each time
+        camera = self.train_dataset.cameras[index : index + 1]
         downscale = self.downscale_at(step)
         camera.metadata = {"cam_idx": index, "downscale": downscale, "canvas": True}
-        return camera, {name: value.to(self.device) for name, value in sampler.batch(index, downscale).items()}
+        return camera, sampler.batch(index, downscale, self.device)
 
     def next_eval(self, step: int) -> tuple[Cameras, dict[str, Tensor]]:
         return self.next_eval_image(step)

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import torch
 from gsplat.strategy import DefaultStrategy, MCMCStrategy
-from gsplat.strategy.ops import _multinomial_sample, _update_param_with_optimizer, remove
+from gsplat.strategy.ops import _multinomial_sample, _update_param_with_optimizer, duplicate, remove, split
 from torch import Tensor
 
 from editor3d.errors import ConfigError
 
+_MCMC_GAUSSIANS = 1_000_000
 _MAX_COPIES = 51  # as in the paper's code: more copies of one Gaussian than this count as so many
 
 
@@ -31,8 +32,15 @@ class StrategyConfig:
     """until this one."""
     reset_every: int = 3000
     """default: steps after which opacities are set back, so that what is not needed can be told."""
-    pause_after_reset: int = 0
-    """default: steps after that in which nothing is removed; best the number of training views."""
+    pause_after_reset: int | None = 0
+    """default: steps after that in which nothing is added or removed. None, as splatfacto: the number of training views
+    and `refine_every`, so that every view has had its say."""
+    screen_size_stop: int = 0
+    """default: step until which Gaussians are split and removed by their size in the picture, too. splatfacto: 4000."""
+    grow_scale2d: float = 0.05
+    """default: share of the picture's longer side above which the radius makes a Gaussian be split,"""
+    prune_scale2d: float = 0.15
+    """and above which it is removed."""
     absgrad: bool = True
     """default: grow by absolute gradients (AbsGS)."""
     grow_grad2d: float = 0.0008
@@ -45,8 +53,8 @@ class StrategyConfig:
     """mcmc: opacity below which a Gaussian is relocated."""
     prune_scale3d: float = 0.5
     """default: scene units above which one is removed."""
-    max_gaussians: int = 1_000_000
-    """No more than these are made."""
+    max_gaussians: int | None = 1_000_000
+    """No more than these are made. None, as splatfacto: default has no bound, mcmc one of a million."""
     noise_lr: float = 5e5
     """mcmc: strength of the noise on positions, in units of their learning rate."""
     opacity_reg: float = 0.01
@@ -67,7 +75,7 @@ class StrategyConfig:
 class BoundedDefaultStrategy(DefaultStrategy):
     """gsplat's default strategy up to a number of Gaussians: near it, only the most wanting ones grow."""
 
-    max_gaussians: int = 1_000_000
+    max_gaussians: int | None = None
 
     def step_post_backward(self, params, optimizers, state, step, info, packed=False) -> None:
         """Gather what densification goes by, and densify when it is due."""
@@ -83,26 +91,42 @@ class BoundedDefaultStrategy(DefaultStrategy):
 
     @torch.no_grad()
     def _grow_gs(self, params, optimizers, state, step) -> tuple[int, int]:
-        if "frozen" in state:
-            state["grad2d"][state["frozen"]] = 0.0
-        room = max(0, self.max_gaussians - len(params["means"]))
+        """As gsplat's, sparing what is frozen, and up to the bound."""
         gradients = state["grad2d"] / state["count"].clamp_min(1)
-        if int((gradients > self.grow_grad2d).sum()) > room:
-            wanting = gradients.argsort(descending=True, stable=True)[room:]
-            state["grad2d"][wanting] = 0.0  # read by what follows alone, then set to zero for all
-        return super()._grow_gs(params, optimizers, state, step)
+        steep = gradients > self.grow_grad2d
+        small = params["scales"].exp().amax(-1) <= self.grow_scale3d * state["scene_scale"]
+        cloned, parted = steep & small, steep & ~small
+        if step < self.refine_scale2d_stop_iter:
+            parted |= state["radii"] > self.grow_scale2d
+        growing = (cloned | parted) & _free(params, state)
+        if self.max_gaussians is not None:
+            room = max(0, self.max_gaussians - len(growing))
+            if int((cloned & growing).sum() + (parted & growing).sum()) > room:
+                order = torch.where(growing, gradients, -1.0).argsort(descending=True, stable=True)
+                growing[order[room:]] = False
+                cloned &= ~parted  # what is both would grow by two
+        cloned, parted = cloned & growing, parted & growing
+        added = int(cloned.sum())
+        if added:
+            duplicate(params=params, optimizers=optimizers, state=state, mask=cloned)
+        # what was cloned just now is not split
+        parted = torch.cat([parted, parted.new_zeros(added)])
+        if bool(parted.any()):
+            split(params=params, optimizers=optimizers, state=state, mask=parted)
+        return added, int(parted.sum())
 
     @torch.no_grad()
     def _prune_gs(self, params, optimizers, state, step) -> int:
         """As gsplat's, sparing what is frozen."""
-        faint = params["opacities"].sigmoid().flatten() < self.prune_opa
+        pruned = params["opacities"].sigmoid().flatten() < self.prune_opa
         if step > self.reset_every:
-            faint |= params["scales"].exp().amax(-1) > self.prune_scale3d * state["scene_scale"]
-        if "frozen" in state:
-            faint &= ~state["frozen"]
-        if bool(faint.any()):
-            remove(params=params, optimizers=optimizers, state=state, mask=faint)
-        return int(faint.sum())
+            pruned |= params["scales"].exp().amax(-1) > self.prune_scale3d * state["scene_scale"]
+            if step < self.refine_scale2d_stop_iter:
+                pruned |= state["radii"] > self.prune_scale2d
+        pruned &= _free(params, state)
+        if bool(pruned.any()):
+            remove(params=params, optimizers=optimizers, state=state, mask=pruned)
+        return int(pruned.sum())
 
 
 def relocation(opacities: Tensor, scales: Tensor, ratios: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,13 +230,18 @@ def _free(params, state) -> Tensor:
     return torch.ones(len(params["means"]), dtype=torch.bool, device=params["means"].device)
 
 
-def make_strategy(config: StrategyConfig, scene_scale: float = 1.0) -> tuple[Any, dict[str, Any]]:
+def make_strategy(
+    config: StrategyConfig, scene_scale: float = 1.0, views: int = 0
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
     """The strategy of a configuration and its state; (None, {}) for none. Thresholds of length grow with the scale.
+
+    Args:
+        views: how many pictures are trained on.
 
     Raises:
         ConfigError: a value is out of range.
     """
-    if config.refine_every < 1 or config.reset_every < 1 or config.max_gaussians < 1:
+    if min(config.refine_every, config.reset_every, 1 if config.max_gaussians is None else config.max_gaussians) < 1:
         raise ConfigError(
             f"Expected refine-every, reset-every and max-gaussians of at least 1, got {config.refine_every}, "
             f"{config.reset_every} and {config.max_gaussians}: raise them."
@@ -221,7 +250,7 @@ def make_strategy(config: StrategyConfig, scene_scale: float = 1.0) -> tuple[Any
         return None, {}
     if config.kind == "mcmc":
         strategy = AnyDeviceMCMCStrategy(
-            cap_max=config.max_gaussians,
+            cap_max=_MCMC_GAUSSIANS if config.max_gaussians is None else config.max_gaussians,
             noise_lr=config.noise_lr,
             refine_start_iter=config.refine_start,
             refine_stop_iter=config.refine_stop,
@@ -229,16 +258,20 @@ def make_strategy(config: StrategyConfig, scene_scale: float = 1.0) -> tuple[Any
             min_opacity=config.min_opacity,
         )
         return strategy, {}
+    pause = views + config.refine_every if config.pause_after_reset is None else config.pause_after_reset
     strategy = BoundedDefaultStrategy(
         prune_opa=config.prune_opacity,
         grow_grad2d=config.grow_grad2d,
         grow_scale3d=config.grow_scale3d,
+        grow_scale2d=config.grow_scale2d,
         prune_scale3d=config.prune_scale3d,
+        prune_scale2d=config.prune_scale2d,
+        refine_scale2d_stop_iter=config.screen_size_stop,
         refine_start_iter=config.refine_start,
         refine_stop_iter=config.refine_stop,
         refine_every=config.refine_every,
         reset_every=config.reset_every,
-        pause_refine_after_reset=config.pause_after_reset,
+        pause_refine_after_reset=pause,
         absgrad=config.absgrad,
     )
     strategy.max_gaussians = config.max_gaussians

@@ -26,6 +26,8 @@ def _config() -> EditTrainerConfig:
         # that was fitted last.
         optimizers = splat_optimizers(steps, 1.6e-4, scale=2.0, settle=0.2)
     strategy = StrategyConfig(refine_start=rate // 2, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
+    if on_cuda:
+        strategy.max_gaussians = None  # bases have no bound there
     pipeline = EditPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),
         model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),

@@ -32,6 +32,17 @@ def fused_ssim(a: Tensor, b: Tensor) -> Tensor:
     return _SSIM.apply(a, b.detach())
 
 
+def elongation(log_scales: Tensor, limit: float) -> Tensor:
+    """How far Gaussians are longer than `limit` times their shortest axis: mean max(longest / shortest, limit) - limit,
+    the anisotropy loss of PhysGaussian.
+
+    Args:
+        log_scales: [N, 3], natural logarithms.
+    """
+    ratio = (log_scales.amax(-1) - log_scales.amin(-1)).exp()
+    return ratio.clamp_min(limit).mean() - limit
+
+
 def _blur(picture: np.ndarray) -> np.ndarray:
     blurred = cv2.sepFilter2D(picture, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
     return blurred.reshape(picture.shape)

@@ -50,11 +50,20 @@ def splat_optimizers(
     return {"means": {"optimizer": FusedAdamConfig(lr=means_lr), "scheduler": decay}, **groups}
 
 
+def splatfacto_model() -> SplatModelConfig:
+    """The model and its densification as nerfstudio's splatfacto has them by default."""
+    return SplatModelConfig(
+        random_radius=5.0,
+        random_background=True,
+        clamp_in_training=True,
+        strategy=StrategyConfig(pause_after_reset=None, screen_size_stop=4000, max_gaussians=None),
+    )
+
+
 def _config() -> PluginTrainerConfig:
     if default_device() == "cuda":  # splatfacto's own numbers
         steps, means_lr, haste = CUDA_STEPS, 1.6e-4, 1.0
-        manager, model = SplatDataManagerConfig(), SplatModelConfig()
-        manager.num_downscales, manager.downscale_steps = 2, 3000
+        manager, model = SplatDataManagerConfig(num_downscales=2, downscale_steps=3000), splatfacto_model()
     else:
         # a few minutes instead of half an hour: begin coarser and more opaque, and take longer steps
         steps, means_lr, haste = CPU_STEPS, 1.6e-3, 2.0

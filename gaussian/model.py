@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,28 +13,33 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import Model, ModelConfig
 from nerfstudio.utils import colormaps
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
+from editor3d.datasets.images import WHITE
 from editor3d.errors import RegionError
 from editor3d.metrics.image import psnr, ssim
 from editor3d.plugin.rays import Lens
-from editor3d.types import Region
+from editor3d.types import Region, View
+from gaussian.background import BLACK, color_of_step, is_transparent
 from gaussian.densify import StrategyConfig, make_strategy
 from gaussian.files import write_splats
 from gaussian.initialize import from_points, random_points
 from gaussian.kernels.harmonics import MAX_DEGREE
 from gaussian.lens import canvas_of
-from gaussian.losses import fused_ssim
+from gaussian.losses import elongation, fused_ssim
 from gaussian.rasterize import rasterization
+from gaussian.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.splats import Splats
 from gaussian.splats import transform as moved
 
 PARAMETERS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
 """Names of the parameters, and of their groups in the optimisers."""
 _OPENGL_TO_OPENCV = (1.0, -1.0, -1.0)
+_REGULARIZE_EVERY = 10
 _NEAR = 0.01  # times the scene's size
 
 
@@ -41,10 +47,11 @@ _NEAR = 0.01  # times the scene's size
 class SplatModelConfig(ModelConfig):
     """Configuration of `SplatModel`."""
 
-    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("strategy", "ssim_lambda", "sh_degree_interval")
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("strategy", "ssim_lambda", "sh_degree_interval", "random_background")
     """What an edit chooses itself; everything else it takes over from its base."""
-    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0}
-    """What an edit that was not configured for splats chooses: all harmonics are in use from the start."""
+    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0, "random_background": False}
+    """What an edit that was not configured for splats chooses: all harmonics are in use from the start, and the scene
+    stands before the colour that the edited renders have."""
     _target: type = field(default_factory=lambda: SplatModel)
     enable_collider: bool = False
     sh_degree: int = 3
@@ -57,8 +64,18 @@ class SplatModelConfig(ModelConfig):
     """Half the side of the cube that they lie in, scene units (cameras are within 1)."""
     initial_opacity: float = 0.1
     """Opacity of a new scene's Gaussians."""
-    background: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Colour behind everything."""
+    background: tuple[float, float, float] | None = None
+    """Colour behind everything. None: white where the capture's pictures have transparent parts, which are laid over
+    white, and black otherwise."""
+    random_background: bool = False
+    """Train before another colour at every step, as splatfacto does, so that nothing solid stays transparent; but not
+    where the capture's pictures have transparent parts."""
+    clamp_in_training: bool = False
+    """Clamp pictures to 0..1 in training, too, as splatfacto does: what is too bright then takes no gradient."""
+    use_scale_regularization: bool = False
+    """Hold needles back, as splatfacto does at every tenth step where asked to (PhysGaussian's loss),"""
+    max_gauss_ratio: float = 10.0
+    """above this ratio of a Gaussian's longest axis to its shortest."""
     ssim_lambda: float = 0.2
     """Weight of 1 - SSIM in the loss, that of L1 being the rest."""
     strategy: StrategyConfig = field(default_factory=StrategyConfig)
@@ -67,6 +84,8 @@ class SplatModelConfig(ModelConfig):
     """Size of the scene, by which rates and thresholds of length are multiplied; 1 where cameras are within 1."""
     rasterize_mode: Literal["classic", "antialiased"] = "classic"
     """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
+    scene_suffix: str = field(default=".ply", repr=False)
+    """Of the file that the scene came from: edits of it leave such a one, too."""
 
 
 class SplatModel(Model):
@@ -91,7 +110,10 @@ class SplatModel(Model):
         )
         self.step = 0
         self.crop_box: OrientedBox | None = None
-        self.strategy, self.strategy_state = make_strategy(self.config.strategy, self.config.scene_scale)
+        self.strategy, self.strategy_state = make_strategy(
+            self.config.strategy, self.config.scene_scale, self.num_train_data
+        )
+        self.views: Sequence[View] = self.kwargs.get("metadata", {}).get("views", ())
         self._region: Region | None = None
         self._optimizers: dict[str, torch.optim.Optimizer] = {}
         self._info: dict[str, Any] = {}
@@ -121,6 +143,11 @@ class SplatModel(Model):
         return int((1 + self.gauss_params["features_rest"].shape[1]) ** 0.5) - 1
 
     @property
+    def near(self) -> float:
+        """What is nearer to a camera is not drawn, scene units."""
+        return _NEAR * self.config.scene_scale
+
+    @property
     def num_points(self) -> int:
         return len(self.means)
 
@@ -133,21 +160,39 @@ class SplatModel(Model):
                 parameter.grad = None
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def restrict_to(self, region: Region) -> None:
-        """Freeze all Gaussians whose centre lies outside `region`, a region in scene units: from here on training
-        leaves every one of their numbers as it is, and keeps the others inside.
+    def restrict_to(self, where: Region | Tensor) -> None:
+        """Freeze all Gaussians but those of `where`: from here on training leaves every one of their numbers as it is.
+
+        Args:
+            where: a region in scene units, in which centres lie that may change, and out of which none may come; or
+                which Gaussians may change, [N] bool. These have no border to be kept in; their copies belong to them.
 
         Raises:
             RegionError: there is no Gaussian inside.
         """
-        outside = ~inside_of(region, self.means)
-        if bool(outside.all()):
+        selected = isinstance(where, Tensor)
+        free = where.to(self.device) if selected else inside_of(where, self.means)
+        if not bool(free.any()):
             raise RegionError(
-                f"Expected Gaussians inside the region, found none of {len(outside)} there: check its numbers, which "
-                f"are in the scene file's own frame."
+                f"Expected Gaussians inside the region, found none of {len(free)} there: "
+                + ("check its masks." if selected else "check its numbers, which are in the scene file's own frame.")
             )
-        self._region = region
-        self.strategy_state["frozen"] = outside
+        self._region = None if selected else where
+        self.strategy_state["frozen"] = ~free
+
+    def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
+        """How much of what views show of each Gaussian lies inside their masks; see `gaussian.selection.vote`.
+
+        Args:
+            masks: [H, W] bool by the index of a camera, whose picture's size they have.
+
+        Returns:
+            [N] in 0..1; 0 for what none of these cameras sees.
+        """
+        from gaussian.selection import PosedPinhole, vote
+
+        pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
+        return vote(self.splats, pinholes, list(masks.values()))
 
     @torch.no_grad()
     def region_share(self, camera: Cameras) -> Tensor:
@@ -155,11 +200,30 @@ class SplatModel(Model):
         free = (~self.strategy_state["frozen"]).float()
         return self._draw(camera, colors=free[:, None], sh_degree=None)[0]
 
+    @torch.no_grad()
+    def region_touches(self, camera: Cameras) -> Tensor:
+        """The pixels of a view that something free to change reaches, be it hidden or not: [H, W] bool.
+
+        A share may be 0 where it does: what lies behind all else can still be what ends a pixel.
+        """
+        opacities = self.gauss_params["opacities"]
+        kept = opacities.data
+        opacities.data = kept.masked_fill(self.strategy_state["frozen"][:, None], -1e4)
+        try:
+            return self._draw(camera, colors=torch.zeros_like(self.means), sh_degree=None)[1][..., 0] != 0
+        finally:
+            opacities.data = kept
+
     def get_param_groups(self) -> dict[str, list[nn.Parameter]]:
         return {name: [self.gauss_params[name]] for name in PARAMETERS}
 
-    def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
-        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many."""
+    @property
+    def scene_suffixes(self) -> tuple[str, ...]:
+        """Of the files that an edit leaves of the scene: the exact format, and that of the file that it came from."""
+        return tuple(dict.fromkeys((".ply", self.config.scene_suffix)))
+
+    def captured_splats(self, outputs: DataparserOutputs) -> Splats:
+        """The scene on the CPU, in the frame and scale of the capture file."""
         splats = self.splats.to("cpu")
         transform, scale = outputs.dataparser_transform.double(), outputs.dataparser_scale
         if scale != 1.0 or not torch.equal(transform, torch.eye(4, dtype=torch.float64)[:3]):
@@ -167,18 +231,34 @@ class SplatModel(Model):
             rotation = transform[:, :3].T
             back = torch.cat([rotation / scale, -rotation @ transform[:, 3:]], 1)
             splats = moved(splats, back)
+        return splats
+
+    def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
+        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many."""
+        splats = self.captured_splats(outputs)
         write_splats(path, splats)
         return len(splats)
 
-    # nerfstudio's ns-export gaussian-splat reads these
+    def adapt_base_state(
+        self, state: Mapping[str, Any], base: TrainerConfig | None, views: Sequence[View]
+    ) -> Mapping[str, Any]:
+        """A checkpoint as this model reads it, its settings taken over: one of nerfstudio's splatfacto says some things
+        otherwise.
 
-    @property
-    def shs_0(self) -> Tensor:
-        return self.gauss_params["features_dc"]
+        Args:
+            state: the `pipeline` entry of a checkpoint.
+            base: the configuration it was trained with, where that is known.
+            views: the training views now.
 
-    @property
-    def shs_rest(self) -> Tensor:
-        return self.gauss_params["features_rest"]
+        Raises:
+            CheckpointError: a setting of the base has no counterpart here.
+        """
+        if not is_splatfacto(state, base):
+            return state
+        if base is not None:
+            for name, value in settings_of(base.pipeline.model).items():
+                setattr(self.config, name, value)
+        return scene_of(state)
 
     # Training
 
@@ -243,6 +323,10 @@ class SplatModel(Model):
         losses = {"rgb_loss": (1 - weight) * (drawn - wanted).abs().mean()}
         if weight > 0:
             losses["ssim_loss"] = weight * (1 - fused_ssim(drawn, wanted))
+        if self.config.use_scale_regularization and self.step % _REGULARIZE_EVERY == 0:
+            losses["scale_reg"] = 0.1 * elongation(
+                self._trained(self.gauss_params)["scales"], self.config.max_gauss_ratio
+            )
         return losses | self.config.strategy.regularization(self._trained(self.gauss_params))
 
     # Rendering
@@ -260,13 +344,25 @@ class SplatModel(Model):
         degree = min(MAX_DEGREE, self._degree_in_use())
         p = self.gauss_params
         sh = torch.cat([p["features_dc"][:, None], p["features_rest"][:, : (degree + 1) ** 2 - 1]], 1)
-        background = torch.tensor([self.config.background], device=self.device)
-        drawn, accumulation, depth = self._draw(camera, sh, degree, background)
+        drawn, accumulation, depth = self._draw(camera, sh, degree, self._background()[None].to(self.device))
         outputs = {"rgb": drawn, "accumulation": accumulation}
-        if not self.training:
+        if not self.training or self.config.clamp_in_training:
             outputs["rgb"] = drawn.clamp(0.0, 1.0)
+        if not self.training:
             outputs["depth"] = depth
         return outputs
+
+    @cached_property
+    def _transparent(self) -> bool:
+        return is_transparent(self.views)
+
+    def _background(self) -> Tensor:
+        """The colour behind the scene now: [3]."""
+        if self.training and self.config.random_background and not self._transparent:
+            return color_of_step(self.step)
+        if self.config.background is not None:
+            return torch.tensor(self.config.background)
+        return torch.tensor(WHITE if self._transparent else BLACK)
 
     def _draw(
         self, camera: Cameras, colors: Tensor, sh_degree: int | None, background: Tensor | None = None
@@ -295,7 +391,7 @@ class SplatModel(Model):
             Ks=K[None].to(self.device),
             width=width,
             height=height,
-            near_plane=_NEAR * self.config.scene_scale,
+            near_plane=self.near,
             sh_degree=sh_degree,
             packed=False,
             backgrounds=background,

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from editor3d.errors import DeviceError
+from editor3d.plugin.gsplat_kernels import remedy
 from gaussian.autograd import Composite, Harmonics, Project
 from gaussian.kernels import TILE
 from gaussian.kernels.harmonics import MAX_DEGREE
@@ -75,10 +77,12 @@ def rasterization(
 
     Raises:
         ValueError: shapes or options that do not fit.
+        DeviceError: tensors on CUDA, where gsplat has no compiled kernels and cannot compile them.
     """
     if means.is_cuda:
         import gsplat
 
+        require_cuda_kernels()
         return gsplat.rasterization(
             means, quats, scales, opacities, colors, viewmats, Ks, width, height, near_plane=near_plane,
             far_plane=far_plane, radius_clip=radius_clip, eps2d=eps2d, sh_degree=sh_degree, packed=packed,
@@ -102,7 +106,7 @@ def rasterization(
         raise ValueError(f"Expected a rasterize_mode of classic or antialiased, got {rasterize_mode}.")
     _check(means, quats, scales, opacities, colors, viewmats, Ks, backgrounds, sh_degree, render_mode)
     cameras, n = len(viewmats), len(means)
-    means2d, depths, conics, radii, compensations = Project.apply(
+    means2d, depths, conics, radii, compensations, determinants = Project.apply(
         means, quats, scales, viewmats, Ks, width, height, near_plane, far_plane, eps2d, radius_clip
     )
     opaque = opacities.expand(cameras, n)
@@ -130,7 +134,7 @@ def rasterization(
         # what is composited hangs on the packed tensor, so that gradients arrive there as they do in gsplat
         means2d = torch.zeros_like(means2d).index_put((camera_ids, gaussian_ids), meta["means2d"])
     pictures, accumulation = Composite.apply(
-        means2d, conics, colors, opaque, backgrounds, depths, radii, width, height, absgrad, lists
+        means2d, conics, colors, opaque, backgrounds, depths, radii, determinants, width, height, absgrad, lists
     )
     if packed and absgrad:
         _hand_over_absolute_gradients(means2d, meta)
@@ -138,6 +142,26 @@ def rasterization(
         expected = pictures[..., -1:] / accumulation.clamp_min(_MIN_ACCUMULATION)
         pictures = torch.cat([pictures[..., :-1], expected], -1)
     return pictures, accumulation, meta | _intersections(lists, radii > 0 if packed else None, n, width, height)
+
+
+def require_cuda_kernels() -> None:
+    """Make sure of gsplat's CUDA kernels, compiling them if that was not done yet.
+
+    Raises:
+        DeviceError: there are none, and there is no compiler or it fails.
+    """
+    try:
+        from gsplat.cuda._backend import _C
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = f"compiling them failed ({str(error).strip().splitlines()[0]})"
+    else:
+        if _C is not None:
+            return
+        reason = "there is no CUDA compiler (nvcc)"
+    raise DeviceError(
+        f"Expected gsplat's compiled kernels to draw splats on CUDA, found none, and {reason}: "
+        f"{remedy(torch.version.cuda)}."
+    )
 
 
 def _hand_over_absolute_gradients(means2d: Tensor, meta: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms import functional as transforms
 
 DISTORTION, LIKELY = 0.5, 0.8
 """How far corners move at most, as a share of half the side, and how often they do."""
@@ -79,6 +78,8 @@ def augmented(pictures: Tensor, share: float, generator: torch.Generator) -> Ten
     Args:
         pictures: [B, S, S, 3]; all are changed alike.
     """
+    from torchvision.transforms import functional as transforms  # imports for seconds
+
     planes = pictures.permute(0, 3, 1, 2)
     side = planes.shape[-1]
     if share < 1.0:

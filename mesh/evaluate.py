@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
+from editor3d.outputs.pictures import to_uint8
 from editor3d.outputs.record import read_record
 from editor3d.plugin import checkpoints
 from editor3d.types import EditRequest
@@ -18,6 +20,7 @@ from mesh.cameras import Cameras, cameras_round
 from mesh.config import StyleConfig, read_config
 from mesh.render import bounded, compose, shrink
 from mesh.run import default_device, load_field, resume_command, styled_mesh
+from mesh.samples import PixelSamples
 from mesh.styled import StyledMesh
 
 _ITERATIONS, _RATE = 150, 0.05
@@ -27,9 +30,9 @@ def evaluate(run: Path) -> KnownEditReport:
     """The known-edit report of a run, inside the mesh's outlines.
 
     A mesh has no photographs: its own pictures take their place, and the truth is f of them, with f the procedural
-    editor's map for the run's instruction. The base is then exact, and f of it leaves nothing to miss. So the ideal is
-    taken from what any colouring of the mesh could reach: colours of its vertices, fitted by least squares to the
-    truths of the very views that it is judged by.
+    editor's map for the run's instruction. The base is then exact, and f of it leaves nothing to miss; but f of one
+    view and f of another do not quite agree about a point that both see. So the ideal is taken from the colouring of
+    the mesh's vertices that comes nearest to f in all views, held-out ones among them, by least squares.
 
     Raises:
         ConfigError: the instruction has no known result, or no view was held out.
@@ -52,23 +55,28 @@ def evaluate(run: Path) -> KnownEditReport:
         ) from error
     styled = styled_mesh(config, torch.Generator().manual_seed(config.seed), default_device())
     load_field(styled.field, state, path)
-    _, cameras = cameras_round(styled.rest.cpu().double().numpy(), config.views)
-    if not len(cameras):
+    train, held_out = cameras_round(styled.rest.cpu().double().numpy(), config.views)
+    if not len(held_out):
         raise ConfigError(f"Expected views that were held out, {run} has none: style the mesh with --held-out 8.")
     record = read_record(run / "edit.json")
     cost = Cost(edits_2d=len(record.edits), seconds=record.times.total)
-    return known_edit_report(held_out_views(styled, cameras, config), cost=cost)
+    return known_edit_report(held_out_views(styled, train, held_out, config), cost=cost)
 
 
-def held_out_views(styled: StyledMesh, cameras: Cameras, config: StyleConfig) -> list[HeldOutView]:
-    """What the report needs of each view, pictures on the CPU."""
+def held_out_views(styled: StyledMesh, train: Cameras, held_out: Cameras, config: StyleConfig) -> list[HeldOutView]:
+    """What the report needs of each held-out view, pictures on the CPU."""
     editor, samples = ProceduralEditor(), config.views.supersampling
-    before = [(picture.cpu(), whole.cpu()) for picture, whole in styled.pictures(cameras, samples, styled=False)]
-    after = [picture.cpu() for picture, _ in styled.pictures(cameras, samples)]
-    truths = [
-        editor.edit(EditRequest(view="", instruction=config.instruction, condition=picture)) for picture, _ in before
-    ]
-    references = best_coloring(styled, cameras, truths, [whole for _, whole in before], samples)
+
+    def truth(picture: Tensor) -> Tensor:
+        return editor.edit(EditRequest(view="", instruction=config.instruction, condition=picture.cpu()))
+
+    before = [(picture.cpu(), whole.cpu()) for picture, whole in styled.pictures(held_out, samples, styled=False)]
+    after = [picture.cpu() for picture, _ in styled.pictures(held_out, samples)]
+    truths = [truth(picture) for picture, _ in before]
+    others = [truth(picture) for picture, _ in styled.pictures(train, samples, styled=False)]
+    everywhere = Cameras(np.concatenate([train.c2ws, held_out.c2ws]), train.focal, train.side)
+    change = best_coloring(styled, everywhere, others + truths, samples)
+    references = colored_pictures(styled, change, held_out, samples)
     return [
         HeldOutView(
             f"held_out_{index:03d}",
@@ -83,32 +91,36 @@ def held_out_views(styled: StyledMesh, cameras: Cameras, config: StyleConfig) ->
     ]
 
 
-def best_coloring(
-    styled: StyledMesh, cameras: Cameras, wanted: list[Tensor], whole: list[Tensor], supersampling: int
-) -> list[Tensor]:
-    """Pictures [side, side, 3] of the unmoved mesh whose vertices have the colours that come nearest to `wanted`.
+def best_coloring(styled: StyledMesh, cameras: Cameras, wanted: list[Tensor], supersampling: int) -> Tensor:
+    """The colour change [V, 3] of the unmoved mesh's vertices that comes nearest to pictures, by least squares.
 
     Args:
-        wanted: pictures [side, side, 3], one a camera.
-        whole: the pixels that count [side, side] bool.
+        wanted: pictures [side, side, 3], one a camera; pixels that show something else besides do not count.
     """
-    with torch.no_grad():
-        finer = cameras.scaled(supersampling)
-        shadings = [styled.shading(styled.rest, finer[[index]]) for index in range(len(cameras))]
-        bases = [styled.looks.at(shading.hits.face, shading.weights) for shading in shadings]
+    samples = PixelSamples(styled, cameras, supersampling)
+    for index, picture in enumerate(wanted):
+        samples.store(index, torch.from_numpy(to_uint8(picture)))
+    shading = samples.shading
+    base = styled.looks.at(shading.hits.face, shading.weights)
     change = torch.zeros_like(styled.rest, requires_grad=True)
     optimizer = torch.optim.Adam([change], lr=_RATE)
-
-    def picture(index: int) -> Tensor:
-        shading = shadings[index]
-        colors = bounded(bases[index] + shading.interpolate(change, styled.faces))
-        return shrink(compose(shading.hits, styled.lit(shading, colors), styled.background), supersampling)[0]
-
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _ITERATIONS, _RATE / 50)
     for _ in range(_ITERATIONS):
         optimizer.zero_grad()
-        for index, (truth, counted) in enumerate(zip(wanted, whole, strict=True)):
-            device = change.device
-            (picture(index) - truth.to(device))[counted.to(device)].square().mean().backward()
+        pixels = styled.lit(shading, bounded(base + shading.interpolate(change, styled.faces)))
+        (pixels - samples.targets).square().mean().backward()
         optimizer.step()
-    with torch.no_grad():
-        return [picture(index).cpu() for index in range(len(cameras))]
+        schedule.step()
+    return change.detach()
+
+
+@torch.no_grad()
+def colored_pictures(styled: StyledMesh, change: Tensor, cameras: Cameras, supersampling: int) -> list[Tensor]:
+    """Pictures [side, side, 3] of the unmoved mesh with a colour change [V, 3] of its vertices, on the CPU."""
+    finer, pictures = cameras.scaled(supersampling), []
+    for index in range(len(cameras)):
+        shading = styled.shading(styled.rest, finer[[index]])
+        base = styled.looks.at(shading.hits.face, shading.weights)
+        pixels = styled.lit(shading, bounded(base + shading.interpolate(change, styled.faces)))
+        pictures.append(shrink(compose(shading.hits, pixels, styled.background), supersampling)[0].cpu())
+    return pictures

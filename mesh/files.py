@@ -43,6 +43,10 @@ def _parts(path: Path) -> list[trimesh.Trimesh]:
 
     try:
         scene = trimesh.load_scene(path, process=False)
+        for part in scene.geometry.values():  # copies lose what textures' visuals know of vertices
+            visual = getattr(part, "visual", None)
+            if getattr(visual, "kind", None) == "texture" and "color" in visual.vertex_attributes:
+                part.vertex_attributes["color"] = visual.vertex_attributes["color"]
         return [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
     except Exception as error:  # noqa: BLE001 - its readers raise errors of many kinds for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -59,7 +63,11 @@ def _surface_of(part: trimesh.Trimesh, linear: bool) -> Surface:
     if visual.kind == "texture":
         uv = getattr(visual, "uv", None)
         uvs = None if uv is None or len(uv) != len(part.vertices) else _padded(uv, len(vertices))[faces]
-        return Surface(vertices, faces, None, uvs, (_material(visual.material, uvs is not None, linear),))
+        material = _material(visual.material, uvs is not None, linear)
+        colors = part.vertex_attributes.get("color")
+        if material.texture is None and colors is not None and len(colors) == len(part.vertices):
+            return Surface(vertices, faces, _padded(_tinted(colors, material.color, linear), len(vertices)))
+        return Surface(vertices, faces, None, uvs, (material,))
     if visual.kind == "vertex":
         colors = np.asarray(visual.vertex_colors, np.float32)[:, :3] / np.float32(255.0)
         return Surface(vertices, faces, _padded(to_srgb(colors) if linear else colors, len(vertices)))
@@ -69,6 +77,15 @@ def _surface_of(part: trimesh.Trimesh, linear: bool) -> Surface:
         materials = tuple(Material(tuple(map(float, color))) for color in found)
         return Surface(vertices, faces, materials=materials, face_material=which.reshape(-1).astype(np.int64))
     return Surface(vertices, faces)
+
+
+def _tinted(colors: np.ndarray, tint: tuple[float, float, float], linear: bool) -> np.ndarray:
+    """sRGB of vertices whose colours are multiplied by a material's, as glTF wants it: [V, 3]."""
+    colors = np.asarray(colors)[:, :3]
+    scale = float(np.iinfo(colors.dtype).max) if colors.dtype.kind == "u" else 1.0
+    colors = colors.astype(np.float64) / scale
+    by = np.asarray(tint, np.float64)
+    return to_srgb(colors * to_linear(by)) if linear else colors * by
 
 
 def _padded(values: np.ndarray, length: int) -> np.ndarray:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SHOWN_VIEWS = 4
 TURNTABLE_ELEVATION = np.radians(15.0)
 TURNTABLE_SIDE = 384
+PROGRESS_FILE = "progress.png"
+"""The mesh as it was at the last checkpoint; gone when the run is done."""
+RECORD_FILE = "edit.json"
 MESH_FILE = "mesh.glb"
 """The styled mesh, in the input's own frame."""
 
@@ -51,6 +54,18 @@ class StyleResults:
         """The mesh as it came, from the views that will be shown."""
         for view, picture in zip(self._views, self._render_shown(styled=False), strict=True):
             save_png(self._run.folder / "before" / f"{view.name}.png", picture)
+
+    def save_progress(self) -> None:
+        """The mesh as it is now, from the views that will be shown."""
+        run = self._run
+        title = f"{run.config.instruction or run.config.prompt} ({run.done_steps} of {run.config.steps} steps)"
+        rows = [Row("before", self._before()), Row("now", self._render_shown(styled=True))]
+        save_side_by_side(run.folder / PROGRESS_FILE, rows, title=title)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was written."""
+        return (self._run.folder / RECORD_FILE).is_file()
 
     def save_after(self) -> None:
         """The styled mesh: beside the one that came, on a turntable, and as a file."""
@@ -97,7 +112,8 @@ class StyleResults:
             versions=package_versions(),
             **run.objective.record(),
         )
-        write_record(run.folder / "edit.json", record)
+        write_record(run.folder / RECORD_FILE, record)
+        (run.folder / PROGRESS_FILE).unlink(missing_ok=True)
 
     def _metrics(self) -> dict[str, object]:
         """How far the edit went, over the shown views, and what was found of the mesh."""
@@ -134,7 +150,7 @@ class StyleResults:
         print(f"Mesh:             {run.config.output or run.folder / MESH_FILE}")
         if (run.folder / "edited").is_dir():
             print(f"Edited pictures:  {run.folder / 'edited'}")
-        print(f"Record:           {run.folder / 'edit.json'}")
+        print(f"Record:           {run.folder / RECORD_FILE}")
 
 
 def write_or_copy(found: Path, path: Path, mesh: object) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import shlex
+import shutil
 import time
 from pathlib import Path
 
 import torch
 
-from editor3d.errors import CheckpointError
+from editor3d.errors import CheckpointError, Editor3DError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.progress import TrainingProgress
 from editor3d.regions import parse_region
@@ -77,12 +78,14 @@ class StyleRun:
         Raises:
             CheckpointError: the newest checkpoint is damaged or of another kind.
         """
-        self.config.write(self.folder)
-        self.objective.begin()
+        self._begin()
         self._resume()
+        total = self.config.steps
+        if self.done_steps >= total and self.results.complete:
+            self.results.announce()
+            return True
         if self.done_steps == 0:
             self.results.save_before()
-        total = self.config.steps
         stopping = stop_on_signal("Stopping after this step; once more to stop at once.")
         with stopping as stop, TrainingProgress(METHOD, self.done_steps, total) as progress:
             self.objective.should_stop = lambda: stop.asked
@@ -95,6 +98,7 @@ class StyleRun:
                     progress.update(self.done_steps)
                     if self.done_steps % self.config.steps_per_save == 0 and self.done_steps < total:
                         self.save()
+                        self.results.save_progress()
             except EditInterrupted:
                 pass  # between two 2D edits; the step is made again
             self.save()
@@ -105,6 +109,17 @@ class StyleRun:
         self.results.save_record()
         self.results.announce()
         return True
+
+    def _begin(self) -> None:
+        """Prepare the objective; a new run that cannot start leaves no folder behind."""
+        new = not self.folder.exists()
+        try:
+            self.config.write(self.folder)
+            self.objective.begin()
+        except Editor3DError:
+            if new:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def step(self) -> float:
         """One optimisation step; its loss."""

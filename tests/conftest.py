@@ -234,3 +234,8 @@ def assert_same_runs(one: Path, other: Path) -> None:
 @pytest.fixture
 def same_runs() -> Callable[[Path, Path], None]:
     return assert_same_runs
+
+
+@pytest.fixture
+def same_state() -> Callable[[object, object], None]:
+    return assert_same

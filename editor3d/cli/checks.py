@@ -118,6 +118,7 @@ def check_device() -> list[Check]:
             checks.append(
                 Check("device", f"cuda:{k}", True, f"{card.name}, {_size(card.total_memory)}", required=False)
             )
+        checks.append(check_gsplat(torch.version.cuda))
     elif shutil.which("nvidia-smi"):
         detail = f"an NVIDIA driver is here, but torch {torch.__version__} sees no device: scenes are edited on the CPU"
         remedy = "nvidia-smi (shows whether the driver works and which CUDA version it serves)"
@@ -125,6 +126,25 @@ def check_device() -> list[Check]:
     else:
         checks.append(Check("device", "cuda", True, "no NVIDIA driver: scenes are edited on the CPU", required=False))
     return checks
+
+
+def check_gsplat(cuda: str | None) -> Check:
+    """Whether splats can be drawn on CUDA. Nothing is compiled.
+
+    Args:
+        cuda: the version that torch was built with.
+    """
+    from editor3d.plugin.gsplat_kernels import compiled_kernels, compiler, remedy
+
+    what = {"group": "device", "name": "gsplat kernels", "required": False}
+    found = compiled_kernels(cuda)
+    if found is not None:
+        return Check(ok=True, detail=str(found), **what)
+    if (nvcc := compiler()) is not None:
+        detail = f"not compiled yet: the first splats on CUDA wait some minutes for {nvcc}"
+        return Check(ok=True, detail=detail, **what)
+    detail = "neither compiled nor a CUDA compiler (nvcc): no splats on CUDA"
+    return Check(ok=False, detail=detail, remedy=remedy(cuda), **what)
 
 
 def check_system_libraries() -> list[Check]:

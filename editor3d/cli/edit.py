@@ -30,7 +30,9 @@ class Edit:
     and the machine."""
     region: str | None = None
     """Where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
-    sphere:cx,cy,cz,r, or a JSON file. Everything else is frozen. For scenes of splats."""
+    sphere:cx,cy,cz,r, or a .json file; object:NAME (what the capture's label pictures name so); masks:FOLDER (a PNG for
+    some of the training views, VIEW.png, white inside): Gaussians of which at least half of what the views see lies
+    inside. Everything else is frozen. For scenes of splats."""
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
     condition_on: Condition | None = None
@@ -52,6 +54,12 @@ class Edit:
     """Training steps of the reconstruction; its method's own number by default."""
     downscale_factor: int | None = None
     """Read a capture's pictures at 1/N of their size; a run keeps its own."""
+    cameras: int | None = None
+    """For a file of splats: how many cameras are put round it, every eighth of them held out; 48 by default."""
+    side: int | None = None
+    """For a file of splats: pixels of their pictures' sides; 512 by default."""
+    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
+    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z; -y by default, as COLMAP has it."""
     seed: int = 42
     """Seed of everything random."""
     viewer: bool = False
@@ -61,8 +69,10 @@ class Edit:
         from dataclasses import replace
 
         from editor3d.api import load
+        from editor3d.cli.vectors import around_of
 
-        scene = load(self.data, downscale_factor=self.downscale_factor)
+        around = around_of(self.cameras, self.side, self.up)
+        scene = load(self.data, downscale_factor=self.downscale_factor, around=around)
         if self.base is not None:
             from editor3d.plugin.base import downscale_factor_of
 

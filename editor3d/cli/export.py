@@ -1,4 +1,4 @@
-"""`editor3d export`: the scene of a run for other programs."""
+"""`editor3d export`: the scene of a run, or of a file of splats, for other programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from editor3d.errors import ConfigError
+from editor3d.registry import CONVERT_SPLATS, SCENE_FILES, load_target
 
 if TYPE_CHECKING:
     from editor3d.plugin.pipeline import PluginPipeline
@@ -24,19 +25,21 @@ _SUFFIXES = {
 
 @dataclass(frozen=True)
 class Export:
-    """Write the scene of a run as a mesh, points or splats, or as a capture with new pictures.
+    """Write the scene of a run as a mesh, points or splats, or as a capture with new pictures; or write a file of
+    splats in another format.
 
     Everything is in the frame and scale of the capture's own poses.
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The run's folder, its nerfstudio_models, or one checkpoint."""
-    format: Literal["mesh", "pointcloud", "splats", "images"]
+    """The run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (compressed ones too), .spz
+    or .splat."""
+    format: Literal["mesh", "pointcloud", "splats", "images"] | None = None
     """mesh: the surface with vertex colours (.ply, .obj, .glb). pointcloud: coloured points (.ply). splats: the
     Gaussians of a scene that is made of them (.ply, .spz, .splat, .glb). images: the training views as they are now,
-    with transforms.json, to be used by any other program."""
+    with transforms.json, to be used by any other program. May be left out with a file of splats."""
     output: Path | None = None
-    """The file, or the folder for images. In the run's folder by default."""
+    """The file, or the folder for images. In the run's folder by default; needed with a file of splats."""
     resolution: int = 256
     """mesh: lattice points along each side of the meshed cube."""
     threshold: float = 20.0
@@ -54,10 +57,14 @@ class Export:
     """images: renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
 
     def run(self) -> int:
+        if self.run_folder.suffix.lower() in SCENE_FILES and not self.run_folder.is_dir():
+            return self._convert()
+        if self.format is None:
+            raise ConfigError("Expected what to write, got nothing: say --format mesh, pointcloud, splats or images.")
         suffixes = _SUFFIXES.get(self.format)
         if suffixes and self.output is not None and self.output.suffix not in suffixes:
             raise ConfigError(
-                f"Expected an output file that ends in {' or '.join(suffixes)} for a {self.format}, got {self.output}."
+                f"Expected an output file that ends in {_choices(self.format)} for {self.format}, got {self.output}."
             )
 
         from editor3d.plugin.base import open_base
@@ -69,6 +76,17 @@ class Export:
             raise ConfigError(f"Expected the run of a finished edit for --pictures edited, found no {run / 'edited'}.")
         _, pipeline = open_run(self.run_folder)
         print(f"{target}: {self._write(pipeline, run, target)}")
+        return 0
+
+    def _convert(self) -> int:
+        if self.format not in (None, "splats"):
+            raise ConfigError(
+                f"Expected a file of splats to be written as splats, got --format {self.format}: edit it, and export "
+                f"the run, for pictures."
+            )
+        if self.output is None:
+            raise ConfigError(f"Expected a file to write, got none: say --output FILE with {_choices('splats')}.")
+        print(f"{self.output}: {load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
         return 0
 
     def _write(self, pipeline: PluginPipeline, run: Path, target: Path) -> str:
@@ -100,6 +118,10 @@ class Export:
                 on_view=on_view,
             )
             return f"{count} points"
+
+
+def _choices(format: str) -> str:
+    return " or ".join(_SUFFIXES[format])
 
 
 @contextmanager

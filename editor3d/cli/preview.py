@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from editor3d.errors import ConfigError
+from editor3d.registry import FILE_VIEWS, SCENE_FILES, load_target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor
 
     from editor3d.types import Editor, PosedImages, View
@@ -29,7 +32,8 @@ class Preview:
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), or the word demo."""
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat), which is
+    rendered from cameras round it, or the word demo."""
     instruction: str
     """What to change, in one sentence."""
     editor: str = "auto"
@@ -42,6 +46,12 @@ class Preview:
     """The folder for the picture."""
     downscale_factor: int = 1
     """Edit at 1/N of the photographs' size."""
+    cameras: int | None = None
+    """For a file of splats: how many cameras an edit would put round it, view_000 and so on; 48 by default."""
+    side: int | None = None
+    """For a file of splats: pixels of their pictures' sides; 512 by default."""
+    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
+    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z; -y by default, as COLMAP has it."""
     seed: int = 0
     """Seed of an editor that draws random numbers."""
     device: str = "auto"
@@ -50,15 +60,31 @@ class Preview:
     """Run an editor's model in 16 bits."""
 
     def run(self) -> int:
+        from tempfile import TemporaryDirectory
+
+        from editor3d.api import load
+        from editor3d.cli.vectors import around_of
+        from editor3d.datasets import load_posed_images
+        from editor3d.datasets.locate import resolve_data
+
+        data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up)
+        if data.suffix.lower() not in SCENE_FILES or data.is_dir():
+            if around is not None:
+                load(data, around=around)  # which refuses them
+            return self._preview(load_posed_images(data, downscale_factor=self.downscale_factor))
+        load(data, downscale_factor=self.downscale_factor if self.downscale_factor != 1 else None)
+        with TemporaryDirectory() as folder:
+            file = load_target(FILE_VIEWS)(data, Path(folder), around)
+            return self._preview(file.posed, make=file.render)
+
+    def _preview(self, scene: PosedImages, make: Callable[[Sequence[View]], None] | None = None) -> int:
+        """Edit some of the views of a scene, whose pictures `make` makes first where they are not there yet."""
         from rich.console import Console
         from rich.progress import track
 
-        from editor3d.datasets import load_posed_images
-        from editor3d.datasets.locate import resolve_data
         from editor3d.editors import create_editor, resolve_auto
         from editor3d.outputs.pictures import Row, save_side_by_side
 
-        scene = load_posed_images(resolve_data(self.data), downscale_factor=self.downscale_factor)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
         spec, reason = resolve_auto() if self.editor == "auto" else (self.editor, "as asked")
         editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
@@ -66,13 +92,15 @@ class Preview:
 
         messages = Console(stderr=True)
         messages.print(f"editor: {spec} ({reason})", markup=False, highlight=False, soft_wrap=True)
+        if make is not None:
+            make(views)
         pairs = [
             edit_view(editor, scene, view, self.instruction, self.seed)
             for view in track(views, description="editing", console=messages, transient=True)
         ]
         path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(self.instruction)}.png"
         rows = [
-            Row("photograph", [before for before, _ in pairs]),
+            Row("photograph" if make is None else "rendered", [before for before, _ in pairs]),
             Row(f"edited by {editor.info.name}", [after for _, after in pairs]),
         ]
         save_side_by_side(path, rows, title=self.instruction, columns=[view.name for view in views])

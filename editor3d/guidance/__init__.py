@@ -6,11 +6,12 @@ guidance = create_guidance("ip2p-sds:/models/instruct-pix2pix", device="cuda", h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from editor3d.editors.weights import HUB_MODELS, IP2P_HUB_ID
-from editor3d.errors import ConfigError
+from editor3d.editors.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED, find_weights, how_to_get
+from editor3d.errors import ConfigError, EditorUnavailableError
 from editor3d.registry import load_target
 from editor3d.types import Guidance, GuidanceInfo
 
@@ -26,13 +27,26 @@ class GuidanceEntry:
     """`module:callable` that returns the guidance; takes a source and the options of `create_guidance`."""
     hub_id: str = ""
     """The weights that it loads unless told otherwise, as `org/name`."""
+    scale: float = 7.5
+    """The (text) guidance scale that it is usually run at."""
+    image_scale: float = 1.5
+    """The image guidance scale, where it takes an image."""
+    sides: tuple[int, int] = (512, 512)
+    """Pixels that the shorter and the longer side of a picture have at most where the model works as it was trained."""
+    knows_views: bool = True
+    """Was trained on texts that may tell the side from which something is shown."""
 
 
-def _entry(name: str, summary: str, hub_id: str, target: str, **capabilities: Any) -> GuidanceEntry:
+def _entry(name: str, summary: str, hub_id: str, target: str, scale: float, **capabilities: Any) -> GuidanceEntry:
     known = HUB_MODELS[hub_id]
-    return GuidanceEntry(
-        GuidanceInfo(name, summary, known.license, download=known.download, **capabilities), target, hub_id
-    )
+    info = GuidanceInfo(name, summary, known.license, download=known.download, **capabilities)
+    return GuidanceEntry(info, target, hub_id, scale)
+
+
+def _small(name: str, summary: str, target: str, scale: float, **capabilities: Any) -> GuidanceEntry:
+    """A model that this project trains. It draws 64 x 64 pixels, and pictures of up to twice that in width."""
+    info = GuidanceInfo(name, summary, "Apache-2.0", **capabilities)
+    return GuidanceEntry(info, target, f"{PACKAGED}/{name}", scale, 1.0, sides=(64, 128), knows_views=False)
 
 
 GUIDANCES: dict[str, GuidanceEntry] = {
@@ -43,12 +57,27 @@ GUIDANCES: dict[str, GuidanceEntry] = {
             "Score distillation (DreamFusion, Vox-E) from a text-to-image model: takes a description of the result",
             SD_HUB_ID,
             "editor3d.guidance.sds:create",
+            100.0,
         ),
         _entry(
             "ip2p-sds",
             "Score distillation from InstructPix2Pix (Instruct 3D-to-3D): takes an instruction",
             IP2P_HUB_ID,
             "editor3d.guidance.ip2p_sds:create",
+            7.5,
+            needs_sources=True,
+        ),
+        _small(
+            "tiny-t2i",
+            "Score distillation from the small text-to-image model, trained on this machine",
+            "editor3d.guidance.tiny:create_generator",
+            7.5,
+        ),
+        _small(
+            "tiny-ip2p",
+            "Score distillation from the small InstructPix2Pix, trained on this machine",
+            "editor3d.guidance.tiny:create_editor",
+            1.2,
             needs_sources=True,
         ),
     )
@@ -67,6 +96,17 @@ def create_guidance(spec: str, *, device: str = "cpu", half_precision: bool = Fa
     Raises:
         ConfigError: unknown name, or options that do not fit.
     """
+    entry = guidance_entry(spec)
+    argument = spec.partition(":")[2]
+    return load_target(entry.target)(argument, device=device, half_precision=half_precision, **settings)
+
+
+def guidance_entry(spec: str) -> GuidanceEntry:
+    """What the registry knows of `name` or `name:argument`.
+
+    Raises:
+        ConfigError: unknown name, or a colon without an argument.
+    """
     name, colon, argument = spec.partition(":")
     if name not in GUIDANCES:
         raise ConfigError(f"There is no guidance '{name}'; choose one of: {', '.join(GUIDANCES)}.")
@@ -74,4 +114,20 @@ def create_guidance(spec: str, *, device: str = "cpu", half_precision: bool = Fa
         raise ConfigError(
             f"'{spec}' ends after the colon; say '{name}' or '{name}:' and a diffusers folder or a hub id."
         )
-    return load_target(GUIDANCES[name].target)(argument, device=device, half_precision=half_precision, **settings)
+    return GUIDANCES[name]
+
+
+def resolve_auto_guidance(names: Sequence[str]) -> tuple[str, str]:
+    """The first of `names` whose weights are on this machine, and the reason in words.
+
+    Raises:
+        EditorUnavailableError: there is none; the text says how to get the last one's.
+    """
+    for name in names:
+        if find_weights(GUIDANCES[name].hub_id) is not None:
+            return name, "the first of " + ", ".join(names) + " whose weights are on this machine"
+    last = GUIDANCES[names[-1]]
+    raise EditorUnavailableError(
+        f"Expected weights of one of {', '.join(names)} on this machine, found none: {how_to_get(last.hub_id)}, as "
+        f"{last.info.name}:FOLDER."
+    )

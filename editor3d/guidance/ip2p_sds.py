@@ -33,6 +33,7 @@ class InstructScoreDistillation:
         guidance_scale: float = 7.5,
         image_guidance_scale: float = 1.5,
         schedule: TimestepSchedule | None = None,
+        name: str = "ip2p-sds",
     ) -> None:
         """Remember the settings.
 
@@ -41,13 +42,14 @@ class InstructScoreDistillation:
             guidance_scale: s_T of `three_way`.
             image_guidance_scale: s_I.
             schedule: of the timesteps; 0.02 to 0.98 at every step by default.
+            name: in the registry.
         """
         self._prior, self._scales = prior, (guidance_scale, image_guidance_scale)
-        self._schedule = schedule or Fixed()
+        self._schedule, self._name = schedule or Fixed(), name
 
     @property
     def info(self) -> GuidanceInfo:
-        return GUIDANCES["ip2p-sds"].info
+        return GUIDANCES[self._name].info
 
     def validate(self) -> None:
         """Look for the weights; loads and downloads nothing.

@@ -123,7 +123,12 @@ class ScoreDistillation:
     """Pulls renders towards a description, by a text-to-image model."""
 
     def __init__(
-        self, prior: Prior, *, guidance_scale: float = 100.0, schedule: TimestepSchedule | None = None
+        self,
+        prior: Prior,
+        *,
+        guidance_scale: float = 100.0,
+        schedule: TimestepSchedule | None = None,
+        name: str = "sds",
     ) -> None:
         """Remember the settings.
 
@@ -131,12 +136,18 @@ class ScoreDistillation:
             prior: the model.
             guidance_scale: of `two_way`; DreamFusion's and Vox-E's is 100.
             schedule: of the timesteps; 0.02 to 0.98 at every step by default.
+            name: in the registry.
         """
-        self._prior, self._scale, self._schedule = prior, guidance_scale, schedule or Fixed()
+        self._prior, self._scale, self._schedule, self._name = prior, guidance_scale, schedule or Fixed(), name
+
+    @property
+    def prior(self) -> Prior:
+        """The model, for what else it can tell of a picture."""
+        return self._prior
 
     @property
     def info(self) -> GuidanceInfo:
-        return GUIDANCES["sds"].info
+        return GUIDANCES[self._name].info
 
     def validate(self) -> None:
         """Look for the weights; loads and downloads nothing.

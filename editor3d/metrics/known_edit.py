@@ -45,7 +45,8 @@ class HeldOutView:
     edited_render: Tensor
     """The reconstruction after the edit."""
     region: Tensor | None = None
-    """[H, W] bool, the edited object as this view sees it; None scores the whole picture."""
+    """[H, W] bool, what the edit may change as this view sees it: an object, or what a 3D region touches; None scores
+    the whole picture."""
     truth: Tensor | None = None
     """The scene truly edited, seen from this view; None where the truth is f(photo)."""
     reference_render: Tensor | None = None
@@ -62,7 +63,8 @@ class HeldOutView:
 
 @dataclass(frozen=True)
 class EditScores:
-    """dB, all but `base` and `locality` inside the region. None where a view has nothing to measure."""
+    """dB but for `bit_equal`; all but `base` and the two of what lies outside are taken inside the region. None where a
+    view has nothing to measure."""
 
     ideal: float | None
     """What a perfect edit of this reconstruction would give (`KnownEditReport.ideal_from` says by which definition)."""
@@ -76,6 +78,8 @@ class EditScores:
     """PSNR(base render, photo) over the whole picture."""
     locality: float | None
     """PSNR(base render, edited render) outside the region; None without a region."""
+    bit_equal: float | None
+    """Share of the pixels outside the region that are the same bits in base and edited render, 0..1."""
     depth: DepthScores | None = None
     """For true edits with depth."""
 
@@ -123,6 +127,8 @@ class KnownEditReport:
     cost: Cost
     conditions: EditConditions | None
     """None for true edits, whose truth is no function of the photograph."""
+    region: Mapping[str, Any] | None = None
+    """The 3D region that the edit was kept to, in JSON notation; None where there was none."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for strict JSON; an infinite PSNR (identical pictures) is the string "inf"."""
@@ -134,6 +140,7 @@ class KnownEditReport:
             {
                 "ideal_from": self.ideal_from,
                 "in_region": self.in_region,
+                "region": self.region,
                 "mean": asdict(self.mean),
                 "conditions": conditions,
                 "cost": asdict(self.cost),
@@ -153,6 +160,7 @@ def known_edit_report(
     *,
     cost: Cost,
     f: KnownEdit | None = None,
+    region: Mapping[str, Any] | None = None,
 ) -> KnownEditReport:
     """Score an edit whose result is known.
 
@@ -169,6 +177,7 @@ def known_edit_report(
         views: held-out views, at least one; either all with `truth` or none.
         cost: what the edit took.
         f: the known edit; needed exactly when the views bring no `truth`. Called with photographs and base renders.
+        region: the 3D region that the edit was kept to, in JSON notation; it is only reported.
 
     Raises:
         ValueError: no views, or f and `truth` both or neither given, or a region that is empty in every view.
@@ -204,11 +213,12 @@ def known_edit_report(
         in_region=any(view.region is not None for view in views),
         cost=cost,
         conditions=EditConditions(*(_mean(column) for column in zip(*changes, strict=True))) if changes else None,
+        region=region,
     )
 
 
 def _score_view(view: HeldOutView, truth: Tensor, ideal_from: IdealFrom, f: KnownEdit | None) -> EditScores:
-    ideal = edited = gap = unedited = locality = depth = None
+    ideal = edited = gap = unedited = locality = bit_equal = depth = None
     if _sees_region(view):
         if f is not None:
             ideal = psnr(f(view.name, view.base_render), truth, view.region)
@@ -221,10 +231,13 @@ def _score_view(view: HeldOutView, truth: Tensor, ideal_from: IdealFrom, f: Know
         unedited = psnr(view.base_render, truth, view.region)
     if view.region is not None and not view.region.all():
         locality = psnr(view.base_render, view.edited_render, ~view.region)
+        same = (view.base_render == view.edited_render).all(-1)
+        bit_equal = same[~view.region].double().mean().item()
     depths = (view.photo_depth, view.truth_depth, view.base_depth, view.edited_depth)
     if all(d is not None for d in depths):
         depth = depth_scores(view.photo, truth, *depths)
-    return EditScores(ideal, edited, gap, unedited, psnr(view.base_render, view.photo), locality, depth)
+    base = psnr(view.base_render, view.photo)
+    return EditScores(ideal, edited, gap, unedited, base, locality, bit_equal, depth)
 
 
 def _sees_region(view: HeldOutView) -> bool:

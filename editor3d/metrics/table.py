@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -17,17 +18,22 @@ _COLUMNS = ("gap", "ideal", "edited", "unedited", "locality", "base")
 def report_table(report: KnownEditReport) -> Table:
     """One row a view, the mean on top, and below it how to read the numbers."""
     where = "inside the edited region" if report.in_region else "whole picture"
+    kept_to_region = report.region is not None
     table = Table(title=f"Known edit, dB, {where}", caption=_caption(report), caption_justify="left")
     table.add_column("view")
     columns = [c for c in _COLUMNS if c != "locality" or report.in_region]
     for column in columns:
         table.add_column(column, justify="right")
+    if kept_to_region:
+        table.add_column("bit-equal outside", justify="right")
     has_depth = report.mean.depth is not None
     if has_depth:
         table.add_column("depth error", justify="right")
         table.add_column("unedited", justify="right")
     for name, scores in (("mean", report.mean), *report.views.items()):
         cells = [_decibel(getattr(scores, column)) for column in columns]
+        if kept_to_region:
+            cells.append("-" if scores.bit_equal is None else f"{scores.bit_equal:.2%}")
         if has_depth:
             cells += _depth_cells(scores)
         table.add_row(name, *cells, style="bold" if name == "mean" else None, end_section=name == "mean")
@@ -39,6 +45,8 @@ def _caption(report: KnownEditReport) -> str:
         f"gap = ideal - edited; ideal: {report.ideal_from}; unedited: what doing nothing scores",
         f"cost: {report.cost.edits_2d} 2D edits, {report.cost.seconds:.1f} s",
     ]
+    if report.region is not None:
+        lines.append(f"region: {json.dumps(report.region)}; outside: pixels that show nothing of it")
     if report.conditions is not None:
         c = report.conditions
         lines.append(

@@ -78,6 +78,9 @@ class EditRecord:
     """The fields of `Schedule`, as it was carried out."""
     lpips: str = ""
     """`used`, `off`, or `left out: ` and why."""
+    region: Mapping[str, Any] = field(default_factory=dict)
+    """Where the scene could change, as `editor3d.regions` writes it down, how many `gaussians` of how many (`of`) of
+    the base that held, and the `threshold` of the votes of masks. Empty where all of it could."""
     edits: tuple[Edit2D, ...] = ()
     times: Times = Times()
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -85,7 +88,7 @@ class EditRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("metrics", "schedule"):  # so that what is read back is equal
+        for name in ("metrics", "schedule", "region"):  # so that what is read back is equal
             object.__setattr__(self, name, jsonable(getattr(self, name)))
 
     @property

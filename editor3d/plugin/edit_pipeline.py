@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
@@ -23,8 +23,16 @@ from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.panel import EditPanel
 from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
-from editor3d.plugin.regions import CaptureRegion
-from editor3d.regions import parse_region
+from editor3d.plugin.regions import (
+    REGION_FOLDER,
+    THRESHOLD,
+    CaptureRegion,
+    keep_selection,
+    kept_selection,
+    require_splats,
+    select,
+)
+from editor3d.regions import parse_region, seen_parts, settled
 from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.schedule import TIMESTEPS, Schedule, default_kind, least_noise_level
@@ -75,8 +83,8 @@ class EditPipelineConfig(PluginPipelineConfig):
     condition_reason: str = AS_ASKED
     """Why that picture; filled in where `auto` is settled."""
     region: str = ""
-    """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame (also: --region).
-    Everything else is frozen. Without one, everywhere."""
+    """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame, object:NAME, or
+    masks:FOLDER (also: --region). Everything else is frozen. Without one, everywhere."""
     ip2p_device: str | None = None
     """Device of the 2D editor; that of the scene by default."""
     ip2p_use_full_precision: bool = True
@@ -109,7 +117,7 @@ class EditPipelineConfig(PluginPipelineConfig):
             choices = ", ".join(get_args(Condition))
             raise ConfigError(f"Expected one of {choices} for condition-on, got {self.condition_on}: choose one.")
         if self.region:
-            parse_region(self.region)
+            self.region = settled(self.region)
 
     def schedule_for(self, editor: Editor) -> Schedule:
         """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
@@ -157,6 +165,7 @@ class EditPipeline(PluginPipeline):
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
         self._lpips: Callable[[Tensor, Tensor], Tensor] | None = None
         self.lpips = "off"  # what became of it, for the record
+        self.region: dict[str, Any] = {}  # what was found of it, for the record
         if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
             weights = lpips_weights()
             if isinstance(weights, Unavailable):
@@ -220,7 +229,7 @@ class EditPipeline(PluginPipeline):
         if self.config.condition_on == "base" or self.config.region:
             self._read_base_renders(run / CONDITIONS, self.datamanager.train_pictures)
         if self.config.region:
-            store = self._restrict(run / "regions")
+            store = self._restrict(run / REGION_FOLDER)
         pictures = self.datamanager.train_pictures
         self._originals = pictures.pixels.clone()
 
@@ -316,20 +325,27 @@ class EditPipeline(PluginPipeline):
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         """Freeze what lies outside the region; returns how an edited picture is stored from here on: its pixels count
-        as far as they show what may change, the others stay those of the base. The shares are kept in `folder`.
+        as far as they show what may change, the others stay those of the base. The shares are kept in `folder`, and
+        which Gaussians of the base the region holds: a run that goes on does not look for them again.
 
         Raises:
             ConfigError: this kind of scene cannot be frozen in part.
             RegionError: the region holds nothing of the scene.
         """
-        if not hasattr(self.model, "restrict_to"):
-            raise ConfigError(
-                f"Expected a scene of Gaussian splats for --region, got {type(self.model).__name__}: edit with "
-                f"--method igs2gs, or leave --region out."
-            )
-        outputs = self.datamanager.train_dataparser_outputs
-        region = CaptureRegion(parse_region(self.config.region), outputs.dataparser_transform, outputs.dataparser_scale)
-        self.model.restrict_to(region)
+        require_splats(self.model, "--region")
+        region = parse_region(self.config.region)
+        which = kept_selection(folder)
+        if which is None:
+            with self.stopwatch.measure("render"):
+                which = select(self, region)
+            keep_selection(folder, which)
+        if not seen_parts(region):
+            self.model.restrict_to(CaptureRegion.of(region, self.datamanager.train_dataparser_outputs))
+        elif len(which) == len(self.model.means):
+            self.model.restrict_to(which)  # else the run goes on, and what is frozen comes with its checkpoint
+        self.region = {**region.to_json(), "gaussians": int(which.sum()), "of": len(which)}
+        if seen_parts(region):
+            self.region["threshold"] = THRESHOLD
         pictures = self.datamanager.train_pictures
         base = pictures.pixels.clone()
         for index, view in enumerate(self.train_views):

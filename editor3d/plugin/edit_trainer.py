@@ -16,6 +16,7 @@ from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
 from editor3d.plugin.edit_pipeline import AS_ASKED, BY_NAME, CONDITIONS, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
+from editor3d.plugin.regions import check_seen
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
 from editor3d.registry import METHODS, load_target
@@ -38,7 +39,8 @@ class EditTrainerConfig(PluginTrainerConfig):
     preset: str | None = None
     """A preset of configs/ by name; flags given besides win."""
     region: str | None = None
-    """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame."""
+    """Where the scene may change: box:..., sphere:... or a JSON file, in the capture file's own frame, object:NAME, or
+    masks:FOLDER."""
     base_method: str = "voxel"
     """The method that reconstructs the scene where --load-dir does not give a base."""
     base_steps: int | None = None
@@ -59,7 +61,7 @@ class EditTrainerConfig(PluginTrainerConfig):
         if self.editor is not None:
             self.pipeline.editor = self.editor
         if self.region is not None:
-            self.pipeline.region = self.region
+            self.pipeline.region, self.region = self.region, None  # settled there, for a run that goes on
         if self.pipeline.editor == "auto":  # settled now, so that a resumed run goes on with the same editor
             self.pipeline.editor, self.pipeline.editor_reason = resolve_auto()
         if self.turntable_frames < 0:
@@ -82,6 +84,8 @@ class EditTrainerConfig(PluginTrainerConfig):
             eval_interval=parser.eval_interval,
         )
         check_instruction(editor, self.instruction, posed.objects, posed.train_views)
+        if self.pipeline.region:
+            check_seen(self.pipeline.region, posed, self.get_base_dir())
 
 
 class EditTrainer(PluginTrainer):

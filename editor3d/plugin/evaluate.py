@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,16 +13,23 @@ from editor3d.datasets.images import read_depth, read_image, read_object_masks
 from editor3d.editors.folder import FolderEditor
 from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
 from editor3d.editors.procedural.parse import parse
-from editor3d.errors import CheckpointError, ConfigError, InstructionError
+from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
 from editor3d.outputs.record import EditRecord, read_record
+from editor3d.plugin import checkpoints
 from editor3d.plugin.base import read_config
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.rays import Lens
+from editor3d.plugin.regions import REGION_FOLDER, kept_selection, select
 from editor3d.plugin.runs import open_run
 from editor3d.plugin.trainer import resume_command
+from editor3d.regions import parse_region
 from editor3d.types import EditRequest, PosedImages, View
+
+SEEN_SHARE = 0.5 / 255
+"""A pixel of which a region makes up no more than this, before and after the edit, lies outside: rounded to 8 bits, its
+training pictures took up nothing of the edit."""
 
 Outputs = tuple[Tensor, Tensor]
 
@@ -31,7 +38,8 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
     """The known-edit report of a run.
 
     The truth is f(photo), with f the procedural editor's map for the run's instruction, whatever editor made the edit;
-    or, for a run of the folder editor or where `truth` is given, pictures of the scene truly edited.
+    or, for a run of the folder editor or where `truth` is given, pictures of the scene truly edited. An edit that was
+    kept to a region is compared with it where pixels show the region; all others are judged by how they stayed.
 
     Args:
         run: the folder of a finished edit.
@@ -42,6 +50,7 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
     Raises:
         ConfigError: the instruction has no known result, and no truth is given.
         CheckpointError: a run cannot be opened, or the edit is not finished.
+        DataError: no held-out view shows what was edited.
     """
     record = _finished_record(run)
     config, edited = open_run(run)
@@ -51,19 +60,75 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
     if truth is None and record.editor.startswith("folder:"):
         truth = Path(record.editor.removeprefix("folder:"))
     cost = Cost(edits_2d=len(record.edits), seconds=record.times.total)
+    shares = _region_shares(run, config, base, edited)
+    region = (record.region or None) if shares else None
     if truth is not None:
         renders = None if reference is None else open_run(reference)[1]
         rows = [_true_edit(i, view, posed, base, edited, truth, renders) for i, view in enumerate(views)]
-        return known_edit_report(rows, cost=cost)
+        return known_edit_report(_inside(rows, shares, run), cost=cost, region=region)
     masks = {view.name: read_object_masks(view, posed.objects) for view in views}
     rows = [_known_edit(i, view, record, masks[view.name], base, edited) for i, view in enumerate(views)]
     editor = ProceduralEditor()
 
     def f(name: str, picture: Tensor) -> Tensor:
         request = EditRequest(view=name, instruction=record.instruction, condition=picture, objects=masks[name])
-        return editor.edit(request)
+        changed = editor.edit(request)
+        # no edit of the region can change more of a pixel than it makes up
+        return torch.lerp(picture, changed, shares[name].before[..., None]) if shares else changed
 
-    return known_edit_report(rows, cost=cost, f=f)
+    return known_edit_report(_inside(rows, shares, run), cost=cost, f=f, region=region)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionShares:
+    """How much of each pixel of a view shows the region of an edit: [H, W] in 0..1."""
+
+    before: Tensor
+    after: Tensor
+
+    @property
+    def inside(self) -> Tensor:
+        """[H, W] bool: the pixels that the region can change."""
+        return torch.maximum(self.before, self.after) > SEEN_SHARE
+
+
+def _region_shares(
+    run: Path, config: EditTrainerConfig, base: PluginPipeline, edited: PluginPipeline
+) -> dict[str, RegionShares]:
+    """By held-out view; nothing for an edit that was not kept to a region."""
+    if not config.pipeline.region:
+        return {}
+    which = kept_selection(run / REGION_FOLDER)
+    base.model.restrict_to(select(base, parse_region(config.pipeline.region)) if which is None else which)
+    edited.load_counters(checkpoints.load(checkpoints.latest_checkpoint(run))["counters"])  # what is frozen is in them
+    dataset = edited.datamanager.eval_dataset
+
+    def share(pipeline: PluginPipeline, index: int) -> Tensor:
+        seen = pipeline.model.region_share(dataset.cameras[index : index + 1].to(pipeline.device))[..., 0].cpu()
+        return seen.abs().clamp(max=1.0)  # bending a pinhole picture to a lens may overshoot beside a region
+
+    views = dataset.metadata["views"]
+    return {view.name: RegionShares(share(base, i), share(edited, i)) for i, view in enumerate(views)}
+
+
+def _inside(rows: Sequence[HeldOutView], shares: Mapping[str, RegionShares], run: Path) -> list[HeldOutView]:
+    """Views whose region is also inside that of the edit.
+
+    Raises:
+        DataError: nothing is left of it in any view.
+    """
+    if shares:
+        inside = {name: share.inside for name, share in shares.items()}
+        rows = [
+            replace(row, region=inside[row.name] if row.region is None else row.region & inside[row.name])
+            for row in rows
+        ]
+    if all(row.region is not None and not row.region.any() for row in rows):
+        raise DataError(
+            f"Expected a held-out view that shows what {run} edited, found none of {len(rows)}: there is nothing to "
+            f"compare."
+        )
+    return list(rows)
 
 
 def _finished_record(run: Path) -> EditRecord:

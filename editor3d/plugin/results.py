@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from editor3d.plugin.edit_trainer import EditTrainerConfig
 
 SHOWN_VIEWS = 4
-SCENE_FILE = "scene.ply"
-"""The edited scene itself, where it is of a kind that other programs read."""
+SCENE_FILE = "scene"
+"""Stem of the edited scene itself, where it is of a kind that other programs read."""
 TURNTABLE_SIDE = 512
 """Pixels of a turntable's longer side, at most."""
 
@@ -63,11 +63,14 @@ class EditResults:
         save_side_by_side(self.run / "before_after.png", rows, title=self.config.instruction or "", columns=names)
         updater = self.pipeline.updater
         updater.pictures.publish(updater.state.revisions, self.run / "edited")
-        if hasattr(self.pipeline.model, "write_scene"):
-            self.pipeline.model.write_scene(self.run / SCENE_FILE, self.pipeline.datamanager.train_dataparser_outputs)
+        for path in self._scene_files():
+            self.pipeline.model.write_scene(path, self.pipeline.datamanager.train_dataparser_outputs)
         if turntable_frames:
             with self.pipeline.stopwatch.measure("render"):
                 write_turntable(self.run / "turntable.mp4", self.pipeline, turntable_frames)
+
+    def _scene_files(self) -> list[Path]:
+        return [self.run / f"{SCENE_FILE}{suffix}" for suffix in getattr(self.pipeline.model, "scene_suffixes", ())]
 
     def _read(self, folder: str) -> list[np.ndarray]:
         return [
@@ -98,6 +101,7 @@ class EditResults:
             diffusion_steps=asked.diffusion_steps,
             schedule=asdict(updater.schedule),
             lpips=self.pipeline.lpips,
+            region=self.pipeline.region,
             edits=tuple(
                 replace(edit, instruction=None) if edit.instruction == asked.instruction else edit
                 for edit in updater.state.edits
@@ -130,8 +134,8 @@ class EditResults:
         CONSOLE.print(f"Before and after: {self.run / 'before_after.png'}", soft_wrap=True)
         if (self.run / "turntable.mp4").is_file():
             CONSOLE.print(f"Turntable:        {self.run / 'turntable.mp4'}", soft_wrap=True)
-        if (self.run / SCENE_FILE).is_file():
-            CONSOLE.print(f"Scene:            {self.run / SCENE_FILE}", soft_wrap=True)
+        for path in self._scene_files():
+            CONSOLE.print(f"Scene:            {path}", soft_wrap=True)
         CONSOLE.print(f"Edited pictures:  {self.run / 'edited'}", soft_wrap=True)
         CONSOLE.print(f"Record:           {self.run / 'edit.json'}", soft_wrap=True)
 

@@ -10,24 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError
 from editor3d.regions.combinations import Intersection, Invert, Union
+from editor3d.regions.seen import MasksRegion, ObjectRegion
 from editor3d.regions.shapes import Box, Sphere
 
 if TYPE_CHECKING:
     from editor3d.types import Region
 
-_USAGE = "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', or the name of a .json file"
+_USAGE = (
+    "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'object:NAME', 'masks:FOLDER', or the name "
+    "of a .json file"
+)
 _SHAPES: dict[str, tuple[int, Callable[[list[float]], Region]]] = {
     "box": (6, lambda numbers: Box(tuple(numbers[:3]), tuple(numbers[3:]))),
     "sphere": (4, lambda numbers: Sphere(tuple(numbers[:3]), numbers[3])),
 }
+_SEEN: dict[str, Callable[[str], ObjectRegion | MasksRegion]] = {"object": ObjectRegion, "masks": MasksRegion}
 _KEYS = {
     "box": ({"center", "half_extents"}, {"rotation"}),
     "sphere": ({"center", "radius"}, set()),
     "union": ({"regions"}, set()),
     "intersection": ({"regions"}, set()),
     "invert": ({"region"}, set()),
+    "object": ({"name"}, set()),
+    "masks": ({"folder"}, set()),
 }
 """What a region of a type must and may say."""
+_FILE = ".json"
 _MAX_DEPTH = 20
 _MAX_BYTES = 1 << 20
 
@@ -36,12 +44,17 @@ def parse_region(text: str) -> Region:
     """The region that a user named.
 
     Args:
-        text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), or a .json file as `from_json` reads it.
+        text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), `object:NAME`, `masks:FOLDER`, or what
+            `from_json` reads: a .json file, or the JSON itself.
 
     Raises:
         RegionError: none of these, or numbers that make no region.
     """
+    if text.strip().startswith("{"):
+        return _loaded(text, "The region")
     kind, colon, numbers = text.strip().partition(":")
+    if colon and kind.lower() in _SEEN:
+        return _SEEN[kind.lower()](numbers)
     if colon and kind.lower() in _SHAPES:
         count, make = _SHAPES[kind.lower()]
         try:
@@ -51,9 +64,21 @@ def parse_region(text: str) -> Region:
         if len(values) != count:
             raise RegionError(f"The region '{text}' has {len(values)} numbers instead of {count}; expected {_USAGE}.")
         return make(values)
-    if text.strip().lower().endswith(".json"):
+    if text.strip().lower().endswith(_FILE):
         return _read(Path(text.strip()))
     raise RegionError(f"The region '{text}' is not understood; expected {_USAGE}.")
+
+
+def settled(text: str) -> str:
+    """The same region in words that hold without a .json file, and wherever they are read again.
+
+    Raises:
+        RegionError: as `parse_region`.
+    """
+    region = parse_region(text)
+    if isinstance(region, MasksRegion):  # the folder is absolute now
+        return f"masks:{region.folder}"
+    return json.dumps(region.to_json()) if text.strip().lower().endswith(_FILE) else text
 
 
 def from_json(value: Any) -> Region:
@@ -61,7 +86,8 @@ def from_json(value: Any) -> Region:
 
     Args:
         value: a mapping with "type": "box" ("center", "half_extents", optionally "rotation" as quaternion wxyz),
-            "sphere" ("center", "radius"), "union" or "intersection" ("regions"), or "invert" ("region").
+            "sphere" ("center", "radius"), "object" ("name"), "masks" ("folder"), "union" or "intersection"
+            ("regions"), or "invert" ("region").
 
     Raises:
         RegionError: unknown or missing keys, or numbers that make no region.
@@ -88,6 +114,10 @@ def _from_json(value: Any, depth: int) -> Region:
             return Box(**fields)
         case "sphere":
             return Sphere(**fields)
+        case "object":
+            return ObjectRegion(**fields)
+        case "masks":
+            return MasksRegion(**fields)
         case "invert":
             return Invert(_from_json(fields["region"], depth - 1))
     if not isinstance(fields["regions"], list):
@@ -102,10 +132,18 @@ def _read(path: Path) -> Region:
     if path.stat().st_size > _MAX_BYTES:
         raise RegionError(f"{path} is larger than a region's description can be ({_MAX_BYTES} bytes).")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise RegionError(f"{path} cannot be read as JSON ({error}).") from error
+    return _loaded(text, str(path))
+
+
+def _loaded(text: str, source: str) -> Region:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RegionError(f"{source} cannot be read as JSON ({error}).") from error
     try:
         return from_json(value)
     except RegionError as error:
-        raise RegionError(f"{path}: {error}") from error
+        raise RegionError(f"{source}: {error}") from error

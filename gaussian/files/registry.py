@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from editor3d.errors import DataError
+from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import replacing
 
 if TYPE_CHECKING:
@@ -83,6 +83,32 @@ def write_splats(path: Path | str, splats: Splats) -> None:
     module = import_module(entry.module)
     with replacing(path) as temporary:
         module.write(temporary, splats)
+
+
+def convert(source: Path, target: Path) -> int:
+    """Write a file of splats in the format that the suffix of `target` names; returns how many Gaussians.
+
+    Raises:
+        DataError: as `read_splats` and `write_splats`.
+        ConfigError: the target is the source.
+        Editor3DError: the disk is full, or the folder cannot be written.
+    """
+    check_output(target, source)
+    splats = read_splats(source)
+    write_splats(target, splats)
+    return len(splats)
+
+
+def check_output(target: Path, source: Path) -> None:
+    """Refuse an output before the work for it is done.
+
+    Raises:
+        DataError: an unknown suffix.
+        ConfigError: it is the source, which is never written over.
+    """
+    _entry(target, "write")
+    if target.resolve() == source.resolve():
+        raise ConfigError(f"Expected another output than the scene itself, got {target}: choose another name.")
 
 
 def _entry(path: Path, verb: str) -> SplatFormat:

@@ -4,6 +4,11 @@ With p = R m + t the centre in the camera's frame, J the derivative of the pinho
 within 1.3 times the field of view, as in gsplat) and M = rotation(q) diag(s),
 
     means2d = (f_x x / z + c_x, f_y y / z + c_y),    cov2d = (J R M) (J R M)^T + eps2d I.
+
+A needle's cov2d has a determinant far smaller than the products xx yy and xy^2 that it is the difference of: in float32
+nothing is left of it. It is therefore found from the factor J R M, whose rows are a and b, as a sum of squares:
+
+    det(J R M (J R M)^T) = |a x b|^2,    det cov2d = |a x b|^2 + eps2d (|a|^2 + |b|^2) + eps2d^2.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from numba import njit, prange
 
 from gaussian.kernels import INLINE, PARALLEL
 
-_f4 = np.float32
+_f4, _f8 = np.float32, np.float64
 _ZERO, _HALF, _ONE, _TWO, _THREE = _f4(0.0), _f4(0.5), _f4(1.0), _f4(2.0), _f4(3.0)
 _BLOCK = 2048  # Gaussians whose gradients of the pose are added up together
 _SLACK = _f4(0.3)
@@ -79,6 +84,11 @@ def _dot(a, b):
 
 
 @njit(**INLINE)
+def _cross(a, b):
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
+@njit(**INLINE)
 def _jacobian_rows(z, u, v, k, viewmat):
     """The two rows of J R."""
     j0, j2 = k[0, 0] / z, -k[0, 0] * u / z
@@ -99,19 +109,21 @@ def _jacobian_rows(z, u, v, k, viewmat):
 @njit(**PARALLEL)
 def project(
     means, quats, scales, viewmat, k, width, height, near, far, eps2d, radius_clip,
-    means2d, depths, conics, radii, compensations,
+    means2d, depths, conics, radii, compensations, determinants,
 ):  # fmt: skip
     """Project all Gaussians; outputs are zero where a Gaussian cannot be seen.
 
     Args:
         k: [3, 3] intrinsics.
-        means2d, depths, conics, compensations: [N, 2], [N], [N, 3], [N], filled. The last is
-            sqrt(det cov / det(cov + eps2d I)), by which antialiasing takes back the opacity that the blur adds.
+        means2d, depths, conics: [N, 2], [N], [N, 3], filled.
+        compensations: [N], filled: sqrt(det cov / det(cov + eps2d I)), by which antialiasing takes back the opacity
+            that the blur adds.
+        determinants: [N], filled: A C - B^2 of the conics, which their own rounded numbers may no longer tell.
         radii: [N] int32, filled: three standard deviations of the longer axis in pixels, rounded up; 0 where unseen.
     """
     for i in prange(means.shape[0]):
         means2d[i, 0], means2d[i, 1], depths[i], radii[i], compensations[i] = _ZERO, _ZERO, _ZERO, 0, _ZERO
-        conics[i, 0], conics[i, 1], conics[i, 2] = _ZERO, _ZERO, _ZERO
+        conics[i, 0], conics[i, 1], conics[i, 2], determinants[i] = _ZERO, _ZERO, _ZERO, _ZERO
         x, y, z = _to_camera(means[i], viewmat)
         if z <= near or z >= far:
             continue
@@ -122,7 +134,9 @@ def project(
         a, b = _scaled(_times(first, rotation), scales[i]), _scaled(_times(second, rotation), scales[i])
         raw_xx, xy, raw_yy = _dot(a, a), _dot(a, b), _dot(b, b)
         xx, yy = raw_xx + eps2d, raw_yy + eps2d
-        determinant = xx * yy - xy * xy
+        normal = _cross(a, b)
+        raw_determinant = _dot(normal, normal)
+        determinant = raw_determinant + eps2d * (raw_xx + raw_yy) + eps2d * eps2d
         if not determinant > _ZERO:
             continue
         middle = _HALF * (xx + yy)
@@ -133,29 +147,40 @@ def project(
             continue
         means2d[i, 0], means2d[i, 1], depths[i], radii[i] = px, py, z, int(radius)
         conics[i, 0], conics[i, 1], conics[i, 2] = yy / determinant, -xy / determinant, xx / determinant
-        compensations[i] = math.sqrt(max(_ZERO, (raw_xx * raw_yy - xy * xy) / determinant))
+        compensations[i], determinants[i] = math.sqrt(raw_determinant / determinant), _ONE / determinant
 
 
 @njit(**INLINE)
-def _covariance_gradient(conic, compensation, eps2d, v_conic, v_compensation):
-    """dL/d cov2d as (xx, xy, yy), the symmetric matrix's entries, from those of its inverse and the compensation.
+def _factor_gradient(a, b, eps2d, v_conic, v_compensation):
+    """dL/da and dL/db of the factor F = [a; b] of cov = F F^T, from the gradients of conic and compensation.
 
-    d(X^-1) = -X^-1 dX X^-1; and with q = det(cov) / det(cov + eps2d I), d q = d det / det' - q d det' / det'.
+    With X the conic, G = dL/dX and q = det(cov) / det(cov + eps2d I),
+
+        dL/dF = -2 X G X F,    d sqrt(q) / dF = sqrt(q) (cov^-1 - X) F.
+
+    In float64, as two multiplications by X leave almost nothing of what lies along a needle.
     """
-    a, b, c = conic[0], conic[1], conic[2]
-    g_a, g_b, g_c = v_conic[0], _HALF * v_conic[1], v_conic[2]
-    p00, p01 = a * g_a + b * g_b, a * g_b + b * g_c
-    p10, p11 = b * g_a + c * g_b, b * g_b + c * g_c
-    xx, xy, yy = -(p00 * a + p01 * b), -(p00 * b + p01 * c), -(p10 * b + p11 * c)
-    if v_compensation != _ZERO and compensation > _ZERO:
-        inverse_determinant = a * c - b * b  # of cov + eps2d I
-        blurred_xx, blurred_xy, blurred_yy = c / inverse_determinant, -b / inverse_determinant, a / inverse_determinant
-        ratio = compensation * compensation
-        g = _HALF * v_compensation / compensation * inverse_determinant
-        xx += g * (blurred_yy - eps2d - ratio * blurred_yy)
-        yy += g * (blurred_xx - eps2d - ratio * blurred_xx)
-        xy -= g * (blurred_xy - ratio * blurred_xy)
-    return xx, xy, yy
+    a0, a1, a2, b0, b1, b2 = _f8(a[0]), _f8(a[1]), _f8(a[2]), _f8(b[0]), _f8(b[1]), _f8(b[2])
+    blur = _f8(eps2d)
+    raw_xx, xy, raw_yy = a0 * a0 + a1 * a1 + a2 * a2, a0 * b0 + a1 * b1 + a2 * b2, b0 * b0 + b1 * b1 + b2 * b2
+    raw_determinant = raw_xx * raw_yy - xy * xy
+    determinant = raw_determinant + blur * (raw_xx + raw_yy + blur)
+    inverse = 1.0 / determinant
+    xa, xb, xc = (raw_yy + blur) * inverse, -xy * inverse, (raw_xx + blur) * inverse
+    g_a, g_b, g_c = _f8(v_conic[0]), 0.5 * _f8(v_conic[1]), _f8(v_conic[2])
+    # P = -2 X G X, symmetric
+    p00, p01, p10, p11 = xa * g_a + xb * g_b, xa * g_b + xb * g_c, xb * g_a + xc * g_b, xb * g_b + xc * g_c
+    xx, mixed, yy = -2.0 * (p00 * xa + p01 * xb), -2.0 * (p00 * xb + p01 * xc), -2.0 * (p10 * xb + p11 * xc)
+    if v_compensation != _ZERO and raw_determinant > 0.0:
+        root = math.sqrt(raw_determinant * inverse)
+        raw = _f8(v_compensation) * root / raw_determinant
+        own = _f8(v_compensation) * root
+        xx += raw * raw_yy - own * xa
+        mixed += -raw * xy - own * xb
+        yy += raw * raw_xx - own * xc
+    v_a = (_f4(xx * a0 + mixed * b0), _f4(xx * a1 + mixed * b1), _f4(xx * a2 + mixed * b2))
+    v_b = (_f4(mixed * a0 + yy * b0), _f4(mixed * a1 + yy * b1), _f4(mixed * a2 + yy * b2))
+    return v_a, v_b
 
 
 @njit(**INLINE)
@@ -182,7 +207,7 @@ def _quaternion_gradient(w, x, y, z, inverse_length, m):
 
 @njit(**PARALLEL)
 def project_backward(
-    means, quats, scales, viewmat, k, width, height, eps2d, radii, conics, compensations,
+    means, quats, scales, viewmat, k, width, height, eps2d, radii,
     v_means2d, v_depths, v_conics, v_compensations, v_means, v_quats, v_scales, v_viewmats,
 ):  # fmt: skip
     """Hand the gradients of the projection on to the Gaussians, and to the pose.
@@ -199,18 +224,17 @@ def project_backward(
             if radii[i] == 0:
                 v_means[i, :], v_quats[i, :], v_scales[i, :] = _ZERO, _ZERO, _ZERO
                 continue
-            xx, xy, yy = _covariance_gradient(conics[i], compensations[i], eps2d, v_conics[i], v_compensations[i])
             x, y, z = _to_camera(means[i], viewmat)
             u, v, free_u, free_v = _slopes(x, y, z, k, width, height)
             w, qx, qy, qz, inverse_length = _unit(quats[i])
             rotation = _rotation(w, qx, qy, qz)
             first, second = _jacobian_rows(z, u, v, k, viewmat)
             s = scales[i]
-            a, b = _scaled(_times(first, rotation), s), _scaled(_times(second, rotation), s)
+            unscaled_a, unscaled_b = _times(first, rotation), _times(second, rotation)
+            a, b = _scaled(unscaled_a, s), _scaled(unscaled_b, s)
 
-            # cov2d = [a; b] [a; b]^T with a = first @ rotation @ diag(s), b likewise
-            v_a = (_TWO * (xx * a[0] + xy * b[0]), _TWO * (xx * a[1] + xy * b[1]), _TWO * (xx * a[2] + xy * b[2]))
-            v_b = (_TWO * (xy * a[0] + yy * b[0]), _TWO * (xy * a[1] + yy * b[1]), _TWO * (xy * a[2] + yy * b[2]))
+            # a = first @ rotation @ diag(s), b likewise
+            v_a, v_b = _factor_gradient(a, b, eps2d, v_conics[i], v_compensations[i])
             along_a, along_b = _scaled(v_a, s), _scaled(v_b, s)
             v_first = (_dot(along_a, rotation[0]), _dot(along_a, rotation[1]), _dot(along_a, rotation[2]))
             v_second = (_dot(along_b, rotation[0]), _dot(along_b, rotation[1]), _dot(along_b, rotation[2]))
@@ -231,7 +255,6 @@ def project_backward(
                     first[2] * along_a[2] + second[2] * along_b[2],
                 ),
             )
-            unscaled_a, unscaled_b = _times(first, rotation), _times(second, rotation)
             for axis in range(3):
                 v_scales[i, axis] = v_a[axis] * unscaled_a[axis] + v_b[axis] * unscaled_b[axis]
             v_quats[i, 0], v_quats[i, 1], v_quats[i, 2], v_quats[i, 3] = _quaternion_gradient(

@@ -10,7 +10,7 @@ from numba import get_num_threads, njit, prange
 from gaussian.kernels import ALPHA_MIN, INLINE, PARALLEL, TILE
 
 RECORD = 12
-X, Y, A, B, C, OPACITY, RED, GREEN, BLUE, SIGMA_MAX, EXTENT_Y, DEPTH = range(RECORD)
+X, Y, A, B, C, OPACITY, RED, GREEN, BLUE, SIGMA_MAX, EXTENT_Y, DETERMINANT = range(RECORD)
 """Columns of a record: all that compositing needs of a Gaussian, next to each other in memory."""
 
 _f4 = np.float32
@@ -22,12 +22,15 @@ _MARGIN = _f4(0.01)  # pixels; a bound found a little too wide costs a test, one
 
 
 @njit(**PARALLEL)
-def make_records(means2d, conics, opacities, colors, depths, radii, width, height, records, bounds, reached):
+def make_records(
+    means2d, conics, determinants, opacities, colors, radii, width, height, records, bounds, reached
+):  # fmt: skip
     """Gather the records of the visible Gaussians, and the tiles that each may reach.
 
     A Gaussian touches a pixel where alpha >= ALPHA_MIN, that is inside the ellipse sigma <= log(opacity / ALPHA_MIN).
 
     Args:
+        determinants: [N], those of the conics as `project` finds them; a needle's rounded conic would tell another.
         colors: [N, 3].
         records: [N, RECORD] float32, filled where visible.
         bounds: [N, 4] int32, filled: first and one past the last tile column, then row.
@@ -38,10 +41,7 @@ def make_records(means2d, conics, opacities, colors, depths, radii, width, heigh
         opacity = opacities[i]
         if radii[i] <= 0 or opacity <= ALPHA_MIN:
             continue
-        a, b, c = conics[i, 0], conics[i, 1], conics[i, 2]
-        determinant = a * c - b * b
-        if not determinant > _ZERO:
-            continue
+        a, b, c, determinant = conics[i, 0], conics[i, 1], conics[i, 2], determinants[i]
         sigma_max = math.log(opacity / ALPHA_MIN)
         spread = _f4(2.0) * sigma_max / determinant
         extent_x, extent_y = math.sqrt(spread * c), math.sqrt(spread * a)
@@ -59,7 +59,7 @@ def make_records(means2d, conics, opacities, colors, depths, radii, width, heigh
         records[i, A], records[i, B], records[i, C] = a, b, c
         records[i, OPACITY] = opacity
         records[i, RED], records[i, GREEN], records[i, BLUE] = colors[i, 0], colors[i, 1], colors[i, 2]
-        records[i, SIGMA_MAX], records[i, EXTENT_Y], records[i, DEPTH] = sigma_max, extent_y, depths[i]
+        records[i, SIGMA_MAX], records[i, EXTENT_Y], records[i, DETERMINANT] = sigma_max, extent_y, determinant
 
 
 @njit(**INLINE)
@@ -125,7 +125,7 @@ def _ellipse(records, i):
     """
     a, b, c = records[i, A], records[i, B], records[i, C]
     k = _f4(2.0) * records[i, SIGMA_MAX]
-    determinant = a * c - b * b
+    determinant = records[i, DETERMINANT]
     inverse = _f4(1.0) / a
     return b * inverse, inverse, k * a, determinant, -b * math.sqrt(k / (c * determinant))
 

@@ -79,6 +79,13 @@ def _in_large_pages(values: Tensor) -> Tensor:
     return torch.from_numpy(copy)
 
 
+def resampled(lattice: Tensor, resolution: int) -> Tensor:
+    """A lattice [X, Y, Z, C] resampled trilinearly, its corners staying where they are: [R, R, R, C]."""
+    volume = lattice.permute(3, 0, 1, 2)[None]
+    volume = F.interpolate(volume, size=(resolution,) * 3, mode="trilinear", align_corners=True)
+    return volume[0].permute(1, 2, 3, 0).contiguous()
+
+
 class _Render(torch.autograd.Function):
     """`kernels.march` and its analytic gradient with respect to the grid."""
 
@@ -288,19 +295,13 @@ class VoxelField(nn.Module):
 
         The Parameter object stays the same, so that optimisers and references go on holding what is rendered.
         """
-
-        def resampled(values: Tensor) -> Tensor:
-            volume = values.permute(3, 0, 1, 2)[None]
-            volume = F.interpolate(volume, size=(resolution,) * 3, mode="trilinear", align_corners=True)
-            return volume[0].permute(1, 2, 3, 0).contiguous()
-
-        self.grid.data = _in_large_pages(resampled(self.grid.data))
+        self.grid.data = _in_large_pages(resampled(self.grid.data, resolution))
         self.grid.grad = None
         self.occupancy = torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8, device=self.grid.device)
         if optimizer is not None and self.grid in optimizer.state:
             state = optimizer.state[self.grid]
             for key in ("exp_avg", "exp_avg_sq"):
-                state[key] = resampled(state[key])
+                state[key] = resampled(state[key], resolution)
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         """A checkpoint may hold another resolution than the configuration starts at: take the checkpoint's."""

@@ -1,4 +1,4 @@
-"""`ns-train voxel`: a capture reconstructed as a voxel radiance field."""
+"""`ns-train voxel` and `ns-train relu-field`: a capture reconstructed as a voxel radiance field."""
 
 from __future__ import annotations
 
@@ -35,4 +35,17 @@ voxel = MethodSpecification(
         optimizers=voxel_optimizers(0.2, 0.04, STEPS),
     ),
     description="Voxel radiance field with a compiled kernel: trains in minutes on a CPU.",
+)
+
+relu_field = MethodSpecification(
+    config=PluginTrainerConfig(
+        method_name="relu-field",
+        max_num_iterations=STEPS,
+        pipeline=PluginPipelineConfig(
+            datamanager=EditDataManagerConfig(train_num_rays_per_batch=8192),
+            model=VoxelModelConfig(activation="relu", resolutions=(64, 96, 128, 160)),
+        ),
+        optimizers=voxel_optimizers(0.2, 0.04, STEPS),
+    ),
+    description="ReLU field: the voxel field that Vox-E edits, of 160 voxels a side.",
 )

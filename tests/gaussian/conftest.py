@@ -101,6 +101,22 @@ def random_scene(
     )
 
 
+def needle_scene(count: int, length: float, aspect: float, width: int = 96, height: int = 80, seed: int = 0) -> Scene:
+    """Needles whose centres are in sight, turned every way; `length` is a standard deviation along one in pixels, as it
+    would be across the view, and `aspect` that length over the thickness."""
+    generator = torch.Generator().manual_seed(seed)
+    scene = random_scene(count, width, height, seed=seed)
+    depths = torch.rand(count, generator=generator) * 3 + 2
+    sideways = (torch.rand(count, 2, generator=generator) - 0.5) * depths[:, None] * torch.tensor([1.0, 0.8])
+    along = length * depths / scene.Ks[0, 0, 0]
+    return replace(
+        scene,
+        means=torch.cat([sideways, depths[:, None]], 1),
+        scales=torch.stack([along, along / aspect, along / aspect], 1),
+        opacities=torch.rand(count, generator=generator) * 0.6 + 0.05,
+    )
+
+
 @dataclass
 class Reference:
     """What the reference gives."""
@@ -210,3 +226,9 @@ def scene_of() -> Callable[..., Scene]:
 def reference() -> Callable[..., Reference]:
     """`reference_rasterization`."""
     return reference_rasterization
+
+
+@pytest.fixture(scope="session")
+def needles_of() -> Callable[..., Scene]:
+    """`needle_scene`."""
+    return needle_scene

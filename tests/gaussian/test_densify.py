@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
+from gsplat.strategy import DefaultStrategy
 from torch import nn
 
 from editor3d.errors import ConfigError
@@ -121,6 +122,65 @@ def test_no_more_gaussians_than_allowed(kind, bound):
         assert len(params["means"]) <= bound
     if bound > COUNT:
         assert len(params["means"]) > COUNT
+
+
+@pytest.mark.parametrize("screen_size_stop", [0, 9])
+def test_without_a_bound_it_is_gsplats_own(screen_size_stop):
+    """Number by number, over growing, splitting, pruning and setting opacities back."""
+    settings = dict(
+        refine_start=0, refine_every=2, refine_stop=20, reset_every=6, grow_grad2d=3e-5, prune_opacity=0.1,
+        grow_scale3d=0.05, prune_scale3d=0.2, grow_scale2d=0.1, prune_scale2d=0.3, screen_size_stop=screen_size_stop,
+        pause_after_reset=1, max_gaussians=None,
+    )  # fmt: skip
+    ours, _ = make_strategy(StrategyConfig(**settings))
+    theirs = DefaultStrategy(**{f.name: getattr(ours, f.name) for f in fields(DefaultStrategy)})
+    results = []
+    for strategy in (ours, theirs):
+        torch.manual_seed(0)
+        params, state = parameters(), strategy.initialize_state()
+        optimizers, counts = optimizers_of(params), []
+        for step in range(1, 15):
+            step_of(params, optimizers, strategy, state, step)
+            counts.append(len(params["means"]))
+        results.append((params, state, counts))
+    (params, state, counts), (params_, state_, counts_) = results
+    assert counts == counts_
+    assert len(set(counts)) > 3
+    for name, value in params.items():
+        assert torch.equal(value, params_[name]), name
+    assert state.keys() == state_.keys()
+    for name in state.keys() - {"scene_scale"}:
+        assert torch.equal(state[name], state_[name]), name
+
+
+def test_wide_gaussians_are_split_and_removed_while_the_size_in_the_picture_counts():
+    radii = torch.linspace(0.0, 0.4, COUNT)
+    for step, wide in ((8, True), (12, False)):
+        params = parameters()
+        strategy, state = make_strategy(
+            config("default", reset_every=5, prune_opacity=0.0, prune_scale3d=1e9, screen_size_stop=10)
+        )
+        state |= {"grad2d": torch.zeros(COUNT), "count": torch.ones(COUNT), "radii": radii.clone()}
+        optimizers = optimizers_with_moments(params)
+        large = int((radii > 0.05).sum())
+        assert strategy._grow_gs(params, optimizers, state, step) == (0, large if wide else 0)
+        state["radii"] = torch.linspace(0.0, 0.4, len(params["means"]))
+        assert strategy._prune_gs(params, optimizers, state, step) == (
+            int((torch.linspace(0.0, 0.4, COUNT + large) > 0.15).sum()) if wide else 0
+        )
+
+
+def test_the_bound_holds_for_wide_gaussians_too():
+    params = parameters()
+    strategy, state = make_strategy(config("default", max_gaussians=COUNT + 3, screen_size_stop=10))
+    state |= {"grad2d": torch.ones(COUNT), "count": torch.ones(COUNT), "radii": torch.ones(COUNT)}
+    strategy._grow_gs(params, optimizers_with_moments(params), state, 2)
+    assert len(params["means"]) == COUNT + 3
+
+
+def test_nothing_is_added_or_removed_until_every_view_was_seen_after_a_reset():
+    strategy, _ = make_strategy(StrategyConfig(pause_after_reset=None, refine_every=100), views=41)
+    assert strategy.pause_refine_after_reset == 141
 
 
 def test_where_room_is_short_the_most_wanting_grow():

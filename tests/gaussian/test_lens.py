@@ -38,6 +38,13 @@ def test_equal_lenses_share_a_canvas():
     assert canvas_of(MILD) is canvas_of(Lens(**vars(MILD)))
 
 
+def test_a_capture_may_have_a_lens_a_view():
+    """And every training step asks for one's canvas."""
+    lenses = [Lens(20, 16, 18.0 + 0.01 * i, 18.0, 10.0, 8.0, (0.05, 0.0, 0.0, 0.0, 0.0, 0.0)) for i in range(300)]
+    canvases = [canvas_of(lens) for lens in lenses]
+    assert all(canvas_of(lens) is canvas for lens, canvas in zip(lenses, canvases, strict=True))
+
+
 @pytest.mark.parametrize("lens", LENSES)
 def test_flattened_and_bent_again_is_the_photograph(lens):
     canvas = canvas_of(lens)

@@ -6,10 +6,12 @@ import inspect
 from dataclasses import replace
 
 import gsplat
+import numba
 import pytest
 import torch
 from torch import Tensor
 
+from gaussian.kernels import ALPHA_MIN
 from gaussian.rasterize import rasterization
 
 SIZES = [(45, 37), (16, 16), (1, 1), (64, 3), (17, 33)]
@@ -104,6 +106,47 @@ def test_antialiasing(scene_of, reference, mode):
     result = assert_same(scene, reference, rasterize_mode="antialiased", render_mode=mode, packed=False)
     classic, _, _ = rasterization(*scene.arguments, render_mode=mode)
     assert (classic - result["reference"].picture).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("mode", ["classic", "antialiased"])
+@pytest.mark.parametrize(("length", "aspect"), [(10.0, 1e3), (1e2, 1e3), (1e3, 1e4), (1e4, 1e4)])
+def test_needles(needles_of, reference, length, aspect, mode):
+    """Where |a|^2 |b|^2 and (a . b)^2 differ by less than a float32 can tell."""
+    scene = needles_of(20, length=length, aspect=aspect, width=64, height=48, seed=1)
+    single, double = scene.leaves(), scene.leaves(torch.float64)
+    picture, _, _ = rasterization(*single.arguments, rasterize_mode=mode)
+    wanted = reference(double, antialiased=mode == "antialiased").picture
+    off = (picture - wanted).detach().abs()
+    assert off.mean() <= 1e-5
+    assert off.max() <= 1.5 * ALPHA_MIN  # a pixel at the very edge may fall on either side
+    weights = torch.randn(picture.shape, generator=torch.Generator().manual_seed(3))
+    (picture * weights).sum().backward()
+    (wanted * weights).sum().backward()
+    gradients = single.gradients()
+    for name, right in double.gradients().items():
+        assert (gradients[name].double() - right).norm() <= 2e-3 * right.norm(), name
+
+
+@pytest.mark.parametrize(("cameras", "channels"), [(1, 1), (2, 3)])
+def test_gradients_do_not_depend_on_the_number_of_threads(scene_of, cameras, channels):
+    scene = scene_of(200, width=300, height=200, cameras=cameras, channels=channels, seed=19)
+    weights = torch.rand(cameras, 200, 300, channels, generator=torch.Generator().manual_seed(0))
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 3, 5):
+            torch.set_num_threads(count)
+            numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+            leaves = scene.leaves()
+            background = torch.full((cameras, channels), 0.3, requires_grad=True)
+            picture, _, _ = rasterization(*leaves.arguments, backgrounds=background)
+            (picture * weights).sum().backward()
+            found.append(leaves.gradients() | {"backgrounds": background.grad})
+    finally:
+        torch.set_num_threads(threads)
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    for other in found[1:]:
+        for name, gradient in found[0].items():
+            assert torch.equal(gradient, other[name]), name
 
 
 @pytest.mark.parametrize("width", [45, 16])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from gaussian.datamanager import SplatDataManager, SplatDataManagerConfig
 from gaussian.method import splat
+from gaussian.model import SplatModelConfig
 
 
 def manager_of(data: Path, **settings) -> SplatDataManager:
@@ -79,6 +80,35 @@ def test_a_batch_is_the_photograph(tiny_capture):
     assert torch.equal(batch["image"], manager.train_pictures[index] / 255.0)
     assert torch.equal(camera.camera_to_worlds[0], manager.train_dataset.cameras.camera_to_worlds[index])
     assert "mask" not in batch
+
+
+@pytest.mark.parametrize("transparent", [True, False])
+def test_the_scene_stands_before_what_transparent_pictures_are_laid_over(own_capture, transparent):
+    for path in sorted((own_capture / "images").iterdir()):
+        picture = np.array(Image.open(path).convert("RGBA"))
+        if transparent:
+            picture[:10, :, 3] = 0
+        Image.fromarray(picture).save(path)
+    manager = manager_of(own_capture)
+    model = SplatModelConfig(num_random=1, random_background=transparent).setup(
+        scene_box=None, num_train_data=9, metadata=manager.train_dataset.metadata
+    )
+    with torch.no_grad():
+        model.gauss_params["opacities"].fill_(-20.0)
+    camera, batch = manager.next_train(1000)
+    for training in (True, False):
+        drawn = model.train(training).get_outputs(camera)["rgb"][0, 0]
+        assert torch.equal(drawn, torch.ones(3) if transparent else torch.zeros(3))
+    assert torch.equal(batch["image"][0, 0], drawn) == transparent
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_batches_are_made_on_the_device(own_capture):
+    sampler = manager_of(own_capture).train_pixel_sampler
+    there, here = sampler.batch(0, 2, "cuda"), sampler.batch(0, 2)
+    assert there["image"].is_cuda
+    torch.testing.assert_close(there["image"].cpu(), here["image"])
 
 
 @pytest.mark.parametrize("downscale", [1, 2])

@@ -9,11 +9,14 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 
 from editor3d.cli import checks, main, system_libraries
 from editor3d.cli.checks import Check
 from editor3d.cli.doctor import all_well, as_json, print_checks
 from editor3d.cli.system_libraries import LIBRARIES, Library
+from editor3d.plugin import gsplat_kernels
+from editor3d.plugin.gsplat_kernels import compiled_kernels
 
 
 def by_name(found: list[Check]) -> dict[str, Check]:
@@ -171,3 +174,41 @@ def test_doctor_exit_code_is_that_of_its_checks(words, tmp_path, capsys, monkeyp
     assert main(["doctor", "--output", str(tmp_path), *words]) == 0
     shown = capsys.readouterr().out
     assert not words or json.loads(shown)["ok"] is True
+
+
+@pytest.fixture
+def no_gsplat_kernels(tmp_path, monkeypatch):
+    """A machine without compiled kernels and compiler; gives the folder that compiled ones go to."""
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "built"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if compiled_kernels("12.6") is not None:
+        pytest.skip("gsplat came with its kernels")
+    return tmp_path / "built" / "gsplat_cuda"
+
+
+def test_gsplats_kernels_are_looked_for_and_not_compiled(no_gsplat_kernels):
+    missing = checks.check_gsplat("12.6")
+    assert not missing.ok
+    assert not missing.required
+    assert "12.6" in missing.remedy
+    compiler = no_gsplat_kernels.parents[1] / "nvcc"
+    compiler.write_text("#!/bin/sh\ntouch $(dirname $0)/ran\n")
+    compiler.chmod(0o755)
+    waiting = checks.check_gsplat("12.6")
+    assert waiting.ok
+    assert str(compiler) in waiting.detail
+    no_gsplat_kernels.mkdir(parents=True)
+    (no_gsplat_kernels / "gsplat_cuda.so").touch()
+    assert checks.check_gsplat("12.6").detail == str(no_gsplat_kernels / "gsplat_cuda.so")
+    assert not (no_gsplat_kernels.parents[1] / "ran").exists()
+
+
+def test_compiled_kernels_are_found_where_torch_keeps_them(tmp_path, monkeypatch):
+    """By the same rule as torch's own function, which makes the folder while it looks."""
+    from torch.utils.cpp_extension import _get_build_directory
+
+    monkeypatch.delenv("TORCH_EXTENSIONS_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = gsplat_kernels._build_folder(torch.version.cuda)
+    assert not folder.exists()
+    assert Path(_get_build_directory(gsplat_kernels.NAME, verbose=False)) == folder

@@ -320,6 +320,9 @@ def test_every_guidance_is_what_its_entry_says(name, monkeypatch, tmp_path):
     guidance = create_guidance(name)
     assert isinstance(guidance, Guidance)
     assert guidance.info == GUIDANCES[name].info
+    if GUIDANCES[name].hub_id.startswith("editor3d/"):
+        guidance.validate()  # its weights come with the package
+        return
     with pytest.raises(EditorUnavailableError, match=f"'{name}' needs .*hf download {GUIDANCES[name].hub_id}"):
         guidance.validate()
 

@@ -66,6 +66,7 @@ def test_every_value_is_the_formula_and_the_mean_is_over_views():
         assert s.gap == s.ideal - s.edited
         assert s.base == psnr(v.base_render, v.photo)
         assert s.locality == psnr(v.base_render, v.edited_render, ~box())
+        assert s.bit_equal == 0.0
     gaps = [s.gap for s in report.views.values()]
     assert report.mean.gap == pytest.approx(sum(gaps) / 2)
 
@@ -80,8 +81,36 @@ def test_locality_is_infinite_when_nothing_outside_changed_and_absent_without_a_
     view = held_out("a", 0, region=box())
     inside = torch.where(box()[..., None], 1 - view.base_render, view.base_render)
     report = known_edit_report([dataclasses.replace(view, edited_render=inside)], f=invert, cost=COST)
-    assert report.mean.locality == math.inf
-    assert known_edit_report([held_out("a", 0)], f=invert, cost=COST).mean.locality is None
+    assert (report.mean.locality, report.mean.bit_equal) == (math.inf, 1.0)
+    whole = known_edit_report([held_out("a", 0)], f=invert, cost=COST).mean
+    assert (whole.locality, whole.bit_equal) == (None, None)
+
+
+def test_pixels_outside_are_equal_bit_by_bit_or_not_at_all():
+    view = held_out("a", 0, region=box())
+    edited = torch.where(box()[..., None], 1 - view.base_render, view.base_render)
+    edited[0, :12, 1] += 2**-20  # one channel of 12 pixels of H W - 7 * 14, by a little
+    report = known_edit_report([dataclasses.replace(view, edited_render=edited)], f=invert, cost=COST)
+    assert report.mean.bit_equal == pytest.approx(1 - 12 / (H * W - 7 * 14))
+    assert report.mean.locality > 100
+
+
+def test_the_region_of_an_edit_is_reported_with_what_stayed_bit_equal():
+    region = {"type": "sphere", "center": [0.0, 0.0, 1.0], "radius": 0.5}
+
+    def shown(report) -> str:
+        console = Console(width=160, file=io.StringIO())
+        console.print(report.to_table())
+        return console.file.getvalue()
+
+    view = held_out("a", 0, region=box())
+    kept = known_edit_report([view], f=invert, cost=COST, region=region)
+    assert kept.to_json()["region"] == region
+    assert json.dumps(region) in shown(kept)
+    assert "bit-equal" in shown(kept)
+    object_alone = known_edit_report([view], f=invert, cost=COST)
+    assert object_alone.to_json()["region"] is None
+    assert "bit-equal" not in shown(object_alone)
 
 
 def test_a_view_that_does_not_see_the_object_counts_only_for_locality():

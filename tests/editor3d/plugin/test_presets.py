@@ -61,9 +61,28 @@ def test_each_preset_loads_into_its_method(name):
     apply_preset(config, name)
     for path, wanted in preset["values"].items():
         assert value(config, path) == wanted
-        assert type(value(config, path)) is type(before[path]) or before[path] is None
+        assert type(value(config, path)) is type(before[path]) or None in (before[path], wanted)
     config.pipeline.schedule_for(config.pipeline.create_editor("cpu"))
     assert preset["summary"].strip()
+
+
+def test_the_splat_preset_is_the_papers():
+    config = method_config("igs2gs")
+    apply_preset(config, "igs2gs-paper")
+    pipeline = config.pipeline
+    assert (config.max_num_iterations, pipeline.edit_rate, pipeline.schedule) == (7500, 2500, "all-at-once")
+    assert (pipeline.guidance_scale, pipeline.image_guidance_scale) == (12.5, 1.5)
+    assert (pipeline.lower_bound, pipeline.upper_bound, pipeline.diffusion_steps) == (0.7, 0.98, 20)
+    assert (pipeline.model.ssim_lambda, pipeline.lpips_weight) == (0.2, 0.0)
+    # splatfacto's rates as they are at its step 30 000
+    from nerfstudio.configs.method_configs import method_configs
+
+    theirs = method_configs["splatfacto"].optimizers
+    for name, group in config.optimizers.items():
+        scheduler = theirs[name]["scheduler"]
+        wanted = theirs[name]["optimizer"].lr if scheduler is None else scheduler.lr_final
+        assert group["optimizer"].lr == pytest.approx(wanted)
+        assert group["scheduler"] is None or group["scheduler"].lr_final == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("method", SIZES)

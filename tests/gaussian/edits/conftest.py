@@ -43,7 +43,7 @@ def splat_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     from gaussian.method import splat
 
     config = _shrink(deepcopy(splat.config), tiny_capture, tmp_path_factory.mktemp("splats"), 60)
-    config.pipeline.model.num_random = 400
+    config.pipeline.model.num_random, config.pipeline.model.random_radius = 1500, 0.5  # some lie on the ball alone
     config.timestamp = "base"
     config.save_config()
     trainer = config.setup(local_rank=0, world_size=1)

@@ -1,0 +1,65 @@
+"""`editor3d splats`: change Gaussian splats directly, without an instruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from editor3d.cli.vectors import around_of, parse_vector
+
+
+@dataclass(frozen=True)
+class SplatsCommand:
+    """Delete, copy or recolour a part of a scene of splats. No 2D editor, no training: seconds.
+
+    Say one of --delete, --duplicate and --recolor. All other Gaussians are written as they are. After a deletion the
+    pixels that it leaves open are beside the output, as masks by view name: white where something is missing.
+    """
+
+    scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE")]
+    """A file of splats (.ply, .spz, .splat), or the folder of a finished run of splats."""
+    select: Annotated[str, tyro.conf.arg(metavar="REGION")]
+    """What is changed, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents), sphere:cx,cy,cz,r, or
+    a .json file. For a run also object:NAME (what the capture's label pictures name so) and masks:FOLDER (a PNG for
+    some of the training views, VIEW.png, white inside): a Gaussian belongs to it where at least half of what the
+    training views see of it lies inside."""
+    output: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """The changed scene: .ply, .spz, .splat or .glb. Never the scene itself."""
+    delete: bool = False
+    """Take them away. The holes that are left are in OUTPUT_holes."""
+    duplicate: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
+    """Copy them, the copies moved by so much in the capture's frame (--duplicate=-1,0,0 with a minus first)."""
+    recolor: Annotated[str | None, tyro.conf.arg(metavar="COLOR")] = None
+    """Bring their mean colour to this one, '#rrggbb' or a name; light and shade across them stay."""
+    strength: float | None = None
+    """With --recolor: how far towards the colour, 0 to 1; all the way by default."""
+    cameras: int | None = None
+    """With --delete of a file: how many cameras round the scene the holes are seen from; 48 by default."""
+    side: int | None = None
+    """With --delete of a file: pixels of their pictures' sides; 512 by default."""
+    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
+    """With --delete of a file: what is up in it, an axis (z, or --up=-y) or X,Y,Z; -y by default, as COLMAP has it."""
+
+    def run(self) -> int:
+        from editor3d.api import change_splats
+
+        change = change_splats(
+            self.scene,
+            self.select,
+            self.output,
+            delete=self.delete,
+            duplicate=None if self.duplicate is None else parse_vector(self.duplicate, "--duplicate"),
+            recolor=self.recolor,
+            strength=self.strength,
+            around=around_of(self.cameras, self.side, self.up),
+        )
+        done = "deleted" if self.delete else "copied" if self.duplicate is not None else "recoloured"
+        print(f"{change.output}: {change.selected} of {change.total} Gaussians {done}, {change.written} written")
+        holes = change.holes
+        if holes is not None:
+            share = f"{holes.pixels} pixels of {holes.open_views} of {holes.views} views are open"
+            print(f"{holes.folder}: {share}" + (f"; what is left is in {holes.capture}" if holes.capture else ""))
+        return 0

@@ -1,0 +1,50 @@
+"""Directions and cameras from what a user types."""
+
+from __future__ import annotations
+
+import re
+
+from editor3d.errors import ConfigError
+from editor3d.types import Around
+
+Vector = tuple[float, float, float]
+
+
+def parse_vector(text: str, flag: str) -> Vector:
+    """Three numbers separated by commas.
+
+    Raises:
+        ConfigError: they are none.
+    """
+    try:
+        numbers = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 3 or not all(abs(number) < float("inf") for number in numbers):
+        raise ConfigError(
+            f"Expected three numbers X,Y,Z for {flag}, got {text} (write {flag}=-1,0,0 with a minus first)."
+        )
+    return numbers
+
+
+def parse_up(text: str) -> Vector:
+    """An axis (`z`, `-y`), or three numbers that point upwards.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    axis = re.fullmatch(r"([+-]?)([xyz])", text.strip().lower())
+    if not axis:
+        return parse_vector(text, "--up")
+    return tuple((-1.0 if axis[1] == "-" else 1.0) if name == axis[2] else 0.0 for name in "xyz")
+
+
+def around_of(cameras: int | None, side: int | None, up: str | None) -> Around | None:
+    """The cameras round a file of splats that flags ask for; None where they ask for nothing.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    asked = {"cameras": cameras, "side": side, "up": None if up is None else parse_up(up)}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Around(**given) if given else None

@@ -1,0 +1,34 @@
+"""The colour behind a scene of Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from editor3d.types import View
+
+BLACK = (0.0, 0.0, 0.0)
+_DECODED = 8  # pictures looked into before those of a capture count as opaque
+
+
+def is_transparent(views: Sequence[View]) -> bool:
+    """Whether pictures of a capture have transparent parts, which are laid over white where they are read."""
+    decoded = 0
+    for view in views:
+        with Image.open(view.image_path) as picture:
+            if not picture.has_transparency_data:
+                continue
+            if picture.convert("RGBA").getextrema()[3][0] < 255:
+                return True
+        decoded += 1
+        if decoded == _DECODED:
+            break
+    return False
+
+
+def color_of_step(step: int) -> Tensor:
+    """A colour [3] in 0..1 that depends on the step alone, so that a resumed run sees the same ones."""
+    return torch.rand(3, generator=torch.Generator().manual_seed(step))

@@ -1,0 +1,239 @@
+"""The pipeline of score distillation on a voxel field: a random view, a diffusion model's opinion of it, a gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from editor3d.errors import ConfigError
+from editor3d.guidance import create_guidance, guidance_entry
+from editor3d.guidance.timesteps import Annealed, Fixed, Linear, TimestepSchedule
+from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
+from editor3d.types import Guidance, GuidanceRequest
+from nerf_methods.distillation.views import DrawnView, ViewKind, ViewSampler
+from nerf_methods.voxel.field import VoxelField
+from nerf_methods.voxel.model import VoxelModelConfig
+
+FIELD_PREFIX = f"{MODEL_PREFIX}field."
+
+
+@dataclass
+class DistillationPipelineConfig(PluginPipelineConfig):
+    """Configuration of `DistillationPipeline`."""
+
+    GUIDANCES: ClassVar[tuple[str, ...]] = ()
+    """The guidances that a method takes, the first found being `auto`."""
+    _target: type = field(default_factory=lambda: DistillationPipeline)
+    model: VoxelModelConfig = field(default_factory=VoxelModelConfig)
+    prompt: str = ""
+    """What the diffusion model is told (also: --instruction)."""
+    guidance: str = "auto"
+    """The diffusion model that guides, by name, or name:FOLDER (also: --editor)."""
+    guidance_reason: str = "asked for by name"
+    """Why this one; filled in where `auto` is settled."""
+    guidance_scale: float | None = None
+    """How closely the (text) condition is followed; the guidance's usual scale by default."""
+    half_precision: bool = False
+    """Run the diffusion model in 16 bits."""
+    views: ViewKind = "data"
+    """Where random views come from: the capture's own, or cameras anywhere round what it looks at."""
+    batch_views: int = 1
+    """Views rendered for one step."""
+    longest_side: int | None = None
+    """Pixels of the longer side of what is rendered; by default as large as the model works."""
+    timesteps: Literal["fixed", "linear", "annealed"] = "fixed"
+    """Draw noise levels from the same range throughout, or lower its upper end, in a straight line or as Vox-E does."""
+    t_min: float = 0.02
+    """The lowest noise level, as a fraction of the model's timesteps."""
+    t_max: float = 0.98
+    """The highest noise level at first."""
+    t_end: float = 0.22
+    """The highest noise level at last (linear), or the least it is lowered to (annealed)."""
+    anneal_start: int = 4000
+    """Step after which it is lowered."""
+    anneal_every: int = 600
+    """Steps between two changes."""
+    anneal_factor: float = 0.75
+    """What it is multiplied by."""
+    run: Path | None = None
+    """The run's folder; filled in where it begins."""
+
+    def check(self) -> None:
+        """Refuse values that no run could use.
+
+        Raises:
+            ConfigError: a value is out of range, a field is none of this method's, or there is no such guidance.
+            EditorUnavailableError: the guidance's weights are missing.
+        """
+        unknown = sorted(set(vars(self)) - set(self.__dataclass_fields__))
+        if unknown:
+            raise ConfigError(
+                f"Expected settings of {self.method}, got {unknown[0].replace('_', '-')}, which it does not have: "
+                "leave it out."
+            )
+        name = guidance_entry(self.guidance).info.name
+        if name not in self.GUIDANCES:
+            raise ConfigError(
+                f"Expected one of {', '.join(self.GUIDANCES)} to guide {self.method}, got {self.guidance}: choose one."
+            )
+        for key, value in (("guidance-scale", self.guidance_scale), *self.scales().items()):
+            if value is not None and not (math.isfinite(value) and value >= 0.0):
+                raise ConfigError(f"Expected a number of at least 0, got {value}: correct {key}.")
+        if self.batch_views < 1:
+            raise ConfigError(f"Expected at least 1 view a step, got {self.batch_views}: raise batch-views.")
+        if self.longest_side is not None and self.longest_side < 8:
+            raise ConfigError(f"Expected at least 8 pixels, got {self.longest_side}: raise longest-side.")
+        self.create_guidance("cpu").validate()
+
+    def check_steps(self, total: int) -> None:
+        """Refuse a length of the run that leaves nothing to distil.
+
+        Raises:
+            ConfigError: it is too short.
+        """
+
+    @property
+    def method(self) -> str:
+        """What messages call the method."""
+        return "score distillation"
+
+    def scales(self) -> dict[str, float | None]:
+        """Further weights that must be at least 0, by flag."""
+        return {}
+
+    def schedule(self) -> TimestepSchedule:
+        """Of the noise levels.
+
+        Raises:
+            ConfigError: they are out of order.
+        """
+        if self.timesteps == "fixed":
+            return Fixed(self.t_min, self.t_max)
+        if self.timesteps == "linear":
+            return Linear(self.t_min, self.t_max, self.t_end)
+        return Annealed(
+            self.t_min, self.t_max, self.anneal_start, self.anneal_every, self.anneal_factor, floor=self.t_end
+        )
+
+    def guidance_settings(self) -> dict[str, Any]:
+        """What `create_guidance` is given besides the device."""
+        entry = guidance_entry(self.guidance)
+        scale = entry.scale if self.guidance_scale is None else self.guidance_scale
+        return {"guidance_scale": scale, "schedule": self.schedule()}
+
+    def create_guidance(self, device: str) -> Guidance:
+        """The guidance; loads no weights yet."""
+        return create_guidance(
+            self.guidance, device=device, half_precision=self.half_precision, **self.guidance_settings()
+        )
+
+    def sides(self) -> tuple[int, int]:
+        """Pixels of the shorter and the longer side of a rendered view, at most."""
+        shorter, longer = guidance_entry(self.guidance).sides
+        return (shorter, longer) if self.longest_side is None else (self.longest_side, self.longest_side)
+
+
+@dataclass(eq=False)
+class Session:
+    """What a run needs beside its parameters. Not a module: none of it belongs to the scene that is saved."""
+
+    guidance: Guidance
+    source: VoxelField
+    """The base's field, frozen."""
+    views: ViewSampler
+    total_steps: int
+
+
+class DistillationPipeline(PluginPipeline):
+    """Score distillation. `begin` starts it; until then nothing of the diffusion model is loaded, so that viewing,
+    rendering and exporting a result need none of it."""
+
+    config: DistillationPipelineConfig
+
+    def __init__(self, config: DistillationPipelineConfig, *args, **kwargs) -> None:
+        if kwargs.get("test_mode") == "val":
+            config.model.upsample_steps = ()  # the base is refined already
+        super().__init__(config, *args, **kwargs)
+        self.session: Session | None = None
+        self.generator = torch.Generator().manual_seed(0)
+
+    def generators(self) -> dict[str, torch.Generator]:
+        return {**super().generators(), "pipeline.guidance": self.generator}
+
+    def begin(self, base: Mapping[str, Tensor], total_steps: int) -> None:
+        """Prepare the run. The model is loaded.
+
+        Args:
+            base: the pipeline's state in the base's checkpoint.
+            total_steps: of the run.
+        """
+        source = deepcopy(self.model.field).requires_grad_(False)
+        own = {key.removeprefix(FIELD_PREFIX): value for key, value in base.items() if key.startswith(FIELD_PREFIX)}
+        source.load_state_dict(own)
+        self.session = Session(
+            self.config.create_guidance(str(self.device)),
+            source,
+            ViewSampler(self.datamanager.train_dataset.cameras, self.config.sides(), self.config.views, self.front()),
+            total_steps,
+        )
+
+    def front(self) -> int:
+        """Index of the training view that sees the front."""
+        return 0
+
+    def state(self) -> dict[str, Any]:
+        """What the run has made beside the scene, as tensors and plain values."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+
+    def distill_steps(self) -> int:
+        """Steps of score distillation."""
+        return self.session.total_steps
+
+    def prompts(self, views: list[DrawnView]) -> list[str]:
+        """What the diffusion model is told of each view."""
+        return [self.config.prompt] * len(views)
+
+    def get_train_loss_dict(self, step: int):
+        session = self.session
+        views = session.views.draw(self.config.batch_views, self.generator)
+        with self.stopwatch.measure("render"):
+            pictures = torch.stack([self.render(view) for view in views])
+            sources = None
+            if session.guidance.info.needs_sources:
+                sources = torch.stack([self.render_source(view) for view in views])
+        request = GuidanceRequest(pictures, self.prompts(views), self.generator, step, self.distill_steps(), sources)
+        with self.stopwatch.measure("edit"):
+            losses = {"guidance_loss": session.guidance.loss(request)}
+        return {"rgb": pictures}, losses | self.further_losses({"rgb": pictures}, {}), {}
+
+    def render(self, view: DrawnView) -> Tensor:
+        """The scene as it is now, with a gradient: [H, W, 3]."""
+        return self.model(self.session.views.rays(view, self.device))["rgb"].view(*view.size, 3)
+
+    @torch.no_grad()
+    def render_source(self, view: DrawnView) -> Tensor:
+        """The base: [H, W, 3]."""
+        rays = self.session.views.rays(view, self.device)
+        return self.session.source.render(rays.origins, rays.directions)[0].view(*view.size, 3)
+
+    def describe(self) -> dict[str, Any]:
+        """How the run was carried out, for its record."""
+        keys = ("views", "batch_views", "timesteps", "t_min", "t_max")
+        keys += ("t_end",) if self.config.timesteps != "fixed" else ()
+        if self.config.timesteps == "annealed":
+            keys += ("anneal_start", "anneal_every", "anneal_factor")
+        return {key: getattr(self.config, key) for key in keys}
+
+    def results(self) -> dict[str, Any]:
+        """Figures of the finished run, for its record."""
+        return {}

@@ -1,0 +1,96 @@
+"""`editor3d mesh style`, and what documentation says of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tyro
+
+from editor3d.cli import main
+from editor3d.cli.mesh import Mesh
+from mesh.command import config_of
+from mesh.files import read_mesh
+
+ROOT = Path(__file__).parents[2]
+SMALL = shlex.split("--steps 2 --views 3 --held-out 1 --side 32 --turntable-frames 0 --texture-size 32")
+
+
+def test_a_mesh_is_styled_and_a_run_is_resumed_and_judged(ball_file, tmp_path, capsys):
+    words = ["mesh", "style", str(ball_file), "--instruction", "make it bronze", "--editor", "procedural", *SMALL]
+    assert main([*words, "--output", str(tmp_path / "out.glb"), "--runs", str(tmp_path / "runs")]) == 0
+    assert len(read_mesh(tmp_path / "out.glb").faces) == 1280
+    (run,) = (tmp_path / "runs" / "ball" / "mesh-style").iterdir()
+    stamp = (run / "mesh.glb").stat().st_mtime_ns
+    assert main(["resume", str(run)]) == 0
+    assert (run / "mesh.glb").stat().st_mtime_ns == stamp  # a finished run is left as it is
+    assert main(["eval", str(run)]) == 0
+    assert (run / "eval.json").is_file()
+    assert "gap" in capsys.readouterr().out
+    assert main(["eval", str(run), "--truth", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--instruction", "make it bronze", "--output", "out.blend"], "glb"),
+        ([], "instruction"),
+        (["--instruction", "x", "--prompt", "y"], "both"),
+        (["--instruction", "make it bronze", "--region", "sphere:99,0,0,1"], "holds none"),
+        (["--instruction", "make it somehow nicer"], "nicer|understood"),
+        (["--instruction", "make it bronze", "--displacement", "3"], "displacement"),
+        (["--instruction", "make it bronze", "--up", "0", "0", "0"], "upwards"),
+        (["--instruction", "make it bronze", "--elevations", "60", "20"], "elevations"),
+    ],
+)
+def test_what_is_refused_is_one_sentence_and_leaves_nothing(flags, word, ball_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["mesh", "style", str(ball_file), "--editor", "procedural", *SMALL, *flags]) == 2
+    told = capsys.readouterr().err
+    assert re.search(word, told)
+    assert told.count("\n") == 1
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_file_that_is_no_mesh_is_refused(tmp_path, capsys):
+    (tmp_path / "text.obj").write_text("nothing of the kind")
+    assert main(["mesh", "style", str(tmp_path / "text.obj"), "--instruction", "make it bronze"]) == 2
+    assert "mesh" in capsys.readouterr().err
+
+
+def test_flags_reach_the_configuration(ball_file, tmp_path):
+    flags = "--symmetry z --sigma 3 --displacement 0.2 --side 48 --up 0 0 1 --lights headlight --background 0 0 0"
+    words = ["style", str(ball_file), "--instruction", "make it gold", *flags.split(), "--guidance-scale", "9"]
+    config = config_of(tyro.cli(Mesh, args=words))
+    assert (config.style.symmetry, config.style.sigma, config.style.displacement) == ("z", 3.0, 0.2)
+    assert (config.views.side, config.views.up, config.lights.attached_to) == (48, (0.0, 0.0, 1.0), "camera")
+    assert (config.background, config.edits.guidance_scale) == ((0.0, 0.0, 0.0), 9.0)
+    assert config_of(tyro.cli(Mesh, args=["style", "a.obj", "--prompt", "a gold ball"])).style.displacement == 0.1
+    assert config_of(tyro.cli(Mesh, args=["style", "a.obj", "--instruction", "gold"])).style.displacement == 0.0
+
+
+def documented() -> list[str]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    lines = [line.strip() for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line.startswith("editor3d mesh ")]
+
+
+@pytest.mark.parametrize("line", documented())
+def test_documented_commands_are_understood(line):
+    config = config_of(tyro.cli(Mesh, args=shlex.split(line, comments=True)[2:]))
+    assert config.instruction or config.prompt
+
+
+def test_there_are_documented_commands():
+    assert len(documented()) >= 3
+
+
+def test_the_engine_does_not_import_meshes():
+    listing = "[name for name in sys.modules if name.startswith('mesh')]"
+    code = f"import sys, editor3d, editor3d.cli.mesh, editor3d.api; print({listing})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]"

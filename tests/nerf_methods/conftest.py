@@ -1,0 +1,114 @@
+"""Guidance whose right answer is known: a denoiser in closed form, for pictures that all have one colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from editor3d.guidance.ip2p_sds import InstructScoreDistillation
+from editor3d.guidance.sds import ScoreDistillation
+from nerf_methods.distillation.pipeline import DistillationPipelineConfig
+
+DEVIATION = 0.05
+
+
+class GaussianPrior:
+    """Knows pictures that are N(color, DEVIATION^2), and is its own encoder.
+
+    With z_t = sqrt(abar) z + sqrt(1 - abar) eps and z ~ N(mu, s^2) the noise to expect is
+    E[eps | z_t] = sqrt(1 - abar) (z_t - sqrt(abar) mu) / (abar s^2 + 1 - abar).
+    """
+
+    def __init__(self, colors: dict[str, tuple[float, float, float]], steps: int = 1000) -> None:
+        self.colors = colors
+        self.alphas_cumprod = torch.cos(torch.linspace(0.01, 1.5, steps, dtype=torch.float64)) ** 2
+        self.prompts: list[str] = []
+        self.timesteps: list[int] = []
+
+    def locate(self) -> None:
+        pass
+
+    def encode(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return images.permute(0, 3, 1, 2)
+
+    def encode_condition(self, images: Tensor) -> Tensor:
+        return images.permute(0, 3, 1, 2)
+
+    def embed(self, prompts: list[str]) -> Tensor:
+        self.prompts += [prompt for prompt in prompts if prompt]
+        known = {**self.colors, "": (0.5, 0.5, 0.5)}
+        return torch.tensor([known[prompt.split(",")[0]] for prompt in prompts])[..., None, None]
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor, condition: Tensor | None = None) -> Tensor:
+        self.timesteps += timesteps.tolist()
+        abar = self.alphas_cumprod[timesteps].to(noisy).view(-1, 1, 1, 1)
+        return (1 - abar).sqrt() * (noisy - abar.sqrt() * text) / (abar * DEVIATION**2 + 1 - abar)
+
+
+@pytest.fixture
+def gold_prior(monkeypatch) -> GaussianPrior:
+    """Guides every run of the test: "turn it gold" is a picture of one golden colour."""
+    prior = GaussianPrior({"turn it gold": (0.9, 0.7, 0.2)})
+
+    def create(config, device):
+        settings = config.guidance_settings()
+        kind = InstructScoreDistillation if "image_guidance_scale" in settings else ScoreDistillation
+        return kind(prior, **settings)
+
+    monkeypatch.setattr(DistillationPipelineConfig, "create_guidance", create)
+    return prior
+
+
+@pytest.fixture
+def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
+    """Makes the configuration of a tiny edit by score distillation; `pipeline` are fields of its pipeline."""
+
+    def make(method, pipeline: dict | None = None, steps: int = 7, **own):
+        config = deepcopy(method.config)
+        config.pipeline.datamanager.data = tiny_capture
+        config.output_dir, config.experiment_name, config.vis = tmp_path / "runs", "tiny", "tensorboard"
+        config.machine.device_type, config.max_num_iterations = "cpu", steps
+        config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
+        config.instruction = "turn it gold"
+        config.pipeline.guidance, config.pipeline.longest_side = config.pipeline.GUIDANCES[-1], 16
+        for name, value in (pipeline or {}).items():
+            setattr(config.pipeline, name, value)
+        for name, value in own.items():
+            setattr(config, name, value)
+        return config
+
+    return make
+
+
+@pytest.fixture
+def start() -> Callable:
+    """Checks and prepares a configuration as the commands do; gives the trainer, ready to fit."""
+
+    def prepared(config):
+        config.check()
+        trainer = config.setup(local_rank=0, world_size=1)
+        trainer.prepare()
+        return trainer
+
+    return prepared
+
+
+@pytest.fixture
+def stop_before() -> Callable[[object, int], None]:
+    """Lets a trainer be stopped as by Ctrl-C during the step before this one."""
+
+    def arrange(trainer, step: int) -> None:
+        train = trainer.train_iteration
+
+        def train_then_stop(at: int):
+            trainer.stop_training = trainer.stop_training or at == step - 1
+            return train(at)
+
+        trainer.train_iteration = train_then_stop
+
+    return arrange
