@@ -16,13 +16,13 @@ class TrainEditor:
 
     output: Path = Path("outputs/tiny")
     """Folder for the data, the checkpoints and the models."""
-    steps: int = 8000
+    steps: int = 6400
     """Training steps of the editor."""
-    vae_steps: int = 2000
+    vae_steps: int = 1200
     """Training steps of the autoencoder."""
-    t2i_steps: int = 2000
+    t2i_steps: int = 800
     """Training steps of the text-to-image model, which starts from the editor's weights; 0 leaves it out."""
-    batch: int = 24
+    batch: int = 20
     """Pictures a step."""
     originals: int = 7000
     """Pictures that are drawn; each is edited five times."""

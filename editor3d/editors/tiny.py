@@ -1,4 +1,4 @@
-"""`tiny-ip2p`: the small InstructPix2Pix that this project trains, run by the class that runs the real one."""
+"""`tiny-ip2p`: the small InstructPix2Pix that comes with the package, run by the class that runs the real one."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class TinyInstructPix2PixEditor:
         except (OSError, ValueError, KeyError) as error:
             raise EditorUnavailableError(
                 f"Expected the small model's words in {self.folder}/tokenizer/tokenizer.json, which cannot be read; "
-                "train it again: editor3d train-editor."
+                "reinstall editor3d, or train it: editor3d train-editor."
             ) from error
         return frozenset(token.removesuffix("</w>") for token in vocabulary if token.endswith("</w>"))
 

@@ -13,7 +13,7 @@ MODELS_VARIABLE = "EDITOR3D_MODELS"
 IP2P_HUB_ID = "timbrooks/instruct-pix2pix"
 
 PACKAGED = "editor3d"
-"""Hub ids of this owner are small models of ours, found in the package: `editor3d/NAME` is `editor3d/models/NAME`."""
+"""Hub ids of this owner are folders that come with the package: `editor3d/NAME` is `editor3d/models/NAME`."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def how_to_get(hub_id: str) -> str:
     """One clause that says how the weights get onto this machine."""
     owner, _, name = hub_id.rpartition("/")
     if owner == PACKAGED:
-        command = "train-clip" if name == "tiny-clip" else "train-editor"
-        return f"run `editor3d {command}`, and give the folder outputs/tiny/{name} that it writes"
+        return "they come with the package: reinstall it"
     known = HUB_MODELS.get(hub_id)
     size = f" ({known.download})" if known else ""
     first = f"accept the licence at https://huggingface.co/{hub_id}, `hf auth login`, " if known and known.gated else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,9 @@ DROP_TEXT = DROP_IMAGE = DROP_BOTH = 0.05
 """Brooks et al. 2023, section 3.2.1."""
 OBJECT_WEIGHT = 4.0
 """Added to the loss's weight of 1 where the named object is: objects are small, the rest of the picture is copied."""
-WORD_WEIGHT = 0.02
+WORD_WEIGHT = 0.1
+OBJECT_SHARE = 0.6
+"""Of an editor's batch, the share whose instruction names an object: to find it is the hardest to learn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,16 @@ class LatentPairs:
     """[P, h, w] uint8, as `Pairs.masks`."""
     empty: Tensor
     """[16] token ids of the empty text."""
+
+    @cached_property
+    def named(self) -> Tensor:
+        """[M] int64, the pairs whose instruction names an object."""
+        return self.words.any(1).nonzero()[:, 0]
+
+    @cached_property
+    def unnamed(self) -> Tensor:
+        """[P - M] int64, the other pairs."""
+        return (~self.words.any(1)).nonzero()[:, 0]
 
 
 def train_models(
@@ -204,7 +217,9 @@ Batch = tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor]
 
 def draw_pairs(data: LatentPairs, batch: int, generator: torch.Generator) -> Batch:
     """A batch for an editor, with both conditions dropped at times."""
-    rows = torch.randint(len(data.edited), (batch,), generator=generator)
+    about = torch.rand(batch, generator=generator) < OBJECT_SHARE
+    place = torch.rand(batch, generator=generator)
+    rows = torch.where(about, _chosen(data.named, data.unnamed, place), _chosen(data.unnamed, data.named, place))
     chance = torch.rand(batch, generator=generator)
     no_text = chance < DROP_TEXT
     no_image = (chance >= DROP_TEXT) & (chance < DROP_TEXT + DROP_IMAGE)
@@ -232,6 +247,12 @@ def draw_captioned(data: LatentPairs, batch: int, generator: torch.Generator) ->
     tokens = torch.where((chance[1] < 0.1)[:, None], data.empty, captions)
     nowhere = torch.zeros(batch, *data.masks.shape[1:])
     return clean, None, tokens, torch.zeros_like(tokens, dtype=torch.bool), nowhere
+
+
+def _chosen(rows: Tensor, instead: Tensor, place: Tensor) -> Tensor:
+    """The rows at places in 0..1 of a list, or of another where the list is empty."""
+    rows = rows if len(rows) else instead
+    return rows[(place * len(rows)).long().clamp_max(len(rows) - 1)]
 
 
 @torch.no_grad()

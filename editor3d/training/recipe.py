@@ -26,13 +26,13 @@ class Recipe:
     """What `train-editor` does. The defaults are what the shipped models were trained with."""
 
     data: PairSettings = field(default_factory=PairSettings)
-    vae_steps: int = 2000
+    vae_steps: int = 1200
     vae_batch: int = 24
-    steps: int = 8000
+    steps: int = 6400
     """Of the editor."""
-    t2i_steps: int = 2000
+    t2i_steps: int = 800
     """Of the text-to-image model, which starts from the editor's weights; 0 leaves it out."""
-    batch: int = 24
+    batch: int = 20
     seed: int = 0
 
     def check(self) -> None:
