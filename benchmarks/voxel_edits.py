@@ -1,6 +1,6 @@
 """Edits of the demo scene's voxel field by the small models: how far the object moves, and how much else stays.
 
-    python benchmarks/voxel_edits.py --models outputs/tiny
+    python benchmarks/voxel_edits.py
 
 For each edit: the share of the way that the object's mean colour went to the reference edit's, in held-out views,
 1 - dE(edit, reference) / dE(original, reference) in Lab; the PSNR between original and edited renders outside the
@@ -62,8 +62,8 @@ class Judged:
 class Options:
     """What is run."""
 
-    models: Path = Path("outputs/tiny")
-    """Folder that holds tiny-ip2p and tiny-t2i."""
+    models: Path | None = None
+    """Folder that holds tiny-ip2p and tiny-t2i; those that come with the package by default."""
     data: str = "demo"
     output: Path = Path("outputs")
     downscale_factor: int = 1
@@ -98,7 +98,7 @@ def edit(case: Case, options: Options) -> Path:
         load(options.data, downscale_factor=options.downscale_factor),
         case.text,
         method=case.method,
-        editor=f"{case.guidance}:{options.models / case.guidance}",
+        editor=case.guidance if options.models is None else f"{case.guidance}:{options.models / case.guidance}",
         output=options.output,
     )
     if case.edit_words:

@@ -50,6 +50,11 @@ METHODS: dict[str, MethodEntry] = {
         "nerf_methods.instruct_3d_to_3d:instruct_3d_to_3d",
         "edit",
     ),
+    "nerf-insert": MethodEntry(
+        "NeRF-Insert: something new inside a region, painted into every view that shows it",
+        "nerf_methods.nerf_insert.method:nerf_insert",
+        "edit",
+    ),
     "voxel": MethodEntry(
         "Voxel radiance field with a compiled kernel: trains in minutes on a CPU",
         "nerf_methods.voxel.method:voxel",

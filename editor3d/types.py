@@ -140,6 +140,8 @@ class EditorInfo:
     """Keeps an edit inside `EditRequest.mask` where one is given."""
     needs_mask: bool = False
     """Edits nothing without `EditRequest.mask`, or an instruction that names one object where `edits_objects`."""
+    needs_geometry: bool = False
+    """Puts things into the scene: edits nothing without `EditRequest.geometry`."""
     remote: bool = False
     """Sends pictures to a service over the network, which may charge for each edit."""
     download: str = ""
@@ -150,6 +152,26 @@ class EditorInfo:
     """The number of denoising steps its model is usually run at; None where it has no opinion."""
     one_timestep_per_step: bool = False
     """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
+
+
+@dataclass(frozen=True, eq=False)
+class ViewGeometry:
+    """Where a view looks from and how far away is what it shows, in the capture file's own frame and units."""
+
+    origin: Tensor
+    """[3] float64, the camera's place."""
+    directions: Tensor
+    """[H, W, 3], unit vectors through the pixel centres."""
+    depth: Tensor
+    """[H, W], distance along each ray to what is there; infinite where nothing is."""
+    region: Region
+    """Where the scene may change."""
+    low: Tensor
+    """[3] float64, the lower corner of a box round the region,"""
+    high: Tensor
+    """[3] float64, and its upper corner."""
+    up: Tensor
+    """[3] float64, unit vector: the scene's vertical."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +189,8 @@ class EditRequest:
     """Masks [H, W] bool of the objects the data names."""
     mask: Tensor | None = None
     """Where the picture may change: [H, W] bool; None is everywhere. Read only by editors that accept masks."""
+    geometry: ViewGeometry | None = None
+    """None unless `EditorInfo.needs_geometry`."""
     noise_level: float = 0.98
     seed: int = 0
     guidance_scale: float = 7.5

@@ -15,12 +15,13 @@ from editor3d.outputs.pictures import save_png
 from editor3d.outputs.splat_change import Holes, SplatChange
 from editor3d.plugin.base import open_base
 from editor3d.plugin.pipeline import PluginPipeline
-from editor3d.plugin.regions import require_splats, select
+from editor3d.plugin.regions import select
 from editor3d.plugin.results import SCENE_FILE
 from editor3d.plugin.runs import open_run
 from editor3d.regions import parse_region, seen_parts
 from editor3d.types import Around, View
 from gaussian.files import FORMATS, check_output, read_splats, write_splats
+from gaussian.model import SplatModel
 from gaussian.scene_file import camera_of, model_of, picture_of, posed_around
 from gaussian.selection import PosedPinhole, delete, duplicate, holes, recolor
 from gaussian.splats import Splats
@@ -112,7 +113,11 @@ def _open_run(run: Path, region: str, output: Path) -> tuple[Splats, Tensor, Plu
     if output.resolve().parent == home and output.stem == SCENE_FILE:
         raise ConfigError(f"Expected another output than the run's own scene, got {output}: choose another name.")
     _, pipeline = open_run(run)
-    require_splats(pipeline.model, "a direct change")
+    if not isinstance(pipeline.model, SplatModel):
+        raise ConfigError(
+            f"Expected a scene of Gaussian splats for a direct change, got {type(pipeline.model).__name__}: "
+            f"reconstruct by splat."
+        )
     which = select(pipeline, shape)
     return pipeline.model.captured_splats(pipeline.datamanager.train_dataparser_outputs), which, pipeline
 

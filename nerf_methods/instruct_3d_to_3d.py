@@ -74,6 +74,7 @@ class InstructPipeline(DistillationPipeline):
         wanted = lattice_side(session.source.resolution**3 / 2**level)
         if wanted != model.field.resolution:
             rescale(model.field, wanted, optimizer, session.source if self.config.keep_detail else None)
+            self.freeze()
             model.field.update_occupancy(model.config.min_alpha)
 
     def describe(self) -> dict[str, Any]:

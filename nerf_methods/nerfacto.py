@@ -12,7 +12,7 @@ import torch
 import torchmetrics.image.lpip
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.cameras import Cameras
-from nerfstudio.cameras.rays import Frustums, RaySamples
+from nerfstudio.cameras.rays import Frustums, RayBundle, RaySamples
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
@@ -29,7 +29,8 @@ from editor3d.plugin.datamanager import EditDataManagerConfig
 from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipelineConfig
 from editor3d.plugin.rays import FastCameraRays
 from editor3d.plugin.trainer import PluginTrainerConfig, default_device
-from editor3d.types import View
+from editor3d.types import Region, View
+from nerf_methods.nerf_insert.spatial_loss import spatial_loss
 
 STEPS = 30_000
 _APPEARANCE = f"{MODEL_PREFIX}field.embedding_appearance.embedding.weight"
@@ -66,6 +67,54 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
         with _without_lpips():
             super().populate_modules()
         self.rgb_loss = nn.L1Loss() if self.config.loss == "l1" else nn.MSELoss()
+        self._held: tuple[Region, EditNerfactoModel] | None = None  # a tuple: the original is no part of this module
+        self._sampled: tuple[RaySamples, dict[FieldHeadNames, Tensor]] | None = None
+
+    def hold_outside(self, region: Region, original: EditNerfactoModel) -> None:
+        """From here on train with a loss that keeps the field outside a region like the original's.
+
+        It is held, not frozen: one network makes up all of space. How well, `editor3d eval` says.
+
+        Args:
+            region: in scene units.
+            original: the unedited scene, left as it is.
+        """
+        # in training mode, where each picture has its own appearance
+        self._held = region, original.requires_grad_(False).train()
+        forward = self.field.forward
+
+        def noting(samples: RaySamples, *args, **kwargs) -> dict[FieldHeadNames, Tensor]:
+            values = forward(samples, *args, **kwargs)
+            if self.training:
+                self._sampled = samples, values
+            return values
+
+        self.field.forward = noting  # a hook would not be called: nerfstudio calls `forward` itself
+
+    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
+        outputs = super().get_outputs(ray_bundle)
+        if self._held is not None and self.training:
+            outputs["spatial_loss"] = self._spatial_loss()
+        return outputs
+
+    def _spatial_loss(self) -> Tensor:
+        region, original = self._held
+        samples, now = self._sampled
+        with torch.no_grad():
+            before = original.field(samples)
+            outside = ~region.contains(samples.frustums.get_positions())
+        names = FieldHeadNames.DENSITY, FieldHeadNames.RGB
+        fields = [
+            (*(values[name] for name in names), samples.get_weights(values[FieldHeadNames.DENSITY]))
+            for values in (now, before)
+        ]
+        return spatial_loss(*fields[0], *fields[1], outside)
+
+    def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
+        losses = super().get_loss_dict(outputs, batch, metrics_dict)
+        if "spatial_loss" in outputs:
+            losses["spatial_loss"] = outputs["spatial_loss"]
+        return losses
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         callbacks = super().get_training_callbacks(attributes)

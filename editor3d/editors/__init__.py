@@ -26,6 +26,7 @@ __all__ = [
     "editor_names",
     "find_entry",
     "resolve_auto",
+    "resolve_auto_inserter",
 ]
 
 ENTRY_POINT_GROUP = "editor3d.editors"
@@ -114,6 +115,17 @@ def resolve_auto() -> tuple[str, str]:
     if weights is not None:
         return "ip2p", f"the weights of InstructPix2Pix are in {weights}"
     return "procedural", f"it needs no weights, and those of InstructPix2Pix are not here: {how_to_get(IP2P_HUB_ID)}"
+
+
+def resolve_auto_inserter() -> tuple[str, str]:
+    """As `resolve_auto`, for what is painted into a region: Stable Diffusion inpainting, else `procedural-insert`."""
+    from editor3d.editors.inpaint import SD
+    from editor3d.editors.weights import find_weights, how_to_get
+
+    weights = find_weights(SD.hub_id)
+    if weights is not None:
+        return SD.name, f"the weights of {SD.title} are in {weights}"
+    return "procedural-insert", f"it needs no weights, and those of {SD.title} are not here: {how_to_get(SD.hub_id)}"
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -76,6 +76,15 @@ _ENTRIES = (
         ),
         "editor3d.editors.procedural.editor:ProceduralEditor",
     ),
+    EditorEntry(
+        EditorInfo(
+            name="procedural-insert",
+            summary="Puts a simple thing that words describe into a 3D region: a ball, a crate, a column, moss",
+            license="Apache-2.0",
+            needs_geometry=True,
+        ),
+        "editor3d.editors.insert.editor:ProceduralInserter",
+    ),
     _model(
         "ip2p",
         "InstructPix2Pix, the diffusion model of Instruct-NeRF2NeRF: any instruction in English",
@@ -92,7 +101,7 @@ _ENTRIES = (
     EditorEntry(
         EditorInfo(
             name="tiny-ip2p",
-            summary="A small InstructPix2Pix, trained on this machine; knows about four hundred words",
+            summary="A small InstructPix2Pix that comes with the package; knows about a hundred words",
             license="Apache-2.0",
             needs_weights=True,
             uses_render=True,

@@ -79,8 +79,8 @@ class EditRecord:
     lpips: str = ""
     """`used`, `off`, or `left out: ` and why."""
     region: Mapping[str, Any] = field(default_factory=dict)
-    """Where the scene could change, as `editor3d.regions` writes it down, how many `gaussians` of how many (`of`) of
-    the base that held, and the `threshold` of the votes of masks. Empty where all of it could."""
+    """Where the scene could change, as `editor3d.regions` writes it down, how many `parts` (Gaussians or voxels) of
+    how many (`of`) of the base that held, and the `threshold` of the votes of masks. Empty where all of it could."""
     edits: tuple[Edit2D, ...] = ()
     times: Times = Times()
     metrics: Mapping[str, Any] = field(default_factory=dict)

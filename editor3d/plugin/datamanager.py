@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -69,6 +70,7 @@ class PixelStore:
         self.pixel_areas = torch.tensor([1.0 / (lens.fl_x * lens.fl_y) for lens in lenses], device=device)
         self.c2w = cameras.camera_to_worlds.to(device)
         self.drawn_from = self._usable_pixels()
+        self._favoured, self._favour = torch.zeros(0, dtype=torch.long), 0.0
 
     def _usable_pixels(self) -> Tensor | None:
         """Indices of the pixels that may be drawn: those whose patch the masks allow wholly. None for all."""
@@ -81,6 +83,19 @@ class PixelStore:
                 f"that leave none: check them, or use a smaller patch size."
             )
         return usable
+
+    def favour(self, masks: Sequence[Tensor], share: float) -> None:
+        """Draw a share of every batch from within masks, one [H, W] bool for each picture; the rest from everywhere.
+
+        Args:
+            share: in 0..1; without effect where the masks are empty.
+        """
+        inside = torch.cat([mask.flatten() for mask in masks])
+        if self.drawn_from is not None:
+            usable = torch.zeros_like(inside)
+            usable[self.drawn_from] = True
+            inside &= usable
+        self._favoured, self._favour = inside.nonzero()[:, 0], share
 
     def draw(self, generator: torch.Generator) -> tuple[RayBundle, dict[str, Tensor]]:
         """A random batch: a bundle of N rays, and `image` [N, 3] float 0..1 with `indices` [N, 3] (view, y, x)."""
@@ -102,6 +117,9 @@ class PixelStore:
             flat = self.drawn_from[torch.randint(len(self.drawn_from), (patches,), generator=generator)]
         else:
             flat = torch.randint(len(pixels), (patches,), generator=generator)
+        if len(self._favoured):
+            count = round(self._favour * patches)
+            flat[:count] = self._favoured[torch.randint(len(self._favoured), (count,), generator=generator)]
         if size == 1:  # rays of one picture next to each other meet the same voxels: as random, and faster to march
             flat = flat.sort().values
         view = torch.searchsorted(offsets, flat, right=True) - 1

@@ -11,11 +11,12 @@ from typing import Any, Literal, get_args
 
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.base_model import Model
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.editors import create_editor
+from editor3d.editors import create_editor, resolve_auto
 from editor3d.errors import ConfigError
 from editor3d.metrics.image import lpips_loss, lpips_weights
 from editor3d.metrics.unavailable import Unavailable
@@ -29,7 +30,7 @@ from editor3d.plugin.regions import (
     CaptureRegion,
     keep_selection,
     kept_selection,
-    require_splats,
+    require_parts,
     select,
 )
 from editor3d.regions import parse_region, seen_parts, settled
@@ -74,8 +75,9 @@ class EditPipelineConfig(PluginPipelineConfig):
     schedule: Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"] = "auto"
     """auto: cyclic for editors that look at the render; all views at once for the others, and then again one by one
     where two edits of a view can differ."""
-    noise_schedule: Literal["uniform", "decaying"] = "uniform"
-    """Draw noise levels between the bounds, or lower the upper bound in the course of the run."""
+    noise_schedule: Literal["uniform", "decaying", "sqrt"] = "uniform"
+    """Draw noise levels between the bounds, lower the upper bound in the course of the run, or take
+    1 - 0.8 sqrt(step / total)."""
     condition_on: Condition = "auto"
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
@@ -118,6 +120,18 @@ class EditPipelineConfig(PluginPipelineConfig):
             raise ConfigError(f"Expected one of {choices} for condition-on, got {self.condition_on}: choose one.")
         if self.region:
             self.region = settled(self.region)
+
+    def check_region_of(self, model: type[Model]) -> None:
+        """Refuse a kind of scene that an edit cannot keep to a region.
+
+        Raises:
+            RegionError: it is one.
+        """
+        require_parts(model, "--region")
+
+    def resolve_editor(self) -> tuple[str, str]:
+        """What `auto` means: the editor, and why in one clause."""
+        return resolve_auto()
 
     def schedule_for(self, editor: Editor) -> Schedule:
         """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
@@ -178,6 +192,8 @@ class EditPipeline(PluginPipeline):
         super().__init__(config, *args, **kwargs)
         self.updater: DatasetUpdater | None = None
         self.should_stop: Callable[[], bool] = lambda: False
+        self.load_base: Callable[[], None] = lambda: None
+        """Loads the base into the model; filled in by the trainer."""
         # the viewer shows what it finds in the pipeline's attributes
         still = kwargs.get("test_mode") != "val"
         scales = config.guidance_scale, config.image_guidance_scale
@@ -239,7 +255,7 @@ class EditPipeline(PluginPipeline):
         def objects_of(index: int) -> Mapping[str, Tensor]:
             return read_object_masks(self.train_views[index], objects)
 
-        scene = Scene(
+        scene = self.scene(
             views=self.train_views,
             render=self._render_train_view,
             condition=condition,
@@ -265,6 +281,10 @@ class EditPipeline(PluginPipeline):
             should_stop=lambda: self.should_stop(),
         )
         self.edit_panel.connect(self.updater)
+
+    def scene(self, **parts: Any) -> Scene:
+        """What the engine sees of the scene; methods add to it."""
+        return Scene(**parts)
 
     @property
     def device_name(self) -> str:
@@ -326,13 +346,12 @@ class EditPipeline(PluginPipeline):
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         """Freeze what lies outside the region; returns how an edited picture is stored from here on: its pixels count
         as far as they show what may change, the others stay those of the base. The shares are kept in `folder`, and
-        which Gaussians of the base the region holds: a run that goes on does not look for them again.
+        which parts of the base the region holds: a run that goes on does not look for them again.
 
         Raises:
-            ConfigError: this kind of scene cannot be frozen in part.
-            RegionError: the region holds nothing of the scene.
+            RegionError: this kind of scene cannot be frozen in part, or the region holds nothing of it.
         """
-        require_splats(self.model, "--region")
+        require_parts(self.model, "--region")
         region = parse_region(self.config.region)
         which = kept_selection(folder)
         if which is None:
@@ -341,9 +360,9 @@ class EditPipeline(PluginPipeline):
             keep_selection(folder, which)
         if not seen_parts(region):
             self.model.restrict_to(CaptureRegion.of(region, self.datamanager.train_dataparser_outputs))
-        elif len(which) == len(self.model.means):
+        elif len(which) == len(self.model.places):
             self.model.restrict_to(which)  # else the run goes on, and what is frozen comes with its checkpoint
-        self.region = {**region.to_json(), "gaussians": int(which.sum()), "of": len(which)}
+        self.region = {**region.to_json(), "parts": int(which.sum()), "of": len(which)}
         if seen_parts(region):
             self.region["threshold"] = THRESHOLD
         pictures = self.datamanager.train_pictures

@@ -10,8 +10,7 @@ from typing import Literal
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
-from editor3d.editors import resolve_auto
-from editor3d.errors import ConfigError, Editor3DError, InstructionError, RegionError
+from editor3d.errors import ConfigError, Editor3DError, InstructionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
 from editor3d.plugin.edit_pipeline import AS_ASKED, BY_NAME, CONDITIONS, EditPipeline, EditPipelineConfig
@@ -63,17 +62,12 @@ class EditTrainerConfig(PluginTrainerConfig):
         if self.region is not None:
             self.pipeline.region, self.region = self.region, None  # settled there, for a run that goes on
         if self.pipeline.editor == "auto":  # settled now, so that a resumed run goes on with the same editor
-            self.pipeline.editor, self.pipeline.editor_reason = resolve_auto()
+            self.pipeline.editor, self.pipeline.editor_reason = self.pipeline.resolve_editor()
         if self.turntable_frames < 0:
             raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
         self.pipeline.check()
         if self.pipeline.region and self.load_dir is None and self.load_checkpoint is None:
-            model = load_target(METHODS[self.base_method].target).config.pipeline.model._target
-            if not hasattr(model, "restrict_to"):
-                raise RegionError(
-                    f"Expected a scene of Gaussian splats for --region, got {self.method_name} without a base, which "
-                    f"reconstructs by {self.base_method}: edit with igs2gs, or leave --region out."
-                )
+            self.pipeline.check_region_of(load_target(METHODS[self.base_method].target).config.pipeline.model._target)
         super().check()
         editor = self.pipeline.create_editor(self.machine.device_type)
         self.pipeline.schedule_for(editor)
@@ -159,6 +153,7 @@ class EditTrainer(PluginTrainer):
 
     def _begin(self) -> None:
         self.pipeline.should_stop = lambda: self.stop_training
+        self.pipeline.load_base = self._load_base
         self.pipeline.begin(self.base_dir, self.config.max_num_iterations, self.config.machine.seed)
         self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
@@ -184,7 +179,7 @@ class EditTrainer(PluginTrainer):
         try:
             self._ask_for(guidance)
             if config.editor_reason != BY_NAME:
-                config.editor, config.editor_reason = resolve_auto()
+                config.editor, config.editor_reason = config.resolve_editor()
             same = config.editor == choices["editor"]
             editor = updater.editor if same else config.create_editor(pipeline.device_name)
             check_instruction(editor, guidance.instruction, pipeline.objects, pipeline.train_views)

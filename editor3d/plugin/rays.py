@@ -155,6 +155,13 @@ class FastCameraRays:
 
     _lenses: LensTable | None = None
 
+    @property
+    def lenses(self) -> LensTable:
+        """Directions that were looked up before."""
+        if self._lenses is None:
+            self._lenses = LensTable()
+        return self._lenses
+
     @torch.no_grad()
     def get_outputs_for_camera(self, camera: Cameras, obb_box=None) -> dict[str, Tensor]:
         """Outputs [H, W, C] of one camera; a crop box or an unusual camera takes nerfstudio's own road."""
@@ -163,8 +170,17 @@ class FastCameraRays:
             return super().get_outputs_for_camera(camera, obb_box)
         if camera.shape == ():
             camera = camera.reshape((1,))
-        if self._lenses is None:
-            self._lenses = LensTable()
-        rays = camera_rays(camera, 0, self._lenses, self.device)
+        rays = camera_rays(camera, 0, self.lenses, self.device)
         height, width = int(camera.height[0]), int(camera.width[0])
         return self.get_outputs_for_camera_ray_bundle(rays.reshape((height, width)))
+
+    @torch.no_grad()
+    def outputs_at(self, camera: Cameras, wanted: Tensor) -> dict[str, Tensor]:
+        """Outputs [n, C] of the pixels of one camera that are wanted, [H, W] bool, row by row."""
+        rays = camera_rays(camera.reshape((1,)), 0, self.lenses, self.device)
+        places = wanted.flatten().nonzero()[:, 0].to(self.device)
+        parts = [self(rays[part]) for part in places.split(self.config.eval_num_rays_per_chunk)] if len(places) else []
+        return {
+            name: torch.cat([part[name] for part in parts]) if parts else torch.zeros(0, channels, device=self.device)
+            for name, channels in (("rgb", 3), ("accumulation", 1), ("depth", 1))
+        }

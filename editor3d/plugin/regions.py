@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from editor3d.errors import ConfigError, RegionError
+from editor3d.errors import RegionError
 from editor3d.outputs.files import replacing
 from editor3d.plugin.pipeline import PluginPipeline
-from editor3d.regions import SeenRegion, chosen, parse_region, seen_parts
+from editor3d.plugin.project import pixels_of
+from editor3d.regions import HullRegion, SeenRegion, chosen, parse_region, seen_parts
 from editor3d.types import PosedImages, Region
 
 THRESHOLD = 0.5
-"""A Gaussian lies behind masks if at least this share of what is seen of it does (`gaussian.selection.vote`)."""
+"""A Gaussian or voxel lies behind masks if at least this share of what is seen of it does."""
 REGION_FOLDER, SELECTION_FILE = "regions", "selection.safetensors"
 
 
@@ -40,6 +43,11 @@ class CaptureRegion:
         """Points [..., 3] from scene units to the capture's frame, float64."""
         transform = self.transform.to(points.device).double()
         return (points.double() / self.scale - transform[:, 3]) @ transform[:, :3]
+
+    def to_scene(self, points: Tensor) -> Tensor:
+        """Points [..., 3] from the capture's frame to scene units, float64."""
+        transform = self.transform.to(points.device).double()
+        return (points.double() @ transform[:, :3].T + transform[:, 3]) * self.scale
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie inside: [..., 3] scene units -> bool [...]."""
@@ -67,49 +75,75 @@ def check_seen(text: str, posed: PosedImages, run: Path | None = None) -> None:
 
 
 def select(pipeline: PluginPipeline, region: Region | SeenRegion) -> Tensor:
-    """Which Gaussians of a pipeline's scene a region of the capture holds: [N] bool, on the CPU.
+    """Which Gaussians or voxels of a pipeline's scene a region of the capture holds: [N] bool, on the CPU.
 
     A shape holds those whose centre lies in it; objects and masks those that at least `THRESHOLD` of the votes of the
     training views say lie behind them.
 
     Raises:
-        ConfigError: the scene is not made of Gaussians.
-        RegionError: it holds none of them, or the capture lacks an object or masks that it names.
+        RegionError: the scene is made of neither, or it holds none of them, or the capture lacks an object or masks
+            that it names.
     """
     model, dataset = pipeline.model, pipeline.datamanager.train_dataset
-    require_splats(model, "a region")
+    require_parts(model, "a region")
     views, posed = dataset.metadata["views"], dataset.metadata["posed_images"]
     for part in seen_parts(region):
         part.check(posed)
 
     def vote(part: SeenRegion) -> Tensor:
+        if isinstance(part, HullRegion):
+            return hull_holds(model.places, dataset.cameras, part.masks(views, posed.objects))
         shares = model.mask_shares(dataset.cameras, part.masks(views, posed.objects))
         return shares.cpu() >= THRESHOLD
 
-    points = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs).to_capture(model.means.detach())
+    points = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs).to_capture(model.places)
     which = chosen(region, points.cpu(), vote)
     if not bool(which.any()):
         raise RegionError(
-            f"Expected Gaussians inside the region, found none of {len(which)} there: check its numbers, which are in "
-            f"the capture's own frame, and its masks."
+            f"Expected something of the scene inside the region, found none of its {len(which)} parts there: check its "
+            f"numbers, which are in the capture's own frame, and its masks."
         )
     return which
 
 
-def require_splats(model: torch.nn.Module, what: str) -> None:
+def hull_holds(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
+    """Which points lie in the visual hull of masks: in front of every one of their cameras, and inside its mask.
+
+    Args:
+        points: [N, 3] scene units.
+        masks: [H, W] bool by the index of a camera, whose picture's size they have.
+
+    Returns:
+        [N] bool, on the CPU.
     """
+    inside = torch.ones(len(points), dtype=torch.bool)
+    for index, mask in masks.items():
+        left = inside.nonzero()[:, 0]
+        pixels, held = pixels_of(cameras, index, points[left.to(points.device)])
+        x, y = pixels[held].long().unbind(-1)
+        inside[left[~held]] = False
+        inside[left[held]] = mask[y, x].cpu()
+    return inside
+
+
+def require_parts(model: type | torch.nn.Module, what: str) -> None:
+    """
+    Args:
+        model: a model or its class.
+
     Raises:
-        ConfigError: a scene that is not made of Gaussians.
+        RegionError: a scene whose parts cannot be frozen one by one.
     """
     if not hasattr(model, "restrict_to"):
-        raise ConfigError(
-            f"Expected a scene of Gaussian splats for {what}, got {type(model).__name__}: reconstruct by splat, edit "
-            f"by --method igs2gs."
+        name = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise RegionError(
+            f"Expected a scene of Gaussian splats or voxels for {what}, got {name}: reconstruct by splat and edit by "
+            f"igs2gs, or reconstruct by voxel."
         )
 
 
 def keep_selection(folder: Path, which: Tensor) -> None:
-    """Note which Gaussians of the base an edit is about, [N] bool, for a run that goes on.
+    """Note which Gaussians or voxels of the base an edit is about, [N] bool, for a run that goes on.
 
     Raises:
         Editor3DError: the disk is full, or the folder cannot be written.

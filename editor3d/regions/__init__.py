@@ -1,19 +1,24 @@
 """3D regions: shapes, what pictures show, how they combine, and how they are written down. Imports no torch."""
 
-from editor3d.regions.combinations import Intersection, Invert, Union
+from editor3d.regions.combinations import Dilate, Intersection, Invert, Union, bounds_of
+from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import from_json, parse_region, settled
-from editor3d.regions.seen import MasksRegion, ObjectRegion, SeenRegion, chosen, seen_parts
+from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion, chosen, seen_parts
 from editor3d.regions.shapes import Box, Sphere
 
 __all__ = [
     "Box",
+    "Dilate",
+    "HullRegion",
     "Intersection",
     "Invert",
     "MasksRegion",
+    "MeshRegion",
     "ObjectRegion",
     "SeenRegion",
     "Sphere",
     "Union",
+    "bounds_of",
     "chosen",
     "from_json",
     "parse_region",

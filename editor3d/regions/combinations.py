@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
 from dataclasses import dataclass
 from functools import reduce
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError
@@ -71,6 +74,60 @@ class Invert:
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return {"type": "invert", "region": self.region.to_json()}
+
+
+def bounds_of(region: Region) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The lower and upper corner of a box along the scene's axes that holds a region; None where no numbers tell."""
+    match region:
+        case Union():
+            parts = [bounds_of(part) for part in region.regions]
+            return None if None in parts else _around(parts, min, max)
+        case Intersection():
+            parts = [known for known in map(bounds_of, region.regions) if known is not None]
+            return _around(parts, max, min) if parts else None
+        case Dilate():
+            known = bounds_of(region.region)
+            return known and (tuple(x - region.amount for x in known[0]), tuple(x + region.amount for x in known[1]))
+    return region.bounds() if hasattr(region, "bounds") else None
+
+
+def _around(parts, lower, upper):
+    low, high = zip(*parts, strict=True)
+    return tuple(map(lower, zip(*low, strict=True))), tuple(map(upper, zip(*high, strict=True)))
+
+
+@dataclass(frozen=True)
+class Dilate:
+    """What lies in a shape or within some distance of it.
+
+    Raises:
+        RegionError: a distance that is no positive number, or a region that no distance is known to: what masks show,
+            or a part that is cut away (intersection, invert). Dilate the shapes that it is made of.
+    """
+
+    region: Region
+    amount: float
+
+    def __post_init__(self) -> None:
+        amount = self.amount
+        sound = isinstance(amount, Real) and not isinstance(amount, bool) and 0 < amount < math.inf
+        if not sound:
+            raise RegionError(f"Expected a positive distance to dilate by, not {reprlib.repr(amount)}.")
+        object.__setattr__(self, "amount", float(amount))
+        for part in self.region.regions if isinstance(self.region, Union) else [self.region]:
+            if not hasattr(part, "distance"):
+                raise RegionError(
+                    f"Expected a box, a sphere, a mesh or a union of those to dilate, not {part.to_json()['type']}."
+                )
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points lie in it: [..., 3] -> bool [...]."""
+        parts = self.region.regions if isinstance(self.region, Union) else [self.region]
+        return reduce(lambda one, other: one | other, (part.distance(points) <= self.amount for part in parts))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {"type": "dilate", "region": self.region.to_json(), "amount": self.amount}
 
 
 def _some(kind: str, regions: tuple[Region, ...]) -> tuple[Region, ...]:

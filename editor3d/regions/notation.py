@@ -9,22 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError
-from editor3d.regions.combinations import Intersection, Invert, Union
-from editor3d.regions.seen import MasksRegion, ObjectRegion
+from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
+from editor3d.regions.mesh import MeshRegion
+from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion
 from editor3d.regions.shapes import Box, Sphere
 
 if TYPE_CHECKING:
     from editor3d.types import Region
 
 _USAGE = (
-    "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'object:NAME', 'masks:FOLDER', or the name "
-    "of a .json file"
+    "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'mesh:FILE', 'object:NAME', 'masks:FOLDER', "
+    "'hull:FOLDER', or the name of a .json file"
 )
 _SHAPES: dict[str, tuple[int, Callable[[list[float]], Region]]] = {
     "box": (6, lambda numbers: Box(tuple(numbers[:3]), tuple(numbers[3:]))),
     "sphere": (4, lambda numbers: Sphere(tuple(numbers[:3]), numbers[3])),
 }
-_SEEN: dict[str, Callable[[str], ObjectRegion | MasksRegion]] = {"object": ObjectRegion, "masks": MasksRegion}
+_NAMED: dict[str, Callable[[str], ObjectRegion | MasksRegion | MeshRegion]] = {
+    "object": ObjectRegion,
+    "masks": MasksRegion,
+    "hull": HullRegion,
+    "mesh": MeshRegion,
+}
 _KEYS = {
     "box": ({"center", "half_extents"}, {"rotation"}),
     "sphere": ({"center", "radius"}, set()),
@@ -33,6 +39,9 @@ _KEYS = {
     "invert": ({"region"}, set()),
     "object": ({"name"}, set()),
     "masks": ({"folder"}, set()),
+    "hull": ({"folder"}, set()),
+    "mesh": ({"file"}, set()),
+    "dilate": ({"region", "amount"}, set()),
 }
 """What a region of a type must and may say."""
 _FILE = ".json"
@@ -44,8 +53,8 @@ def parse_region(text: str) -> Region:
     """The region that a user named.
 
     Args:
-        text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), `object:NAME`, `masks:FOLDER`, or what
-            `from_json` reads: a .json file, or the JSON itself.
+        text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), `mesh:FILE`, `object:NAME`,
+            `masks:FOLDER`, `hull:FOLDER`, or what `from_json` reads: a .json file, or the JSON itself.
 
     Raises:
         RegionError: none of these, or numbers that make no region.
@@ -53,8 +62,8 @@ def parse_region(text: str) -> Region:
     if text.strip().startswith("{"):
         return _loaded(text, "The region")
     kind, colon, numbers = text.strip().partition(":")
-    if colon and kind.lower() in _SEEN:
-        return _SEEN[kind.lower()](numbers)
+    if colon and kind.lower() in _NAMED:
+        return _NAMED[kind.lower()](numbers)
     if colon and kind.lower() in _SHAPES:
         count, make = _SHAPES[kind.lower()]
         try:
@@ -76,8 +85,8 @@ def settled(text: str) -> str:
         RegionError: as `parse_region`.
     """
     region = parse_region(text)
-    if isinstance(region, MasksRegion):  # the folder is absolute now
-        return f"masks:{region.folder}"
+    if isinstance(region, (MasksRegion, MeshRegion)):  # its path is absolute now
+        return json.dumps(region.to_json())
     return json.dumps(region.to_json()) if text.strip().lower().endswith(_FILE) else text
 
 
@@ -86,8 +95,8 @@ def from_json(value: Any) -> Region:
 
     Args:
         value: a mapping with "type": "box" ("center", "half_extents", optionally "rotation" as quaternion wxyz),
-            "sphere" ("center", "radius"), "object" ("name"), "masks" ("folder"), "union" or "intersection"
-            ("regions"), or "invert" ("region").
+            "sphere" ("center", "radius"), "mesh" ("file"), "object" ("name"), "masks" or "hull" ("folder"),
+            "union" or "intersection" ("regions"), "invert" ("region"), or "dilate" ("region", "amount" in scene units).
 
     Raises:
         RegionError: unknown or missing keys, or numbers that make no region.
@@ -118,8 +127,14 @@ def _from_json(value: Any, depth: int) -> Region:
             return ObjectRegion(**fields)
         case "masks":
             return MasksRegion(**fields)
+        case "hull":
+            return HullRegion(**fields)
+        case "mesh":
+            return MeshRegion(**fields)
         case "invert":
             return Invert(_from_json(fields["region"], depth - 1))
+        case "dilate":
+            return Dilate(_from_json(fields["region"], depth - 1), fields["amount"])
     if not isinstance(fields["regions"], list):
         raise RegionError(f"Expected 'regions' as a list, not {reprlib.repr(fields['regions'])}.")
     parts = [_from_json(part, depth - 1) for part in fields["regions"]]

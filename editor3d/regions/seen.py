@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.datasets.images import inspect_picture, read_mask, read_object_masks
 from editor3d.errors import RegionError
-from editor3d.regions.combinations import Intersection, Invert, Union
+from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -148,6 +148,35 @@ class MasksRegion:
         return {"type": "masks", "folder": str(self.folder)}
 
 
+@dataclass(frozen=True)
+class HullRegion(MasksRegion):
+    """The visual hull of a few masks: what all of them show inside, wherever their views look, be it empty now or not.
+
+    `MasksRegion` is about what is seen in a scene; a hull is a shape, the intersection of the masks' viewing cones.
+
+    Raises:
+        RegionError: no name of a folder.
+    """
+
+    def check(self, posed: PosedImages) -> None:
+        """As `MasksRegion.check`; and one mask alone bounds nothing.
+
+        Raises:
+            RegionError: as there, or fewer than 2 masks of training views.
+        """
+        super().check(posed)
+        given = sum((self.folder / f"{view.name}{MASK_SUFFIX}").is_file() for view in posed.train_views)
+        if given < 2:
+            raise RegionError(
+                f"Expected masks of at least 2 training views for a hull in {self.folder}, found {given}: one alone "
+                f"does not tell how far away it ends."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {"type": "hull", "folder": str(self.folder)}
+
+
 SeenRegion = ObjectRegion | MasksRegion
 
 
@@ -158,7 +187,7 @@ def seen_parts(region: Region | SeenRegion) -> list[SeenRegion]:
             return [region]
         case Union() | Intersection():
             return [leaf for part in region.regions for leaf in seen_parts(part)]
-        case Invert():
+        case Invert() | Dilate():
             return seen_parts(region.region)
     return []
 

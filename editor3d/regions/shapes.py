@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Vector = tuple[float, float, float]
+_PARALLEL = 1e-12
+"""A ray that moves less along an axis of a box, per unit, is taken to move this much."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,35 @@ class Box:
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie in the box: [..., 3] -> bool [...]."""
+        return (self._local(points).abs() <= _tensor(points, self.half_extents)).all(-1)
+
+    def distance(self, points: Tensor) -> Tensor:
+        """From points [..., 3] to the box, 0 within: [...] float64."""
+        return (self._local(points).abs() - _tensor(points, self.half_extents)).clamp_min(0.0).norm(dim=-1)
+
+    def bounds(self) -> tuple[Vector, Vector]:
+        """The lower and upper corner of the box along the scene's axes that holds it."""
+        w, x, y, z = self.rotation
+        rows = (
+            (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+            (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+            (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+        )
+        reach = [sum(abs(a) * h for a, h in zip(row, self.half_extents, strict=True)) for row in rows]
+        return _corners(self.center, reach)
+
+    def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
+        """How far along rays [N, 3] the box begins: [N] float64, 0 from within, infinite where they miss it."""
+        start = self._local(origins)
+        along = self._local(origins.double() + directions.double()) - start
+        along = along.where(along.abs() > _PARALLEL, along.new_tensor(_PARALLEL))
+        half = _tensor(origins, self.half_extents)
+        one, two = (-half - start) / along, (half - start) / along
+        near, far = one.minimum(two).amax(-1).clamp_min(0.0), one.maximum(two).amin(-1)
+        return near.where(near <= far, near.new_tensor(math.inf))
+
+    def _local(self, points: Tensor) -> Tensor:
+        """Points along the box's own axes, from its centre, float64."""
         w, x, y, z = self.rotation
         axes = _tensor(
             points,
@@ -53,8 +84,7 @@ class Box:
                 [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
             ],
         )
-        local = (points.double() - _tensor(points, self.center)) @ axes
-        return (local.abs() <= _tensor(points, self.half_extents)).all(-1)
+        return (points.double() - _tensor(points, self.center)) @ axes
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -85,9 +115,32 @@ class Sphere:
         """Which points lie in the ball: [..., 3] -> bool [...]."""
         return (points.double() - _tensor(points, self.center)).norm(dim=-1) <= self.radius
 
+    def distance(self, points: Tensor) -> Tensor:
+        """From points [..., 3] to the ball, 0 within: [...] float64."""
+        return ((points.double() - _tensor(points, self.center)).norm(dim=-1) - self.radius).clamp_min(0.0)
+
+    def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
+        """How far along rays [N, 3] the ball begins: [N] float64, 0 from within, infinite where they miss it."""
+        offset, along = _tensor(origins, self.center) - origins.double(), directions.double()
+        nearest = (offset * along).sum(-1)
+        beside = (offset - nearest[..., None] * along).square().sum(-1)
+        half = (self.radius**2 - beside).clamp_min(0.0).sqrt()
+        meets = (beside <= self.radius**2) & (nearest + half >= 0.0)
+        return (nearest - half).clamp_min(0.0).where(meets, offset.new_tensor(math.inf))
+
+    def bounds(self) -> tuple[Vector, Vector]:
+        """The lower and upper corner of the box along the scene's axes that holds it."""
+        return _corners(self.center, [self.radius] * 3)
+
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return {"type": "sphere", "center": list(self.center), "radius": self.radius}
+
+
+def _corners(center: Vector, reach: Sequence[float]) -> tuple[Vector, Vector]:
+    low = tuple(c - r for c, r in zip(center, reach, strict=True))
+    high = tuple(c + r for c, r in zip(center, reach, strict=True))
+    return low, high
 
 
 def _tensor(points: Tensor, values: Sequence[Any]) -> Tensor:

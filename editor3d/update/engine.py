@@ -13,7 +13,7 @@ from torch import Tensor
 from editor3d.errors import DataError, InstructionError
 from editor3d.outputs.record import Edit2D
 from editor3d.stopwatch import Stopwatch
-from editor3d.types import Editor, EditRequest, View
+from editor3d.types import Editor, EditRequest, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
 
@@ -84,6 +84,10 @@ class Scene:
     """Masks of the named objects in a view: [H, W] bool each."""
     store: Callable[[int, Tensor], None]
     """Make a picture [H, W, 3] uint8 the one that a view is trained on from now on."""
+    mask: Callable[[int], Tensor | None] = lambda index: None
+    """Where a view may change: [H, W] bool; None is everywhere. A view whose mask is empty is left out."""
+    geometry: Callable[[int], ViewGeometry | None] = lambda index: None
+    """Asked for only where the editor needs it."""
 
 
 class DatasetUpdater:
@@ -177,12 +181,16 @@ class DatasetUpdater:
 
     def _apply(self, step: int, planned: PlannedEdit) -> None:
         view = self.scene.views[planned.view]
+        mask = self.scene.mask(planned.view)
+        if mask is not None and not bool(mask.any()):
+            self.state.cursor += 1
+            return
         revision = len(self.state.edits) + 1
         request = {**asdict(self.guidance), **asdict(planned), "view": view.name, "step": step}
         started = time.perf_counter()
         picture = self.pictures.find(view.name, revision, request)
         if picture is None:
-            picture = self._edit(view, planned)
+            picture = self._edit(view, planned, mask)
             self.pictures.write(view.name, revision, picture, request)
         self.scene.store(planned.view, picture)
         self.state.cursor += 1
@@ -193,7 +201,7 @@ class DatasetUpdater:
         )
         self.on_edit(planned.view, picture)
 
-    def _edit(self, view: View, planned: PlannedEdit) -> Tensor:
+    def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
         render = None
         if self.editor.info.uses_render:
             with self.stopwatch.measure("render"), torch.no_grad():
@@ -205,6 +213,8 @@ class DatasetUpdater:
             condition=self.scene.condition(planned.view),
             render=render,
             objects=objects,
+            mask=mask,
+            geometry=self.scene.geometry(planned.view) if self.editor.info.needs_geometry else None,
             noise_level=planned.noise_level,
             seed=planned.seed,
             guidance_scale=self.guidance.guidance_scale,

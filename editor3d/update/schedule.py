@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,8 @@ class Schedule:
     `all-then-cyclic` edits all views before the first step and goes on as `cyclic`.
 
     The timestep is drawn from U{lower, ..., upper} * 1000 (`uniform`), or the upper end falls from `upper_bound` to
-    `lower_bound` in a straight line over the run (`decaying`): large changes first, then details.
+    `lower_bound` in a straight line over the run (`decaying`): large changes first, then details. `sqrt` is
+    NeRF-Insert's: no draw, but 1 - 0.8 sqrt(step / total), kept between the bounds.
 
     Raises:
         ConfigError: a value is out of range.
@@ -44,7 +46,7 @@ class Schedule:
     edit_count: int = 1
     lower_bound: float = 0.02
     upper_bound: float = 0.98
-    noise: Literal["uniform", "decaying"] = "uniform"
+    noise: Literal["uniform", "decaying", "sqrt"] = "uniform"
 
     def __post_init__(self) -> None:
         if self.edit_rate < 1 or self.edit_count < 1:
@@ -80,6 +82,9 @@ class Schedule:
 
     def _noise_level(self, step: int, total_steps: int, generator: torch.Generator) -> float:
         upper = self.upper_bound
+        if self.noise == "sqrt":
+            level = 1.0 - 0.8 * math.sqrt(min(1.0, step / max(1, total_steps)))
+            return max(1, round(min(max(level, self.lower_bound), upper) * TIMESTEPS)) / TIMESTEPS
         if self.noise == "decaying":
             upper += (self.lower_bound - self.upper_bound) * min(1.0, step / max(1, total_steps))
         low, high = max(1, round(self.lower_bound * TIMESTEPS)), round(upper * TIMESTEPS)

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.errors import ConfigError
 from editor3d.guidance import create_guidance, guidance_entry
 from editor3d.guidance.timesteps import Annealed, Fixed, Linear, TimestepSchedule
 from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
+from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection, select
+from editor3d.regions import parse_region, settled
 from editor3d.types import Guidance, GuidanceRequest
 from nerf_methods.distillation.views import DrawnView, ViewKind, ViewSampler
 from nerf_methods.voxel.field import VoxelField
@@ -62,6 +65,8 @@ class DistillationPipelineConfig(PluginPipelineConfig):
     """Steps between two changes."""
     anneal_factor: float = 0.75
     """What it is multiplied by."""
+    region: str = ""
+    """Where the scene may change: as of in2n (also: --region)."""
     run: Path | None = None
     """The run's folder; filled in where it begins."""
 
@@ -90,6 +95,8 @@ class DistillationPipelineConfig(PluginPipelineConfig):
             raise ConfigError(f"Expected at least 1 view a step, got {self.batch_views}: raise batch-views.")
         if self.longest_side is not None and self.longest_side < 8:
             raise ConfigError(f"Expected at least 8 pixels, got {self.longest_side}: raise longest-side.")
+        if self.region:
+            self.region = settled(self.region)
         self.create_guidance("cpu").validate()
 
     def check_steps(self, total: int) -> None:
@@ -162,6 +169,8 @@ class DistillationPipeline(PluginPipeline):
             config.model.upsample_steps = ()  # the base is refined already
         super().__init__(config, *args, **kwargs)
         self.session: Session | None = None
+        self.region: dict[str, Any] = {}  # what was found of it, for the record
+        self._free: Tensor | None = None
         self.generator = torch.Generator().manual_seed(0)
 
     def generators(self) -> dict[str, torch.Generator]:
@@ -183,6 +192,41 @@ class DistillationPipeline(PluginPipeline):
             ViewSampler(self.datamanager.train_dataset.cameras, self.config.sides(), self.config.views, self.front()),
             total_steps,
         )
+        if self.config.region:
+            self._restrict(self.config.run / REGION_FOLDER)
+
+    def _restrict(self, folder: Path) -> None:
+        """Freeze what lies outside the region. Which lattice points of the base it holds is kept in `folder`.
+
+        Raises:
+            RegionError: the region holds nothing of the scene.
+        """
+        region = parse_region(self.config.region)
+        self._free = kept_selection(folder)
+        if self._free is None:
+            with self.stopwatch.measure("render"):
+                self._free = select(self, region)
+            keep_selection(folder, self._free)
+        self.region = {**region.to_json(), "parts": int(self._free.sum()), "of": len(self._free)}
+        self.freeze()
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Freeze what lies outside the region at the field's resolution of now; with all voxels, what is frozen is made
+        the base's again, to the bit. With fewer, those may change whose cells reach into the region."""
+        if self._free is None:
+            return
+        source, field = self.session.source, self.model.field
+        free = self._free.to(self.device).view(source.grid.shape[:3])
+        if field.resolution == source.resolution:
+            field.grid.copy_(torch.where(free[..., None], field.grid, source.grid))
+        else:
+            side = (field.resolution,) * 3
+            share = F.interpolate(
+                F.max_pool3d(free[None, None].float(), 3, 1, 1), side, mode="trilinear", align_corners=True
+            )
+            free = share[0, 0] > 0
+        self.model.restrict_to(free.flatten())
 
     def front(self) -> int:
         """Index of the training view that sees the front."""

@@ -46,6 +46,7 @@ class DistillationResults(EditResults):
             guidance_scale=settings["guidance_scale"],
             image_guidance_scale=settings.get("image_guidance_scale"),
             schedule=self.pipeline.describe(),
+            region=self.pipeline.region,
             times=Times(**known, other=max(0.0, seconds - sum(known.values()))),
             metrics={**self._metrics(), **self.pipeline.results()},
             versions=package_versions(),

@@ -9,12 +9,14 @@ from typing import Any, Literal
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError
+from editor3d.datasets import load_posed_images
+from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.guidance import resolve_auto_guidance
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.presets import apply_preset
+from editor3d.plugin.regions import check_seen
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.results import DistillationResults
@@ -38,7 +40,7 @@ class DistillationTrainerConfig(EditTrainerConfig):
         self.pipeline.prompt = self.instruction = said.pop()
         self.prompt = None
         if self.region is not None:
-            raise RegionError(f"Expected no region for {self.method_name}, got {self.region}: leave --region out.")
+            self.pipeline.region, self.region = self.region, None  # settled there, for a run that goes on
         if self.editor not in (None, "auto"):
             self.pipeline.guidance = self.editor
         if self.pipeline.guidance == "auto":  # settled now, so that a resumed run goes on with the same one
@@ -48,6 +50,13 @@ class DistillationTrainerConfig(EditTrainerConfig):
         self.pipeline.check()
         self.pipeline.check_steps(self.max_num_iterations)
         PluginTrainerConfig.check(self)  # not that of edits by a 2D editor, which there is none of
+        if self.pipeline.region:
+            manager = self.pipeline.datamanager
+            parser = manager.dataparser
+            posed = load_posed_images(
+                manager.data, downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval
+            )
+            check_seen(self.pipeline.region, posed, self.get_base_dir())
 
 
 class DistillationTrainer(PluginTrainer):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model, ModelConfig
@@ -13,10 +15,16 @@ from nerfstudio.utils import colormaps
 from torch import Tensor
 from torch.nn import Parameter
 
+from editor3d.errors import RegionError
 from editor3d.metrics.image import psnr, ssim
 from editor3d.outputs.surface import SolidField
-from editor3d.plugin.rays import FastCameraRays
+from editor3d.plugin.rays import FastCameraRays, camera_rays
+from editor3d.types import Region
 from nerf_methods.voxel.field import Activation, VoxelField
+from nerf_methods.voxel.regions import made_up, places, shares, spread
+
+_TOUCHED = 1e-3
+"""A share below this is none: it is how far shares are exact."""
 
 
 @dataclass
@@ -79,10 +87,78 @@ class VoxelModel(FastCameraRays, Model):
             activation=c.activation,
         )
         self.generator = torch.Generator().manual_seed(0)
+        self._frozen: Tensor | None = None
+        self.field.grid.register_hook(self._keep_frozen)
 
     def generators(self) -> dict[str, torch.Generator]:
         """The random generators whose state a checkpoint must hold."""
         return {"jitter": self.generator}
+
+    # Regions
+
+    @property
+    def places(self) -> Tensor:
+        """Where what may be frozen lies: the lattice points, [R^3, 3] scene units."""
+        return places(self.field)
+
+    def restrict_to(self, where: Region | Tensor) -> None:
+        """Freeze all lattice points but those of `where`: from here on training leaves their values as they are.
+
+        Args:
+            where: a region in scene units, or which of `places` may change, [R^3] bool.
+
+        Raises:
+            RegionError: there is no lattice point inside.
+        """
+        free = where.to(self.device) if isinstance(where, Tensor) else where.contains(self.places)
+        if not bool(free.any()):
+            raise RegionError(
+                f"Expected voxels inside the region, found none of {len(free)} there: check its numbers, which are in "
+                f"the capture's own frame."
+            )
+        self._frozen = ~free
+
+    def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
+        """How much of what views show of each lattice point lies inside their masks; see `regions.shares`.
+
+        Args:
+            masks: [H, W] bool by the index of a camera, whose picture's size they have.
+
+        Returns:
+            [R^3] in 0..1.
+        """
+        return shares(self.field, cameras, masks, self.lenses)
+
+    def region_share(self, camera: Cameras) -> Tensor:
+        """How much of what each pixel of a view shows is free to change: [H, W, 1] in 0..1."""
+        return self._shown(camera, ~self._frozen)
+
+    def region_touches(self, camera: Cameras) -> Tensor:
+        """The pixels of a view to which something contributes that is free to change, or has a neighbour that is:
+        [H, W] bool."""
+        return self._shown(camera, spread(~self._frozen, self.field.grid.shape[:3]))[..., 0] > _TOUCHED
+
+    @torch.no_grad()
+    def _shown(self, camera: Cameras, chosen: Tensor) -> Tensor:
+        rays = camera_rays(camera, 0, self.lenses, self.device)
+        share = made_up(self.field, chosen, rays.origins, rays.directions)
+        return share.view(int(camera.height[0]), int(camera.width[0]), 1)
+
+    def _keep_frozen(self, gradient: Tensor) -> Tensor:
+        """A value without a gradient is left alone by the optimiser, and by its smoothness prior."""
+        if self._frozen is None:
+            return gradient
+        return gradient.masked_fill_(self._frozen.view(*gradient.shape[:3], 1), 0.0)
+
+    def counters(self) -> dict[str, Tensor]:
+        """What is frozen, for exact resume."""
+        return {} if self._frozen is None else {"frozen": self._frozen}
+
+    def load_counters(self, counters: Mapping[str, Tensor]) -> None:
+        """Take over what `counters` gave."""
+        self._frozen = counters["frozen"].to(self.device) if "frozen" in counters else None
+
+    # Training
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         return {"fields": [self.field.grid]}

@@ -98,7 +98,7 @@ def test_the_record_says_what_was_selected(splat_edit):
     assert trainer.fit()
     free = int((~trainer.pipeline.model.strategy_state["frozen"]).sum())
     said = read_record(trainer.base_dir / "edit.json").region
-    assert said == {"type": "object", "name": "ball", "gaussians": free, "of": 1500, "threshold": 0.5}
+    assert said == {"type": "object", "name": "ball", "parts": free, "of": 1500, "threshold": 0.5}
     assert int(kept_selection(trainer.base_dir / "regions").sum()) == free
 
 
@@ -141,7 +141,7 @@ def test_masks_that_no_gaussian_lies_behind_are_refused(splat_edit, tiny_capture
     others = {v.name: np.zeros_like(mask) for v in load_posed_images(tiny_capture).train_views}
     for name, picture in {**others, view.name: mask}.items():
         Image.fromarray(picture).save(folder / f"{name}.png")
-    with pytest.raises(RegionError, match="none of 1500"):
+    with pytest.raises(RegionError, match="none of its 1500"):
         start(splat_edit(region=f"masks:{folder}"))
 
 

@@ -95,7 +95,6 @@ def test_the_source_of_a_resumed_run_is_still_the_base(gold_prior, distilled, st
     ("pipeline", "own", "error", "says"),
     [
         ({}, {"instruction": " "}, InstructionError, "instruction"),
-        ({}, {"region": "sphere:0,0,0,1"}, Exception, "region"),
         ({"scaling": (1, 2)}, {}, ConfigError, "scaling"),
         ({"guidance": "sds"}, {}, ConfigError, "ip2p-sds"),
         ({"guidance": "nothing"}, {}, ConfigError, "nothing"),

@@ -1,0 +1,104 @@
+"""The region inside a mesh, of any file that trimesh reads."""
+
+from __future__ import annotations
+
+import reprlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from editor3d.errors import RegionError
+
+if TYPE_CHECKING:
+    import open3d
+    import trimesh
+    from torch import Tensor
+
+_RAYS = 3
+"""Of odd number: which side of a surface a point is on is voted, since a ray may meet an edge."""
+
+
+@dataclass(frozen=True)
+class MeshRegion:
+    """What lies inside a closed mesh, given in the capture's own frame. Small holes are closed.
+
+    Raises:
+        RegionError: no such file, nothing in it, or a surface that stays open.
+    """
+
+    file: Path
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.file, (str, Path)) or not str(self.file).strip():
+            raise RegionError(f"Expected the file of a mesh, not {reprlib.repr(self.file)}.")
+        object.__setattr__(self, "file", Path(self.file).expanduser().absolute())
+        if not self.file.is_file():
+            raise RegionError(f"Expected a mesh at {self.file}, found no file: check the path.")
+        self.mesh  # noqa: B018  # read now: what is wrong with it is said at once
+
+    @cached_property
+    def mesh(self) -> trimesh.Trimesh:
+        """All parts as one, closed."""
+        import trimesh
+
+        try:
+            mesh = trimesh.load(self.file, force="mesh", process=True)
+        except Exception as error:  # trimesh's readers raise whatever their format's parser does
+            raise RegionError(f"Expected a mesh in {self.file}, which trimesh cannot read ({error}).") from error
+        if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
+            raise RegionError(f"Expected a mesh in {self.file}, found no faces in it.")
+        mesh.merge_vertices()
+        if not mesh.is_watertight:
+            trimesh.repair.fill_holes(mesh)
+        if not mesh.is_watertight:
+            raise RegionError(
+                f"Expected a closed surface in {self.file}, found one with open edges that cannot be closed: what is "
+                f"inside of it is not defined. Close it, or give a box."
+            )
+        return mesh
+
+    @cached_property
+    def _scene(self) -> open3d.t.geometry.RaycastingScene:
+        import numpy as np
+        import open3d
+
+        scene = open3d.t.geometry.RaycastingScene()
+        scene.add_triangles(np.float32(self.mesh.vertices), np.uint32(self.mesh.faces))
+        return scene
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points lie inside: [..., 3] -> bool [...]."""
+        import torch
+
+        occupied = self._scene.compute_occupancy(_array(points), nsamples=_RAYS).numpy()
+        return torch.from_numpy(occupied > 0.5).to(points.device)
+
+    def distance(self, points: Tensor) -> Tensor:
+        """From points [..., 3] to the mesh, 0 within: [...] float64."""
+        import torch
+
+        signed = self._scene.compute_signed_distance(_array(points), nsamples=_RAYS).numpy()
+        return torch.from_numpy(signed).double().clamp_min(0.0).to(points.device)
+
+    def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
+        """How far along rays [N, 3] the mesh begins: [N] float64, 0 from within, infinite where they miss it."""
+        import numpy as np
+        import torch
+
+        found = self._scene.cast_rays(np.concatenate([_array(origins), _array(directions)], 1))
+        distance = torch.from_numpy(found["t_hit"].numpy()).double().to(origins.device)
+        return distance.masked_fill(self.contains(origins), 0.0)
+
+    def bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The lower and upper corner of the box along the scene's axes that holds it."""
+        low, high = self.mesh.bounds.tolist()
+        return tuple(low), tuple(high)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {"type": "mesh", "file": str(self.file)}
+
+
+def _array(points: Tensor):
+    return points.detach().cpu().float().contiguous().numpy()

@@ -1,0 +1,213 @@
+"""The pipeline of NeRF-Insert: a region is painted in every view, and the scene fitted there and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from nerfstudio.models.base_model import Model
+from nerfstudio.utils.rich_utils import CONSOLE
+from safetensors.torch import load_file, save_file
+from scipy import ndimage
+from torch import Tensor
+
+from editor3d.datasets.images import read_image
+from editor3d.editors import resolve_auto_inserter
+from editor3d.errors import ConfigError, DataError, RegionError
+from editor3d.outputs.pictures import save_png, to_uint8
+from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
+from editor3d.plugin.region_masks import SpaceRegion, dilated, geometry_of, look_at
+from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection, require_parts
+from editor3d.regions import parse_region
+from editor3d.types import ViewGeometry
+from editor3d.update.engine import Scene
+
+MASK_SUFFIX, DISTANCE_SUFFIX = ".png", ".safetensors"
+FEATHER = 4
+"""Pixels over which what was painted passes into what was there."""
+SEEDS = 30_000
+"""Faint Gaussians that a scene of splats gets in the box round its region."""
+
+
+@dataclass
+class InsertPipelineConfig(EditPipelineConfig):
+    """Configuration of `InsertPipeline`."""
+
+    _target: type = field(default_factory=lambda: InsertPipeline)
+    mask_dilation: int = 20
+    """Pixels that a view's mask is widened by, of a picture whose shorter side has 512."""
+    min_mask: float = 0.005
+    """Views of which less than this share shows the region are left as they are."""
+    mask_rays: float = 0.3
+    """Share of a batch's rays that is drawn inside the masks; the rest from everywhere."""
+
+    def check(self) -> None:
+        super().check()
+        if not self.region:
+            raise RegionError(
+                "Expected a region to put something into, got none: say --region box:cx,cy,cz,hx,hy,hz in the "
+                "capture's own frame."
+            )
+        if not 0.0 <= self.mask_rays <= 1.0 or not 0.0 <= self.min_mask <= 1.0 or self.mask_dilation < 0:
+            raise ConfigError(
+                f"Expected mask-rays and min-mask in 0..1 and mask-dilation of at least 0, got {self.mask_rays:g}, "
+                f"{self.min_mask:g} and {self.mask_dilation}."
+            )
+
+    def check_region_of(self, model: type[Model]) -> None:
+        if not hasattr(model, "hold_outside"):
+            super().check_region_of(model)
+
+    def resolve_editor(self) -> tuple[str, str]:
+        return resolve_auto_inserter()
+
+
+class InsertPipeline(EditPipeline):
+    """Edits see the scene as it is now inside the region, and the photograph around it."""
+
+    config: InsertPipelineConfig
+
+    def __init__(self, config: InsertPipelineConfig, *args, **kwargs) -> None:
+        super().__init__(config, *args, **kwargs)
+        self._space: SpaceRegion | None = None
+        self._masks: list[Tensor] = []
+
+    @property
+    def space(self) -> SpaceRegion:
+        """The region, in scene units."""
+        if self._space is None:
+            dataset = self.datamanager.train_dataset
+            self._space = SpaceRegion.of(
+                parse_region(self.config.region),
+                self.datamanager.train_dataparser_outputs,
+                dataset.cameras,
+                self.train_views,
+                dataset.metadata["posed_images"],
+            )
+        return self._space
+
+    def choose_condition(self, base_is_edit: bool) -> None:
+        self.config.condition_on, self.config.condition_reason = "base", "inside the region; photographs around it"
+
+    def _read_base_renders(self, folder: Path, pictures) -> None:
+        """The photographs, with renders of the base where the box round the region is; kept in `folder`.
+
+        Raises:
+            DataError: no view shows the region.
+        """
+        masks = folder.parent / REGION_FOLDER
+        self._masks = []
+        for index, view in enumerate(self.train_views):
+            path = folder / f"{view.name}.png"
+            mask_path, distances = masks / f"{view.name}{MASK_SUFFIX}", masks / f"{view.name}{DISTANCE_SUFFIX}"
+            if not (path.is_file() and mask_path.is_file() and distances.is_file()):
+                with self.stopwatch.measure("render"):
+                    seen = self._looked_at(index)
+                picture = read_image(view)
+                picture[seen.canvas] = torch.from_numpy(to_uint8(seen.colors[None]))[0]
+                shorter = min(view.width, view.height)
+                mask = dilated(seen.mask, round(self.config.mask_dilation * shorter / 512))
+                save_png(path, picture.numpy())
+                mask_path.parent.mkdir(parents=True, exist_ok=True)
+                save_file({"distance": seen.distance.half()}, distances)
+                save_png(mask_path, to_uint8(mask.float()[..., None].expand(-1, -1, 3)))
+            size = (view.width, view.height)
+            pictures.write(index, read_image(path, size))
+            mask = read_image(mask_path, size)[..., 0] > 127
+            self._masks.append(mask if float(mask.float().mean()) >= self.config.min_mask else torch.zeros_like(mask))
+        if not any(bool(mask.any()) for mask in self._masks):
+            raise DataError(
+                f"Expected views that show the region, found none of {len(self._masks)} of which it takes up "
+                f"{self.config.min_mask:.1%}: check its numbers, which are in the capture's own frame, or enlarge it."
+            )
+        sampler = self.datamanager.train_pixel_sampler
+        if hasattr(sampler, "favour"):
+            sampler.favour(self._masks, self.config.mask_rays)
+
+    def _looked_at(self, index: int):
+        was_training = self.training
+        self.eval()
+        try:
+            cameras = self.datamanager.train_dataset.cameras[index : index + 1]
+            return look_at(self.model, cameras, self.space, self.lenses)
+        finally:
+            self.train(was_training)
+
+    @property
+    def lenses(self):
+        """Directions that were looked up before."""
+        return self.model.lenses if hasattr(self.model, "lenses") else self.datamanager.lenses
+
+    def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
+        store = self._pasting()
+        if hasattr(self.model, "hold_outside"):
+            self.model.hold_outside(self.space, self._original())
+            self.region = self.space.region.to_json()
+            return store
+        require_parts(self.model, "--region")
+        which = kept_selection(folder)
+        if which is None:
+            if hasattr(self.model, "grow_into"):  # a scene of splats has nothing in empty space that could change
+                generator = torch.Generator().manual_seed(0)
+                self.model.grow_into(self.space, self.space.low, self.space.high, SEEDS, generator)
+            which = self.space.contains(self.model.places).cpu()
+            if not bool(which.any()):
+                raise RegionError(
+                    f"Expected a region that is larger than what the scene is made of, found none of its {len(which)} "
+                    f"parts inside: make it larger, or give the scene more of them."
+                )
+            keep_selection(folder, which)
+        if len(which) == len(self.model.places):
+            self.model.restrict_to(self.space if hasattr(self.model, "grow_into") else which)
+        self.region = {**self.space.region.to_json(), "parts": int(which.sum()), "of": len(which)}
+        return store
+
+    def _original(self) -> Model:
+        """The base, in a model of its own."""
+        with self.another_model():
+            self.load_base()
+            return self.model
+
+    def _pasting(self) -> Callable[[int, Tensor], None]:
+        """How an edited picture is stored: it counts inside the mask, and fades into what was there."""
+        seen = sum(bool(mask.any()) for mask in self._masks)
+        CONSOLE.print(f"The region is seen in {seen} of {len(self._masks)} views, which are edited.")
+        pictures = self.datamanager.train_pictures
+        base = pictures.pixels.clone()
+
+        def store(index: int, picture: Tensor) -> None:
+            share = _feathered(self._masks[index])[..., None]
+            mixed = share * picture.float() + (1.0 - share) * pictures.within(base, index).float()
+            pictures.write(index, mixed.round().to(torch.uint8))
+
+        return store
+
+    def scene(self, **parts) -> Scene:
+        return super().scene(**parts, mask=lambda index: self._masks[index], geometry=self._geometry)
+
+    def _render_train_view(self, index: int) -> Tensor:
+        """The scene as it is now on the canvas, the photograph around it."""
+        cameras = self.datamanager.train_dataset.cameras[index : index + 1]
+        picture = self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
+        mask = self._masks[index]
+        was_training = self.training
+        self.eval()
+        try:
+            picture[mask] = self.model.outputs_at(cameras.to(self.device), mask)["rgb"].cpu()
+        finally:
+            self.train(was_training)
+        return picture
+
+    def _geometry(self, index: int) -> ViewGeometry:
+        view = self.train_views[index]
+        path = self.config.run / REGION_FOLDER / f"{view.name}{DISTANCE_SUFFIX}"
+        cameras = self.datamanager.train_dataset.cameras
+        return geometry_of(self.space, cameras, index, load_file(path)["distance"].float(), self.lenses)
+
+
+def _feathered(mask: Tensor) -> Tensor:
+    """A mask [H, W] bool as shares that rise to 1 over `FEATHER` pixels inside of it."""
+    inside = ndimage.distance_transform_edt(mask.numpy())
+    return torch.from_numpy(inside / FEATHER).float().clamp(0.0, 1.0)

@@ -1,0 +1,37 @@
+"""What keeps a neural field as it was outside of a region (NeRF-Insert, Zhou et al. 2024)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+SPATIAL_WEIGHT, DENSITY_WEIGHT, COLOR_WEIGHT = 10.0, 100.0, 10.0
+"""The paper's code's."""
+
+
+def spatial_loss(
+    density: Tensor,
+    rgb: Tensor,
+    weights: Tensor,
+    density0: Tensor,
+    rgb0: Tensor,
+    weights0: Tensor,
+    outside: Tensor,
+) -> Tensor:
+    """How far a field is from the original at samples outside a region, where either of them shows something.
+
+    L = 10 mean[(100 (exp(-sigma) - exp(-sigma_0))^2 + 10 |c - c_0|^2) (w + w_0)]
+
+    Args:
+        density, density0: [..., 1], of the field and of the original at the same samples.
+        rgb, rgb0: [..., 3].
+        weights, weights0: [..., 1], what each sample contributes to its ray's colour in the one and in the other; held
+            fixed.
+        outside: [...] bool, which samples lie outside; the mean is over these.
+
+    Returns:
+        []; 0 where no sample lies outside.
+    """
+    opacity = ((-density).exp() - (-density0).exp()).square()
+    color = (rgb - rgb0).square().sum(-1, keepdim=True)
+    terms = (DENSITY_WEIGHT * opacity + COLOR_WEIGHT * color) * (weights + weights0).detach()
+    return SPATIAL_WEIGHT * (terms[..., 0] * outside).sum() / outside.sum().clamp_min(1)

@@ -1,0 +1,142 @@
+"""NeRF-Insert on a tiny scene: where it paints, what stays, and that a run goes on as it began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+
+from editor3d.errors import ConfigError, DataError, InstructionError, RegionError
+from editor3d.outputs.record import read_record
+from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.region_masks import dilated, look_at
+from nerf_methods.nerf_insert.method import nerf_insert
+from nerf_methods.nerf_insert.pipeline import InsertPipelineConfig
+
+AROUND = "box:0,0,0,1.1,1.1,1.1"
+
+
+@pytest.fixture
+def insertion(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
+    """Makes the configuration of a tiny insertion; `pipeline` are fields of its pipeline, the rest its own."""
+
+    def make(pipeline: dict | None = None, steps: int = 6, **own):
+        config = deepcopy(nerf_insert.config)
+        config.pipeline.datamanager.data = tiny_capture
+        config.output_dir, config.experiment_name, config.vis = tmp_path / "runs", "tiny", "tensorboard"
+        config.machine.device_type, config.max_num_iterations = "cpu", steps
+        config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
+        config.instruction, config.region = "a red ball", AROUND
+        config.pipeline.edit_rate, config.pipeline.min_mask = 3, 0.0
+        for name, value in (pipeline or {}).items():
+            setattr(config.pipeline, name, value)
+        for name, value in own.items():
+            setattr(config, name, value)
+        return config
+
+    return make
+
+
+def start(config):
+    config.check()
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.prepare()
+    return trainer
+
+
+def test_voxels_outside_keep_every_bit_and_inside_become_red(insertion):
+    trainer = start(insertion(steps=40))
+    field = trainer.pipeline.model.field
+    frozen, before = trainer.pipeline.model.counters()["frozen"].clone(), field.grid.detach().clone()
+    assert trainer.fit()
+    changed = (field.grid.detach() != before).any(-1).flatten()
+    assert changed.any()
+    assert not changed[frozen].any()
+    redder = (field.grid.detach() - before)[..., 1:].view(-1, 3)[changed].mean(0)
+    assert redder[0] > redder[1]
+    record = read_record(trainer.base_dir / "edit.json")
+    assert record.region["parts"] == int((~frozen).sum())
+    assert record.editor == "procedural-insert"
+
+
+def test_masks_are_what_rendering_the_region_opaque_would_show(insertion):
+    """By the formula of the paper: the region white and dense in the scene's own density, the rest black."""
+    pipeline = start(insertion()).pipeline
+    model, space, cameras = pipeline.model.eval(), pipeline.space, pipeline.datamanager.train_dataset.cameras
+    for index in range(3):
+        seen = look_at(model, cameras[index : index + 1], space, LensTable())
+        rays = camera_rays(cameras, index, LensTable(), "cpu")
+        t = torch.linspace(0.02, 4.0, 1500)
+        points = rays.origins[:, None] + t[:, None] * rays.directions[:, None]
+        inside = space.contains(points)
+        density = torch.where(inside, 400.0 / 0.02, model.field.density_and_color(points)[0][..., 0])
+        alpha = 1 - torch.exp(-density * (t[1] - t[0]))
+        weights = alpha * torch.cat([torch.ones(len(alpha), 1), (1 - alpha).cumprod(1)[:, :-1]], 1)
+        white = (weights * inside).sum(1).view(seen.mask.shape)
+        clear = (white < 0.4) | (white > 0.6)
+        assert (seen.mask == (white > 0.5))[clear].float().mean() > 0.97
+
+
+def test_views_that_show_little_of_it_are_left_as_they_are(insertion):
+    pipeline = start(insertion()).pipeline
+    shares = {
+        view.name: float(mask.float().mean()) for view, mask in zip(pipeline.train_views, pipeline._masks, strict=True)
+    }
+    least = sorted(shares.values())[len(shares) // 2]
+    trainer = start(insertion({"min_mask": least}, timestamp="other"))
+    assert trainer.fit()
+    edited = {edit.view for edit in read_record(trainer.base_dir / "edit.json").edits}
+    assert edited == {name for name, share in shares.items() if share >= least}
+    assert 0 < len(edited) < len(shares)
+
+
+def test_a_stopped_run_ends_as_one_that_was_not(insertion, stop_before, tmp_path):
+    whole = start(insertion())
+    assert whole.fit()
+    config = insertion()
+    config.output_dir = tmp_path / "again"
+    stopped = start(config)
+    stop_before(stopped, 4)
+    assert not stopped.fit()
+    again = start(config)
+    assert again.fit()
+    assert torch.equal(again.pipeline.model.field.grid, whole.pipeline.model.field.grid)
+
+
+@pytest.mark.parametrize(
+    ("own", "pipeline", "error", "says"),
+    [
+        ({"region": None}, {}, RegionError, "region"),
+        ({"region": "object:ball"}, {}, RegionError, "what pictures show"),
+        ({"region": "box:9,9,9,0.1,0.1,0.1"}, {}, DataError, "none of"),
+        ({"instruction": "a dragon"}, {}, InstructionError, "dragon"),
+        ({}, {"mask_rays": 2.0}, ConfigError, "mask-rays"),
+        ({"region": '{"type": "invert", "region": {"type": "sphere", "center": [0,0,0], "radius": 1}}'}, {},
+         RegionError, "ends somewhere"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_one_sentence(insertion, own, pipeline, error, says):
+    with pytest.raises(error, match=says):
+        start(insertion(pipeline, **own))
+
+
+def test_masks_widen_by_a_disc():
+    mask = torch.zeros(21, 21, dtype=torch.bool)
+    mask[10, 10] = True
+    y, x = torch.meshgrid(torch.arange(21) - 10, torch.arange(21) - 10, indexing="ij")
+    assert torch.equal(dilated(mask, 4), x * x + y * y <= 16)
+    assert not dilated(torch.zeros(5, 5, dtype=torch.bool), 3).any()
+
+
+def test_noise_falls_as_the_paper_says():
+    schedule = InsertPipelineConfig(upper_bound=1.0, noise_schedule="sqrt", edit_rate=1, schedule="all-at-once")
+    from editor3d.editors import create_editor
+
+    planned = schedule.schedule_for(create_editor("procedural-insert"))
+    generator = torch.Generator().manual_seed(0)
+    levels = [planned.plan(step, 100, 0, 1, generator)[0].noise_level for step in (0, 25, 64, 99)]
+    assert levels == pytest.approx([1.0, 0.6, 0.36, 1 - 0.8 * 0.99**0.5], abs=6e-4)
