@@ -40,7 +40,9 @@ def learned_scores(run: Path) -> dict[str, float | str]:
         f"CLIP directional similarity ({clip.name})": clip.directional_similarity(
             olds, news, CAPTION_BEFORE, f"{CAPTION_BEFORE}, {instruction}"
         ),
-        f"CLIP consistency ({clip.name})": clip.consistency(olds, news),
+        f"CLIP consistency ({clip.name})": clip.consistency(olds, news)
+        if len(pairs) > 1
+        else "not available: one view alone has no neighbour to compare with",
     }
 
 

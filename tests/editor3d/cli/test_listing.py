@@ -62,8 +62,11 @@ def test_weights_are_optional_and_missing_ones_come_with_a_remedy(monkeypatch, t
     found = check_weights()
     assert {check.name for check in found} == {*weights.HUB_IDS, "CLIP", "LPIPS"}
     for check in found:
-        assert not check.ok
         assert not check.required
+        if check.name in ("tiny-ip2p", "tiny-t2i"):  # which come with the package
+            assert check.ok
+            continue
+        assert not check.ok
         assert check.remedy
     monkeypatch.setattr(weights, "find_weights", lambda hub_id: tmp_path)
     assert next(check for check in check_weights() if check.name == "ip2p").ok

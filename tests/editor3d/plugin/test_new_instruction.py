@@ -9,7 +9,7 @@ from PIL import Image
 
 from editor3d import api
 from editor3d.outputs.record import read_record
-from editor3d.plugin import edit_trainer
+from editor3d.plugin import edit_pipeline
 from editor3d.plugin.base import read_config
 from editor3d.plugin.edit_pipeline import CONDITIONS
 
@@ -117,12 +117,12 @@ def test_what_was_asked_for_by_name_stays(tiny_edit, start, after_step, asked):
 
 
 def test_auto_looks_for_its_editor_again(tiny_edit, start, after_step, monkeypatch):
-    monkeypatch.setattr(edit_trainer, "resolve_auto", lambda: ("procedural", "there was no other"))
+    monkeypatch.setattr(edit_pipeline, "resolve_auto", lambda: ("procedural", "there was no other"))
     trainer = start(tiny_edit(instruction=WHOLE, editor="auto", steps=5, pipeline={"edit_rate": 2}))
     assert trainer.pipeline.updater.schedule.kind == "all-at-once"
 
     def arrives() -> None:
-        monkeypatch.setattr(edit_trainer, "resolve_auto", lambda: ("procedural-noisy", "it has arrived"))
+        monkeypatch.setattr(edit_pipeline, "resolve_auto", lambda: ("procedural-noisy", "it has arrived"))
         apply(trainer, OBJECT)
 
     after_step(trainer, 1, arrives)

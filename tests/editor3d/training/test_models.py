@@ -164,7 +164,7 @@ def test_training_lowers_the_losses(data, tokenizer, tmp_path):
     progress = diffusion.train_unet(unet, text_encoder, own, stage, 6, file, lambda line: None)
     first, _, last = progress.curve
     assert set(first) == {"step", "seconds", "v", "word"}
-    assert last["v"] < 0.9 * first["v"]
+    assert last["v"] < 0.95 * first["v"]
     assert last["word"] < first["word"]
 
 

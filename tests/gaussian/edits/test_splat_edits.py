@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from editor3d.errors import ConfigError, RegionError
+from editor3d.errors import RegionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.runs import open_run
 from gaussian.files import read_splats
@@ -127,14 +127,9 @@ def test_a_region_without_gaussians_is_refused(splat_edit):
         start(splat_edit(region="sphere:50,50,50,0.1"))
 
 
-def test_a_region_of_another_kind_of_scene_is_refused(tiny_edit):
-    with pytest.raises(ConfigError, match="igs2gs"):
-        start(tiny_edit(region=BALL))
-
-
 def test_a_region_is_refused_before_a_scene_that_cannot_have_one_is_reconstructed(tiny_edit):
-    config = tiny_edit(region=BALL, load_dir=None)
-    with pytest.raises(RegionError, match="igs2gs"):
+    config = tiny_edit(region=BALL, load_dir=None, base_method="nerfacto-editable")
+    with pytest.raises(RegionError, match="splats or voxels"):
         config.check()
     assert not config.output_dir.exists() or not any(config.output_dir.rglob("base-*"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import networkx
 import numpy as np
@@ -107,21 +106,3 @@ def test_the_largest_component_is_kept_however_many_there_are(count):
     kept = largest_component(labels)
     assert kept.sum() == (64 if count else 0)
     assert not (kept & ~labels).any()
-
-
-@pytest.mark.slow
-def test_a_large_grid_is_cut_in_seconds_and_no_slower_by_voxel():
-    seconds = {}
-    for side in (80, 160):
-        axis = np.linspace(-1.0, 1.0, side)
-        x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
-        rng = np.random.default_rng(0)
-        inside = np.clip(2.0 - 4.0 * np.sqrt(x**2 + y**2 + z**2), 0.0, 1.0)
-        edit = np.clip(inside + 0.2 * rng.standard_normal(x.shape), 0.0, 1.0)
-        colors = 0.5 + 0.3 * np.sin(3 * np.stack([x, y, z], -1)) + 0.02 * rng.standard_normal((*x.shape, 3))
-        costs = unary_costs(edit, 1.0 - edit, 0.1)
-        started = time.process_time()
-        minimise(*costs, neighbor_weights(colors), 5.0)
-        seconds[side] = time.process_time() - started
-    assert seconds[160] <= 10.0
-    assert seconds[160] / 160**3 <= 2.0 * seconds[80] / 80**3
