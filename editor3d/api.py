@@ -85,10 +85,10 @@ class Scene:
             steps: training steps of the edit; the method's own number by default.
             base_steps: training steps of the reconstruction, if there is none yet.
             seed: seed of everything random.
-            region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r, or
-                a JSON file; object:NAME, what the capture's label pictures name so; masks:FOLDER, what lies behind
-                the PNG masks in it, named like the training views: at least half of what is seen of a Gaussian.
-                Everything else is frozen.
+            region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r,
+                mesh:FILE, hull:FOLDER, or a JSON file; object:NAME, what the capture's label pictures name so;
+                masks:FOLDER, what lies behind the PNG masks in it, named like the training views: at least half of what
+                is seen of a Gaussian or voxel. Everything else is frozen.
             condition_on: the pictures that are edited: the original photographs, renders of the base, or auto, which
                 takes the base after an earlier edit and for an instruction about a named object. None is the method's
                 or the preset's own, as for the two scales.

@@ -30,9 +30,10 @@ class Edit:
     and the machine."""
     region: str | None = None
     """Where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
-    sphere:cx,cy,cz,r, or a .json file; object:NAME (what the capture's label pictures name so); masks:FOLDER (a PNG for
-    some of the training views, VIEW.png, white inside): Gaussians of which at least half of what the views see lies
-    inside. Everything else is frozen. For scenes of splats."""
+    sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the masks of at least two training views meet), or a
+    .json file; object:NAME (what the capture's label pictures name so); masks:FOLDER (a PNG for some of the training
+    views, VIEW.png, white inside): Gaussians or voxels of which at least half of what the views see lies inside.
+    Everything else is frozen. For scenes of splats and of voxels."""
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
     condition_on: Condition | None = None
