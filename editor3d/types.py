@@ -130,6 +130,8 @@ class EditorInfo:
     """Understands an instruction about one named object (reads `EditRequest.objects`)."""
     tells_objects: bool = False
     """Can tell which objects an instruction is about (`ObjectEditor`)."""
+    keeps_shape: bool = False
+    """Changes colours alone: what it edits has the shape that it had."""
     multiple_of: int = 1
     """Sides the model works at are multiples of this; the editor itself pads and crops."""
     max_side: int | None = None

@@ -82,6 +82,13 @@ class EditTrainerConfig(PluginTrainerConfig):
             check_seen(self.pipeline.region, posed, self.get_base_dir())
 
 
+def keep_shape(config: EditTrainerConfig) -> None:
+    """Let optimisers that tell shape from colour move the shape as an edit of colours alone should."""
+    for group in config.optimizers.values():
+        if hasattr(group["optimizer"], "for_kept_shape"):
+            group["optimizer"] = group["optimizer"].for_kept_shape()
+
+
 class EditTrainer(PluginTrainer):
     """Edits a base: `plan -> render -> edit -> store -> fit`, then pictures, video and record."""
 
@@ -96,6 +103,8 @@ class EditTrainer(PluginTrainer):
         self.config.load_dir = self.config.load_step = None
         self.config.pipeline.run = self.base_dir
         adopt_base(self.config, self.base)
+        if self.config.pipeline.create_editor(self.config.machine.device_type).info.keeps_shape:
+            keep_shape(self.config)
         self.config.write_config()
         super().build(test_mode)
 

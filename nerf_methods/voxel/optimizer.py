@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -130,7 +130,17 @@ class VoxelAdamConfig(OptimizerConfig):
     eps: float = 1e-15
     density_lr_scale: float = 10.0
     """Factor on `lr` for raw density."""
+    kept_density_lr_scale: float = 2.0
+    """The same at most, in an edit that changes colours alone: free density would fit highlights by holes and bumps."""
     density_smoothness: float = 3e-9
     """Weight of the total-variation prior on raw density."""
     color_smoothness: float = 1e-9
     """Weight of the total-variation prior on raw colour."""
+
+    def for_kept_shape(self) -> VoxelAdamConfig:
+        """This configuration for an edit that changes colours alone."""
+        return replace(self, density_lr_scale=min(self.density_lr_scale, self.kept_density_lr_scale))
+
+    def setup(self, params) -> VoxelAdam:
+        own = ("_target", "max_norm", "kept_density_lr_scale")
+        return self._target(params, **{key: value for key, value in vars(self).items() if key not in own})

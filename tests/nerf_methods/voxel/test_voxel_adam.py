@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nerf_methods.voxel.optimizer import VoxelAdam
+from nerf_methods.voxel.optimizer import VoxelAdam, VoxelAdamConfig
 
 SHAPE = (5, 6, 19, 4)  # rows of 16 and of 64 both end inside
 
@@ -101,3 +101,11 @@ def test_a_gradient_of_any_layout_is_the_same():
     for parameter in (p, q):
         VoxelAdam([parameter], density_smoothness=0.1).step()
     assert torch.equal(p.detach(), q.detach())
+
+
+def test_an_edit_of_colours_alone_moves_density_less():
+    config = VoxelAdamConfig(lr=0.1, density_lr_scale=10.0)
+    params = [torch.nn.Parameter(torch.zeros(2, 2, 2, 4))]
+    assert config.setup(params).defaults["density_lr_scale"] == 10.0
+    assert config.for_kept_shape().setup(params).defaults["density_lr_scale"] == 2.0
+    assert VoxelAdamConfig(density_lr_scale=1.0).for_kept_shape().density_lr_scale == 1.0
