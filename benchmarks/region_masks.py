@@ -2,7 +2,7 @@
 
     python benchmarks/region_masks.py RUN --region box:0,0,0,0.3,0.3,0.3
 
-RUN is a reconstruction by `voxel` or `splat`, or an edit of one; `--side` is the longer side of the pictures.
+RUN is a reconstruction as a radiance field, or an edit of one; `--side` is the longer side of the pictures.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.plugin.rays import Lens
+from editor3d.plugin.rays import Lens, distorted
 
 _MIN_COSINE = 0.2  # beyond 78 degrees off the axis a pinhole picture grows without bound
 _MAX_GROWTH = 2.0
@@ -116,7 +116,7 @@ def _to_canvas(canvas: Canvas) -> np.ndarray:
     columns, rows = np.meshgrid(
         np.arange(canvas.width) + 0.5 + canvas.left, np.arange(canvas.height) + 0.5 + canvas.top
     )
-    u, v = distorted((columns - lens.cx) / lens.fl_x, (rows - lens.cy) / lens.fl_y, lens)
+    u, v = _seen_at((columns - lens.cx) / lens.fl_x, (rows - lens.cy) / lens.fl_y, lens)
     source = np.stack([u * lens.fl_x + lens.cx - 0.5, v * lens.fl_y + lens.cy - 0.5], -1)
     return source.astype(np.float32)
 
@@ -128,16 +128,10 @@ def _to_picture(canvas: Canvas) -> Tensor:
     return torch.from_numpy(where.astype(np.float32))
 
 
-def distorted(x: np.ndarray, y: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """Where a lens shows the pinhole coordinates (x/z, y/z), by the model of `editor3d.plugin.rays.undistorted`."""
+def _seen_at(x: np.ndarray, y: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """Where a lens shows the pinhole coordinates (x/z, y/z)."""
     if lens.fisheye:
         radius = np.maximum(np.hypot(x, y), 1e-12)
         angle = np.arctan(radius) / radius
         x, y = x * angle, y * angle
-    k1, k2, k3, k4, p1, p2 = lens.distortion
-    r2 = x * x + y * y
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * (k3 + r2 * k4)))
-    return (
-        x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-        y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y),
-    )
+    return distorted(x, y, lens.distortion)

@@ -33,7 +33,7 @@ from gaussian.lens import canvas_of
 from gaussian.losses import elongation, fused_ssim
 from gaussian.rasterize import rasterization
 from gaussian.splatfacto import is_splatfacto, scene_of, settings_of
-from gaussian.splats import Splats, concatenate
+from gaussian.splats import Splats
 from gaussian.splats import transform as moved
 
 PARAMETERS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
@@ -198,29 +198,6 @@ class SplatModel(Model):
 
         pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
         return vote(self.splats, pinholes, list(masks.values()))
-
-    @torch.no_grad()
-    def outputs_at(self, camera: Cameras, wanted: Tensor) -> dict[str, Tensor]:
-        """Outputs [n, C] of the pixels of one camera that are wanted, [H, W] bool, row by row."""
-        outputs = self.get_outputs_for_camera(camera)
-        return {name: outputs[name][wanted.to(self.device)] for name in ("rgb", "accumulation", "depth")}
-
-    @torch.no_grad()
-    def grow_into(self, where: Region, low: Tensor, high: Tensor, count: int, generator: torch.Generator) -> int:
-        """Add faint Gaussians inside a region, scene units, for training to make something of; returns how many.
-
-        Args:
-            low, high: [3], corners of a box round the region.
-            count: how many to draw in the box.
-        """
-        points = low.cpu() + torch.rand(count, 3, generator=generator) * (high - low).cpu()
-        points = points[inside_of(where, points)]
-        if not len(points):
-            return 0
-        colors = torch.full_like(points, 0.5)
-        new = from_points(points, colors, self.sh_degree, generator, self.config.initial_opacity)
-        self.set_splats(concatenate([self.splats, new.to(self.device)]))
-        return len(points)
 
     @torch.no_grad()
     def region_share(self, camera: Cameras) -> Tensor:

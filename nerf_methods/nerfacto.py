@@ -30,7 +30,7 @@ from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipelineConfig
 from editor3d.plugin.rays import FastCameraRays
 from editor3d.plugin.trainer import PluginTrainerConfig, default_device
 from editor3d.types import Region, View
-from nerf_methods.nerf_insert.spatial_loss import spatial_loss
+from nerf_methods.spatial_loss import spatial_loss
 
 STEPS = 30_000
 _APPEARANCE = f"{MODEL_PREFIX}field.embedding_appearance.embedding.weight"

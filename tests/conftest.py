@@ -114,13 +114,14 @@ def _shrink(config, data: Path, output: Path, steps: int) -> None:
 
 @pytest.fixture
 def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
-    """Makes the configuration of a tiny in2n edit; `pipeline` are fields of its pipeline, the rest its own."""
+    """Makes the configuration of a tiny in2n edit, or of another method's; `pipeline` are fields of its pipeline, the
+    rest its own."""
 
-    def make(data: Path | None = None, pipeline: dict | None = None, steps: int = 6, **own):
+    def make(data: Path | None = None, pipeline: dict | None = None, steps: int = 6, method=None, **own):
         from nerf_methods.in2n import in2n
         from nerf_methods.voxel.method import voxel_optimizers
 
-        config = deepcopy(in2n.config)
+        config = deepcopy((method or in2n).config)
         config.pipeline.model = tiny_voxel_model(loss="l1", occupancy_start=0)
         config.optimizers, config.base_method, config.mixed_precision = voxel_optimizers(0.1, 0.02, 6), "voxel", False
         _shrink(config, data or tiny_capture, tmp_path / "runs", steps)

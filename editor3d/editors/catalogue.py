@@ -102,7 +102,7 @@ _ENTRIES = (
     EditorEntry(
         EditorInfo(
             name="tiny-ip2p",
-            summary="A small InstructPix2Pix that comes with the package; knows about a hundred words",
+            summary="A small InstructPix2Pix that comes with the package; knows about three hundred words",
             license="Apache-2.0",
             needs_weights=True,
             uses_render=True,

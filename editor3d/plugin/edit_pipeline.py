@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
@@ -28,10 +28,8 @@ from editor3d.plugin.regions import (
     REGION_FOLDER,
     THRESHOLD,
     CaptureRegion,
-    keep_selection,
-    kept_selection,
     require_parts,
-    select,
+    selected,
 )
 from editor3d.regions import parse_region, seen_parts, settled
 from editor3d.types import Condition, Editor, View
@@ -51,6 +49,8 @@ CONDITIONS = "conditions"
 class EditPipelineConfig(PluginPipelineConfig):
     """Configuration of `EditPipeline`; the names of Instruct-NeRF2NeRF's flags."""
 
+    GIVES_GEOMETRY: ClassVar[bool] = False
+    """Whether edits are told where in space their view and the region are."""
     _target: type = field(default_factory=lambda: EditPipeline)
     prompt: str = ""
     """The instruction (also: --instruction)."""
@@ -137,7 +137,8 @@ class EditPipelineConfig(PluginPipelineConfig):
         """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
 
         Raises:
-            ConfigError: a value is out of range, or the upper bound is too low for that many steps.
+            ConfigError: a value is out of range, the upper bound is too low for that many steps, or the editor needs
+                what the method does not give.
         """
         schedule = Schedule(
             kind=default_kind(editor.info) if self.schedule == "auto" else self.schedule,
@@ -147,6 +148,11 @@ class EditPipelineConfig(PluginPipelineConfig):
             upper_bound=self.upper_bound,
             noise=self.noise_schedule,
         )
+        if editor.info.needs_geometry and not self.GIVES_GEOMETRY:
+            raise ConfigError(
+                f"Expected an editor of pictures, got {editor.info.name}, which puts things into a region of the "
+                f"scene: use the method nerf-insert."
+            )
         least = least_noise_level(editor.info, self.diffusion_steps)
         if least > self.upper_bound or least >= 1.0:  # the model's last timestep cannot be reached one by one
             most = min(int(self.upper_bound * TIMESTEPS + 1e-6), TIMESTEPS - 1)
@@ -353,11 +359,7 @@ class EditPipeline(PluginPipeline):
         """
         require_parts(self.model, "--region")
         region = parse_region(self.config.region)
-        which = kept_selection(folder)
-        if which is None:
-            with self.stopwatch.measure("render"):
-                which = select(self, region)
-            keep_selection(folder, which)
+        which = selected(self, region, folder)
         if not seen_parts(region):
             self.model.restrict_to(CaptureRegion.of(region, self.datamanager.train_dataparser_outputs))
         elif len(which) == len(self.model.places):

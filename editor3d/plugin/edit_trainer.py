@@ -19,6 +19,7 @@ from editor3d.plugin.regions import check_seen
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
 from editor3d.registry import METHODS, load_target
+from editor3d.types import PosedImages
 from editor3d.update.engine import Guidance, check_instruction
 
 _CHOICES = ("editor", "editor_reason", "condition_on", "condition_reason")
@@ -71,15 +72,23 @@ class EditTrainerConfig(PluginTrainerConfig):
         super().check()
         editor = self.pipeline.create_editor(self.machine.device_type)
         self.pipeline.schedule_for(editor)
+        posed = self.capture()
+        check_instruction(editor, self.instruction, posed.objects, posed.train_views)
+        if self.pipeline.region:
+            check_seen(self.pipeline.region, posed, self.get_base_dir())
+
+    def capture(self) -> PosedImages:
+        """The capture that is edited, as its pictures will be read.
+
+        Raises:
+            DataError: it cannot be read.
+        """
         parser = self.pipeline.datamanager.dataparser
-        posed = load_posed_images(
+        return load_posed_images(
             self.pipeline.datamanager.data,
             downscale_factor=parser.downscale_factor,
             eval_interval=parser.eval_interval,
         )
-        check_instruction(editor, self.instruction, posed.objects, posed.train_views)
-        if self.pipeline.region:
-            check_seen(self.pipeline.region, posed, self.get_base_dir())
 
 
 def keep_shape(config: EditTrainerConfig) -> None:

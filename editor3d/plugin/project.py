@@ -7,7 +7,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
-from editor3d.plugin.rays import Lens
+from editor3d.plugin.rays import Lens, distorted
 
 _NEAR = 1e-6
 
@@ -38,12 +38,8 @@ def pixels_of(cameras: Cameras, index: int, points: Tensor) -> tuple[Tensor, Ten
         flat = local[:, :2] / ahead.clamp_min(_NEAR)[:, None]
         held = ahead > _NEAR
     x, y = flat[:, 0], -flat[:, 1]
-    k1, k2, k3, k4, p1, p2 = lens.distortion
-    r2 = x * x + y * y
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * (k3 + r2 * k4)))
-    held &= r2 < _rim((k1, k2, k3, k4))
-    u = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-    v = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
+    held &= x * x + y * y < _rim(lens.distortion[:4])
+    u, v = distorted(x, y, lens.distortion)
     pixels = torch.stack([u * lens.fl_x + lens.cx, v * lens.fl_y + lens.cy], -1)
     held &= (pixels >= 0).all(-1) & (pixels[:, 0] < lens.width) & (pixels[:, 1] < lens.height)
     return pixels, held

@@ -102,6 +102,22 @@ def undistorted(seen: np.ndarray, distortion: tuple[float, ...]) -> np.ndarray:
     return np.stack([x, y], -1)
 
 
+def distorted(x, y, distortion: tuple[float, ...]):
+    """Put lens distortion on normalised picture coordinates: the map that `undistorted` takes off.
+
+    Args:
+        x, y: arrays or tensors of one shape, for a fisheye scaled to the length of the angle.
+        distortion: (k1, k2, k3, k4, p1, p2).
+
+    Returns:
+        x and y as seen through the lens, of the same kind.
+    """
+    k1, k2, k3, k4, p1, p2 = distortion
+    r2 = x * x + y * y
+    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * (k3 + r2 * k4)))
+    return x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
+
+
 class LensTable:
     """Directions by lens; the least recently used are forgotten."""
 

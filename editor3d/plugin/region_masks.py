@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from editor3d.errors import RegionError
 from editor3d.plugin.rays import LensTable, camera_rays
 from editor3d.plugin.regions import CaptureRegion, hull_holds
 from editor3d.regions import HullRegion, SeenRegion, bounds_of, chosen, seen_parts
+from editor3d.regions.shapes import slab
 from editor3d.types import PosedImages, Region, View, ViewGeometry
 
 SAMPLES = 96
@@ -25,6 +26,22 @@ _PROBES = 96
 _CHUNK = 1 << 14
 _REACH = 1.5
 """Half the side of the cube, scene units, in which a hull is looked for; cameras are within 1."""
+
+
+def require_shapes(region: Region | SeenRegion) -> None:
+    """Refuse a region that does not tell of empty space.
+
+    Raises:
+        RegionError: a part is known by what the scene shows only, or it has no end.
+    """
+    for part in seen_parts(region):
+        if not isinstance(part, HullRegion):
+            raise RegionError(
+                f"Expected a region of shapes to put something into, got one of what pictures show "
+                f"({part.to_json()['type']}): give box:..., sphere:..., mesh:FILE or hull:FOLDER."
+            )
+    if bounds_of(region) is None and not seen_parts(region):
+        raise RegionError("Expected a region that ends somewhere, got one without bounds: add a box around it.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,27 +80,19 @@ class SpaceRegion:
         Raises:
             RegionError: a part is known by what the scene shows only, it has no end, or nothing lies in it.
         """
-        parts = seen_parts(region)
-        for part in parts:
-            if not isinstance(part, HullRegion):
-                raise RegionError(
-                    f"Expected a region of shapes to put something into, got one of what pictures show "
-                    f"({part.to_json()['type']}): give box:..., sphere:..., mesh:FILE or hull:FOLDER."
-                )
-            part.check(posed)
-        masks = {part: part.masks(views, posed.objects) for part in parts}
-        frame = CaptureRegion.of(region, outputs)
-        known = bounds_of(region)
+        require_shapes(region)
+        masks = {}
+        for hull in seen_parts(region):
+            hull.check(posed)
+            masks[hull] = hull.masks(views, posed.objects)
+        frame, known = CaptureRegion.of(region, outputs), bounds_of(region)
         found = SpaceRegion(region, frame, cameras, masks, torch.full((3,), -_REACH), torch.full((3,), _REACH))
-        if known is not None:
-            corners = torch.cartesian_prod(*torch.tensor(known, dtype=torch.float64).T)
-            corners = frame.to_scene(corners)
-            low, high = corners.amin(0).float(), corners.amax(0).float()
-        elif not parts:
-            raise RegionError("Expected a region that ends somewhere, got one without bounds: add a box around it.")
-        else:
+        if known is None:
             low, high = found._probed()
-        return SpaceRegion(region, frame, cameras, masks, low, high)
+        else:
+            corners = frame.to_scene(torch.cartesian_prod(*torch.tensor(known, dtype=torch.float64).T))
+            low, high = corners.amin(0).float(), corners.amax(0).float()
+        return replace(found, low=low, high=high)
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie inside: [..., 3] scene units -> bool [...]."""
@@ -108,7 +117,7 @@ class SpaceRegion:
 
     def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
         """How far away rays [N, 3] first meet the region, scene units: [N], infinite where they do not."""
-        near, far = _through_box(origins, directions, self.low.to(origins), self.high.to(origins))
+        near, far = slab(origins, directions, self.low.to(origins), self.high.to(origins))
         out = torch.full_like(near, torch.inf)
         meets = (far > near).nonzero()[:, 0]
         if hasattr(self.region, "entry"):  # a single shape
@@ -124,13 +133,6 @@ class SpaceRegion:
             distance = t.gather(1, first)[:, 0]
             out[part] = torch.where(inside.any(1), distance, torch.inf)
         return out
-
-
-def _through_box(origins: Tensor, directions: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Where rays enter and leave a box along the axes; they miss it where the first is not before the second."""
-    safe = torch.where(directions.abs() < 1e-12, torch.full_like(directions, 1e-12), directions)
-    one, two = (low - origins) / safe, (high - origins) / safe
-    return torch.minimum(one, two).amax(-1).clamp_min(0.0), torch.maximum(one, two).amin(-1)
 
 
 def dilated(mask: Tensor, radius: int) -> Tensor:
@@ -169,14 +171,14 @@ def look_at(model: Any, camera: Cameras, region: SpaceRegion, lenses: LensTable)
     """
     rays = camera_rays(camera, 0, lenses, "cpu")
     size = int(camera.height[0]), int(camera.width[0])
-    near, far = _through_box(rays.origins, rays.directions, region.low, region.high)
+    near, far = slab(rays.origins, rays.directions, region.low, region.high)
     canvas = (far > near).view(size)
-    entry = region.entry(rays.origins, rays.directions).view(size)
     outputs = model.outputs_at(camera.to(model.device), canvas)
     seen = torch.where(outputs["accumulation"] > 0.5, outputs["depth"], torch.inf)[:, 0].cpu()
-    distance = torch.full(size, torch.inf)
+    distance, mask = torch.full(size, torch.inf), torch.zeros(size, dtype=torch.bool)
     distance[canvas] = seen
-    return RegionView(entry < distance, canvas, outputs["rgb"].cpu(), distance)
+    mask[canvas] = region.entry(*(part.view(*size, 3)[canvas] for part in (rays.origins, rays.directions))) < seen
+    return RegionView(mask, canvas, outputs["rgb"].cpu(), distance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,6 +106,21 @@ def select(pipeline: PluginPipeline, region: Region | SeenRegion) -> Tensor:
     return which
 
 
+def selected(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path) -> Tensor:
+    """As `select` of the base; kept in `folder`, so that a run that goes on does not look in the edited scene.
+
+    Raises:
+        RegionError: as `select`.
+        Editor3DError: the disk is full, or the folder cannot be written.
+    """
+    which = kept_selection(folder)
+    if which is None:
+        with pipeline.stopwatch.measure("render"):
+            which = select(pipeline, region)
+        keep_selection(folder, which)
+    return which
+
+
 def hull_holds(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
     """Which points lie in the visual hull of masks: in front of every one of their cameras, and inside its mask.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.datasets.images import inspect_picture, read_mask, read_object_masks
 from editor3d.errors import RegionError
-from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
+from editor3d.regions.combinations import Intersection, Invert, Union
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -187,7 +187,7 @@ def seen_parts(region: Region | SeenRegion) -> list[SeenRegion]:
             return [region]
         case Union() | Intersection():
             return [leaf for part in region.regions for leaf in seen_parts(part)]
-        case Invert() | Dilate():
+        case Invert():
             return seen_parts(region.region)
     return []
 

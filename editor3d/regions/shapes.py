@@ -44,6 +44,16 @@ class Box:
             quaternion = tuple(component / length for component in quaternion)
         object.__setattr__(self, "rotation", quaternion)
 
+    @property
+    def axes(self) -> tuple[Vector, Vector, Vector]:
+        """The rotation matrix, row by row; its columns are the box's axes."""
+        w, x, y, z = self.rotation
+        return (
+            (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+            (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+            (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+        )
+
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie in the box: [..., 3] -> bool [...]."""
         return (self._local(points).abs() <= _tensor(points, self.half_extents)).all(-1)
@@ -54,37 +64,20 @@ class Box:
 
     def bounds(self) -> tuple[Vector, Vector]:
         """The lower and upper corner of the box along the scene's axes that holds it."""
-        w, x, y, z = self.rotation
-        rows = (
-            (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-            (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-            (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-        )
-        reach = [sum(abs(a) * h for a, h in zip(row, self.half_extents, strict=True)) for row in rows]
+        reach = [sum(abs(a) * h for a, h in zip(row, self.half_extents, strict=True)) for row in self.axes]
         return _corners(self.center, reach)
 
     def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
         """How far along rays [N, 3] the box begins: [N] float64, 0 from within, infinite where they miss it."""
         start = self._local(origins)
         along = self._local(origins.double() + directions.double()) - start
-        along = along.where(along.abs() > _PARALLEL, along.new_tensor(_PARALLEL))
         half = _tensor(origins, self.half_extents)
-        one, two = (-half - start) / along, (half - start) / along
-        near, far = one.minimum(two).amax(-1).clamp_min(0.0), one.maximum(two).amin(-1)
+        near, far = slab(start, along, -half, half)
         return near.where(near <= far, near.new_tensor(math.inf))
 
     def _local(self, points: Tensor) -> Tensor:
         """Points along the box's own axes, from its centre, float64."""
-        w, x, y, z = self.rotation
-        axes = _tensor(
-            points,
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-                [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-                [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-            ],
-        )
-        return (points.double() - _tensor(points, self.center)) @ axes
+        return (points.double() - _tensor(points, self.center)) @ _tensor(points, self.axes)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -135,6 +128,16 @@ class Sphere:
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return {"type": "sphere", "center": list(self.center), "radius": self.radius}
+
+
+def slab(origins: Tensor, directions: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Where rays [N, 3] enter a box along the axes, at 0 from within, and leave it: [N] each.
+
+    They miss it where the second is less than the first.
+    """
+    along = directions.where(directions.abs() > _PARALLEL, directions.new_tensor(_PARALLEL))
+    one, two = (low - origins) / along, (high - origins) / along
+    return one.minimum(two).amax(-1).clamp_min(0.0), one.maximum(two).amin(-1)
 
 
 def _corners(center: Vector, reach: Sequence[float]) -> tuple[Vector, Vector]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `train-editor` does. The defaults are what the shipped models were trained with."""
+    """What `train-editor` does. The defaults are the shipped models', but for what docs/training.md says."""
 
     data: PairSettings = field(default_factory=PairSettings)
     vae_steps: int = 1200

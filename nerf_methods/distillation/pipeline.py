@@ -17,7 +17,7 @@ from editor3d.errors import ConfigError
 from editor3d.guidance import create_guidance, guidance_entry
 from editor3d.guidance.timesteps import Annealed, Fixed, Linear, TimestepSchedule
 from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
-from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection, select
+from editor3d.plugin.regions import REGION_FOLDER, selected
 from editor3d.regions import parse_region, settled
 from editor3d.types import Guidance, GuidanceRequest
 from nerf_methods.distillation.views import DrawnView, ViewKind, ViewSampler
@@ -202,11 +202,7 @@ class DistillationPipeline(PluginPipeline):
             RegionError: the region holds nothing of the scene.
         """
         region = parse_region(self.config.region)
-        self._free = kept_selection(folder)
-        if self._free is None:
-            with self.stopwatch.measure("render"):
-                self._free = select(self, region)
-            keep_selection(folder, self._free)
+        self._free = selected(self, region, folder)
         self.region = {**region.to_json(), "parts": int(self._free.sum()), "of": len(self._free)}
         self.freeze()
 

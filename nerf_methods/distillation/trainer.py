@@ -9,7 +9,6 @@ from typing import Any, Literal
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from editor3d.datasets import load_posed_images
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.guidance import resolve_auto_guidance
 from editor3d.plugin import checkpoints
@@ -51,12 +50,7 @@ class DistillationTrainerConfig(EditTrainerConfig):
         self.pipeline.check_steps(self.max_num_iterations)
         PluginTrainerConfig.check(self)  # not that of edits by a 2D editor, which there is none of
         if self.pipeline.region:
-            manager = self.pipeline.datamanager
-            parser = manager.dataparser
-            posed = load_posed_images(
-                manager.data, downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval
-            )
-            check_seen(self.pipeline.region, posed, self.get_base_dir())
+            check_seen(self.pipeline.region, self.capture(), self.get_base_dir())
 
 
 class DistillationTrainer(PluginTrainer):

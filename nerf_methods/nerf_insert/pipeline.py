@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from nerfstudio.models.base_model import Model
@@ -18,8 +19,8 @@ from editor3d.editors import resolve_auto_inserter
 from editor3d.errors import ConfigError, DataError, RegionError
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
-from editor3d.plugin.region_masks import SpaceRegion, dilated, geometry_of, look_at
-from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection, require_parts
+from editor3d.plugin.region_masks import RegionView, SpaceRegion, dilated, geometry_of, look_at, require_shapes
+from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection
 from editor3d.regions import parse_region
 from editor3d.types import ViewGeometry
 from editor3d.update.engine import Scene
@@ -27,14 +28,13 @@ from editor3d.update.engine import Scene
 MASK_SUFFIX, DISTANCE_SUFFIX = ".png", ".safetensors"
 FEATHER = 4
 """Pixels over which what was painted passes into what was there."""
-SEEDS = 30_000
-"""Faint Gaussians that a scene of splats gets in the box round its region."""
 
 
 @dataclass
 class InsertPipelineConfig(EditPipelineConfig):
     """Configuration of `InsertPipeline`."""
 
+    GIVES_GEOMETRY: ClassVar[bool] = True
     _target: type = field(default_factory=lambda: InsertPipeline)
     mask_dilation: int = 20
     """Pixels that a view's mask is widened by, of a picture whose shorter side has 512."""
@@ -56,9 +56,14 @@ class InsertPipelineConfig(EditPipelineConfig):
                 f"{self.min_mask:g} and {self.mask_dilation}."
             )
 
+        require_shapes(parse_region(self.region))
+
     def check_region_of(self, model: type[Model]) -> None:
-        if not hasattr(model, "hold_outside"):
-            super().check_region_of(model)
+        if not hasattr(model, "outputs_at"):
+            raise RegionError(
+                f"Expected a radiance field to put something into, got {model.__name__}: reconstruct by voxel, or by "
+                f"nerfacto-editable on a GPU."
+            )
 
     def resolve_editor(self) -> tuple[str, str]:
         return resolve_auto_inserter()
@@ -73,6 +78,10 @@ class InsertPipeline(EditPipeline):
         super().__init__(config, *args, **kwargs)
         self._space: SpaceRegion | None = None
         self._masks: list[Tensor] = []
+
+    def begin(self, run: Path, total_steps: int, seed: int) -> None:
+        self.config.check_region_of(type(self.model))
+        super().begin(run, total_steps, seed)
 
     @property
     def space(self) -> SpaceRegion:
@@ -122,23 +131,16 @@ class InsertPipeline(EditPipeline):
                 f"Expected views that show the region, found none of {len(self._masks)} of which it takes up "
                 f"{self.config.min_mask:.1%}: check its numbers, which are in the capture's own frame, or enlarge it."
             )
-        sampler = self.datamanager.train_pixel_sampler
-        if hasattr(sampler, "favour"):
-            sampler.favour(self._masks, self.config.mask_rays)
+        self.datamanager.train_pixel_sampler.favour(self._masks, self.config.mask_rays)
 
-    def _looked_at(self, index: int):
+    def _looked_at(self, index: int) -> RegionView:
         was_training = self.training
         self.eval()
         try:
             cameras = self.datamanager.train_dataset.cameras[index : index + 1]
-            return look_at(self.model, cameras, self.space, self.lenses)
+            return look_at(self.model, cameras, self.space, self.model.lenses)
         finally:
             self.train(was_training)
-
-    @property
-    def lenses(self):
-        """Directions that were looked up before."""
-        return self.model.lenses if hasattr(self.model, "lenses") else self.datamanager.lenses
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         store = self._pasting()
@@ -146,12 +148,8 @@ class InsertPipeline(EditPipeline):
             self.model.hold_outside(self.space, self._original())
             self.region = self.space.region.to_json()
             return store
-        require_parts(self.model, "--region")
         which = kept_selection(folder)
         if which is None:
-            if hasattr(self.model, "grow_into"):  # a scene of splats has nothing in empty space that could change
-                generator = torch.Generator().manual_seed(0)
-                self.model.grow_into(self.space, self.space.low, self.space.high, SEEDS, generator)
             which = self.space.contains(self.model.places).cpu()
             if not bool(which.any()):
                 raise RegionError(
@@ -159,8 +157,7 @@ class InsertPipeline(EditPipeline):
                     f"parts inside: make it larger, or give the scene more of them."
                 )
             keep_selection(folder, which)
-        if len(which) == len(self.model.places):
-            self.model.restrict_to(self.space if hasattr(self.model, "grow_into") else which)
+        self.model.restrict_to(which)
         self.region = {**self.space.region.to_json(), "parts": int(which.sum()), "of": len(which)}
         return store
 
@@ -175,11 +172,10 @@ class InsertPipeline(EditPipeline):
         seen = sum(bool(mask.any()) for mask in self._masks)
         CONSOLE.print(f"The region is seen in {seen} of {len(self._masks)} views, which are edited.")
         pictures = self.datamanager.train_pictures
-        base = pictures.pixels.clone()
 
         def store(index: int, picture: Tensor) -> None:
             share = _feathered(self._masks[index])[..., None]
-            mixed = share * picture.float() + (1.0 - share) * pictures.within(base, index).float()
+            mixed = share * picture.float() + (1.0 - share) * pictures.within(self._originals, index).float()
             pictures.write(index, mixed.round().to(torch.uint8))
 
         return store
@@ -204,7 +200,7 @@ class InsertPipeline(EditPipeline):
         view = self.train_views[index]
         path = self.config.run / REGION_FOLDER / f"{view.name}{DISTANCE_SUFFIX}"
         cameras = self.datamanager.train_dataset.cameras
-        return geometry_of(self.space, cameras, index, load_file(path)["distance"].float(), self.lenses)
+        return geometry_of(self.space, cameras, index, load_file(path)["distance"].float(), self.model.lenses)
 
 
 def _feathered(mask: Tensor) -> Tensor:

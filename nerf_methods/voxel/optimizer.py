@@ -129,9 +129,9 @@ class VoxelAdamConfig(OptimizerConfig):
     """Learning rate of the raw density and colour values."""
     eps: float = 1e-15
     density_lr_scale: float = 10.0
-    """Factor on `lr` for raw density."""
+    """Factor on `lr` for raw density; an edit that changes colours alone takes the lower of this and the next."""
     kept_density_lr_scale: float = 2.0
-    """The same at most, in an edit that changes colours alone: free density would fit highlights by holes and bumps."""
+    """Its bound in such an edit: free density would fit highlights by holes and bumps."""
     density_smoothness: float = 3e-9
     """Weight of the total-variation prior on raw density."""
     color_smoothness: float = 1e-9

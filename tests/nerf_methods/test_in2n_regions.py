@@ -12,16 +12,8 @@ from editor3d.plugin.evaluate import evaluate
 REGIONS = ["sphere:0,0,0,0.6", "object:ball"]
 
 
-def start(config):
-    config.check()
-    config.save_config()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.prepare()
-    return trainer
-
-
 @pytest.mark.parametrize("region", REGIONS)
-def test_voxels_outside_keep_every_bit(tiny_edit, region):
+def test_voxels_outside_keep_every_bit(tiny_edit, start, region):
     trainer = start(tiny_edit(region=region))
     model = trainer.pipeline.model
     before, frozen = model.field.grid.detach().clone(), model.counters()["frozen"].clone()
@@ -35,7 +27,7 @@ def test_voxels_outside_keep_every_bit(tiny_edit, region):
 
 
 @pytest.mark.parametrize("region", ["sphere:0,0,0.5,0.3", "sphere:0,0,0.4,0.2"])
-def test_pixels_that_the_region_does_not_reach_are_bit_equal(tiny_edit, region):
+def test_pixels_that_the_region_does_not_reach_are_bit_equal(tiny_edit, start, region):
     trainer = start(tiny_edit(region=region))
     model, cameras = trainer.pipeline.model, trainer.pipeline.datamanager.eval_dataset.cameras
     model.eval()
@@ -55,14 +47,14 @@ def test_pixels_that_the_region_does_not_reach_are_bit_equal(tiny_edit, region):
     assert float(torch.cat(inside).max()) > 4e-3
 
 
-def test_the_report_judges_inside_and_outside(tiny_edit):
+def test_the_report_judges_inside_and_outside(tiny_edit, start):
     trainer = start(tiny_edit(region="object:ball", steps=12))
     assert trainer.fit()
     report = evaluate(trainer.base_dir)
     assert all(scores.locality > 35 for scores in report.views.values())
 
 
-def test_a_run_that_goes_on_keeps_the_same_voxels_frozen(tiny_edit, stop_before):
+def test_a_run_that_goes_on_keeps_the_same_voxels_frozen(tiny_edit, start, stop_before):
     whole = start(tiny_edit(region="object:ball", steps=6))
     assert whole.fit()
     config = tiny_edit(region="object:ball", steps=6)
@@ -76,6 +68,6 @@ def test_a_run_that_goes_on_keeps_the_same_voxels_frozen(tiny_edit, stop_before)
     assert torch.equal(again.pipeline.model.field.grid, whole.pipeline.model.field.grid)
 
 
-def test_a_region_of_nothing_is_refused(tiny_edit):
+def test_a_region_of_nothing_is_refused(tiny_edit, start):
     with pytest.raises(RegionError, match="found none of"):
         start(tiny_edit(region="sphere:0.001,0.0013,0.0017,1e-7"))

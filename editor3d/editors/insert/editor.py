@@ -89,7 +89,7 @@ def stand_of(thing: Thing, geometry: ViewGeometry) -> Stand:
     """The place of a thing: in the middle of the region, on its bottom, as large as fits."""
     up, region = geometry.up.double().numpy(), geometry.region
     if isinstance(region, Box):
-        center, axes, half = np.array(region.center), _matrix(region.rotation), np.array(region.half_extents)
+        center, axes, half = np.array(region.center), np.array(region.axes), np.array(region.half_extents)
     else:
         low, high = geometry.low.double().numpy(), geometry.high.double().numpy()
         center, axes, half = (low + high) / 2, np.eye(3), (high - low) / 2
@@ -106,13 +106,6 @@ def stand_of(thing: Thing, geometry: ViewGeometry) -> Stand:
         case "cylinder" | "cone":
             half = np.array([half[:2].min()] * 2 + [half[2]])
     return Stand(bottom + axes[:, 2] * half[2], half, axes)
-
-
-def _matrix(quaternion: tuple[float, float, float, float]) -> np.ndarray:
-    from scipy.spatial.transform import Rotation
-
-    w, x, y, z = quaternion
-    return Rotation.from_quat([x, y, z, w]).as_matrix()
 
 
 @lru_cache(maxsize=8)

@@ -75,51 +75,13 @@ _USUAL: dict[Kind, Look] = {
 }
 """Where nothing is said."""
 _BEFORE = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "put",
-        "place",
-        "add",
-        "insert",
-        "make",
-        "set",
-        "some",
-        "one",
-        "there",
-        "is",
-        "be",
-        "of",
-        "made",
-        "out",
-        "in",
-        "with",
-        "it",
-        "let",
-        "cover",
-    ]
-)
+    ("a", "an", "the", "some", "one", "it", "there", "is", "be", "let", "put", "place", "add", "insert", "make", "set",
+     "cover", "made", "out", "of", "in", "with")
+)  # fmt: skip
 _WHERE = frozenset(
-    [
-        "on",
-        "in",
-        "onto",
-        "into",
-        "at",
-        "here",
-        "there",
-        "near",
-        "beside",
-        "next",
-        "under",
-        "over",
-        "inside",
-        "within",
-        "to",
-        "upon",
-    ]
-)
+    ("on", "in", "at", "to", "onto", "into", "upon", "here", "there", "near", "beside", "next", "under", "over",
+     "inside", "within")
+)  # fmt: skip
 
 
 def read_thing(instruction: str) -> Thing:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import torch
 
 from editor3d.errors import ConfigError, DataError, InstructionError, RegionError
 from editor3d.outputs.record import read_record
-from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.rays import FastCameraRays, LensTable, camera_rays
 from editor3d.plugin.region_masks import dilated, look_at
 from nerf_methods.nerf_insert.method import nerf_insert
 from nerf_methods.nerf_insert.pipeline import InsertPipelineConfig
@@ -20,35 +18,18 @@ AROUND = "box:0,0,0,1.1,1.1,1.1"
 
 
 @pytest.fixture
-def insertion(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
+def insertion(tiny_edit) -> Callable[..., object]:
     """Makes the configuration of a tiny insertion; `pipeline` are fields of its pipeline, the rest its own."""
 
     def make(pipeline: dict | None = None, steps: int = 6, **own):
-        config = deepcopy(nerf_insert.config)
-        config.pipeline.datamanager.data = tiny_capture
-        config.output_dir, config.experiment_name, config.vis = tmp_path / "runs", "tiny", "tensorboard"
-        config.machine.device_type, config.max_num_iterations = "cpu", steps
-        config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
-        config.instruction, config.region = "a red ball", AROUND
-        config.pipeline.edit_rate, config.pipeline.min_mask = 3, 0.0
-        for name, value in (pipeline or {}).items():
-            setattr(config.pipeline, name, value)
-        for name, value in own.items():
-            setattr(config, name, value)
-        return config
+        fields = {"edit_rate": 3, "min_mask": 0.0, "mask_rays": 1.0, **(pipeline or {})}
+        asked = {"instruction": "a red ball", "editor": "auto", "region": AROUND, **own}
+        return tiny_edit(method=nerf_insert, pipeline=fields, steps=steps, **asked)
 
     return make
 
 
-def start(config):
-    config.check()
-    config.save_config()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.prepare()
-    return trainer
-
-
-def test_voxels_outside_keep_every_bit_and_inside_become_red(insertion):
+def test_voxels_outside_keep_every_bit_and_inside_become_red(insertion, start):
     trainer = start(insertion(steps=40))
     field = trainer.pipeline.model.field
     frozen, before = trainer.pipeline.model.counters()["frozen"].clone(), field.grid.detach().clone()
@@ -63,7 +44,7 @@ def test_voxels_outside_keep_every_bit_and_inside_become_red(insertion):
     assert record.editor == "procedural-insert"
 
 
-def test_masks_are_what_rendering_the_region_opaque_would_show(insertion):
+def test_masks_are_what_rendering_the_region_opaque_would_show(insertion, start):
     """By the formula of the paper: the region white and dense in the scene's own density, the rest black."""
     pipeline = start(insertion()).pipeline
     model, space, cameras = pipeline.model.eval(), pipeline.space, pipeline.datamanager.train_dataset.cameras
@@ -81,7 +62,7 @@ def test_masks_are_what_rendering_the_region_opaque_would_show(insertion):
         assert (seen.mask == (white > 0.5))[clear].float().mean() > 0.97
 
 
-def test_views_that_show_little_of_it_are_left_as_they_are(insertion):
+def test_views_that_show_little_of_it_are_left_as_they_are(insertion, start):
     pipeline = start(insertion()).pipeline
     shares = {
         view.name: float(mask.float().mean()) for view, mask in zip(pipeline.train_views, pipeline._masks, strict=True)
@@ -94,7 +75,7 @@ def test_views_that_show_little_of_it_are_left_as_they_are(insertion):
     assert 0 < len(edited) < len(shares)
 
 
-def test_a_stopped_run_ends_as_one_that_was_not(insertion, stop_before, tmp_path):
+def test_a_stopped_run_ends_as_one_that_was_not(insertion, start, stop_before, tmp_path):
     whole = start(insertion())
     assert whole.fit()
     config = insertion()
@@ -119,7 +100,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(insertion, stop_before, tmp_path
          RegionError, "ends somewhere"),
     ],
 )  # fmt: skip
-def test_what_cannot_work_is_one_sentence(insertion, own, pipeline, error, says):
+def test_what_cannot_work_is_one_sentence(insertion, start, own, pipeline, error, says):
     with pytest.raises(error, match=says):
         start(insertion(pipeline, **own))
 
@@ -140,3 +121,23 @@ def test_noise_falls_as_the_paper_says():
     generator = torch.Generator().manual_seed(0)
     levels = [planned.plan(step, 100, 0, 1, generator)[0].noise_level for step in (0, 25, 64, 99)]
     assert levels == pytest.approx([1.0, 0.6, 0.36, 1 - 0.8 * 0.99**0.5], abs=6e-4)
+
+
+def test_a_scene_of_another_kind_is_refused(insertion, start, monkeypatch):
+    config = insertion()
+    monkeypatch.delattr(FastCameraRays, "outputs_at")
+    with pytest.raises(RegionError, match="radiance field"):
+        start(config)
+
+
+def test_other_methods_do_not_put_things_in(tiny_edit):
+    with pytest.raises(ConfigError, match="nerf-insert"):
+        tiny_edit(editor="procedural-insert", instruction="a red ball").check()
+
+
+@pytest.mark.parametrize("region", ["object:ball", "masks:nowhere"])
+def test_a_region_that_is_no_shape_is_refused_before_anything_is_made(insertion, region):
+    config = insertion(region=region, load_dir=None)
+    with pytest.raises(RegionError, match="what pictures show"):
+        config.check()
+    assert not config.output_dir.exists()
