@@ -137,8 +137,7 @@ class EditPipelineConfig(PluginPipelineConfig):
         """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
 
         Raises:
-            ConfigError: a value is out of range, the upper bound is too low for that many steps, or the editor needs
-                what the method does not give.
+            ConfigError: a value is out of range, or the upper bound is too low for that many steps.
         """
         schedule = Schedule(
             kind=default_kind(editor.info) if self.schedule == "auto" else self.schedule,
@@ -148,11 +147,6 @@ class EditPipelineConfig(PluginPipelineConfig):
             upper_bound=self.upper_bound,
             noise=self.noise_schedule,
         )
-        if editor.info.needs_geometry and not self.GIVES_GEOMETRY:
-            raise ConfigError(
-                f"Expected an editor of pictures, got {editor.info.name}, which puts things into a region of the "
-                f"scene: use the method nerf-insert."
-            )
         least = least_noise_level(editor.info, self.diffusion_steps)
         if least > self.upper_bound or least >= 1.0:  # the model's last timestep cannot be reached one by one
             most = min(int(self.upper_bound * TIMESTEPS + 1e-6), TIMESTEPS - 1)
@@ -166,14 +160,20 @@ class EditPipelineConfig(PluginPipelineConfig):
         """The 2D editor; loads no weights yet.
 
         Raises:
-            ConfigError: no such editor, or options that do not fit.
+            ConfigError: no such editor, options that do not fit, or it needs what the method does not give.
         """
-        return create_editor(
+        editor = create_editor(
             self.editor,
             device=self.ip2p_device or device,
             half_precision=not self.ip2p_use_full_precision,
             cpu_offload=self.cpu_offload,
         )
+        if editor.info.needs_geometry and not self.GIVES_GEOMETRY:
+            raise ConfigError(
+                f"Expected an editor of pictures, got {editor.info.name}, which puts things into a region of the "
+                f"scene: use the method nerf-insert."
+            )
+        return editor
 
 
 class EditPipeline(PluginPipeline):
