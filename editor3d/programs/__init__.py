@@ -1,0 +1,1 @@
+"""Blender programs that refine themselves: search, evaluation, sandbox, render workers."""

@@ -1,0 +1,96 @@
+"""What the parts of a refinement say to each other. Imports no bpy, no torch.
+
+A *program* is Python source that changes a Blender scene through `bpy`. A *candidate* is one such source; a
+*renderer* runs candidates on a scene and gives pictures back; a *proposer* writes candidates; an *evaluator* says which
+of two pictures is nearer to what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Status = Literal["ok", "refused", "failed", "timeout", "crashed"]
+"""refused: by a gate, before or after it ran; failed: the program raised; timeout: killed at its deadline; crashed: the
+worker died or forged its result."""
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How every candidate of a search is rendered; a program may not change it."""
+
+    width: int = 128
+    height: int = 128
+    samples: int = 4
+    seed: int = 0
+    camera: str | None = None
+    """Name of the scene's camera; None is the one that the file renders through."""
+    deadline: float = 60.0
+    """Seconds that one candidate may take, from start to picture."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What became of one candidate."""
+
+    status: Status
+    image: np.ndarray | None
+    """[H, W, 3] uint8 sRGB where `status` is "ok"."""
+    seconds: float
+    message: str = ""
+    """Why it was refused, failed, or died: one sentence."""
+
+
+class Renderer(Protocol):
+    """Runs candidates; each from the same untouched scene."""
+
+    def render(self, source: str) -> Rendered:
+        """One candidate's picture. Never raises for what the source does."""
+        ...
+
+    def protections(self) -> Sequence[str]:
+        """The layers of containment that are active, by name."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One candidate as its proposer gave it."""
+
+    source: str
+    calls: int = 0
+    """Model calls that it cost."""
+    tokens: int = 0
+    note: str = ""
+    """What was changed, in words."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which of two pictures is nearer to what was asked."""
+
+    winner: Literal["left", "right"]
+    calls: int = 0
+    tokens: int = 0
+    scores: tuple[float, float] | None = None
+    """Losses of left and right where the evaluator measures (lower is better)."""
+    note: str = ""
+    extra: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked."""
+
+    scene: Path
+    """The .blend file."""
+    instruction: str
+    target: Path | None = None
+    """A picture to match."""
