@@ -34,7 +34,7 @@ from editor3d.plugin.regions import (
 from editor3d.regions import parse_region, seen_parts, settled
 from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
-from editor3d.update.schedule import TIMESTEPS, Schedule, default_kind, least_noise_level
+from editor3d.update.schedule import TIMESTEPS, Kind, Noise, Schedule, least_noise_level, suited_schedule
 from editor3d.update.state import EditState, PictureStore
 
 LPIPS_PATCH = 32
@@ -72,12 +72,12 @@ class EditPipelineConfig(PluginPipelineConfig):
     """Least noise level, as a fraction of the model's timesteps."""
     upper_bound: float = 0.98
     """Greatest noise level."""
-    schedule: Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"] = "auto"
-    """auto: cyclic for editors that look at the render; all views at once for the others, and then again one by one
-    where two edits of a view can differ."""
-    noise_schedule: Literal["uniform", "decaying", "sqrt"] = "uniform"
+    schedule: Literal["auto"] | Kind = "auto"
+    """auto: cyclic for editors that look at the render, if each view is edited three times or more; otherwise all views
+    at once, and then again one by one where two edits of a view can differ."""
+    noise_schedule: Literal["auto"] | Noise = "auto"
     """Draw noise levels between the bounds, lower the upper bound in the course of the run, or take
-    1 - 0.8 sqrt(step / total)."""
+    1 - 0.8 sqrt(step / total). auto: sqrt where `schedule: auto` finds too few rounds for draws, uniform otherwise."""
     condition_on: Condition = "auto"
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
@@ -133,19 +133,27 @@ class EditPipelineConfig(PluginPipelineConfig):
         """What `auto` means: the editor, and why in one clause."""
         return resolve_auto()
 
-    def schedule_for(self, editor: Editor) -> Schedule:
+    def rounds(self, total_steps: int, n_views: int) -> float:
+        """How often a cyclic schedule would edit each view."""
+        return total_steps / self.edit_rate * self.edit_count / n_views
+
+    def schedule_for(self, editor: Editor, rounds: float = math.inf) -> Schedule:
         """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
+
+        Args:
+            rounds: how often a cyclic schedule would edit each view.
 
         Raises:
             ConfigError: a value is out of range, or the upper bound is too low for that many steps.
         """
+        kind, noise = suited_schedule(editor.info, rounds) if self.schedule == "auto" else (self.schedule, "uniform")
         schedule = Schedule(
-            kind=default_kind(editor.info) if self.schedule == "auto" else self.schedule,
+            kind=kind,
             edit_rate=self.edit_rate,
             edit_count=self.edit_count,
             lower_bound=self.lower_bound,
             upper_bound=self.upper_bound,
-            noise=self.noise_schedule,
+            noise=noise if self.noise_schedule == "auto" else self.noise_schedule,
         )
         least = least_noise_level(editor.info, self.diffusion_steps)
         if least > self.upper_bound or least >= 1.0:  # the model's last timestep cannot be reached one by one
@@ -279,7 +287,7 @@ class EditPipeline(PluginPipeline):
                 self.config.image_guidance_scale,
                 self.config.diffusion_steps,
             ),
-            self.config.schedule_for(editor),
+            self.config.schedule_for(editor, self.config.rounds(total_steps, len(self.train_views))),
             EditState(torch.Generator().manual_seed(seed)),
             PictureStore(run / "edit_state"),
             total_steps,

@@ -201,7 +201,8 @@ class EditTrainer(PluginTrainer):
             same = config.editor == choices["editor"]
             editor = updater.editor if same else config.create_editor(pipeline.device_name)
             check_instruction(editor, guidance.instruction, pipeline.objects, pipeline.train_views)
-            schedule = config.schedule_for(editor)
+            rounds = config.rounds(self.config.max_num_iterations, len(pipeline.train_views))
+            schedule = config.schedule_for(editor, rounds)
             if config.condition_reason != AS_ASKED:
                 config.condition_on = "auto"
                 pipeline.choose_condition(self.base.is_edit)

@@ -13,6 +13,11 @@ from editor3d.types import EditorInfo
 
 TIMESTEPS = 1000
 """Training timesteps of the diffusion models that noise levels are fractions of."""
+FEW_ROUNDS = 3.0
+"""Edits of each view below which a walk by draws of the noise level ends half-way."""
+
+Kind = Literal["cyclic", "all-at-once", "all-then-cyclic"]
+Noise = Literal["uniform", "decaying", "sqrt"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,12 @@ class Schedule:
         ConfigError: a value is out of range.
     """
 
-    kind: Literal["cyclic", "all-at-once", "all-then-cyclic"] = "cyclic"
+    kind: Kind = "cyclic"
     edit_rate: int = 10
     edit_count: int = 1
     lower_bound: float = 0.02
     upper_bound: float = 0.98
-    noise: Literal["uniform", "decaying", "sqrt"] = "uniform"
+    noise: Noise = "uniform"
 
     def __post_init__(self) -> None:
         if self.edit_rate < 1 or self.edit_count < 1:
@@ -105,12 +110,18 @@ def least_noise_level(info: EditorInfo, diffusion_steps: int) -> float:
     return diffusion_steps / TIMESTEPS if info.one_timestep_per_step else 0.0
 
 
-def default_kind(info: EditorInfo) -> Literal["cyclic", "all-at-once", "all-then-cyclic"]:
-    """The kind of schedule that suits an editor.
+def suited_schedule(info: EditorInfo, rounds: float = math.inf) -> tuple[Kind, Noise]:
+    """The kind of schedule, and of its noise levels, that suit an editor.
 
-    An editor that looks at the render has to follow the scene round by round. For one that does not, half-edited sets
-    of pictures only delay the fit: all views at once; and then again one by one, if a second edit can differ.
+    An editor that looks at the render has to follow the scene round by round, and an edit at a low noise level can only
+    add to what earlier ones did. In a run too short for several rounds most views would keep such an edit of the
+    unedited scene: there each view is edited in full before the first step, and later rounds, at ever lower levels,
+    bring the pictures together. For an editor that does not look, half-edited sets of pictures only delay the fit: all
+    views at once; and then again one by one, if a second edit can differ.
+
+    Args:
+        rounds: how often a cyclic schedule would edit each view.
     """
     if info.uses_render:
-        return "cyclic"
-    return "all-at-once" if one_edit_is_final(info) else "all-then-cyclic"
+        return ("cyclic", "uniform") if rounds >= FEW_ROUNDS else ("all-then-cyclic", "sqrt")
+    return ("all-at-once" if one_edit_is_final(info) else "all-then-cyclic"), "uniform"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from editor3d.editors import EDITORS
 from editor3d.errors import ConfigError
 from editor3d.types import EditorInfo
-from editor3d.update.schedule import Schedule, default_kind, one_edit_is_final
+from editor3d.update.schedule import FEW_ROUNDS, Schedule, one_edit_is_final, suited_schedule
 
 counts = st.integers(1, 12)
 levels = st.integers(1, 1000).map(lambda step: step / 1000)
@@ -115,10 +115,10 @@ def test_values_out_of_range_are_refused(wrong):
 def test_one_edit_is_final_only_where_nothing_else_shapes_it(needs):
     plain = EditorInfo("plain", "", "")
     assert one_edit_is_final(plain)
-    assert default_kind(plain) == "all-at-once"
+    assert suited_schedule(plain) == ("all-at-once", "uniform")
     other = dataclasses.replace(plain, **{needs: True})
     assert not one_edit_is_final(other)
-    assert default_kind(other) == ("cyclic" if needs == "uses_render" else "all-then-cyclic")
+    assert suited_schedule(other) == ("cyclic" if needs == "uses_render" else "all-then-cyclic", "uniform")
 
 
 def test_all_then_cyclic_edits_every_view_first_and_then_goes_round():
@@ -130,5 +130,17 @@ def test_all_then_cyclic_edits_every_view_first_and_then_goes_round():
 
 
 def test_the_diffusion_editor_goes_round_and_the_procedural_one_edits_all_at_once():
-    assert default_kind(EDITORS["ip2p"].info) == "cyclic"
-    assert default_kind(EDITORS["procedural"].info) == "all-at-once"
+    assert suited_schedule(EDITORS["ip2p"].info)[0] == "cyclic"
+    assert suited_schedule(EDITORS["procedural"].info)[0] == "all-at-once"
+
+
+def test_a_run_too_short_to_go_round_edits_each_view_in_full_before_the_first_step():
+    info = EDITORS["ip2p"].info
+    assert suited_schedule(info, FEW_ROUNDS) == ("cyclic", "uniform")
+    kind, noise = suited_schedule(info, FEW_ROUNDS - 0.1)
+    found = planned(Schedule(kind, 10, 1, noise=noise), n_views=7, steps=140)
+    assert [(step, view) for step, view, _ in found[:7]] == [(0, view) for view in range(7)]
+    assert {level for *_, level in found[:7]} == {0.98}
+    later = [level for *_, level in found[7:]]
+    assert later == sorted(later, reverse=True)
+    assert later[0] < 0.98 - 0.1 and later[-1] > 0.19
