@@ -49,8 +49,13 @@ class Rendered:
 class Renderer(Protocol):
     """Runs candidates; each from the same untouched scene."""
 
-    def render(self, source: str) -> Rendered:
-        """One candidate's picture. Never raises for what the source does."""
+    def render(self, source: str, deadline: float | None = None) -> Rendered:
+        """One candidate's picture. Never raises for what the source does.
+
+        Args:
+            source: the program.
+            deadline: seconds that it may take where those are fewer than `RenderSettings.deadline`.
+        """
         ...
 
     def protections(self) -> Sequence[str]:
@@ -82,6 +87,8 @@ class Verdict:
     scores: tuple[float, float] | None = None
     """Losses of left and right where the evaluator measures (lower is better)."""
     note: str = ""
+    decided: bool = True
+    """False where both are as good or the answers contradict each other; the incumbent then stays."""
     extra: dict[str, float] = field(default_factory=dict)
 
 
@@ -94,3 +101,71 @@ class Task:
     instruction: str
     target: Path | None = None
     """A picture to match."""
+
+
+EditKind = Literal["tweak", "leap"]
+"""tweak: other values in the same structure; leap: another structure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A program and what came of it."""
+
+    source: str
+    image: np.ndarray
+    """[H, W, 3] uint8 sRGB."""
+    loss: float | None = None
+    """Where the evaluator measures; lower is better."""
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What a proposer is told before it writes the candidates of one round."""
+
+    task: Task
+    number: int
+    """Counted from 0."""
+    kind: EditKind
+    breadth: int
+    """Candidates that the round has."""
+    seed: int
+    """Of this round; every random choice follows from it."""
+    best: Tried
+    """The incumbent."""
+    target: np.ndarray | None = None
+    """[H, W, 3] uint8, the picture to match, where there is one: given, or imagined."""
+
+
+class Proposer(Protocol):
+    """Writes candidates."""
+
+    def propose(self, asked: Round, index: int) -> Proposal | None:
+        """The candidate number `index` of a round; None where it has nothing more to propose in this round.
+
+        Raises:
+            ServiceError: a model gave no usable answer.
+            BudgetSpentError: another call would go beyond the budget.
+        """
+        ...
+
+    def learn(self, asked: Round, tried: Sequence[Tried], best: Tried) -> None:
+        """Be told what came of a round: the candidates that gave a picture, best first, and the incumbent after it."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Says which of two pictures is nearer to what was asked."""
+
+    def loss(self, image: np.ndarray) -> float | None:
+        """How far a picture is from what was asked; None where the evaluator only compares."""
+        ...
+
+    def compare(self, left: Tried, right: Tried) -> Verdict:
+        """The nearer of two; `Verdict.decided` is False where it could not tell.
+
+        Raises:
+            ServiceError: a model gave no usable answer.
+            BudgetSpentError: another call would go beyond the budget.
+        """
+        ...
