@@ -1,0 +1,263 @@
+"""Jobs: commands of the project as processes of their own, one job after the other, each with a private folder."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from editor3d.errors import ConfigError
+from editor3d.service.commands import RESULT, Places, Step, steps_of
+from editor3d.service.pictures import job_picture, save_preview_pair
+from editor3d.service.progress import Progress, last_error, read_progress, tail
+from editor3d.service.requests import JobRequest
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+FINISHED = ("done", "failed", "cancelled")
+PROGRESS_VARIABLE = "EDITOR3D_PROGRESS_SECONDS"
+"""Seconds between two lines of progress that a command prints."""
+MAX_QUEUED = 16
+KEPT_JOBS = 50
+"""Finished jobs whose folders are kept; the oldest go first."""
+_KILL_AFTER = 0.4
+"""Seconds between asking a command to end and making it; what it printed and saved is kept."""
+
+
+@dataclass
+class Job:
+    """One job. Its fields change in the thread that runs it; readers take `snapshot`."""
+
+    id: str
+    request: JobRequest
+    places: Places
+    steps: tuple[Step, ...]
+    state: State = "queued"
+    step: int = 0
+    error: str = ""
+    created: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    process: subprocess.Popen | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def log(self) -> Path:
+        return self.places.folder / "log.txt"
+
+    def snapshot(self) -> dict[str, Any]:
+        """The job as strict JSON values."""
+        text = tail(self.log)
+        progress = read_progress(text) if self.state == "running" else Progress()
+        picture = job_picture(self.places, since=self.started)
+        return {
+            "id": self.id,
+            "kind": self.request.kind,
+            "instruction": self.request.instruction,
+            "settings": dict(self.request.settings),
+            "state": self.state,
+            "step": self.steps[min(self.step, len(self.steps) - 1)].name,
+            "steps": [step.name for step in self.steps],
+            "progress": vars(progress),
+            "error": self.error,
+            "created": self.created,
+            "seconds": (self.ended or time.time()) - self.started if self.started else 0.0,
+            "picture_revision": picture[1] if picture else 0,
+            "files": self.files(),
+            "log": text[-2000:],
+        }
+
+    def files(self) -> dict[str, int]:
+        """Sizes in bytes of the results, by name."""
+        folder = self.places.result
+        found = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+        return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+
+
+class JobQueue:
+    """Runs jobs one after the other.
+
+    Args:
+        folder: made private (mode 0700); jobs, uploads and kept reconstructions go there.
+        command: the words that run a command of the project, before that command's own; this project by default.
+    """
+
+    def __init__(self, folder: Path, command: Sequence[str] | None = None) -> None:
+        self.folder = folder
+        self._command = list(command) if command is not None else None
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._thread.start()
+        self.last_active = time.monotonic()
+
+    def submit(self, request: JobRequest) -> Job:
+        """Queue a job.
+
+        Raises:
+            ConfigError: too many are waiting.
+        """
+        with self._lock:
+            waiting = sum(job.state == "queued" for job in self._jobs.values())
+            if waiting >= MAX_QUEUED:
+                raise ConfigError(f"{waiting} jobs are waiting already: wait for them, or cancel some.")
+            name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+            folder = self.folder / "jobs" / name
+            folder.mkdir(parents=True, mode=0o700)
+            places = Places(folder, self.folder / "runs")
+            job = Job(name, request, places, steps_of(request, places))
+            self._jobs[name] = job
+            self._forget_old()
+        self._waiting.put(job)
+        return job
+
+    def get(self, name: str) -> Job | None:
+        with self._lock:
+            return self._jobs.get(name)
+
+    def all(self) -> list[Job]:
+        """The newest first."""
+        with self._lock:
+            return list(self._jobs.values())[::-1]
+
+    @property
+    def busy(self) -> bool:
+        return any(job.state not in FINISHED for job in self.all())
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job at once: its process group is asked to end, and killed if it does not."""
+        with self._lock:
+            job.stop.set()
+            if job.state == "queued":
+                job.state, job.ended = "cancelled", time.time()
+            process = job.process
+        if process is not None:
+            _end_group(process)
+
+    def remove(self, job: Job) -> None:
+        """Forget a job and its folder; a running one is cancelled first."""
+        self.cancel(job)
+        if job.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                job.process.wait(timeout=5.0)
+        with self._lock:
+            self._jobs.pop(job.id, None)
+        shutil.rmtree(job.places.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Cancel everything and end the thread."""
+        for job in self.all():
+            if job.state not in FINISHED:
+                self.cancel(job)
+        self._waiting.put(None)
+        self._thread.join(timeout=10.0)
+
+    def _forget_old(self) -> None:
+        finished = [job for job in self._jobs.values() if job.state in FINISHED]
+        for job in finished[: max(0, len(finished) - KEPT_JOBS)]:
+            del self._jobs[job.id]
+            shutil.rmtree(job.places.folder, ignore_errors=True)
+
+    def _work(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            self._run(job)
+            self.last_active = time.monotonic()
+
+    def _run(self, job: Job) -> None:
+        with self._lock:
+            if job.state != "queued":
+                return
+            job.state, job.started = "running", time.time()
+        state, error = "done", ""
+        try:
+            for index, step in enumerate(job.steps):
+                job.step = index
+                code = self._run_step(job, step)
+                if job.stop.is_set():
+                    break
+                if code != 0:
+                    told = last_error(tail(job.log)) or f"{step.name} ended with exit code {code}"
+                    state, error = "failed", told
+                    break
+            else:
+                self._collect(job)
+        except OSError as failure:
+            state, error = "failed", f"{failure.strerror or failure}: {failure.filename or job.places.folder}"
+        with self._lock:
+            job.state = "cancelled" if job.stop.is_set() else state
+            job.error, job.ended, job.process = error, time.time(), None
+
+    def _run_step(self, job: Job, step: Step) -> int:
+        words = list(step.words())
+        prefix = self._command or [sys.executable, "-m", "editor3d.service.child", str(os.getpid())]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1", PROGRESS_VARIABLE: "1"}
+        with job.log.open("ab") as log:
+            with self._lock:
+                if job.stop.is_set():
+                    return 0
+                job.process = subprocess.Popen(
+                    [*prefix, *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=job.places.folder,
+                    env=environment,
+                    **_own_group(),
+                )
+            code = job.process.wait()
+        if job.stop.is_set():
+            _kill_group(job.process)  # what the command itself started, and left
+        return code
+
+    def _collect(self, job: Job) -> None:
+        """Put pictures of the finished run beside the result."""
+        job.places.result.mkdir(exist_ok=True)
+        if job.request.kind == "mesh-preview":
+            save_preview_pair(job.places, job.request.instruction)
+        picture = job_picture(job.places, since=job.started)
+        if picture is not None and not picture[0].is_relative_to(job.places.result):
+            shutil.copyfile(picture[0], job.places.result / "before_after.png")
+        for record in job.places.work.rglob("edit.json"):
+            shutil.copyfile(record, job.places.result / "edit.json")
+
+
+def _own_group() -> Mapping[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _end_group(process: subprocess.Popen) -> None:
+    """Ask a process group to end, and kill what is left of it a moment later."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+    timer = threading.Timer(_KILL_AFTER, _kill_group, (process,))
+    timer.daemon = True
+    timer.start()
+
+
+def _kill_group(process: subprocess.Popen) -> None:
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+__all__ = ["FINISHED", "KEPT_JOBS", "RESULT", "Job", "JobQueue"]

@@ -1,0 +1,33 @@
+"""How often and how much a client may ask."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+MAX_JSON = 64 * 1024
+MAX_UPLOAD = 1 << 30
+MAX_UPLOADS = 64
+"""Files kept at a time; the oldest goes when another comes."""
+MAX_CONNECTIONS = 32
+TIMEOUT = 30.0
+"""Seconds that a connection may stay silent."""
+
+
+class Rate:
+    """A bucket of tokens: `burst` at once, `per_second` in the long run."""
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._rate, self._burst, self._left = per_second, burst, burst
+        self._lock, self._last = threading.Lock(), time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more is allowed now."""
+        with self._lock:
+            now = time.monotonic()
+            self._left = min(self._burst, self._left + (now - self._last) * self._rate)
+            self._last = now
+            if self._left < 1.0:
+                return False
+            self._left -= 1.0
+            return True

@@ -1,0 +1,168 @@
+"""What a client may ask for, checked: a job is a kind of work, its inputs and a few settings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from editor3d.errors import ConfigError
+
+Kind = Literal["mesh", "mesh-preview", "scene", "scene-preview", "picture-preview", "refine"]
+"""mesh: restyle a mesh. scene: edit a capture, a run or a file of splats, and export it. refine: change a .blend by a
+program. The previews are 2D edits of a few pictures."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+INPUTS: dict[Kind, tuple[str, ...]] = {
+    "mesh": ("mesh",),
+    "mesh-preview": ("mesh",),
+    "scene": ("scene",),
+    "scene-preview": ("scene",),
+    "picture-preview": ("picture",),
+    "refine": ("blend", "program"),
+}
+"""What each kind needs."""
+OPTIONAL_INPUTS: dict[Kind, tuple[str, ...]] = {"refine": ("target",)}
+SUFFIXES = {
+    "mesh": (".glb", ".ply", ".obj", ".stl", ".off"),
+    "picture": (".png", ".jpg", ".jpeg"),
+    "target": (".png", ".jpg", ".jpeg"),
+    "blend": (".blend",),
+    "program": (".py",),
+}
+"""How a file given as an input ends; a scene may also be a folder."""
+
+_NUMBERS: dict[str, tuple[float, float, bool]] = {
+    "steps": (1, 1_000_000, True),
+    "seed": (0, 2**31 - 1, True),
+    "views": (4, 400, True),
+    "side": (32, 4096, True),
+    "texture_size": (0, 16384, True),
+    "displacement": (0.0, 1.0, False),
+    "guidance_scale": (0.0, 100.0, False),
+    "image_guidance_scale": (0.0, 100.0, False),
+    "downscale_factor": (1, 64, True),
+    "breadth": (1, 64, True),
+    "depth": (1, 64, True),
+    "max_seconds": (1, 86_400, False),
+}
+"""Least, greatest, whole numbers only."""
+_CHOICES = {"format": ("mesh", "pointcloud", "splats")}
+_VECTORS = ("up", "front")
+_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/\\ ~+@-]{0,400}")
+"""Names of editors, methods and presets; never a word that starts with a minus."""
+MAX_INSTRUCTION = 2000
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """One job as it was asked for."""
+
+    kind: Kind
+    instruction: str
+    inputs: Mapping[str, Path]
+    """Files on this machine; uploads stand here as the files that they were stored in."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_request(body: Any, uploads: Mapping[str, Path]) -> JobRequest:
+    """Check what a client sent.
+
+    Args:
+        body: JSON: `kind`, `instruction`, `inputs` (name to `{"upload": ID}` or `{"path": "/…"}`), `settings`.
+        uploads: files by the ids under which they were uploaded.
+
+    Raises:
+        ConfigError: something is missing, unknown or out of range; the text names it.
+    """
+    if not isinstance(body, dict):
+        raise ConfigError("Expected a JSON object that describes a job.")
+    unknown = sorted(set(body) - {"kind", "instruction", "inputs", "settings"})
+    if unknown:
+        raise ConfigError(f"There is nothing called {', '.join(unknown)} in a job.")
+    kind = body.get("kind")
+    if kind not in KINDS:
+        raise ConfigError(f"Expected one of {', '.join(KINDS)} as the kind of a job, got {kind!r}.")
+    instruction = body.get("instruction")
+    if not isinstance(instruction, str) or not instruction.strip():
+        raise ConfigError("Expected an instruction: say in one sentence what should change.")
+    if len(instruction) > MAX_INSTRUCTION or any(ord(c) < 32 for c in instruction.strip()):
+        raise ConfigError(f"Expected an instruction of one line and at most {MAX_INSTRUCTION} characters.")
+    return JobRequest(
+        kind=kind,
+        instruction=instruction.strip(),
+        inputs=_inputs(kind, body.get("inputs"), uploads),
+        settings=_settings(body.get("settings", {})),
+    )
+
+
+def _inputs(kind: Kind, given: Any, uploads: Mapping[str, Path]) -> dict[str, Path]:
+    if not isinstance(given, dict):
+        raise ConfigError(f"Expected inputs for a job of the kind {kind}: {', '.join(INPUTS[kind])}.")
+    known = (*INPUTS[kind], *OPTIONAL_INPUTS.get(kind, ()))
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"A job of the kind {kind} has no input {name}: it takes {', '.join(known)}.")
+    found = {}
+    for name in known:
+        if name in given:
+            found[name] = _input(name, given[name], uploads)
+        elif name in INPUTS[kind]:
+            raise ConfigError(f"Expected the input {name} for a job of the kind {kind}, got none.")
+    return found
+
+
+def _input(name: str, value: Any, uploads: Mapping[str, Path]) -> Path:
+    if isinstance(value, dict) and list(value) == ["upload"]:
+        if value["upload"] not in uploads:
+            raise ConfigError(f"There is no upload {value['upload']!r} for {name}: send the file first.")
+        path = uploads[value["upload"]]
+    elif isinstance(value, dict) and list(value) == ["path"] and isinstance(value["path"], str):
+        path = Path(value["path"])
+        if name == "scene" and value["path"] == "demo":
+            return path
+        if not path.is_absolute() or "\0" in value["path"]:
+            raise ConfigError(f"Expected an absolute path for {name}, got {value['path']!r}.")
+        if not path.exists():
+            raise ConfigError(f"There is no {path}: check the path of {name}.")
+    else:
+        raise ConfigError(f'Expected {{"upload": ID}} or {{"path": "/…"}} for {name}, got {value!r}.')
+    suffixes = SUFFIXES.get(name)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ConfigError(f"Expected a file that ends in {' or '.join(suffixes)} for {name}, got {path.name}.")
+    return path
+
+
+def _settings(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ConfigError("Expected settings as a JSON object.")
+    return {name: _setting(name, value) for name, value in given.items() if value is not None}
+
+
+def _setting(name: str, value: Any) -> Any:
+    if name in _NUMBERS:
+        low, high, whole = _NUMBERS[name]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or not low <= value <= high or (whole and value != int(value)):
+            raise ConfigError(f"Expected {name} between {low:g} and {high:g}, got {value!r}.")
+        return int(value) if whole else float(value)
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise ConfigError(f"Expected one of {', '.join(_CHOICES[name])} for {name}, got {value!r}.")
+        return value
+    if name in _VECTORS:
+        good = isinstance(value, list) and len(value) == 3
+        if not good or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in value) or not any(value):
+            raise ConfigError(f"Expected three numbers for {name}, got {value!r}.")
+        return tuple(float(v) for v in value)
+    if name in ("editor", "method", "preset", "region", "scene_up"):
+        if not isinstance(value, str) or not (_NAMES.fullmatch(value) or (name == "region" and _region(value))):
+            raise ConfigError(f"Expected a name for {name}, got {value!r}.")
+        return value
+    raise ConfigError(f"There is no setting {name} of a job.")
+
+
+def _region(value: str) -> bool:
+    return bool(re.fullmatch(r"[a-z]+:[A-Za-z0-9_.,:/\\ +-]{1,400}", value))

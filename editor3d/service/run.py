@@ -1,0 +1,82 @@
+"""One service from its start to its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from editor3d.errors import ConfigError
+from editor3d.outputs.record import package_versions
+from editor3d.service.server import HOST, Service
+from editor3d.service.state import ServiceState, default_state_file, read_state, remove_state, write_state
+
+_LOOK = 1.0
+"""Seconds between two looks at whether the service is idle."""
+
+
+def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: float) -> int:
+    """Serve until a signal, a client or idleness ends it; 0.
+
+    Raises:
+        ConfigError: the port is taken, a folder cannot be written, or another service uses the state file.
+    """
+    state = default_state_file() if state is None else state.absolute()
+    folder = state.parent / "service" if folder is None else folder.absolute()
+    if idle_minutes < 0:
+        raise ConfigError(f"Expected minutes of at least 0 for --idle-minutes, got {idle_minutes:g}.")
+    running = read_state(state)
+    if running is not None and _alive(running):
+        raise ConfigError(
+            f"A service runs already (process {running.pid}, port {running.port}): end it, or give another --state."
+        )
+    service = Service(folder, port)
+    told = ServiceState(service.port, service.token, os.getpid(), package_versions().get("editor3d", ""))
+    try:
+        write_state(state, told)
+    except ConfigError:
+        service.close()
+        raise
+    stop = threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        threading.Thread(target=service.shutdown, daemon=True).start()
+
+    previous = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
+    if idle_minutes > 0:
+        threading.Thread(target=_end_when_idle, args=(service, 60.0 * idle_minutes, stop, end), daemon=True).start()
+    print(f"Serving on {HOST}:{service.port}; clients find it by {state}", flush=True)
+    try:
+        service.serve_forever(poll_interval=0.1)
+    finally:
+        stop.set()
+        remove_state(state, service.token)
+        service.close()
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+    print("The service has ended.", flush=True)
+    return 0
+
+
+def _alive(state: ServiceState) -> bool:
+    """Whether the service that left a state file answers."""
+    import http.client
+
+    connection = http.client.HTTPConnection(HOST, state.port, timeout=2.0)
+    try:
+        connection.request("GET", "/v1/health", headers={"Authorization": f"Bearer {state.token}"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _end_when_idle(service: Service, seconds: float, stop: threading.Event, end) -> None:
+    while not stop.wait(min(_LOOK, seconds)):
+        last = max(service.last_request, service.jobs.last_active)
+        if not service.jobs.busy and time.monotonic() - last > seconds:
+            end()
