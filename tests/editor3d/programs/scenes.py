@@ -16,13 +16,13 @@ import bpy
 from mathutils import Vector
 
 key = bpy.data.objects["Key"]
-key.data.energy = 500.0
+key.data.energy = 220.0
 key.data.color = (1.0, 0.82, 0.6)
 key.location = Vector((3.0, -2.5, 3.5))
 key.data.size = 1.2
 
 fill = bpy.data.objects["Fill"]
-fill.data.energy = 120.0
+fill.data.energy = 70.0
 fill.data.color = (0.55, 0.7, 1.0)
 fill.location = (-3.5, -1.5, 2.0)
 
@@ -161,7 +161,7 @@ def _cameras(bpy, scene) -> None:
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         camera.location = place
         camera.rotation_euler = (Vector((0, 0, 0.5)) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
-        camera.data.lens = 42
+        camera.data.lens = 60
         scene.collection.objects.link(camera)
     scene.camera = bpy.data.objects["Camera"]
 
@@ -174,7 +174,7 @@ def _world_and_lights(bpy) -> None:
     world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.6, 0.65, 0.7, 1)
     world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.3
     bpy.context.scene.world = world
-    for name, place, energy in (("Key", (2.5, -3.0, 4.0), 300), ("Fill", (-3.0, -2.0, 2.5), 80)):
+    for name, place, energy in (("Key", (2.5, -3.0, 4.0), 130), ("Fill", (-3.0, -2.0, 2.5), 40)):
         light = bpy.data.lights.new(name, "AREA")
         light.energy, light.size = energy, 1.5
         lamp = bpy.data.objects.new(name, light)
