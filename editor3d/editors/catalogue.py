@@ -110,6 +110,7 @@ _ENTRIES = (
             varies_with_seed=True,
             edits_objects=True,
             tells_objects=True,
+            keeps_shape=True,  # it was trained on changes of colour alone
             multiple_of=8,
             max_side=128,
             guidance_scale=7.5,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from nerfstudio.cameras.cameras import Cameras
@@ -121,7 +122,7 @@ class PixelStore:
             count = round(self._favour * patches)
             flat[:count] = self._favoured[torch.randint(len(self._favoured), (count,), generator=generator)]
         if size == 1:  # rays of one picture next to each other meet the same voxels: as random, and faster to march
-            flat = flat.sort().values
+            flat = torch.from_numpy(np.sort(flat.numpy()))  # several times faster than torch's on a CPU
         view = torch.searchsorted(offsets, flat, right=True) - 1
         within = flat - offsets[view]
         y = torch.div(within, widths[view], rounding_mode="floor")
@@ -133,17 +134,18 @@ class PixelStore:
             x = (x[:, None, None] + steps[None, :]).expand(-1, size, size).reshape(-1)
             view = view.repeat_interleave(size * size)
         within = y * widths[view] + x
-        image = pixels[offsets[view] + within].float() / 255.0
+        image = pixels.index_select(0, offsets[view] + within).float() / 255.0
         rays = self._rays(view.to(self.device), (self.direction_offsets[view] + within).to(self.device))
         return rays, {"image": image.to(self.device), "indices": torch.stack([view, y, x], -1)}
 
     def _rays(self, view: Tensor, lookup: Tensor) -> RayBundle:
-        local = self.directions[lookup]
-        c2w = self.c2w[view]
+        local = self.directions.index_select(0, lookup)
+        c2w = self.c2w.index_select(0, view)
+        # no matrix product: autocast, inside which training batches are drawn, would run it at half precision
+        x, y, z = (c2w[:, :, axis] * local[:, axis : axis + 1] for axis in range(3))
         return bundle(
             c2w[:, :, 3].contiguous(),
-            # no matrix product: autocast, inside which training batches are drawn, would run it at half precision
-            (c2w[:, :, :3] * local[:, None, :]).sum(-1),
+            x + y + z,
             pixel_area=self.pixel_areas[view][:, None],
             camera_indices=view[:, None],
             local=local,
