@@ -144,6 +144,8 @@ class EditorInfo:
     """Edits nothing without `EditRequest.mask`, or an instruction that names one object where `edits_objects`."""
     needs_geometry: bool = False
     """Puts things into the scene: edits nothing without `EditRequest.geometry`."""
+    needs_garment: bool = False
+    """Dresses a person: edits nothing without `EditRequest.garment`."""
     remote: bool = False
     """Sends pictures to a service over the network, which may charge for each edit."""
     download: str = ""
@@ -177,6 +179,23 @@ class ViewGeometry:
 
 
 @dataclass(frozen=True, eq=False)
+class Garment:
+    """What a person is to wear, and what is known of the person over all views."""
+
+    picture: Tensor
+    """The garment alone, from the front: [H, W, 3] 0..1."""
+    mask: Tensor
+    """Where the garment is in it: [H, W] bool."""
+    digest: str
+    """Hex digits of the file's content: another garment is another edit."""
+    turn: float | None = None
+    """How far round the person the camera stands, radians: 0 in front, positive on the person's left; None where
+    nobody knows."""
+    worn: float | None = None
+    """The middle luminance (linear light, 0..1) of what is worn in the photographs, over all views."""
+
+
+@dataclass(frozen=True, eq=False)
 class EditRequest:
     """One 2D edit of one view."""
 
@@ -193,6 +212,8 @@ class EditRequest:
     """Where the picture may change: [H, W] bool; None is everywhere. Read only by editors that accept masks."""
     geometry: ViewGeometry | None = None
     """None unless `EditorInfo.needs_geometry`."""
+    garment: Garment | None = None
+    """None unless `EditorInfo.needs_garment`; `mask` then says where it is worn."""
     noise_level: float = 0.98
     seed: int = 0
     guidance_scale: float = 7.5

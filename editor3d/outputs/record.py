@@ -81,6 +81,8 @@ class EditRecord:
     region: Mapping[str, Any] = field(default_factory=dict)
     """Where the scene could change, as `editor3d.regions` writes it down, how many `parts` (Gaussians or voxels) of
     how many (`of`) of the base that held, and the `threshold` of the votes of masks. Empty where all of it could."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What a method notes of its own: the garment and the stages of a try-on. Empty with others."""
     edits: tuple[Edit2D, ...] = ()
     times: Times = Times()
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +90,7 @@ class EditRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("metrics", "schedule", "region"):  # so that what is read back is equal
+        for name in ("metrics", "schedule", "region", "notes"):  # so that what is read back is equal
             object.__setattr__(self, name, jsonable(getattr(self, name)))
 
     @property

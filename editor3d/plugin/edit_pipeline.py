@@ -51,6 +51,8 @@ class EditPipelineConfig(PluginPipelineConfig):
 
     GIVES_GEOMETRY: ClassVar[bool] = False
     """Whether edits are told where in space their view and the region are."""
+    GIVES_GARMENT: ClassVar[bool] = False
+    """Whether edits are given the picture of a garment."""
     _target: type = field(default_factory=lambda: EditPipeline)
     prompt: str = ""
     """The instruction (also: --instruction)."""
@@ -181,6 +183,11 @@ class EditPipelineConfig(PluginPipelineConfig):
                 f"Expected an editor of pictures, got {editor.info.name}, which puts things into a region of the "
                 f"scene: use the method nerf-insert."
             )
+        if editor.info.needs_garment and not self.GIVES_GARMENT:
+            raise ConfigError(
+                f"Expected an editor that takes an instruction alone, got {editor.info.name}, which takes the picture "
+                f"of a garment: use the method gaussian-vton."
+            )
         return editor
 
 
@@ -189,8 +196,10 @@ class EditPipeline(PluginPipeline):
     loaded, so that viewing, rendering and exporting a result need none of it."""
 
     config: EditPipelineConfig
+    UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
+        self.notes: dict[str, Any] = {}  # what a method notes of its own, for the record
         self._lpips: Callable[[Tensor, Tensor], Tensor] | None = None
         self.lpips = "off"  # what became of it, for the record
         self.region: dict[str, Any] = {}  # what was found of it, for the record
@@ -277,16 +286,10 @@ class EditPipeline(PluginPipeline):
             objects=objects_of,
             store=store,
         )
-        self.updater = DatasetUpdater(
+        self.updater = self.UPDATER(
             scene,
             editor,
-            Guidance(
-                instruction,
-                self.config.editor,
-                self.config.guidance_scale,
-                self.config.image_guidance_scale,
-                self.config.diffusion_steps,
-            ),
+            self.guidance(),
             self.config.schedule_for(editor, self.config.rounds(total_steps, len(self.train_views))),
             EditState(torch.Generator().manual_seed(seed)),
             PictureStore(run / "edit_state"),
@@ -295,6 +298,16 @@ class EditPipeline(PluginPipeline):
             should_stop=lambda: self.should_stop(),
         )
         self.edit_panel.connect(self.updater)
+
+    def guidance(self) -> Guidance:
+        """What each request of the edit has in common."""
+        return Guidance(
+            self.config.instruction(),
+            self.config.editor,
+            self.config.guidance_scale,
+            self.config.image_guidance_scale,
+            self.config.diffusion_steps,
+        )
 
     def scene(self, **parts: Any) -> Scene:
         """What the engine sees of the scene; methods add to it."""

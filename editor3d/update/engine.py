@@ -13,7 +13,7 @@ from torch import Tensor
 from editor3d.errors import DataError, InstructionError
 from editor3d.outputs.record import Edit2D
 from editor3d.stopwatch import Stopwatch
-from editor3d.types import Editor, EditRequest, View, ViewGeometry
+from editor3d.types import Editor, EditRequest, Garment, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
 
@@ -67,6 +67,8 @@ class Guidance:
     guidance_scale: float = 7.5
     image_guidance_scale: float = 1.5
     diffusion_steps: int = 20
+    garment: str = ""
+    """Digest of the garment's picture, so that stored pictures of another are never taken for this one's."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,11 @@ class Scene:
     """Where a view may change: [H, W] bool; None is everywhere. A view whose mask is empty is left out."""
     geometry: Callable[[int], ViewGeometry | None] = lambda index: None
     """Asked for only where the editor needs it."""
+    garment: Callable[[int], Garment | None] = lambda index: None
+    """Asked for only where the editor needs it."""
+    seen: Callable[[int], str] = lambda index: ""
+    """Digest of what an edit of a view reads of the data; stored pictures made from other data are not taken. Empty
+    where nobody keeps one."""
 
 
 class DatasetUpdater:
@@ -187,6 +194,7 @@ class DatasetUpdater:
             return
         revision = len(self.state.edits) + 1
         request = {**asdict(self.guidance), **asdict(planned), "view": view.name, "step": step}
+        request |= {"seen": seen} if (seen := self.scene.seen(planned.view)) else {}
         started = time.perf_counter()
         picture = self.pictures.find(view.name, revision, request)
         if picture is None:
@@ -215,6 +223,7 @@ class DatasetUpdater:
             objects=objects,
             mask=mask,
             geometry=self.scene.geometry(planned.view) if self.editor.info.needs_geometry else None,
+            garment=self.scene.garment(planned.view) if self.editor.info.needs_garment else None,
             noise_level=planned.noise_level,
             seed=planned.seed,
             guidance_scale=self.guidance.guidance_scale,
