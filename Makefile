@@ -1,5 +1,6 @@
 # make demo    set up, then edit the demo scene and say where the results are
 # make test    set up, then run all tests
+# make addon   Blender's add-on as a zip, in dist/
 # make bench   the benchmarks; prints their figures (see below for a capture of your own)
 
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 export PYTHONWARNINGS ?= ignore::FutureWarning
 
-.PHONY: setup demo test test-fast bench check system clean
+.PHONY: setup demo test test-fast addon bench check system clean
 
 setup: $(READY)
 
@@ -37,6 +38,10 @@ test: $(READY)
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest tests -m "not slow"
+
+# One zip for Blender 4.2 and later (an extension) and 3.4 to 4.1 (an add-on); Python 3.11 is all that it takes.
+addon:
+	@$(PYTHON) blender_addon/build_zip.py --output dist
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from editor3d.errors import ConfigError
-from editor3d.service.commands import RESULT, Places, Step, steps_of
-from editor3d.service.pictures import job_picture, save_preview_pair
+from editor3d.service.commands import RESULT, Places, Step, newest_run, steps_of
+from editor3d.service.pictures import copy_pairs, job_picture, save_preview_sheet
 from editor3d.service.progress import Progress, last_error, read_progress, tail
 from editor3d.service.requests import JobRequest
 
@@ -223,15 +223,19 @@ class JobQueue:
         return code
 
     def _collect(self, job: Job) -> None:
-        """Put pictures of the finished run beside the result."""
-        job.places.result.mkdir(exist_ok=True)
-        if job.request.kind == "mesh-preview":
-            save_preview_pair(job.places, job.request.instruction)
-        picture = job_picture(job.places, since=job.started)
-        if picture is not None and not picture[0].is_relative_to(job.places.result):
-            shutil.copyfile(picture[0], job.places.result / "before_after.png")
-        for record in job.places.work.rglob("edit.json"):
-            shutil.copyfile(record, job.places.result / "edit.json")
+        """Put pictures of the finished run, and its record, beside the result."""
+        places, kind = job.places, job.request.kind
+        places.result.mkdir(exist_ok=True)
+        if kind in ("scene-preview", "picture-preview"):
+            return
+        with suppress(FileNotFoundError):
+            run = newest_run(places)
+            copy_pairs(places, run, preview=kind == "mesh-preview")
+            shutil.copyfile(run / "edit.json", places.result / "edit.json")
+            if kind == "mesh-preview":
+                save_preview_sheet(places, job.request.instruction)
+            else:
+                shutil.copyfile(run / "before_after.png", places.result / "before_after.png")
 
 
 def _own_group() -> Mapping[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from editor3d.service.commands import Places
-from editor3d.service.progress import PROGRESS_PICTURES
 
 PREVIEW = "preview.png"
+_PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png", "renders/*.png")
+"""Within a run: the finished sheet, 2D edits as they come, renders of candidates."""
+_BEFORE, _AFTER = ("before", "conditions"), ("after", "edited")
 
 
 def job_picture(places: Places, since: float | None) -> tuple[Path, int] | None:
@@ -20,7 +23,7 @@ def job_picture(places: Places, since: float | None) -> tuple[Path, int] | None:
         return None
     found = list(places.result.glob("*.png"))
     for folder in (places.work, places.runs):
-        found += [path for name in PROGRESS_PICTURES for path in folder.rglob(name)]
+        found += [path for name in _PICTURES for path in folder.rglob(name)]
     newest = max(((_changed(path), path) for path in found), default=(0, None))
     return (newest[1], newest[0]) if newest[1] is not None and newest[0] >= int(since * 1e9) - 10**9 else None
 
@@ -32,19 +35,33 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def save_preview_pair(places: Places, title: str) -> None:
-    """Put what was edited and what became of it side by side: `preview.png` among the results."""
+def copy_pairs(places: Places, run: Path, preview: bool) -> None:
+    """Copy a run's pictures before and after, view by view, to `before/` and `after/` among the results.
+
+    Args:
+        run: the run's folder.
+        preview: take the pictures that were edited, and what the editor made of them.
+    """
+    before, after = (run / names[preview] for names in (_BEFORE, _AFTER))
+    for picture in sorted(after.glob("*.png")) if after.is_dir() else ():
+        if (before / picture.name).is_file():
+            for name, folder in (("before", before), ("after", after)):
+                (places.result / name).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / picture.name, places.result / name / picture.name)
+
+
+def save_preview_sheet(places: Places, title: str) -> None:
+    """Put the copied pairs side by side: `preview.png` among the results."""
     import numpy as np
     from PIL import Image
 
     from editor3d.outputs.pictures import Row, save_side_by_side
 
-    def pictures(folder: str) -> dict[str, np.ndarray]:
-        files = sorted(places.work.glob(f"*/*/*/{folder}/*.png"))
-        return {file.stem: np.asarray(Image.open(file).convert("RGB")) for file in files}
-
-    before, after = pictures("conditions"), pictures("edited")
-    names = [name for name in after if name in before]
+    names = sorted(path.name for path in (places.result / "after").glob("*.png"))
     if names:
-        rows = [Row("the mesh", [before[n] for n in names]), Row("2D edit", [after[n] for n in names])]
-        save_side_by_side(places.result / PREVIEW, rows, title=title, columns=names)
+        rows = [
+            Row(caption, [np.asarray(Image.open(places.result / folder / name).convert("RGB")) for name in names])
+            for folder, caption in (("before", "the mesh"), ("after", "2D edit"))
+        ]
+        columns = [name.removesuffix(".png") for name in names]
+        save_side_by_side(places.result / PREVIEW, rows, title=title, columns=columns)

@@ -10,7 +10,6 @@ from pathlib import Path
 _LINE = re.compile(r"^(?P<what>[\w-]+): (?P<done>\d+)/(?P<total>\d+), (?P<left>[\d.]+) s left ?(?P<note>.*)$")
 """As `editor3d.plugin.progress` prints it where there is no terminal."""
 _TAIL = 64 * 1024
-PROGRESS_PICTURES = ("before_after.png", "progress.png")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what is selected and chosen to what the engine is asked: `work.Asked`."""
+
+import os
+import re
+
+import bpy
+
+from . import glb, meshes, properties
+from .work import Asked
+
+
+class CannotAsk(Exception):
+    """Something is missing, in one sentence."""
+
+
+def subject_mesh(context):
+    """The active object if it is a mesh that is selected, else None."""
+    thing = context.active_object
+    return thing if thing is not None and thing.type == "MESH" and thing.select_get() else None
+
+
+def ask(context, preview=False):
+    """What the panel asks for.
+
+    Raises:
+        CannotAsk: something is missing; the text says what.
+    """
+    chosen = context.window_manager.editor3d
+    if not chosen.instruction.strip():
+        raise CannotAsk("Say in one sentence what should change.")
+    if not chosen.editor.strip():
+        raise CannotAsk("Choose an editor; auto is a good one.")
+    make = {"MESH": _mesh, "SCENE": _scene, "REFINE": _refine}[chosen.what]
+    return make(context, chosen, " ".join(chosen.instruction.split()), preview)
+
+
+def _common(chosen):
+    text, image = properties.GUIDANCE[chosen.strength]
+    settings = {"editor": chosen.editor.strip(), "seed": chosen.seed}
+    if text is not None:
+        settings |= {"guidance_scale": text, "image_guidance_scale": image}
+    return settings
+
+
+def _mesh(context, chosen, instruction, preview):
+    thing = subject_mesh(context)
+    if thing is None:
+        raise CannotAsk("Select a mesh first.")
+    if thing.library is not None or thing.data.library is not None:
+        raise CannotAsk(f"{thing.name} is linked from another file: make it local first.")
+    try:
+        geometry = meshes.geometry_of(thing)
+    except meshes.MeshError as error:
+        raise CannotAsk(str(error)) from error
+    looks = meshes.looks_of(thing)
+    up = meshes.up_in(thing)
+    settings = _common(chosen) | {"up": up, "front": meshes.front_of(up)}
+    if not preview:
+        settings |= properties.MESH_QUALITY[chosen.quality]
+        if chosen.shape > 0.0:
+            settings["displacement"] = round(chosen.shape, 4)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", thing.name).strip("_-")[:60] or "mesh"
+
+    def written():
+        for look, path in looks:
+            if path is not None:
+                with open(path, "rb") as file:
+                    look.picture = file.read()
+        return f"{name}.glb", glb.write(geometry, [look for look, _ in looks])
+
+    kind = "mesh-preview" if preview else "mesh"
+    return Asked(kind, instruction, thing.name, {"mesh": written}, settings, geometry)
+
+
+def _scene(context, chosen, instruction, preview):
+    path = chosen.scene_path.strip()
+    if not path:
+        raise CannotAsk("Choose the folder of a capture, or a file of splats.")
+    if path != "demo":
+        path = os.path.abspath(bpy.path.abspath(path))
+        if not os.path.exists(path):
+            raise CannotAsk(f"There is no {path}.")
+    settings = _common(chosen)
+    if not preview:
+        settings["format"] = chosen.scene_format
+        if chosen.quality == "DRAFT":
+            settings["downscale_factor"] = 2
+    else:
+        settings = {name: settings[name] for name in ("editor", "seed")}
+    return Asked("scene-preview" if preview else "scene", instruction, path, {"scene": path}, settings)
+
+
+def _refine(context, chosen, instruction, preview):
+    raise CannotAsk("This engine cannot refine programs yet.")
+
+
+def recall(context, entry):
+    """Choose in the panel what an entry of the history asked for."""
+    chosen = context.window_manager.editor3d
+    settings = entry.get("settings") or {}
+    chosen.instruction = entry["instruction"]
+    kind = entry["kind"].partition("-")[0]
+    chosen.what = {"mesh": "MESH", "scene": "SCENE"}.get(kind, "REFINE")
+    chosen.editor = str(settings.get("editor", "auto"))
+    chosen.seed = int(settings.get("seed", 42))
+    chosen.shape = float(settings.get("displacement", 0.0))
+    scales = (settings.get("guidance_scale"), settings.get("image_guidance_scale"))
+    chosen.strength = next((name for name, pair in properties.GUIDANCE.items() if pair == scales), "NORMAL")
+    same = (n for n, made in properties.MESH_QUALITY.items() if made.get("steps") == settings.get("steps"))
+    chosen.quality = next(same, "NORMAL")
+    if chosen.what == "SCENE":
+        chosen.scene_path = entry["subject"]
+        chosen.scene_format = settings.get("format", "pointcloud")
+        return
+    thing = bpy.data.objects.get(entry["subject"])
+    if chosen.what == "MESH" and subject_mesh(context) is None and thing is not None:
+        context.view_layer.objects.active = thing
+        thing.select_set(True)

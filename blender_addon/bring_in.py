@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accepted results in the scene. Each is carried out by one operator, and so is one step back."""
+
+import bpy
+
+from . import meshes
+
+
+class CannotAccept(Exception):
+    """A result that fits nothing any more, in one sentence."""
+
+
+def accept(context, asked, outcome):
+    """Take a result into the scene; says what was done.
+
+    Raises:
+        CannotAccept: what it is about is gone.
+    """
+    if asked.kind == "mesh":
+        return _accept_mesh(asked, outcome)
+    raise CannotAccept("There is nothing to take in.")
+
+
+def _accept_mesh(asked, outcome):
+    thing = bpy.data.objects.get(asked.subject)
+    if thing is None or thing.type != "MESH":
+        raise CannotAccept(f"There is no mesh {asked.subject} any more.")
+    uvs = outcome.uvs
+    if uvs is not None and len(uvs) != 2 * len(thing.data.loops):
+        uvs = None  # the mesh was changed meanwhile: the engine's own triangles are whole in any case
+    if thing.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    mesh = meshes.new_mesh(thing, outcome.styled, uvs, f"{thing.name} {asked.instruction}"[:60])
+    thing.data = mesh
+    for slot in thing.material_slots:
+        slot.link = "DATA"
+    kept = "faces kept" if uvs is not None else "new triangles"
+    return f"{thing.name}: {asked.instruction} ({kept})."

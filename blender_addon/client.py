@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTP to the engine's service on this computer. Used in threads, never in Blender's own."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+class EngineError(Exception):
+    """Something to tell the user, in one sentence."""
+
+
+class EngineGone(EngineError):
+    """The service does not answer."""
+
+
+class Client:
+    """Speaks to one service.
+
+    Args:
+        port: where it listens on 127.0.0.1.
+        token: what its state file says.
+    """
+
+    def __init__(self, port, token):
+        self._base = f"http://127.0.0.1:{port}/v1"
+        self._token = token
+        # without proxies: a proxy of the system would be asked for this computer's own address
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def call(self, method, path, body=None, kind="application/json", timeout=10.0):
+        """The answer's bytes.
+
+        Raises:
+            EngineError: the service refused; the text says why.
+            EngineGone: it does not answer.
+        """
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        request = urllib.request.Request(self._base + path, data=body, method=method, headers=headers)
+        try:
+            with self._opener.open(request, timeout=timeout) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            raise EngineError(_reason(error)) from error
+        except OSError as error:
+            raise EngineGone("The engine does not answer.") from error
+
+    def get(self, path, timeout=10.0):
+        """JSON as Python values."""
+        return json.loads(self.call("GET", path, timeout=timeout))
+
+    def post(self, path, value=None, timeout=10.0):
+        """JSON as Python values."""
+        return json.loads(self.call("POST", path, json.dumps(value or {}).encode(), timeout=timeout))
+
+    def upload(self, name, data):
+        """Send a file; how a job names it."""
+        path = "/uploads?" + urllib.parse.urlencode({"name": name})
+        return json.loads(self.call("POST", path, data, "application/octet-stream", timeout=120.0))
+
+    def file(self, job, name):
+        """A result's bytes."""
+        return self.call("GET", f"/jobs/{job}/files/{urllib.parse.quote(name)}", timeout=120.0)
+
+
+def _reason(error):
+    try:
+        return str(json.loads(error.read())["error"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"The engine refused ({error.code})."

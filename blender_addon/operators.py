@@ -1,0 +1,252 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the panel's buttons do."""
+
+import bpy
+from bpy.props import IntProperty
+
+from . import asking, bring_in, engine, history, meshes, preferences
+from .session import redraw, session
+
+
+class _Starts:
+    """Starts a job, and then listens for ESC until it has ended."""
+
+    preview = False
+
+    @classmethod
+    def poll(cls, context):
+        return not session.running
+
+    def invoke(self, context, event):
+        result = self.execute(context)
+        if result == {"FINISHED"} and context.window is not None:
+            self._timer = context.window_manager.event_timer_add(0.2, window=context.window)
+            context.window_manager.modal_handler_add(self)
+            return {"RUNNING_MODAL"}
+        return result
+
+    def execute(self, context):
+        try:
+            asked = asking.ask(context, preview=self.preview)
+        except asking.CannotAsk as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        session.start(asked, preferences.command())
+        return {"FINISHED"}
+
+    def modal(self, context, event):
+        if not session.running:
+            return self._end(context, {"FINISHED"})
+        if event.type == "ESC" and event.value == "PRESS":
+            session.cancel()
+            redraw()
+            return self._end(context, {"CANCELLED"})
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context):
+        self._end(context, {"CANCELLED"})
+
+    def _end(self, context, result):
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        return result
+
+
+class EDITOR3D_OT_run(_Starts, bpy.types.Operator):
+    """Make the change. ESC stops it at once"""
+
+    bl_idname = "editor3d.run"
+    bl_label = "Run"
+
+
+class EDITOR3D_OT_preview(_Starts, bpy.types.Operator):
+    """See what the 2D editor makes of a few views, before any 3D work"""
+
+    bl_idname = "editor3d.preview"
+    bl_label = "Preview"
+    preview = True
+
+
+class EDITOR3D_OT_cancel(bpy.types.Operator):
+    """Stop at once"""
+
+    bl_idname = "editor3d.cancel"
+    bl_label = "Stop"
+
+    @classmethod
+    def poll(cls, context):
+        return session.running
+
+    def execute(self, context):
+        session.cancel()
+        redraw()
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_accept(bpy.types.Operator):
+    """Take the result into the scene, as one step that can be undone"""
+
+    bl_idname = "editor3d.accept"
+    bl_label = "Accept"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        return session.phase == "pending" and not session.asked.kind.endswith("preview")
+
+    def execute(self, context):
+        session.untry()
+        try:
+            told = bring_in.accept(context, session.asked, session.outcome)
+        except (bring_in.CannotAccept, meshes.MeshError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        history.mark("accepted")
+        session.drop()
+        session.message = told
+        self.report({"INFO"}, told)
+        redraw()
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_reject(bpy.types.Operator):
+    """Leave everything as it was"""
+
+    bl_idname = "editor3d.reject"
+    bl_label = "Reject"
+
+    @classmethod
+    def poll(cls, context):
+        return session.phase == "pending"
+
+    def execute(self, context):
+        if not session.asked.kind.endswith("preview"):
+            history.mark("rejected")
+        session.drop()
+        session.message = "Everything is as it was."
+        redraw()
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_compare(bpy.types.Operator):
+    """Show the object as it would be, or as it is"""
+
+    bl_idname = "editor3d.compare"
+    bl_label = "Before / After"
+
+    @classmethod
+    def poll(cls, context):
+        return session.phase == "pending" and session.outcome.styled is not None
+
+    def execute(self, context):
+        if session.tried is not None:
+            session.untry()
+        elif not session.try_on():
+            self.report({"ERROR"}, f"There is no object {session.asked.subject} any more.")
+            return {"CANCELLED"}
+        redraw()
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_open_picture(bpy.types.Operator):
+    """Open the whole picture in the system's viewer"""
+
+    bl_idname = "editor3d.open_picture"
+    bl_label = "Open picture"
+
+    @classmethod
+    def poll(cls, context):
+        return session.outcome is not None and session.outcome.sheet is not None
+
+    def execute(self, context):
+        bpy.ops.wm.path_open(filepath=session.file("sheet.png", session.outcome.sheet))
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_rerun(bpy.types.Operator):
+    """Ask the same again, of what is selected now"""
+
+    bl_idname = "editor3d.rerun"
+    bl_label = "Run again"
+
+    index: IntProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context):
+        return not session.running
+
+    def invoke(self, context, event):
+        return bpy.ops.editor3d.run("INVOKE_DEFAULT") if self._recall(context) else {"CANCELLED"}
+
+    def execute(self, context):
+        return bpy.ops.editor3d.run() if self._recall(context) else {"CANCELLED"}
+
+    def _recall(self, context):
+        if not 0 <= self.index < len(history.entries):
+            self.report({"ERROR"}, "The history has no such entry.")
+            return False
+        asking.recall(context, history.entries[self.index])
+        return True
+
+
+class EDITOR3D_OT_clear_history(bpy.types.Operator):
+    """Forget what was asked before"""
+
+    bl_idname = "editor3d.clear_history"
+    bl_label = "Clear history"
+
+    def execute(self, context):
+        history.clear()
+        redraw()
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_copy_install_command(bpy.types.Operator):
+    """Copy the command that installs the engine"""
+
+    bl_idname = "editor3d.copy_install_command"
+    bl_label = "Copy the command"
+
+    def execute(self, context):
+        context.window_manager.clipboard = engine.INSTALL
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_open_preferences(bpy.types.Operator):
+    """Say where the engine is"""
+
+    bl_idname = "editor3d.open_preferences"
+    bl_label = "Preferences"
+
+    def execute(self, context):
+        bpy.ops.preferences.addon_show(module=__package__)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    EDITOR3D_OT_run,
+    EDITOR3D_OT_preview,
+    EDITOR3D_OT_cancel,
+    EDITOR3D_OT_accept,
+    EDITOR3D_OT_reject,
+    EDITOR3D_OT_compare,
+    EDITOR3D_OT_open_picture,
+    EDITOR3D_OT_rerun,
+    EDITOR3D_OT_clear_history,
+    EDITOR3D_OT_copy_install_command,
+    EDITOR3D_OT_open_preferences,
+)
+
+
+def register():
+    for kind in CLASSES:
+        bpy.utils.register_class(kind)
+
+
+def unregister():
+    for kind in reversed(CLASSES):
+        bpy.utils.unregister_class(kind)

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The panel in the 3D view's sidebar."""
+
+import time
+
+import bpy
+
+from . import engine, history, thumbnails
+from .asking import subject_mesh
+from .session import session
+
+_STATES = {
+    "done": "INFO",
+    "accepted": "CHECKMARK",
+    "rejected": "X",
+    "cancelled": "PAUSE",
+    "failed": "ERROR",
+    "missing": "ERROR",
+}
+_SHOWN = 8
+
+
+class _InSidebar:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Editor3D"
+
+
+class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
+    bl_idname = "EDITOR3D_PT_main"
+    bl_label = "Editor3D"
+
+    def draw(self, context):
+        layout = self.layout
+        chosen = context.window_manager.editor3d
+        if session.missing:
+            _draw_missing(layout)
+        column = layout.column()
+        column.enabled = not session.running
+        column.label(text="What should change?")
+        column.prop(chosen, "instruction", text="", icon="GREASEPENCIL")
+        column.prop(chosen, "what", text="")
+        _draw_subject(column, context, chosen)
+        _draw_choices(column, chosen)
+        if session.running:
+            _draw_running(layout)
+            return
+        row = layout.row(align=True)
+        row.scale_y = 1.4
+        row.operator("editor3d.run", icon="PLAY")
+        row.operator("editor3d.preview", icon="HIDE_OFF")
+        if session.phase == "pending":
+            _draw_result(layout, chosen)
+        elif session.message and not session.missing:
+            _draw_text(layout, session.message, context)
+
+
+def _draw_missing(layout):
+    box = layout.box()
+    box.label(text="The engine is not installed.", icon="ERROR")
+    box.label(text="In the folder that holds it:")
+    row = box.row()
+    row.label(text=engine.INSTALL, icon="CONSOLE")
+    row.operator("editor3d.copy_install_command", text="", icon="COPYDOWN")
+    box.operator("editor3d.open_preferences", text="It is here already…", icon="PREFERENCES")
+
+
+def _draw_subject(layout, context, chosen):
+    if chosen.what == "MESH":
+        thing = subject_mesh(context)
+        if thing is None:
+            layout.label(text="Select a mesh", icon="INFO")
+        else:
+            layout.label(text=thing.name, icon="OUTLINER_OB_MESH")
+    elif chosen.what == "SCENE":
+        layout.prop(chosen, "scene_path", text="")
+        layout.prop(chosen, "scene_format", expand=False)
+    else:
+        layout.prop(chosen, "part", text="")
+        layout.prop(chosen, "target")
+
+
+def _draw_choices(layout, chosen):
+    box = layout.column(align=True)
+    box.use_property_split = True
+    box.use_property_decorate = False
+    box.prop(chosen, "editor")
+    box.prop(chosen, "strength")
+    box.prop(chosen, "quality")
+    if chosen.what == "MESH":
+        box.prop(chosen, "shape", slider=True)
+    box.prop(chosen, "seed")
+
+
+def _draw_running(layout):
+    box = layout.box()
+    share = session.share()
+    if share is not None and hasattr(box, "progress"):  # Blender 4.0
+        box.progress(text=session.message, factor=share, type="BAR")
+    else:
+        box.label(text=session.message, icon="SORTTIME")
+        if share is not None:
+            split = box.split(factor=max(0.01, min(1.0, share)), align=True)
+            split.alert = True
+            split.operator("editor3d.cancel", text=f"{100 * share:.0f} %", depress=True)
+    note = (session.job.get("progress") or {}).get("note")
+    if note:
+        box.label(text=note[:60])
+    icon = thumbnails.icon("progress")
+    if icon:
+        box.template_icon(icon_value=icon, scale=7.0)
+    row = box.row()
+    row.scale_y = 1.4
+    row.operator("editor3d.cancel", text="Stop (Esc)", icon="CANCEL")
+
+
+def _draw_result(layout, chosen):
+    box = layout.box()
+    outcome = session.outcome
+    box.label(text=session.message, icon="CHECKMARK")
+    if outcome.pairs:
+        index = min(chosen.pair, len(outcome.pairs) - 1)
+        row = box.row()
+        for name in ("before", "after"):
+            column = row.column(align=True)
+            column.label(text=name.capitalize())
+            column.template_icon(icon_value=thumbnails.icon(f"{name}-{index}"), scale=5.5)
+        if len(outcome.pairs) > 1:
+            box.prop(chosen, "pair", text="View", slider=True)
+    elif outcome.sheet is not None:
+        box.template_icon(icon_value=thumbnails.icon("sheet"), scale=9.0)
+    if outcome.sheet is not None:
+        box.operator("editor3d.open_picture", icon="IMAGE_DATA")
+    if session.asked.kind.endswith("preview"):
+        box.operator("editor3d.reject", text="Close", icon="X")
+        return
+    if outcome.styled is not None:
+        text = "Show before" if session.tried else "Show after in the scene"
+        box.operator("editor3d.compare", text=text, icon="ARROW_LEFTRIGHT", depress=session.tried is not None)
+    row = box.row(align=True)
+    row.scale_y = 1.4
+    row.operator("editor3d.accept", icon="CHECKMARK")
+    row.operator("editor3d.reject", icon="X")
+
+
+def _draw_text(layout, text, context):
+    """A sentence on as many lines as the sidebar needs."""
+    width = max(20, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 4)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            column.label(text=line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    column.label(text=line)
+
+
+class EDITOR3D_PT_history(_InSidebar, bpy.types.Panel):
+    bl_idname = "EDITOR3D_PT_history"
+    bl_label = "History"
+    bl_parent_id = "EDITOR3D_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout = self.layout
+        if not history.entries:
+            layout.label(text="Nothing was asked yet.")
+            return
+        for index, entry in enumerate(history.entries[:_SHOWN]):
+            row = layout.row(align=True)
+            text = f"{entry['instruction']} ({entry['subject'].rpartition('/')[2]})"
+            row.label(text=text, icon=_STATES.get(entry["state"], "DOT"))
+            row.operator("editor3d.rerun", text="", icon="FILE_REFRESH").index = index
+        layout.label(text=time.strftime("Newest: %d %b, %H:%M", time.localtime(history.entries[0].get("time", 0))))
+        layout.operator("editor3d.clear_history", icon="TRASH")
+
+
+CLASSES = (EDITOR3D_PT_main, EDITOR3D_PT_history)
+
+
+def register():
+    for kind in CLASSES:
+        bpy.utils.register_class(kind)
+
+
+def unregister():
+    for kind in reversed(CLASSES):
+        bpy.utils.unregister_class(kind)

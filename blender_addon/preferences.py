@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the engine is."""
+
+import bpy
+from bpy.props import StringProperty
+
+from . import engine
+
+
+class Editor3DPreferences(bpy.types.AddonPreferences):
+    bl_idname = __package__
+
+    command: StringProperty(
+        name="Engine",
+        description="The program editor3d, or the folder that it is installed in; empty looks for it on PATH",
+        subtype="FILE_PATH",
+    )
+
+    def draw(self, context):
+        layout = self.layout
+        layout.prop(self, "command")
+        found = engine.find_command(self.command)
+        if found:
+            layout.label(text=f"Found: {found}", icon="CHECKMARK")
+        else:
+            layout.label(text="Not found. Install it, in the folder that holds the project:", icon="ERROR")
+            row = layout.row()
+            row.label(text=engine.INSTALL)
+            row.operator("editor3d.copy_install_command", text="", icon="COPYDOWN")
+
+
+def command():
+    """What the preferences say of the engine's place."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    return addon.preferences.command if addon is not None and addon.preferences is not None else ""
+
+
+def register():
+    bpy.utils.register_class(Editor3DPreferences)
+
+
+def unregister():
+    bpy.utils.unregister_class(Editor3DPreferences)

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is chosen in the panel. It belongs to the window manager, so that undo leaves it alone."""
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from .session import session
+
+WHAT = (
+    ("MESH", "Mesh", "Give the selected mesh another look", "MESH_DATA", 0),
+    ("REFINE", "Nodes & lights", "Turn the numbers of materials, lights or geometry nodes", "NODE_MATERIAL", 1),
+    ("SCENE", "Captured scene", "Change a capture, a run or a file of splats, and bring it in", "SCENE_DATA", 2),
+)
+PARTS = (
+    ("MATERIAL", "Material", "The materials of the selected objects"),
+    ("LIGHTS", "Lights", "The selected lights, or all where none is selected, and the world"),
+    ("GEOMETRY", "Geometry nodes", "The inputs of geometry-node modifiers of the selected objects"),
+)
+STRENGTHS = (
+    ("SUBTLE", "Subtle", "Stay near to what is there"),
+    ("NORMAL", "Normal", "As the editor is usually run"),
+    ("STRONG", "Strong", "Follow the words more closely than what is there"),
+)
+GUIDANCE = {"SUBTLE": (5.0, 2.0), "NORMAL": (None, None), "STRONG": (10.0, 1.2)}
+"""Guidance scales of text and picture; None is the method's own. Editors that are no diffusion models ignore them."""
+QUALITIES = (
+    ("DRAFT", "Draft", "A first look, in a fraction of the time"),
+    ("NORMAL", "Normal", "The method's own number of steps"),
+    ("FINE", "Fine", "More steps and a larger texture"),
+)
+MESH_QUALITY = {
+    "DRAFT": {"steps": 60, "views": 12, "texture_size": 512},
+    "NORMAL": {},
+    "FINE": {"steps": 900, "texture_size": 2048},
+}
+SEARCH = {
+    "DRAFT": {"breadth": 4, "depth": 2},
+    "NORMAL": {"breadth": 8, "depth": 4},
+    "FINE": {"breadth": 16, "depth": 8},
+}
+FORMATS = (
+    ("mesh", "Mesh", "The surface with colours"),
+    ("pointcloud", "Points", "Coloured points"),
+)
+
+
+def _editors(self, context, text):
+    return [name for name in session.health.get("editors", ("auto", "procedural")) if text.lower() in name]
+
+
+class Editor3DSettings(bpy.types.PropertyGroup):
+    instruction: StringProperty(
+        name="Instruction", description='What to change, in one sentence: "turn it into gold"', maxlen=2000
+    )
+    what: EnumProperty(name="Edit", description="What is to be changed", items=WHAT)
+    part: EnumProperty(name="Part", description="Which numbers are turned", items=PARTS)
+    editor: StringProperty(
+        name="Editor",
+        description="The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed",
+        default="auto",
+        maxlen=200,
+        search=_editors,
+        search_options={"SUGGESTION"},
+    )
+    strength: EnumProperty(name="Strength", items=STRENGTHS, default="NORMAL")
+    quality: EnumProperty(name="Quality", items=QUALITIES, default="NORMAL")
+    shape: FloatProperty(
+        name="Shape",
+        description="How far the surface may move along its normal, as a share of the mesh's radius",
+        min=0.0,
+        max=0.5,
+        subtype="FACTOR",
+    )
+    seed: IntProperty(name="Seed", description="Of everything random", default=42, min=0)
+    scene_path: StringProperty(
+        name="Scene",
+        description="The folder of a capture or of a finished run, or a file of splats (.ply, .spz, .splat)",
+        subtype="FILE_PATH",
+    )
+    scene_format: EnumProperty(name="Bring in as", items=FORMATS, default="pointcloud")
+    target: StringProperty(
+        name="Target", description="A picture to match; without one the instruction is drawn first", subtype="FILE_PATH"
+    )
+    pair: IntProperty(name="View", description="Which view is shown before and after", min=0, max=3)
+
+
+def register():
+    bpy.utils.register_class(Editor3DSettings)
+    bpy.types.WindowManager.editor3d = PointerProperty(type=Editor3DSettings)
+
+
+def unregister():
+    del bpy.types.WindowManager.editor3d
+    bpy.utils.unregister_class(Editor3DSettings)

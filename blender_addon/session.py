@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What runs and what waits for a decision, in Blender's own thread. Threads put events into a queue; a timer takes them
+out, so that nothing waits."""
+
+import os
+import shutil
+import tempfile
+import time
+
+import bpy
+
+from . import history, meshes, thumbnails, work
+from .engine import EngineMissing
+
+_TICK = 0.1
+
+
+class Session:
+    """One at a time."""
+
+    def __init__(self):
+        self.reset()
+
+    def reset(self):
+        self.work = None
+        self.asked = None
+        self.phase = "idle"
+        """idle, running, pending (a result waits for accept or reject)."""
+        self.message = ""
+        self.missing = False
+        self.job = {}
+        self.outcome = None
+        self.health = {}
+        self.began = 0.0
+        self.shown = 0
+        self.folder = None
+        self.tried = None
+        """(object's name, the new mesh's name, the old mesh's name) while the result is tried on."""
+
+    @property
+    def running(self):
+        return self.phase == "running"
+
+    def share(self):
+        """How much of the job is done, 0 to 1; None where that is not known."""
+        progress = self.job.get("progress") or {}
+        total = progress.get("total") or 0
+        return progress["done"] / total if total else None
+
+    def start(self, asked, command):
+        """Begin a job; what waited is let go."""
+        self.drop()
+        self.asked, self.phase, self.message, self.missing = asked, "running", "Starting the engine…", False
+        self.job, self.outcome, self.began = {}, None, time.monotonic()
+        self.work = work.Work(asked, command)
+        self.work.start()
+        ensure_ticking()
+
+    def cancel(self):
+        """Stop at once. The thread tells the engine; whatever else it says is not heard any more."""
+        if self.work is not None:
+            self.work.cancel()
+            history.note(self.asked, "cancelled")
+        self.work, self.phase, self.message = None, "idle", "Stopped."
+
+    def drop(self):
+        """Stop what runs, and forget a result that waits."""
+        if self.work is not None:
+            self.work.cancel()
+        self.work = None
+        self.untry()
+        self.phase, self.outcome = "idle", None
+        thumbnails.forget()
+        self.shown = 0
+
+    def try_on(self):
+        """Show the result on the object, without an undo step; `untry` takes it off."""
+        thing = bpy.data.objects.get(self.asked.subject)
+        if thing is None or self.outcome is None or self.outcome.styled is None or self.tried is not None:
+            return False
+        old = thing.data
+        mesh = meshes.new_mesh(thing, self.outcome.styled, self.outcome.uvs, f"{thing.name} (tried)")
+        self.tried = (thing.name, mesh.name, old.name)
+        thing.data = mesh
+        return True
+
+    def untry(self):
+        """Give the object its own mesh back, and take away what was tried on."""
+        if self.tried is None:
+            return
+        thing, mesh, old = (bpy.data.objects.get(self.tried[0]), *map(bpy.data.meshes.get, self.tried[1:]))
+        self.tried = None
+        if thing is not None and old is not None and mesh is not None and thing.data == mesh:
+            thing.data = old
+        if mesh is not None:
+            meshes.remove(mesh)
+
+    def file(self, name, data):
+        """Keep bytes as a file of this session's own folder; its path."""
+        if self.folder is None or not os.path.isdir(self.folder):
+            self.folder = tempfile.mkdtemp(prefix="editor3d-")
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def close(self):
+        """Stop everything and remove the folder."""
+        self.drop()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.reset()
+
+    def take(self, name, value):
+        """One event of the thread."""
+        if name == "health":
+            self.health, self.message = value, "Sending…"
+        elif name == "status":
+            self.job = value
+            self.message = _told(value)
+        elif name == "picture":
+            self.shown += 1
+            thumbnails.show("progress", self.file(f"progress-{self.shown}.png", value))
+        else:
+            self.work = None
+            self.phase = "idle"
+            self.missing = name == "missing"
+            self.message = value or {"cancelled": "Stopped."}.get(name, "")
+            if name == "done":
+                self._done(value)
+            history.note(self.asked, name)
+
+    def _done(self, outcome):
+        self.outcome, self.phase, self.message = outcome, "pending", "Done."
+        for index, (_, before, after) in enumerate(outcome.pairs):
+            thumbnails.show(f"before-{index}", self.file(f"before-{index}.png", before))
+            thumbnails.show(f"after-{index}", self.file(f"after-{index}.png", after))
+        if outcome.sheet is not None:
+            thumbnails.show("sheet", self.file("sheet.png", outcome.sheet))
+        if self.asked.kind.endswith("preview"):
+            self.message = "This is what the 2D editor makes of it."
+
+
+def _told(job):
+    progress = job["progress"]
+    if job["state"] == "queued":
+        return "Waiting for another job…"
+    if not progress["total"]:
+        return f"{job['step'].capitalize()}… {job['seconds']:.0f} s"
+    left = progress["seconds_left"]
+    return f"{job['step'].capitalize()}: {progress['done']} of {progress['total']}, {left:.0f} s left"
+
+
+session = Session()
+
+
+def ensure_ticking():
+    """Have events taken out from now on."""
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=_TICK, persistent=True)
+
+
+def tick():
+    """Take out what came; ends with the job."""
+    current = session.work
+    if current is not None:
+        while session.work is current and not current.events.empty():
+            session.take(*current.events.get())
+    redraw()
+    return _TICK if session.work is not None else None
+
+
+def redraw():
+    """Have the sidebars of all 3D views drawn anew."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+__all__ = ["EngineMissing", "redraw", "session", "tick"]

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The editor3d developers
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One job, carried out in a thread: connect, send, wait, fetch. Blender's data is never touched here."""
+
+import threading
+import time
+from array import array
+from contextlib import suppress
+from queue import SimpleQueue
+
+from . import engine, glb
+from .client import EngineError
+
+_POLL = 0.25
+_TRIES = 5
+"""Polls in a row that may fail before the engine is given up."""
+FINISHED = ("done", "failed", "cancelled")
+PICTURES = 4
+
+
+class Asked:
+    """What is to be done.
+
+    kind: a kind of job of the service. subject: the name of the object, or the path, that it is about. inputs: name to
+    (file name, bytes), a function without arguments that gives these (it is called in the thread), or a path.
+    geometry: the `glb.Geometry` that was sent, for a mesh.
+    """
+
+    def __init__(self, kind, instruction, subject, inputs, settings, geometry=None):
+        self.kind, self.instruction, self.subject = kind, instruction, subject
+        self.inputs, self.settings, self.geometry = inputs, settings, geometry
+
+
+class Outcome:
+    """What a finished job left.
+
+    files: name to size, of all results. pairs: (name, PNG before, PNG after). sheet: PNG or None. styled, uvs: see
+    `glb.read`, `glb.corner_uvs`, for a mesh. data: the main result's bytes, for other kinds.
+    """
+
+    def __init__(self):
+        self.files, self.pairs, self.sheet = {}, [], None
+        self.styled = self.uvs = self.data = None
+        self.data_name = ""
+
+
+class Work(threading.Thread):
+    """Carries out one `Asked`. Events come as (name, value): health, status (the job), picture (PNG), done (an
+    `Outcome`), cancelled, missing (text), failed (text)."""
+
+    def __init__(self, asked, command):
+        super().__init__(name="editor3d", daemon=True)
+        self.asked, self._command = asked, command
+        self.events = SimpleQueue()
+        self.stop = threading.Event()
+
+    def cancel(self):
+        """Stop at once; the thread tells the engine."""
+        self.stop.set()
+
+    def run(self):
+        try:
+            self._run()
+        except engine.EngineMissing as error:
+            self._tell("missing", str(error))
+        except EngineError as error:
+            self._tell("cancelled" if self.stop.is_set() else "failed", str(error))
+        except (OSError, ValueError) as error:
+            self._tell("failed", f"The result cannot be read: {error}.")
+
+    def _tell(self, name, value=None):
+        self.events.put((name, value))
+
+    def _run(self):
+        client, health = engine.connect(self._command, self.stop)
+        self._tell("health", health)
+        asked = self.asked
+        if asked.kind not in health.get("kinds", ()):
+            raise EngineError(f"This engine knows no {asked.kind}: update it.")
+        inputs = {}
+        for name, value in asked.inputs.items():
+            value = value() if callable(value) else value
+            if self.stop.is_set():
+                self._tell("cancelled")
+                return
+            inputs[name] = {"path": value} if isinstance(value, str) else client.upload(*value)
+        body = {"kind": asked.kind, "instruction": asked.instruction, "inputs": inputs, "settings": asked.settings}
+        job = client.post("/jobs", body)
+        job = self._wait(client, job)
+        if job["state"] == "cancelled":
+            self._tell("cancelled")
+        elif job["state"] == "failed":
+            self._tell("failed", job["error"] or "The engine gave no reason.")
+        else:
+            self._tell("done", self._fetch(client, job))
+
+    def _wait(self, client, job):
+        name, revision, failures = job["id"], 0, 0
+        while job["state"] not in FINISHED:
+            self._tell("status", job)
+            if job["picture_revision"] > revision:
+                revision = job["picture_revision"]
+                with suppress(EngineError):  # it may be written anew just then; the next one comes
+                    self._tell("picture", client.call("GET", f"/jobs/{name}/picture"))
+            if self.stop.wait(_POLL):
+                client.post(f"/jobs/{name}/cancel", timeout=2.0)
+                return {"state": "cancelled"}
+            try:
+                job, failures = client.get(f"/jobs/{name}"), 0
+            except EngineError:
+                failures += 1
+                if failures >= _TRIES:
+                    raise
+                time.sleep(_POLL)
+        return job
+
+    def _fetch(self, client, job):
+        out, name = Outcome(), job["id"]
+        out.files = job["files"]
+        after = [file for file in sorted(out.files) if file.startswith("after/")]
+        for file in after[:PICTURES]:
+            before = client.file(name, file.replace("after/", "before/", 1))
+            out.pairs.append((file[len("after/") : -len(".png")], before, client.file(name, file)))
+        sheets = [file for file in sorted(out.files) if "/" not in file and file.endswith(".png")]
+        if sheets:
+            out.sheet = client.file(name, sheets[0])
+        results = [f for f in sorted(out.files) if f.startswith("result.") or f in ("best.py", "changes.json")]
+        if results:
+            out.data_name, out.data = results[0], client.file(name, results[0])
+        if self.asked.kind == "mesh":
+            if out.data is None:
+                raise EngineError("The engine left no mesh.")
+            out.styled = glb.read(out.data)
+            out.uvs = glb.corner_uvs(self.asked.geometry, out.styled)
+            if out.uvs is not None and not isinstance(out.uvs, array):
+                out.uvs = None
+        return out
