@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from editor3d.errors import ConfigError
-from editor3d.guidance.cfg import three_way as guided
+from editor3d.guidance.cfg import three_way_weights
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -115,14 +115,19 @@ def sample(
     original = vae.encode(condition.to(vae.dtype)).latent_dist.mode()
     conditions = torch.cat([original, original, torch.zeros_like(original)]).to(unet.dtype)
 
-    further = {"added_cond_kwargs": {name: value.to(unet.dtype) for name, value in added.items()}} if added else {}
+    weights = torch.tensor(three_way_weights(guidance_scale, image_guidance_scale), dtype=precision, device=device)
+    used = weights.nonzero()[:, 0]  # a third less to compute where the image guidance is 1
+    weights, conditions, embeddings = weights[used, None, None, None], conditions[used], embeddings[used]
+    further = {}
+    if added:
+        further["added_cond_kwargs"] = {name: value[used].to(unet.dtype) for name, value in added.items()}
     spaced = respaced(scheduler, start, steps)
     latents = spaced.add_noise(clean, draw(clean), spaced.timesteps[:1])
     for timestep in spaced.timesteps:
-        stacked = torch.cat([torch.cat([latents] * 3).to(unet.dtype), conditions], dim=1)
+        stacked = torch.cat([latents.expand(len(used), -1, -1, -1).to(unet.dtype), conditions], dim=1)
         predictions = unet(
             stacked, timestep, encoder_hidden_states=embeddings.to(unet.dtype), return_dict=False, **further
         )[0]
-        epsilon = guided(predictions.to(precision), guidance_scale, image_guidance_scale)
+        epsilon = (weights * predictions.to(precision)).sum(0, keepdim=True)
         latents = spaced.step(epsilon, timestep, latents, return_dict=False)[0]
     return vae.decode((latents / vae.config.scaling_factor).to(vae.dtype), return_dict=False)[0].to(precision)

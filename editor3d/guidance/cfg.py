@@ -36,3 +36,11 @@ def three_way(predictions: Tensor, scale: float, image_scale: float) -> Tensor:
     """
     text_image, image, nothing = predictions.chunk(3)
     return nothing + scale * (text_image - image) + image_scale * (image - nothing)
+
+
+def three_way_weights(scale: float, image_scale: float) -> tuple[float, float, float]:
+    """`three_way` as a weighted sum: what eps_text,image, eps_image and eps_none count.
+
+    They add up to 1. A prediction that counts nothing need not be made.
+    """
+    return scale, image_scale - scale, 1.0 - image_scale

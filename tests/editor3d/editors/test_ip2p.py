@@ -12,8 +12,10 @@ import torch
 
 from editor3d.editors import create_editor, ip2p, loading
 from editor3d.editors.ip2p import InstructPix2PixEditor
-from editor3d.editors.ip2p_sampling import guided, respaced, starting_timestep
+from editor3d.editors.ip2p_sampling import respaced, starting_timestep
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError
+from editor3d.guidance.cfg import three_way as guided
+from editor3d.guidance.cfg import three_way_weights
 from editor3d.types import EditRequest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -218,6 +220,15 @@ def test_guidance_weights():
     predictions = torch.tensor([7.0, 3.0, 1.0])[:, None, None, None]
     assert guided(predictions, 2.0, 5.0).item() == 1.0 + 2.0 * 4.0 + 5.0 * 2.0
     assert guided(predictions, 1.0, 1.0).item() == 7.0
+    for scales in ((2.0, 5.0), (1.0, 1.0), (7.5, 1.5), (0.0, 0.0)):  # exact in binary
+        weights = torch.tensor(three_way_weights(*scales))[:, None, None, None]
+        assert (weights * predictions).sum().item() == guided(predictions, *scales).item()
+        assert weights.sum() == 1.0
+
+
+def test_a_prediction_that_counts_nothing_is_not_made(double_editor, recorder, request_):
+    double_editor.edit(replace(request_, image_guidance_scale=1.0))
+    assert {len(given) for given in recorder.inputs} == {2}
 
 
 def test_respaced_schedule_keeps_the_training_noise_levels(editor):
