@@ -129,18 +129,19 @@ class VoxelAdamConfig(OptimizerConfig):
     """Learning rate of the raw density and colour values."""
     eps: float = 1e-15
     density_lr_scale: float = 10.0
-    """Factor on `lr` for raw density; an edit that changes colours alone takes the lower of this and the next."""
-    kept_density_lr_scale: float = 2.0
-    """Its bound in such an edit: free density would fit highlights by holes and bumps."""
+    """Factor on `lr` for raw density."""
     density_smoothness: float = 3e-9
     """Weight of the total-variation prior on raw density."""
     color_smoothness: float = 1e-9
     """Weight of the total-variation prior on raw colour."""
 
     def for_kept_shape(self) -> VoxelAdamConfig:
-        """This configuration for an edit that changes colours alone."""
-        return replace(self, density_lr_scale=min(self.density_lr_scale, self.kept_density_lr_scale))
+        """This configuration for an edit that changes colours alone: the density stays.
+
+        Free density would fit highlights by holes and bumps, and what edits disagree on by fog before the cameras.
+        """
+        return replace(self, density_lr_scale=0.0)
 
     def setup(self, params) -> VoxelAdam:
-        own = ("_target", "max_norm", "kept_density_lr_scale")
+        own = ("_target", "max_norm")
         return self._target(params, **{key: value for key, value in vars(self).items() if key not in own})
