@@ -1,0 +1,155 @@
+"""A warm render worker: one process that opens a scene once and renders candidates, each from the scene as it was.
+
+Run as `python -m editor3d.programs.worker` by `worker_handle`, never by hand. It is spoken to in lines of JSON: on
+standard input come its settings, then sources and nonces; on `notify` go short answers. A picture goes into the file
+`result`: one line of JSON, then the PNG. The nonce that a result must carry arrives when the program has already run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from types import TracebackType
+from typing import Any, NoReturn
+
+from editor3d.programs import gate, sandbox
+
+_PROGRAM = "program"
+_MAX_MESSAGE = 2000
+
+
+class _Caught:
+    """A context that ends whatever its block raises, `SystemExit` included, and keeps it."""
+
+    error: BaseException | None = None
+
+    def __enter__(self) -> _Caught:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        self.error = error
+        return True
+
+
+class Worker:
+    """The confined process, from its settings on."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order, self.notify = order, order["notify"]
+        policy = sandbox.Policy(**{**order["policy"], "read": tuple(order["policy"]["read"])})
+        self.place = sandbox.enter(policy, order["lifeline"])
+        self.scene = order["scene"] if order["mode"] == "prepare" else self._inside(policy)
+        self.say(state="confined", active=self.place.active, missing=self.place.missing)
+        if self.place.missing and not order["allow_weaker"]:
+            os._exit(3)
+        os.environ.update(HOME=self.place.private, TMPDIR=self.place.private)
+        os.environ["BLENDER_USER_RESOURCES"] = os.path.join(self.place.private, "blender")
+
+    def _inside(self, policy: sandbox.Policy) -> str:
+        """The scene's name where the file tree is a small one, else where it lies."""
+        name = self.order["scene"]
+        return name if "memory folder" in self.place.active else policy.files[name]
+
+    def say(self, **answer: Any) -> None:
+        """One line to the process that started this one."""
+        os.write(self.notify, (json.dumps(answer) + "\n").encode())
+
+    def hear(self) -> dict[str, Any]:
+        """The next line from there; ends this process where there is none."""
+        line = sys.stdin.buffer.readline()
+        if not line:
+            os._exit(0)
+        return json.loads(line)
+
+    def serve(self) -> NoReturn:
+        """Render candidates until standard input is closed."""
+        from editor3d.programs import worker_guard, worker_scene
+
+        worker_guard.watch_timers()
+        settings = self.order["settings"]
+        worker_scene.open_scene(self.scene, settings)
+        first, before = worker_scene.fingerprint(), worker_guard.snapshot()
+        picture = os.path.join(self.place.private, "picture.png")
+        self.say(state="ready", fingerprint=first)
+        while True:
+            source = self.hear()["source"]
+            outcome = self._run(source, before)
+            self.say(**outcome)
+            if outcome["state"] != "ran":
+                os._exit(1)
+            nonce = self.hear()["nonce"]
+            worker_scene.render(picture)
+            self._hand_over(picture, nonce)
+            # the next candidate's scene is made ready while this one's picture is judged
+            worker_scene.open_scene(self.scene, settings)
+            changed = worker_guard.difference(before, worker_guard.snapshot())
+            same = changed is None and worker_scene.fingerprint() == first
+            self.say(state="ready" if same else "mismatch", fingerprint=first, changed=changed)
+
+    def _run(self, source: str, before: dict[str, Any]) -> dict[str, Any]:
+        from editor3d.programs import worker_guard
+
+        caught = _Caught()
+        names = {"__name__": "__main__"} | ({"__builtins__": gate.builtins()} if self.order["gated"] else {})
+        with caught:
+            exec(compile(source, _PROGRAM, "exec", dont_inherit=True), names)
+        names.clear()
+        if caught.error is not None:
+            return {"state": "failed", "message": _sentence(caught.error)}
+        costly = worker_guard.excess()
+        if costly is not None:
+            return {"state": "refused", "message": costly}
+        changed = worker_guard.difference(before, worker_guard.snapshot())
+        if changed is not None:
+            return {"state": "refused", "message": f"The program changed {changed}, which it may not."}
+        return {"state": "ran"}
+
+    def _hand_over(self, picture: str, nonce: str) -> None:
+        with open(picture, "rb") as file:
+            data = file.read()
+        os.unlink(picture)
+        head = json.dumps({"nonce": nonce, "bytes": len(data)}).encode() + b"\n"
+        result = self.order["result"]
+        os.ftruncate(result, 0)
+        os.pwrite(result, head + data, 0)
+        self.say(state="done")
+
+    def prepare(self) -> NoReturn:
+        """Save a copy of the scene that holds its pictures and libraries; tell which files it still reads."""
+        import bpy
+
+        bpy.ops.wm.open_mainfile(filepath=self.scene, load_ui=False, use_scripts=False)
+        caught = _Caught()
+        with caught:
+            bpy.ops.file.make_paths_absolute()
+            bpy.ops.file.pack_libraries()
+            bpy.ops.file.pack_all()
+        missing = [path for path in bpy.utils.blend_paths(absolute=True, packed=False) if not os.path.exists(path)]
+        left = [path for path in bpy.utils.blend_paths(absolute=True, packed=False) if os.path.exists(path)]
+        cameras = [thing.name for thing in bpy.context.scene.objects if thing.type == "CAMERA"]
+        chosen = bpy.context.scene.camera.name if bpy.context.scene.camera else None
+        copy = os.path.join(self.place.private, "scene.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, relative_remap=False, compress=False)
+        self.say(state="prepared", files=left, missing=missing, cameras=cameras, camera=chosen)
+        os._exit(0)
+
+
+def _sentence(error: BaseException) -> str:
+    """Kind, text and line of what a program raised."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == _PROGRAM]
+    where = f" (line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}{where}: {error}"[:_MAX_MESSAGE]
+
+
+def main() -> NoReturn:
+    """Do what standard input says."""
+    worker = Worker(json.loads(sys.stdin.buffer.readline()))
+    if worker.order["mode"] == "prepare":
+        worker.prepare()
+    worker.serve()
+
+
+if __name__ == "__main__":
+    main()

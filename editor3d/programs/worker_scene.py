@@ -1,0 +1,238 @@
+"""What a render worker does to its scene: open it, set how it is rendered, and tell whether it is still itself.
+
+Runs inside the worker: imports bpy, and nothing of the engine but the standard library beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from typing import Any
+
+import bpy
+import mathutils
+import numpy as np
+
+_SIMPLE = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
+_DATA = (
+    "scenes",
+    "objects",
+    "collections",
+    "meshes",
+    "curves",
+    "materials",
+    "lights",
+    "cameras",
+    "worlds",
+    "node_groups",
+    "shape_keys",
+    "images",
+    "textures",
+    "texts",
+    "libraries",
+    "actions",
+    "armatures",
+    "lattices",
+    "metaballs",
+    "volumes",
+    "particles",
+    "speakers",
+    "sounds",
+    "cache_files",
+    "movieclips",
+    "lightprobes",
+    "grease_pencils",
+)
+"""The collections of `bpy.data` that a scene is made of; brushes, screens and the like are the program's own."""
+_LEFT_OUT = {
+    # what it takes to read them is loading files or evaluating the scene
+    "Image": {"pixels", "size", "channels", "depth", "has_data", "bindcode", "is_dirty"},
+    "Scene": {"cursor", "tool_settings", "display", "eevee", "grease_pencil_settings", "safe_areas", "unit_settings"},
+    # the attributes hold the same
+    "Mesh": {
+        "vertices",
+        "edges",
+        "loops",
+        "loop_triangles",
+        "loop_triangle_polygons",
+        "vertex_normals",
+        "corner_normals",
+        "polygon_normals",
+        "vertex_colors",
+        "color_attributes",
+        "uv_layers",
+        "uv_layer_clone",
+        "uv_layer_stencil",
+    },
+    "Object": {"matrix_world", "matrix_local", "bound_box", "particle_systems"},
+    "ViewLayer": {"depsgraph", "layer_collection", "active_layer_collection"},
+}
+_ALWAYS_LEFT_OUT = {"rna_type", "session_uid", "users", "is_evaluated", "is_runtime_data", "preview", "original", "tag"}
+_NUMBERS = (
+    "Mesh",
+    "ShapeKey",
+    "Float",
+    "Int",
+    "Byte",
+    "Bool",
+    "Short",
+    "Quaternion",
+    "SplinePoint",
+    "Bezier",
+    "Lattice",
+)
+"""How the types of long lists of plain numbers begin."""
+_plans: dict[Any, tuple] = {}
+
+
+def open_scene(path: str, settings: dict[str, Any]) -> None:
+    """Open the file as it is on disk, without its scripts, and set how it is rendered; start the random generators."""
+    bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+    _set(bpy.context.scene, settings)
+    random.seed(settings["seed"])
+    mathutils.noise.seed_set(settings["seed"] + 1)
+    np.random.seed(settings["seed"])
+
+
+def _set(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
+    """Cycles on the CPU, with everything fixed that the picture's noise and cost depend on."""
+    if settings["camera"] is not None:
+        scene.camera = scene.objects[settings["camera"]]
+    render, cycles = scene.render, scene.cycles
+    render.engine = "CYCLES"
+    render.resolution_x, render.resolution_y, render.resolution_percentage = settings["width"], settings["height"], 100
+    render.use_border = render.use_crop_to_border = render.use_stamp = render.use_sequencer = False
+    render.use_overwrite, render.use_file_extension = True, False
+    render.use_multiview = render.use_simplify = False
+    render.threads_mode, render.threads = "FIXED", settings["threads"]
+    render.use_persistent_data = True
+    render.image_settings.file_format = "PNG"
+    render.image_settings.color_mode, render.image_settings.color_depth = "RGB", "8"
+    render.image_settings.compression = 15
+    cycles.device, cycles.samples, cycles.seed, cycles.use_animated_seed = "CPU", settings["samples"], 0, False
+    cycles.seed = settings["seed"]
+    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    cycles.time_limit, cycles.sample_offset, cycles.shading_system = 0.0, 0, False
+    for layer in scene.view_layers:
+        layer.samples = 0
+
+
+def render(path: str) -> None:
+    """Render the picture to `path`, a PNG."""
+    bpy.context.scene.render.filepath = path
+    bpy.ops.render.render(write_still=True)
+
+
+def fingerprint() -> str:
+    """SHA-256 of the scene: every value of every datablock, read through Blender's own description of its types."""
+    digest = hashlib.sha256()
+    for kind in _DATA:
+        for block in getattr(bpy.data, kind):
+            digest.update(f"{kind}/{block.name}:".encode())
+            _add(digest, block, 0)
+    return digest.hexdigest()
+
+
+def simple(struct: bpy.types.bpy_struct) -> dict[str, Any]:
+    """Values of a struct that are numbers, words or lists of such."""
+    plain, _, _ = _plan(struct)
+    return {name: _value(struct, name, many) for name, many in plain}
+
+
+def _plan(struct: bpy.types.bpy_struct) -> tuple:
+    """Names of a type's simple values, pointers and collections, found once."""
+    kind = type(struct)
+    if kind in _plans:
+        return _plans[kind]
+    skipped = _ALWAYS_LEFT_OUT.union(*(_LEFT_OUT.get(base.__name__, ()) for base in kind.__mro__))
+    plain, pointers, collections = [], [], []
+    for entry in struct.bl_rna.properties:
+        name = entry.identifier
+        if name in skipped:
+            continue
+        if entry.type == "POINTER":
+            pointers.append(name)
+        elif entry.type == "COLLECTION":
+            collections.append(name)
+        elif entry.type in _SIMPLE:
+            plain.append((name, getattr(entry, "is_array", False) or getattr(entry, "is_enum_flag", False)))
+    _plans[kind] = plain, pointers, collections
+    return _plans[kind]
+
+
+def _value(struct: bpy.types.bpy_struct, name: str, many: bool) -> Any:
+    try:
+        value = getattr(struct, name)
+    except (AttributeError, UnicodeDecodeError, TypeError, RuntimeError):
+        return None
+    if many:
+        return sorted(value) if isinstance(value, set) else _flat(value)
+    return value
+
+
+def _flat(value: Any) -> list:
+    return [item for part in value for item in (_flat(part) if hasattr(part, "__len__") else (part,))]
+
+
+def _add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
+    plain, pointers, collections = _plan(struct)
+    values = [_value(struct, name, many) for name, many in plain]
+    digest.update(repr(values).encode("utf-8", "surrogatepass"))
+    if depth > 6:
+        return
+    for name in pointers:
+        child = getattr(struct, name, None)
+        if child is None:
+            continue
+        if isinstance(child, bpy.types.ID) and not _owned(child):
+            digest.update(f"{name}>{child.name}".encode())
+        elif isinstance(child, (bpy.types.Node, bpy.types.NodeSocket)):
+            digest.update(f"{name}>{child.path_from_id()}".encode())
+        elif isinstance(child, bpy.types.bpy_struct):
+            digest.update(name.encode())
+            _add(digest, child, depth + 1)
+    for name in collections:
+        _add_all(digest, name, getattr(struct, name, None), depth)
+    if isinstance(struct, bpy.types.ID) and len(struct.keys()):
+        digest.update(json.dumps(_custom(struct), sort_keys=True, default=str).encode())
+
+
+def _owned(block: bpy.types.ID) -> bool:
+    """Node trees of materials, worlds and the like are parts of these."""
+    return getattr(block, "is_embedded_data", False)
+
+
+def _custom(block: bpy.types.ID) -> dict[str, Any]:
+    """Properties that users gave it; those that add-ons declare are read as all others are."""
+    declared = block.bl_rna.properties
+    values = {key: value for key, value in block.items() if key not in declared}
+    return {key: value.to_dict() if hasattr(value, "to_dict") else value for key, value in values.items()}
+
+
+def _add_all(digest: Any, name: str, items: Any, depth: int) -> None:
+    if items is None:
+        return
+    count = len(items)
+    digest.update(f"{name}[{count}]".encode())
+    if not count:
+        return
+    if count > 4 and type(items[0]).__name__.startswith(_NUMBERS):
+        plain = _plan(items[0])[0]
+        kinds = items[0].bl_rna.properties
+        for field, _ in plain:
+            entry = kinds[field]
+            if entry.type in ("FLOAT", "INT", "BOOLEAN"):
+                size = max(1, entry.array_length) * count
+                values = np.empty(size, {"FLOAT": np.float32, "INT": np.int32, "BOOLEAN": bool}[entry.type])
+                try:
+                    items.foreach_get(field, values)
+                except (TypeError, RuntimeError, AttributeError):
+                    continue
+                digest.update(values.tobytes())
+        return
+    for item in items:
+        if isinstance(item, bpy.types.ID):
+            digest.update(item.name.encode())
+        elif isinstance(item, bpy.types.bpy_struct):
+            _add(digest, item, depth + 1)

@@ -1,0 +1,211 @@
+"""Renders candidates in warm, confined Blender processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from queue import Queue
+from types import TracebackType
+from typing import Any
+
+from editor3d.errors import ConfigError, DataError
+from editor3d.programs import gate as program_gate
+from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.worker_handle import WorkerEnded, WorkerHandle, WorkerLate, readable
+
+SCENE = "/scene/scene.blend"
+"""The scene's name inside a worker's file tree."""
+
+
+class Workers:
+    """Runs candidates on one scene; a `Renderer`. Every candidate starts from the same untouched scene.
+
+    The scene is opened once in a confined process that copies it with all it refers to; workers see only that copy.
+    A worker is ended after any candidate that was refused, failed, crashed or was late, so that nothing of it is left
+    for the next one; and after `recycle_after` candidates. `render` may be called from several threads, of which
+    `count` are served at once.
+
+    Args:
+        scene: the .blend file; only read.
+        settings: how candidates are rendered.
+        count: processes.
+        recycle_after: candidates that a process renders before a new one takes its place.
+        allow_weaker_sandbox: go on where the system lacks layers of protection.
+        memory: bytes of address space of each process; Blender itself takes about 2 GiB of it.
+        gate: tells why a program may not run, or None where it may. None in its place lets everything through to the
+            boundary: for tests of the boundary only.
+        without: layers of protection to leave out: for tests only.
+
+    Raises:
+        DataError: the scene is missing, no .blend file, or has no camera.
+        ConfigError: a setting is out of range, Blender's module is missing, or layers of protection are missing and
+            `allow_weaker_sandbox` is not set.
+    """
+
+    def __init__(
+        self,
+        scene: Path | str,
+        settings: RenderSettings | None = None,
+        *,
+        count: int = 1,
+        recycle_after: int = 64,
+        allow_weaker_sandbox: bool = False,
+        memory: int = 8 << 30,
+        gate: Callable[[str], str | None] | None = program_gate.check,
+        without: Sequence[str] = (),
+    ) -> None:
+        self.settings = settings or RenderSettings()
+        _check(self.settings, count, recycle_after, memory)
+        self._gate, self._weaker, self._recycle_after = gate, allow_weaker_sandbox, recycle_after
+        self._read = readable()
+        self._started = 0
+        self._threads = max(1, (os.cpu_count() or 1) // count)
+        self._policy: dict[str, Any] = {"memory": memory, "without": list(without)}
+        self._folder = Path(tempfile.mkdtemp(prefix="editor3d-workers-")).resolve()
+        self._live: set[WorkerHandle] = set()
+        self._finalizer = weakref.finalize(self, _clean_up, self._live, self._folder)
+        self._idle: Queue[WorkerHandle] = Queue()
+        try:
+            self._extra = self._prepare(Path(scene))
+            for _ in range(count):
+                self._idle.put(self._start())
+            first = self._idle.get()
+            self._fingerprint = self._wait(first)
+            self._active, self.missing = first.active, dict(first.missing)
+            self._idle.put(first)
+        except BaseException:
+            self.close()
+            raise
+
+    def render(self, source: str, deadline: float | None = None) -> Rendered:
+        """One candidate's picture; see `Renderer`."""
+        began = time.monotonic()
+        settings = self.settings
+        if deadline is not None and deadline < settings.deadline:
+            settings = replace(settings, deadline=max(deadline, 0.1))
+        refusal = self._gate(source) if self._gate is not None else None
+        if refusal is not None:
+            return Rendered("refused", None, time.monotonic() - began, refusal)
+        worker = self._idle.get()
+        keep = False
+        try:
+            for _ in range(2):
+                if self._wait(worker) != self._fingerprint:
+                    raise ConfigError("The scene is not the same each time that it is opened; it cannot be refined.")
+                rendered = worker.render(source, settings, self._fingerprint)
+                if rendered is not None:
+                    break
+                worker = self._replace(worker)
+            else:
+                rendered = Rendered("crashed", None, time.monotonic() - began, "The scene could not be put back.")
+            keep = rendered.status == "ok" and worker.candidates < self._recycle_after
+            return rendered
+        finally:
+            self._idle.put(worker if keep else self._replace(worker))
+
+    def protections(self) -> Sequence[str]:
+        """The layers of containment that are active, by name; see `sandbox.LAYERS`."""
+        return tuple(self._active)
+
+    def close(self) -> None:
+        """End all processes and remove what they left. Again is harmless."""
+        self._finalizer()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _wait(self, worker: WorkerHandle) -> str:
+        try:
+            return worker.wait_ready()
+        except ConfigError as error:
+            if worker.missing and not self._weaker:
+                off = "; ".join(f"{name} ({reason})" for name, reason in worker.missing.items())
+                raise ConfigError(
+                    f"Programs written by a model run only behind every layer of protection, and this system lacks: "
+                    f"{off}; run on a system that has them, or accept less with --allow-weaker-sandbox."
+                ) from error
+            raise
+
+    def _replace(self, worker: WorkerHandle) -> WorkerHandle:
+        """End a worker and start another, without waiting for it."""
+        worker.kill()
+        self._live.discard(worker)
+        shutil.rmtree(worker.folder, ignore_errors=True)
+        return self._start()
+
+    def _start(self) -> WorkerHandle:
+        copy = str(self._folder / "scene.blend")
+        files = {SCENE: copy, **{path: path for path in self._extra}}
+        return self._begin("serve", SCENE, {"read": self._read, "files": files})
+
+    def _begin(self, mode: str, scene: str, policy: Mapping[str, Any], *, weaker: bool = False) -> WorkerHandle:
+        self._started += 1
+        worker = WorkerHandle(
+            self._folder / f"{mode}{self._started}",
+            mode=mode,
+            scene=scene,
+            policy={**self._policy, **policy},
+            settings={**asdict(self.settings), "threads": self._threads},
+            gated=self._gate is not None,
+            allow_weaker=self._weaker or weaker,
+            threads=self._threads,
+        )
+        self._live.add(worker)
+        return worker
+
+    def _prepare(self, scene: Path) -> list[str]:
+        """Copy the scene with its pictures and libraries; gives the files that could not be packed."""
+        scene = scene.expanduser().absolute()
+        if not scene.is_file():
+            raise DataError(f"No .blend file at {scene}: give the path of a scene saved by Blender.")
+        policy = {"read": ("/",), "whole_tree": True, "file_size": 16 << 30}
+        worker = self._begin("prepare", str(scene), policy, weaker=True)
+        until = time.monotonic() + 300
+        try:
+            worker.hear(until)
+            answer = worker.hear(until)
+            (worker.folder / "scene.blend").replace(self._folder / "scene.blend")
+        except (WorkerEnded, WorkerLate, OSError) as error:
+            raise DataError(f"Blender could not open {scene}: save it again with Blender 4.5 or older.") from error
+        finally:
+            worker.kill()
+            self._live.discard(worker)
+        (self._folder / "scene.blend").chmod(0o644)
+        wanted = self.settings.camera
+        if wanted is not None and wanted not in answer["cameras"]:
+            raise ConfigError(f"The scene has no camera {wanted!r}: choose one of {', '.join(answer['cameras'])}.")
+        if wanted is None and answer["camera"] is None:
+            raise DataError(f"{scene} has no active camera: add one in Blender, or name one.")
+        self.missing_files = list(answer["missing"])
+        return list(answer["files"])
+
+
+def _check(settings: RenderSettings, count: int, recycle_after: int, memory: int) -> None:
+    for name, value, low, high in (
+        ("width", settings.width, 1, 4096),
+        ("height", settings.height, 1, 4096),
+        ("samples", settings.samples, 1, 65536),
+        ("seed", settings.seed, 0, 2**31 - 1),
+        ("deadline", settings.deadline, 0.1, 86400),
+        ("count", count, 1, 64),
+        ("recycle_after", recycle_after, 1, 10**6),
+        ("memory", memory, 1 << 30, 1 << 46),
+    ):
+        if not low <= value <= high:
+            raise ConfigError(f"{name} is {value}: give a number from {low} to {high}.")
+
+
+def _clean_up(live: set[WorkerHandle], folder: Path) -> None:
+    for worker in list(live):
+        worker.kill()
+    live.clear()
+    shutil.rmtree(folder, ignore_errors=True)
