@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "splats": Command("Delete, copy or recolour a part of a scene of splats", "editor3d.cli.splats:SplatsCommand"),
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.serve:Serve"),
+    "refine": Command("Search for a better Blender program", "editor3d.cli.refine:Refine"),
     "train-editor": Command("Train the small instruction editor", "editor3d.cli.train_editor:TrainEditor"),
     "train-clip": Command("Train the small text-image encoder", "editor3d.cli.train_clip:TrainClip"),
     "list": Command("List the methods or the 2D editors", "editor3d.cli.listing:List"),

@@ -1,4 +1,4 @@
-"""One request to an image-edit service: time limits, what is tried again and when, and nothing secret in an error."""
+"""One request to a model's service: time limits, what is tried again and when, and nothing secret in an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,6 +20,7 @@ from PIL import Image
 
 from editor3d.errors import ServiceError
 
+T = TypeVar("T")
 _MOST_BYTES = 128 * 2**20
 _AGAIN = frozenset([408, 409, 425, 429])
 """Refusals that may pass; those of 500 and more do too."""
@@ -53,7 +54,7 @@ class _Failed(Exception):  # noqa: N818 - not an error of ours but one attempt's
 
 
 class ServiceClient:
-    """Posts edits to one address."""
+    """Posts requests to one address."""
 
     def __init__(
         self,
@@ -64,21 +65,25 @@ class ServiceClient:
         pay: Callable[[], None] = lambda: None,
         refund: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
+        time_left: Callable[[], float | None] = lambda: None,
+        wanted: str = "picture",
     ) -> None:
         """Remember whom to ask; nothing is sent.
 
         Args:
-            url: of the edits themselves.
+            url: of the requests themselves.
             key: sent as bearer token to that address only; empty sends none.
             retry: time limits and repetitions.
             pay: called before each attempt; may refuse it by `ServiceError`.
             refund: called after an attempt that the service certainly did not charge for.
             sleep: waits a number of seconds.
+            time_left: seconds that an attempt may take where those are fewer than the time limits; None is no limit.
+            wanted: what is asked for, in error texts.
         """
         self._url, self._key, self._retry = url, key, retry
         self._pay, self._refund, self._sleep = pay, refund, sleep
+        self._time_left, self._wanted = time_left, wanted
         self._host = urlsplit(url).hostname or url
-        self._timeout = httpx.Timeout(retry.silence, connect=retry.connect)
 
     def edit(self, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes, str]]) -> Image.Image:
         """Post one edit, again and again where that may help.
@@ -93,21 +98,35 @@ class ServiceClient:
         Raises:
             ServiceError: refused, not answered well in all attempts, or not allowed by `pay`.
         """
+        return self.post(self._picture, data=dict(fields), files=dict(files))
+
+    def post(self, read: Callable[[bytes], T], **request: Any) -> T:
+        """Post one request, again and again where that may help.
+
+        Args:
+            read: makes the result of the answer's body; `ValueError`, `LookupError` and the like say that the body is
+                not what the protocol says.
+            request: what `httpx` takes: `data` and `files` of a form, or `json`.
+
+        Raises:
+            ServiceError: refused, not answered well in all attempts, or not allowed by `pay`.
+        """
         for attempt in range(1, self._retry.attempts + 1):
             self._pay()
             try:
-                return self._attempt(fields, files)
+                return self._attempt(read, request)
             except _Failed as failure:
                 reason, again, wait = self._public(str(failure)), failure.again, failure.wait
                 if not failure.charged:
                     self._refund()
             if not again:
-                raise ServiceError(f"The service {self._host} refused the edit: {reason}.")
+                asked = "edit" if self._wanted == "picture" else "request"
+                raise ServiceError(f"The service {self._host} refused the {asked}: {reason}.")
             if attempt < self._retry.attempts:
                 self._sleep(self._waiting_time(attempt, wait))
         raise ServiceError(
-            f"The service {self._host} gave no picture in {self._retry.attempts} attempts; the last time: {reason}. "
-            "Try again later: the edits made so far are kept."
+            f"The service {self._host} gave no {self._wanted} in {self._retry.attempts} attempts; the last time: "
+            f"{reason}. Try again later: what was made so far is kept."
         )
 
     def _waiting_time(self, attempt: int, wanted: float | None) -> float:
@@ -115,19 +134,20 @@ class ServiceClient:
         backoff *= 1.0 - 0.5 * random.Random().random()
         return max(wanted, backoff) if wanted is not None else backoff
 
-    def _attempt(self, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes, str]]) -> Image.Image:
+    def _attempt(self, read: Callable[[bytes], T], request: Mapping[str, Any]) -> T:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        status, given, body = self._exchange("POST", self._url, headers=headers, data=dict(fields), files=dict(files))
+        status, given, body = self._exchange("POST", self._url, headers=headers, **request)
         if status != 200:
             raise self._refusal(status, given, body)
         try:
-            first = json.loads(body)["data"][0]
-            encoded, address = first.get("b64_json"), first.get("url")
+            return read(body)
         except (ValueError, LookupError, TypeError, AttributeError):
             raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
-        if encoded:
-            return _decoded(encoded)
-        return self._fetched(str(address))
+
+    def _picture(self, body: bytes) -> Image.Image:
+        first = json.loads(body)["data"][0]
+        encoded, address = first.get("b64_json"), first.get("url")
+        return _decoded(encoded) if encoded else self._fetched(str(address))
 
     def _fetched(self, address: str) -> Image.Image:
         """The picture at an address that the answer names. The key is not sent there."""
@@ -142,11 +162,16 @@ class ServiceClient:
 
     def _exchange(self, method: str, url: str, **request: Any) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body of an answer that came in time."""
-        due = time.monotonic() + self._retry.deadline
+        left = self._time_left()
+        deadline, silence, connect = (
+            limit if left is None else max(0.01, min(limit, left))
+            for limit in (self._retry.deadline, self._retry.silence, self._retry.connect)
+        )
+        due = time.monotonic() + deadline
         body = bytearray()
         try:
             with (
-                httpx.Client(timeout=self._timeout, follow_redirects=False) as client,
+                httpx.Client(timeout=httpx.Timeout(silence, connect=connect), follow_redirects=False) as client,
                 client.stream(method, url, **request) as response,
             ):
                 for chunk in response.iter_bytes():

@@ -1,0 +1,123 @@
+"""`editor3d refine`: search for a better Blender program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Search for changes of a Blender program that bring the scene's picture nearer to what is asked.
+
+    The program is Python that changes the scene through bpy: materials, lights, geometry nodes, placement, shape keys.
+    Candidates run in sandboxed Blender processes, and the .blend file is left as it is. Leaves best.py, best.png,
+    before_after.png, refine.json and ledger.jsonl, which has every candidate, render, verdict and cost. Ctrl-C stops
+    cleanly, and --resume goes on, as it does after a crash.
+    """
+
+    scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
+    """The scene."""
+    program: Path
+    """The program to begin with."""
+    instruction: str = ""
+    """What to change, in one sentence."""
+    target: Path | None = None
+    """A picture to match, seen through the scene's camera."""
+    proposer: Literal["auto", "embedded", "vision"] = "auto"
+    """Who writes candidates: a vision model (EDITOR3D_VISION_URL, _MODEL, _KEY), or the embedded proposer, which needs
+    none; auto is the model where one is set."""
+    evaluator: Literal["auto", "target", "imagination", "vision"] = "auto"
+    """Who compares pictures: their distance to the target, or to what a 2D editor makes of the first render
+    (imagination), or a vision model. auto takes the target where there is one, else the model where one is set."""
+    editor: str = "auto"
+    """The 2D editor of imagination, as `editor3d list editors` names it."""
+    breadth: int = 8
+    """Candidates of a round."""
+    depth: int | None = None
+    """Rounds; 4 for a vision model, and until the budget is spent for the embedded proposer, by default."""
+    edits: Literal["alternate", "tweak", "leap"] = "alternate"
+    """Rounds of small changes of values and of bold changes of structure in turn, or one of them alone."""
+    budget_calls: int = 200
+    """The most requests to a model."""
+    budget_tokens: int = 1_000_000
+    """The most tokens into and out of a model."""
+    budget_renders: int = 2000
+    """The most programs that are run."""
+    budget_seconds: float = 600.0
+    """The longest time, seconds."""
+    width: int | None = None
+    """Pixels of the renders; those of the target's shape, 128 at the longer side, by default."""
+    height: int | None = None
+    """As --width."""
+    samples: int = 4
+    """Samples a pixel of the renders."""
+    camera: str | None = None
+    """Name of the camera; the scene's own by default."""
+    deadline: float = 60.0
+    """Seconds that one candidate may take."""
+    seed: int = 0
+    """Seed of everything random."""
+    output: Path | None = None
+    """The run's folder; outputs/refine/ and the scene's and program's names by default."""
+    resume: bool = False
+    """Go on with the run in the folder; nothing that was finished is done or paid for again."""
+    allow_weaker_sandbox: bool = False
+    """Run programs even where this system lacks a layer of containment."""
+
+    def run(self) -> int:
+        from dataclasses import fields
+
+        from editor3d.programs.budget import Budget
+        from editor3d.programs.refinement import Asked, refine
+
+        output = self.output or Path("outputs/refine") / f"{self.scene.stem}-{self.program.stem}"
+        budget = Budget(self.budget_calls, self.budget_tokens, self.budget_renders, self.budget_seconds)
+        asked = Asked(**{field.name: getattr(self, field.name) for field in fields(Asked)})
+        done = refine(
+            asked,
+            output,
+            budget=budget,
+            resume=self.resume,
+            allow_weaker_sandbox=self.allow_weaker_sandbox,
+            on_round=_Progress(),
+        )
+        return _tell(done)
+
+
+class _Progress:
+    """One line a round that made things better, on stderr."""
+
+    def __call__(self, number, outcome, account) -> None:
+        import sys
+
+        if not outcome.changed:
+            return
+        loss = "" if outcome.best.loss is None else f"  loss {outcome.best.loss:.4f}"
+        spent = account.spent()
+        cost = f"{spent['renders']} renders, {spent['seconds']:.0f} s"
+        if spent["calls"]:
+            cost = f"{spent['calls']} calls, {cost}"
+        print(f"round {number}:{loss}  {outcome.best.note}  ({cost})", file=sys.stderr)
+
+
+def _tell(done) -> int:
+    import sys
+
+    summary = done.summary
+    before, after = summary["loss"]["before"], summary["loss"]["after"]
+    if not done.improved:
+        print("nothing better than the first program was found", file=sys.stderr)
+    elif before is not None:
+        print(f"loss {before:.4f} -> {after:.4f}", file=sys.stderr)
+    print(f"stopped: {done.reason.rstrip('.')}", file=sys.stderr)
+    print(done.folder)
+    if not done.complete:
+        from editor3d.cli import USER_ERROR
+
+        print(f"the best so far is kept; the same command with --resume goes on in {done.folder}", file=sys.stderr)
+        return USER_ERROR
+    return 0

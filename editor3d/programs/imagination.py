@@ -1,0 +1,64 @@
+"""Visual imagination: a 2D editor edits the present render as the instruction says, and that picture is the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from editor3d.errors import InstructionError
+
+VIEW = "render"
+"""The name by which the editor knows the picture; `folder:DIR` looks for render.png."""
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """What an instruction would make of a render."""
+
+    image: np.ndarray
+    """[H, W, 3] uint8 sRGB."""
+    editor: str
+    """The editor, as it could be asked for again, and why it was taken."""
+
+
+class Imagination:
+    """One 2D editor of the project's registry."""
+
+    def __init__(self, editor: str, instruction: str) -> None:
+        """Make the editor and let it look at the instruction; no picture is edited yet.
+
+        Args:
+            editor: `auto`, or as `editor3d list editors` names it.
+            instruction: what to change.
+
+        Raises:
+            InstructionError: empty, or not understood by the editor; the text lists what is.
+            EditorUnavailableError: weights, a package or pictures are missing.
+            ConfigError: there is no such editor.
+        """
+        from editor3d.editors import create_editor, resolve_auto
+
+        self.spec, self.reason = resolve_auto() if editor == "auto" else (editor, "as asked")
+        if not instruction.strip() and not self.spec.startswith("folder"):
+            raise InstructionError("Expected an instruction or a target picture, got neither: give one.")
+        self._editor = create_editor(self.spec)
+        self._editor.validate(instruction, (), (VIEW,))
+        self._instruction = instruction
+
+    def imagine(self, image: np.ndarray, seed: int) -> Imagined:
+        """Edit one render [H, W, 3] uint8."""
+        import torch
+
+        from editor3d.outputs.pictures import to_uint8
+        from editor3d.types import EditRequest
+
+        condition = torch.from_numpy(image).float() / 255.0
+        request = EditRequest(
+            VIEW,
+            self._instruction,
+            condition=condition,
+            render=condition if self._editor.info.uses_render else None,
+            seed=seed,
+        )
+        return Imagined(to_uint8(self._editor.edit(request)), f"{self.spec} ({self.reason})")

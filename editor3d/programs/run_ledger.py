@@ -1,0 +1,119 @@
+"""What a refinement did, one JSON line a thing, so that a killed run goes on without doing a finished thing again.
+
+The file is only ever appended to, and what is paid for is on disk before the run goes on. Every line has `event` and
+`at`, the seconds of the run up to then, those of earlier sessions included.
+
+    begin     what was asked, and digests of what it was asked of
+    call      a model call is about to be made; `reserved` tokens are set aside for it
+    paid      that call has ended, and cost `tokens`
+    rendering a candidate is about to be rendered
+    render    its picture, or why there is none: `source` (digest), `status`, `picture`, `loss`, `seconds`
+    proposal  a candidate: `key`, `source`, `note`, `calls`, `tokens`
+    verdict   which of two pictures won: `key`, `winner`, ...
+    failed    a proposal or verdict that a model did not give: `key`, `reason`
+    round     the incumbent after a round
+    end       why the run stopped
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from editor3d.errors import DataError
+from editor3d.outputs.files import jsonable
+
+_PAID = frozenset(["begin", "paid", "call", "render", "proposal", "verdict", "failed", "imagined", "end"])
+"""Events that must outlive a power failure; the others can be made again at no cost."""
+_ANSWERS = frozenset(["proposal", "verdict", "failed", "imagined", "round"])
+
+
+class RunLedger:
+    """The events of one run, in memory and in a file."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read what is there; a last line that a crash left unfinished is cut off.
+
+        Args:
+            path: the file; made with the first event.
+            clock: seconds, from any start.
+
+        Raises:
+            DataError: a line that is no event.
+        """
+        self.path, self._clock = path, clock
+        self.events: list[dict[str, Any]] = []
+        whole = self._read() if path.is_file() else 0
+        self._answers = self._answered()
+        self._renders = {event["source"]: event for event in self.events if event["event"] == "render"}
+        self._before = self.events[-1]["at"] if self.events else 0.0
+        self._start = clock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("r+b" if path.is_file() else "x+b")
+        self._file.truncate(whole)
+        self._file.seek(whole)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def elapsed(self) -> float:
+        """Seconds that this run has taken, earlier sessions included."""
+        return self._before + self._clock() - self._start
+
+    def append(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Write an event down; what is paid for is on disk when this returns."""
+        entry = {"event": event, "at": round(self.elapsed(), 3), **jsonable(fields)}
+        self._file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        if event in _PAID:
+            os.fsync(self._file.fileno())
+        self.events.append(entry)
+        if event in _ANSWERS:
+            self._answers[entry["key"]] = entry
+        elif event == "render":
+            self._renders[entry["source"]] = entry
+        return entry
+
+    def answer(self, key: str) -> Mapping[str, Any] | None:
+        """The proposal, verdict or failure that was recorded for this step of the search."""
+        return self._answers.get(key)
+
+    def rendered(self, digest: str) -> Mapping[str, Any] | None:
+        """What became of the program of this digest."""
+        return self._renders.get(digest)
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        """All events of one kind, oldest first."""
+        return [entry for entry in self.events if entry["event"] == event]
+
+    def _read(self) -> int:
+        """Load the events; the length of the whole lines in bytes."""
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+                entry["event"], entry["at"] = str(entry["event"]), float(entry["at"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(
+                    f"Expected an event of a refinement in line {number} of {self.path}, found it damaged ({error}): "
+                    "begin a new run in another folder."
+                ) from error
+            self.events.append(entry)
+        return whole
+
+    def _answered(self) -> dict[str, dict[str, Any]]:
+        """Answers by key. Failures after the last success are what stopped the run: they are to be tried again."""
+        successes = [
+            index for index, entry in enumerate(self.events) if entry["event"] in ("proposal", "verdict", "imagined")
+        ]
+        last = successes[-1] if successes else -1
+        return {
+            entry["key"]: entry
+            for index, entry in enumerate(self.events)
+            if entry["event"] in _ANSWERS and (entry["event"] != "failed" or index < last)
+        }

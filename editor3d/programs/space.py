@@ -1,0 +1,86 @@
+"""The numbers and colours of a program as one vector in 0..1, for methods that search such vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from editor3d.programs.bounds import Bounds
+from editor3d.programs.syntax import Parameter, Program, Value
+
+GAMMA = 2.2
+"""Linear light to the power 1/2.2 is about what the eye sees."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One coordinate: a number, or one channel of a colour."""
+
+    parameter: int
+    """Index in `Program.parameters`."""
+    channel: int | None
+    bounds: Bounds
+    whole: bool
+    """Whole numbers only."""
+
+    def to_unit(self, value: float) -> float:
+        low, high = self._mapped(self.bounds.low), self._mapped(self.bounds.high)
+        if high == low:
+            return 0.0
+        return float(np.clip((self._mapped(value) - low) / (high - low), 0.0, 1.0))
+
+    def from_unit(self, position: float) -> float:
+        low, high = self._mapped(self.bounds.low), self._mapped(self.bounds.high)
+        mapped = low + float(np.clip(position, 0.0, 1.0)) * (high - low)
+        if self.bounds.scale == "log":
+            mapped = float(np.exp(mapped))
+        elif self.bounds.scale == "colour":
+            mapped = max(mapped, 0.0) ** GAMMA
+        return float(round(mapped)) if self.whole else mapped
+
+    @property
+    def least_step(self) -> float:
+        """The smallest step that changes a whole number; 0 for others."""
+        return 1.0 / max(self.bounds.high - self.bounds.low, 1.0) if self.whole else 0.0
+
+    def _mapped(self, value: float) -> float:
+        if self.bounds.scale == "log":
+            return float(np.log(max(value, 1e-12)))
+        return max(value, 0.0) ** (1.0 / GAMMA) if self.bounds.scale == "colour" else value
+
+
+class Space:
+    """The vectors of one program's structure. Bounds stay those of the program that it was made of."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.axes: list[Axis] = []
+        for index, parameter in enumerate(program.parameters):
+            if parameter.kind in ("number", "integer"):
+                self.axes.append(Axis(index, None, parameter.bounds, parameter.kind == "integer"))
+            elif parameter.kind == "colour":
+                self.axes += [Axis(index, channel, parameter.bounds, False) for channel in range(3)]
+        self.least_steps = np.array([axis.least_step for axis in self.axes])
+
+    def __len__(self) -> int:
+        return len(self.axes)
+
+    def vector(self, program: Program) -> np.ndarray:
+        """[N] in 0..1: the values of a program of this structure."""
+        return np.array([axis.to_unit(_number(program.parameters[axis.parameter], axis)) for axis in self.axes])
+
+    def source(self, vector: np.ndarray) -> str:
+        """The program with the values of a vector [N]."""
+        values: dict[int, Value] = {}
+        for axis, position in zip(self.axes, vector, strict=True):
+            number = axis.from_unit(float(position))
+            if axis.channel is None:
+                values[axis.parameter] = number
+            else:
+                values[axis.parameter] = (*values.get(axis.parameter, ()), number)
+        return self.program.with_values(values)
+
+
+def _number(parameter: Parameter, axis: Axis) -> float:
+    return float(parameter.value if axis.channel is None else parameter.value[axis.channel])
