@@ -1,0 +1,37 @@
+"""Small Blender scenes, each saved once a test run."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def scenes() -> ModuleType:
+    """The module `scenes`, which lies beside this file."""
+    spec = importlib.util.spec_from_file_location("blender_scenes", Path(__file__).with_name("scenes.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def programs(scenes: ModuleType) -> dict[str, str]:
+    """A program for each scene, by the scene's name."""
+    return scenes.PROGRAMS
+
+
+@pytest.fixture(scope="session")
+def blend(scenes: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the .blend file of a scene: `blend("lighting")`. Not to be changed."""
+    folder = tmp_path_factory.mktemp("scenes")
+
+    def saved(name: str) -> Path:
+        path = folder / f"{name}.blend"
+        return path if path.exists() else getattr(scenes, name)(path)
+
+    return saved
