@@ -14,6 +14,8 @@ from editor3d.datasets.locate import resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError, RegionError
 from editor3d.registry import CHANGE_SPLATS, EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target, other_run
 
+GARMENT_METHOD = "gaussian-vton"
+"""What auto takes where a garment is given."""
 CPU_METHOD = "igs2gs"
 """What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
 
@@ -68,6 +70,7 @@ class Scene:
         base_steps: int | None = None,
         seed: int = 42,
         region: str | None = None,
+        garment: Path | str | None = None,
         condition_on: Condition | None = None,
         guidance_scale: float | None = None,
         image_guidance_scale: float | None = None,
@@ -89,6 +92,8 @@ class Scene:
                 mesh:FILE, hull:FOLDER, or a JSON file; object:NAME, what the capture's label pictures name so;
                 masks:FOLDER, what lies behind the PNG masks in it, named like the training views: at least half of what
                 is seen of a Gaussian or voxel. Everything else is frozen.
+            garment: for gaussian-vton, which auto takes then: the picture of a garment alone, from the front. The
+                instruction may be empty.
             condition_on: the pictures that are edited: the original photographs, renders of the base, or auto, which
                 takes the base after an earlier edit and for an instruction about a named object. None is the method's
                 or the preset's own, as for the two scales.
@@ -105,8 +110,8 @@ class Scene:
         """
         config = edit_config(
             self, instruction, method=method, editor=editor, output=output, preset=preset, steps=steps,
-            base_steps=base_steps, seed=seed, region=region, condition_on=condition_on, guidance_scale=guidance_scale,
-            image_guidance_scale=image_guidance_scale, viewer=viewer,
+            base_steps=base_steps, seed=seed, region=region, garment=garment, condition_on=condition_on,
+            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale, viewer=viewer,
         )  # fmt: skip
         config.set_timestamp()
         config.check()
@@ -310,6 +315,7 @@ def edit_config(
     base_steps: int | None = None,
     seed: int = 42,
     region: str | None = None,
+    garment: Path | str | None = None,
     condition_on: Condition | None = None,
     guidance_scale: float | None = None,
     image_guidance_scale: float | None = None,
@@ -334,14 +340,23 @@ def edit_config(
     if scene.is_file:  # whose pictures are rendered now: what can be refused without them has been
         if scene.base is not None:
             raise ConfigError(f"Expected no --base with a file of splats, got {scene.base}: {scene.data} is the base.")
-        if not instruction.strip() and not editor.startswith("folder"):
+        if not instruction.strip() and not editor.startswith("folder") and garment is None:
             raise InstructionError("Expected an instruction, got an empty one: say how the scene should change.")
         opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output), scene.around)
         scene = Scene(opened[0], base=opened[1])
-    if method == "auto":
-        method = default_method(scene) if preset is None else read_preset(preset)["method"]
+    if method == "auto" and preset is not None:
+        method = read_preset(preset)["method"]
+    elif method == "auto":
+        method = default_method(scene) if garment is None else GARMENT_METHOD
     entry = METHODS[method]
     config = deepcopy(load_target(entry.target).config)
+    if garment is not None:
+        if not hasattr(config, "garment"):
+            raise ConfigError(
+                f"Expected no garment with {method}, which takes an instruction alone, got {garment}: say --method "
+                f"{GARMENT_METHOD}."
+            )
+        config.garment = Path(garment)
     config.instruction, config.editor, config.preset = instruction, editor, preset
     config.pipeline.datamanager.data = scene.data
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor

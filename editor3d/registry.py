@@ -40,6 +40,11 @@ METHODS: dict[str, MethodEntry] = {
         "gaussian.igs2gs:igs2gs",
         "edit",
     ),
+    "gaussian-vton": MethodEntry(
+        "GaussianVTON: dress a captured person from the picture of a garment (--garment), in splats",
+        "gaussian.vton.method:gaussian_vton",
+        "edit",
+    ),
     "vox-e": MethodEntry(
         "Vox-E: score distillation on a ReLU field that keeps its shape, and a graph cut for local edits",
         "nerf_methods.vox_e.method:vox_e",

@@ -34,6 +34,9 @@ class Edit:
     .json file; object:NAME (what the capture's label pictures name so); masks:FOLDER (a PNG for some of the training
     views, VIEW.png, white inside): Gaussians or voxels of which at least half of what the views see lies inside.
     Everything else is frozen. For scenes of splats and of voxels."""
+    garment: Path | None = None
+    """For gaussian-vton, which auto takes then: the picture of a garment alone, from the front, as a PNG with
+    transparency or before a plain background. The instruction may be left out."""
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
     condition_on: Condition | None = None
@@ -89,6 +92,7 @@ class Edit:
             base_steps=self.base_steps,
             seed=self.seed,
             region=self.region,
+            garment=self.garment,
             condition_on=self.condition_on,
             guidance_scale=self.guidance_scale,
             image_guidance_scale=self.image_guidance_scale,

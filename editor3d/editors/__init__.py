@@ -27,6 +27,7 @@ __all__ = [
     "find_entry",
     "resolve_auto",
     "resolve_auto_inserter",
+    "resolve_auto_try_on",
 ]
 
 ENTRY_POINT_GROUP = "editor3d.editors"
@@ -126,6 +127,18 @@ def resolve_auto_inserter() -> tuple[str, str]:
     if weights is not None:
         return SD.name, f"the weights of {SD.title} are in {weights}"
     return "procedural-insert", f"it needs no weights, and those of {SD.title} are not here: {how_to_get(SD.hub_id)}"
+
+
+def resolve_auto_try_on() -> tuple[str, str]:
+    """As `resolve_auto`, for dressing a person: a model that takes a garment, else `try-on`."""
+    from editor3d.editors.weights import find_weights
+
+    for name, entry in EDITORS.items():
+        if entry.info.needs_garment and entry.hub_id:
+            weights = find_weights(entry.hub_id)
+            if weights is not None:
+                return name, f"the weights of {entry.hub_id} are in {weights}"
+    return "try-on", "it needs no weights, and those of no model that takes a garment are here"
 
 
 def _installed() -> dict[str, EntryPoint]:

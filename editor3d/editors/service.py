@@ -22,7 +22,7 @@ from torch import Tensor
 
 from editor3d.editors import EDITORS
 from editor3d.editors.ledger import Ledger
-from editor3d.editors.service_client import RetryPolicy, ServiceClient
+from editor3d.editors.service_client import File, RetryPolicy, ServiceClient
 from editor3d.editors.sizing import mask_resized, padded_to, resized
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError, ServiceError
 from editor3d.outputs.files import replacing
@@ -128,11 +128,11 @@ class ServiceEditor:
         height, width = image.shape[:2]
         size, inner = self._fit(height, width)
         picture = padded_to(resized(image, *inner), *size)
-        files = {"image": ("image.png", _png(_bytes_of(picture)), "image/png")}
+        files = self._pictures(request, ("image.png", _png(_bytes_of(picture)), "image/png"))
         if mask is not None:
             changed = padded_to(mask_resized(mask, *inner)[..., None].float(), *size)[..., 0] > 0.5
             files["mask"] = ("mask.png", _png(_mask_of(picture, changed)), "image/png")
-        fields = {"model": self.settings.model, "prompt": request.instruction, "n": "1"}
+        fields = {"model": self.settings.model, "prompt": self._prompt(request), "n": "1"}
         if self.settings.sizes:
             fields["size"] = f"{size[1]}x{size[0]}"
         answer = self._answer(fields, files, size)
@@ -142,6 +142,14 @@ class ServiceEditor:
             edited = torch.where(mask[..., None], edited, image)
         return edited.to(request.condition.device)
 
+    def _pictures(self, request: EditRequest, picture: File) -> dict[str, File | list[File]]:
+        """The pictures of a form, by key."""
+        return {"image": picture}
+
+    def _prompt(self, request: EditRequest) -> str:
+        """What the service is told."""
+        return request.instruction
+
     def _fit(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """The size that is sent, and how much of it from the top left the scaled picture takes."""
         if not self.settings.sizes:
@@ -150,11 +158,14 @@ class ServiceEditor:
         scale = min(size[0] / height, size[1] / width)
         return size, (min(size[0], round(height * scale)) or 1, min(size[1], round(width * scale)) or 1)
 
-    def _answer(self, fields: Mapping[str, str], files: Mapping[str, tuple], size: tuple[int, int]) -> Image.Image:
+    def _answer(
+        self, fields: Mapping[str, str], files: Mapping[str, File | list[File]], size: tuple[int, int]
+    ) -> Image.Image:
         """The edited picture in the shape of `size`, from the cache or the service."""
         digest = hashlib.sha256(json.dumps([_CACHE_VERSION, self.settings.url, fields], sort_keys=True).encode())
-        for name, (_, content, _) in sorted(files.items()):
-            digest.update(name.encode() + hashlib.sha256(content).digest())
+        for name, given in sorted(files.items()):
+            for _, content, _ in given if isinstance(given, list) else [given]:
+                digest.update(name.encode() + hashlib.sha256(content).digest())
         cached = self.settings.folder / f"{digest.hexdigest()}.png"
         found = _opened(cached)
         if found is not None:

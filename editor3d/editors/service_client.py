@@ -9,7 +9,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ from PIL import Image
 from editor3d.errors import ServiceError
 
 T = TypeVar("T")
+File = tuple[str, bytes, str]
+"""Name, content and type of a file that is sent."""
 _MOST_BYTES = 128 * 2**20
 _AGAIN = frozenset([408, 409, 425, 429])
 """Refusals that may pass; those of 500 and more do too."""
@@ -85,12 +87,12 @@ class ServiceClient:
         self._time_left, self._wanted = time_left, wanted
         self._host = urlsplit(url).hostname or url
 
-    def edit(self, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes, str]]) -> Image.Image:
+    def edit(self, fields: Mapping[str, str], files: Mapping[str, File | Sequence[File]]) -> Image.Image:
         """Post one edit, again and again where that may help.
 
         Args:
             fields: of the form.
-            files: of the form: name, content and type of each.
+            files: of the form: name, content and type of each, or several under one key.
 
         Returns:
             The first picture of the answer, RGB.
@@ -98,7 +100,8 @@ class ServiceClient:
         Raises:
             ServiceError: refused, not answered well in all attempts, or not allowed by `pay`.
         """
-        return self.post(self._picture, data=dict(fields), files=dict(files))
+        parts = [(key, one) for key, given in files.items() for one in (given if isinstance(given, list) else [given])]
+        return self.post(self._picture, data=dict(fields), files=parts)
 
     def post(self, read: Callable[[bytes], T], **request: Any) -> T:
         """Post one request, again and again where that may help.

@@ -199,7 +199,6 @@ class EditPipeline(PluginPipeline):
     UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
-        self.notes: dict[str, Any] = {}  # what a method notes of its own, for the record
         self._lpips: Callable[[Tensor, Tensor], Tensor] | None = None
         self.lpips = "off"  # what became of it, for the record
         self.region: dict[str, Any] = {}  # what was found of it, for the record
@@ -298,6 +297,10 @@ class EditPipeline(PluginPipeline):
             should_stop=lambda: self.should_stop(),
         )
         self.edit_panel.connect(self.updater)
+
+    def notes(self) -> dict[str, Any]:
+        """What a method notes of its own, for the record: strict JSON values."""
+        return {}
 
     def guidance(self) -> Guidance:
         """What each request of the edit has in common."""

@@ -102,7 +102,7 @@ class EditResults:
             schedule=asdict(updater.schedule),
             lpips=self.pipeline.lpips,
             region=self.pipeline.region,
-            notes=self.pipeline.notes,
+            notes=self.pipeline.notes(),
             edits=tuple(
                 replace(edit, instruction=None) if edit.instruction == asked.instruction else edit
                 for edit in updater.state.edits

@@ -1,0 +1,42 @@
+"""Light in pictures: what folds leave of it, apart from the colour of the cloth."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+SHADING = (0.12, 2.2)
+"""Least and greatest share of light that folds keep."""
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_FINE = 0.012
+"""Detail finer than this share of the garment's height is the old cloth's, not a fold."""
+
+
+def linear_of(srgb: np.ndarray) -> np.ndarray:
+    """sRGB in 0..1 as linear light, float64."""
+    srgb = np.asarray(srgb, np.float64)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_of(linear: np.ndarray) -> np.ndarray:
+    """Linear light in 0..1 as sRGB, float64."""
+    linear = np.asarray(linear, np.float64)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+def luminance_of(picture: np.ndarray) -> np.ndarray:
+    """Luminance in linear light, [H, W] in 0..1, of a picture [H, W, 3] in sRGB."""
+    return linear_of(picture) @ _LUMINANCE
+
+
+def shading(picture: np.ndarray, worn: np.ndarray, middle: float | None) -> np.ndarray:
+    """The share of light on what is worn, about 1: luminance over `middle`, smoothed within the mask; [H, W]."""
+    luminance = luminance_of(picture)
+    if middle is None:
+        middle = float(np.median(luminance[worn]))
+    rows = np.nonzero(worn.any(1))[0]
+    sigma = max(0.6, _FINE * (rows[-1] - rows[0] + 1))
+    inside = worn.astype(np.float64)
+    weight = cv2.GaussianBlur(inside, (0, 0), sigma)
+    smooth = cv2.GaussianBlur(luminance * inside, (0, 0), sigma) / np.maximum(weight, 1e-6)
+    return np.clip(smooth / max(middle, 1e-4), *SHADING)

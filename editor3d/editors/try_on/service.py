@@ -1,0 +1,41 @@
+"""An image-edit service that is sent the person and the garment."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+
+from editor3d.editors import EDITORS
+from editor3d.editors.service import ServiceEditor, ServiceSettings
+from editor3d.editors.service_client import File
+from editor3d.editors.try_on.models import garment_of, instruction_of, shown_garment
+from editor3d.types import EditorInfo, EditRequest
+
+
+class TryOnServiceEditor(ServiceEditor):
+    """As `ServiceEditor`, with the garment as second picture under the key `image[]`."""
+
+    @property
+    def info(self) -> EditorInfo:
+        return EDITORS["service-try-on"].info
+
+    def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
+        """As `ServiceEditor.validate`; the instruction may be empty."""
+        super().validate(instruction or "dress", objects, views)
+
+    def _pictures(self, request: EditRequest, picture: File) -> dict[str, File | list[File]]:
+        """
+        Raises:
+            ConfigError: the request carries no garment.
+        """
+        buffer = io.BytesIO()
+        shown_garment(garment_of(request)).save(buffer, "PNG", compress_level=1)
+        return {"image[]": [picture, ("garment.png", buffer.getvalue(), "image/png")]}
+
+    def _prompt(self, request: EditRequest) -> str:
+        return instruction_of(request)
+
+
+def create(argument: str = "") -> TryOnServiceEditor:
+    """The editor, with its settings from the environment; see `editor3d.editors.service.create`."""
+    return TryOnServiceEditor(ServiceSettings.from_environment(argument))

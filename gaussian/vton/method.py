@@ -1,0 +1,81 @@
+"""`ns-train gaussian-vton`: a captured person is dressed from the picture of a garment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nerfstudio.plugins.types import MethodSpecification
+
+from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.plugin.edit_trainer import EditTrainer, EditTrainerConfig
+from editor3d.plugin.trainer import default_device
+from gaussian.datamanager import SplatDataManagerConfig
+from gaussian.densify import StrategyConfig
+from gaussian.method import splat_optimizers
+from gaussian.model import SplatModelConfig
+from gaussian.vton.person import check_person
+from gaussian.vton.pipeline import PERSON_FOLDER, VtonPipelineConfig
+from gaussian.vton.updater import STAGES
+
+CUDA_STEPS, CPU_STEPS = 6000, 750
+
+
+@dataclass
+class VtonTrainerConfig(EditTrainerConfig):
+    """Configuration of a try-on."""
+
+    _target: type = field(default_factory=lambda: EditTrainer)
+    pipeline: VtonPipelineConfig = field(default_factory=VtonPipelineConfig)
+    garment: Path | None = None
+    """The picture of the garment alone, from the front: a PNG with transparency, or before a plain background."""
+
+    def check(self) -> None:
+        if self.garment is not None:
+            self.pipeline.garment, self.garment = self.garment, None  # settled there, for a run that goes on
+        self.pipeline.edit_rate = max(1, -(-self.max_num_iterations // len(STAGES)))
+        super().check()
+        if (self.get_base_dir() / PERSON_FOLDER).is_dir():
+            return  # found before
+        posed = self.capture()
+        check_person(
+            posed.train_views,
+            lambda view: read_image(view).float() / 255.0,
+            lambda view: read_object_masks(view, posed.objects),
+        )
+
+
+def _config() -> VtonTrainerConfig:
+    """A third of the steps for each stage; rates and strategy as igs2gs has them."""
+    on_cuda = default_device() == "cuda"
+    steps = CUDA_STEPS if on_cuda else CPU_STEPS
+    optimizers = splat_optimizers(steps, 1.6e-4)
+    if not on_cuda:
+        optimizers = splat_optimizers(steps, 1.6e-4, scale=2.0, settle=0.2)
+    strategy = StrategyConfig(refine_start=steps // 6, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
+    if on_cuda:
+        strategy.max_gaussians = None  # bases have no bound there
+    pipeline = VtonPipelineConfig(
+        datamanager=SplatDataManagerConfig(num_downscales=0),
+        model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),
+        guidance_scale=7.5,
+        lower_bound=0.7,
+        upper_bound=0.98,
+        edit_rate=-(-steps // len(STAGES)),
+        schedule="all-at-once",
+        lpips_weight=0.0,
+    )
+    return VtonTrainerConfig(
+        method_name="gaussian-vton",
+        max_num_iterations=steps,
+        steps_per_save=500 if on_cuda else 125,
+        pipeline=pipeline,
+        optimizers=optimizers,
+        base_method="splat",
+    )
+
+
+gaussian_vton = MethodSpecification(
+    config=_config(),
+    description="GaussianVTON: dress a captured person from the picture of a garment.",
+)
