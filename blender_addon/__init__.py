@@ -18,9 +18,9 @@ bl_info = {
     "category": "3D View",
 }
 
-from . import history, operators, panel, preferences, properties, session, thumbnails  # noqa: E402
+from . import dataset_operator, history, operators, panel, preferences, properties, session, thumbnails  # noqa: E402
 
-_PARTS = (thumbnails, properties, preferences, operators, panel)
+_PARTS = (thumbnails, properties, preferences, operators, dataset_operator, panel)
 
 
 def register():

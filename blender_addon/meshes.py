@@ -14,6 +14,8 @@ import bpy
 from . import glb
 
 UV_NAME = "Editor3D"
+GRAY = (0.216, 0.216, 0.216, 1.0)
+"""Linear; of meshes that nobody gave a colour. Blender's own 0.8 would burn out in the light that they are edited in."""
 
 
 class MeshError(Exception):
@@ -69,12 +71,12 @@ def looks_of(thing):
     """One `glb.Look` a material slot (one at least), with the path of its picture where that is a file, not yet read:
     (look, path or None)."""
     found = [_look_of(slot.material) for slot in thing.material_slots]
-    return found or [(glb.Look(), None)]
+    return found or [(glb.Look(GRAY), None)]
 
 
 def _look_of(material):
     if material is None:
-        return glb.Look(), None
+        return glb.Look(GRAY), None
     if not material.use_nodes:
         return glb.Look(material.diffuse_color), None
     shader = next((n for n in material.node_tree.nodes if n.bl_idname == "ShaderNodeBsdfPrincipled"), None)
@@ -82,7 +84,8 @@ def _look_of(material):
         return glb.Look(material.diffuse_color), None
     base = shader.inputs["Base Color"]
     if not base.is_linked:
-        return glb.Look(base.default_value), None
+        untouched = all(abs(value - 0.8) < 1e-6 for value in base.default_value[:3])
+        return glb.Look(GRAY if untouched else base.default_value), None
     source = base.links[0].from_node
     if source.bl_idname == "ShaderNodeTexImage" and source.image is not None:
         image = source.image

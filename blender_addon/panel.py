@@ -8,7 +8,7 @@ import time
 
 import bpy
 
-from . import engine, history, thumbnails
+from . import dataset_operator, engine, history, thumbnails
 from .asking import subject_mesh
 from .session import session
 
@@ -122,7 +122,7 @@ def _draw_result(layout, chosen):
     outcome = session.outcome
     box.label(text=session.message, icon="CHECKMARK")
     if outcome.pairs:
-        index = min(chosen.pair, len(outcome.pairs) - 1)
+        index = min(chosen.pair, len(outcome.pairs)) - 1
         row = box.row()
         for name in ("before", "after"):
             column = row.column(align=True)
@@ -181,7 +181,17 @@ class EDITOR3D_PT_history(_InSidebar, bpy.types.Panel):
         layout.operator("editor3d.clear_history", icon="TRASH")
 
 
-CLASSES = (EDITOR3D_PT_main, EDITOR3D_PT_history)
+class EDITOR3D_PT_dataset(_InSidebar, bpy.types.Panel):
+    bl_idname = "EDITOR3D_PT_dataset"
+    bl_label = "Data set"
+    bl_parent_id = "EDITOR3D_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        dataset_operator.draw(self.layout)
+
+
+CLASSES = (EDITOR3D_PT_main, EDITOR3D_PT_history, EDITOR3D_PT_dataset)
 
 
 def register():

@@ -32,7 +32,7 @@ QUALITIES = (
     ("FINE", "Fine", "More steps and a larger texture"),
 )
 MESH_QUALITY = {
-    "DRAFT": {"steps": 60, "views": 12, "texture_size": 512},
+    "DRAFT": {"steps": 150, "views": 12, "side": 160, "texture_size": 512},
     "NORMAL": {},
     "FINE": {"steps": 900, "texture_size": 2048},
 }
@@ -84,7 +84,7 @@ class Editor3DSettings(bpy.types.PropertyGroup):
     target: StringProperty(
         name="Target", description="A picture to match; without one the instruction is drawn first", subtype="FILE_PATH"
     )
-    pair: IntProperty(name="View", description="Which view is shown before and after", min=0, max=3)
+    pair: IntProperty(name="View", description="Which view is shown before and after", default=1, min=1, max=4)
 
 
 def register():

@@ -13,7 +13,6 @@ import time
 import bpy
 
 from . import history, meshes, thumbnails, work
-from .engine import EngineMissing
 
 _TICK = 0.1
 
@@ -36,6 +35,7 @@ class Session:
         self.health = {}
         self.began = 0.0
         self.shown = 0
+        self.drawn = None
         self.folder = None
         self.tried = None
         """(object's name, the new mesh's name, the old mesh's name) while the result is tried on."""
@@ -169,16 +169,18 @@ def tick():
     if current is not None:
         while session.work is current and not current.events.empty():
             session.take(*current.events.get())
-    redraw()
+    told = (session.phase, session.message, session.shown, session.share())
+    if told != session.drawn:
+        session.drawn = told
+        redraw()
     return _TICK if session.work is not None else None
 
 
 def redraw():
-    """Have the sidebars of all 3D views drawn anew."""
+    """Have the sidebars of all 3D views drawn anew, and not the views themselves."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-__all__ = ["EngineMissing", "redraw", "session", "tick"]
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()

@@ -130,6 +130,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Service
     timeout = TIMEOUT
     server_version, sys_version = "editor3d", ""
+    _ends_service = False
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -156,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._send_file(result)
             else:
                 self._send_json(200, result)
+        if self._ends_service:  # after the answer is sent
+            threading.Thread(target=self.server.shutdown, daemon=True).start()
 
     def _admit(self) -> None:
         """Refuse whoever is not a client of this user on this machine."""
@@ -208,7 +211,7 @@ class Handler(BaseHTTPRequestHandler):
             case ("GET", "v1", "jobs", name, "files", *path) if path:
                 return self._result(self._job(name), "/".join(path))
             case ("POST", "v1", "shutdown"):
-                threading.Thread(target=self.server.shutdown, daemon=True).start()
+                self._ends_service = True
                 return {}
         raise Refusal(404, "There is nothing here.")
 

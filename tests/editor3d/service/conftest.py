@@ -1,0 +1,85 @@
+"""A service in this process whose jobs run small programs in place of the project's commands."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from editor3d.service.jobs import JobQueue
+from editor3d.service.server import HOST, Service
+
+
+@dataclass
+class Answer:
+    status: int
+    body: Any
+
+
+@dataclass
+class Caller:
+    """A client that may leave anything out or send anything."""
+
+    service: Service
+
+    def __call__(self, method: str, path: str, body: Any = None, raw: bytes | None = None, **headers: str) -> Answer:
+        """`headers` with underscores for dashes; one that is "" is not sent."""
+        sent = {"Authorization": f"Bearer {self.service.token}", "Host": f"{HOST}:{self.service.port}"}
+        if raw is None and body is not None:
+            raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection(HOST, self.service.port, timeout=10)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            if raw is not None and "Content-Length" not in sent:
+                sent["Content-Length"] = str(len(raw))
+            for name, value in sent.items():
+                if value:
+                    connection.putheader(name, value)
+            connection.endheaders(raw)
+            answer = connection.getresponse()
+            data = answer.read()
+        finally:
+            connection.close()
+        is_json = answer.headers.get_content_type() == "application/json"
+        return Answer(answer.status, json.loads(data) if is_json else data)
+
+    def upload(self, name: str, data: bytes) -> dict[str, str]:
+        answer = self("POST", f"/v1/uploads?name={name}", raw=data)
+        assert answer.status == 200, answer
+        return answer.body
+
+    def job(self, **changes: Any) -> Answer:
+        """Start a job on a mesh, or another by `changes` of what is sent."""
+        body = {"kind": "mesh", "instruction": "turn it into gold", "settings": {}}
+        if "inputs" not in changes:
+            body["inputs"] = {"mesh": self.upload("mesh.glb", b"mesh")}
+        return self("POST", "/v1/jobs", body | changes)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Caller]]:
+    """Starts services; `program` is Python that is run with a command's words as its arguments."""
+    started = []
+
+    def start(program: str = "") -> Caller:
+        folder = tmp_path / f"service-{len(started)}"
+        queue = JobQueue(folder, [sys.executable, "-c", program])
+        service = Service(folder, jobs=queue)
+        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        started.append((service, thread))
+        return Caller(service)
+
+    yield start
+    for service, thread in started:
+        service.shutdown()
+        service.close()
+        thread.join()

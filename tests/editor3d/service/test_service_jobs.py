@@ -1,0 +1,191 @@
+"""Jobs from their request to their end."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+DONE = ("done", "failed", "cancelled")
+STYLES = """
+import pathlib, sys
+words = sys.argv[1:]
+print("words", words, flush=True)
+out = pathlib.Path(words[words.index("--output") + 1])
+out.parent.mkdir(parents=True)
+print("mesh-style: 3/10, 7 s left 2D edit 2/24", flush=True)
+out.write_bytes(b"styled")
+"""
+
+
+def finished(call, job: str, seconds: float = 20.0) -> dict:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        body = call("GET", f"/v1/jobs/{job}").body
+        if body["state"] in DONE:
+            return body
+        time.sleep(0.02)
+    raise AssertionError(body)
+
+
+def until(condition, seconds: float = 10.0):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def test_a_job_runs_the_command_and_gives_its_files(serve):
+    call = serve(STYLES)
+    started = call.job(settings={"steps": 20, "up": [0, 0, 1], "editor": "procedural"})
+    assert started.status == 200
+    body = finished(call, started.body["id"])
+    assert body["state"] == "done", body
+    assert body["files"] == {"result.glb": 6}
+    assert call("GET", f"/v1/jobs/{body['id']}/files/result.glb").body == b"styled"
+    for word in (
+        "'mesh', 'style'",
+        "'--instruction=turn it into gold'",
+        "'--steps', '20'",
+        "'--up', '0.0', '0.0', '1.0'",
+    ):
+        assert word in body["log"]
+
+
+def test_an_instruction_is_never_taken_for_a_flag(serve):
+    call = serve("import sys; print(sys.argv[1:])")
+    body = finished(call, call.job(instruction="--output /etc/passwd; $(touch x) `x`").body["id"])
+    assert "'--instruction=--output /etc/passwd; $(touch x) `x`'" in body["log"]
+
+
+def test_progress_is_read_while_it_runs(serve):
+    call = serve(STYLES + "import time; time.sleep(30)")
+    job = call.job().body["id"]
+    body = until(lambda: (b := call("GET", f"/v1/jobs/{job}").body)["progress"]["total"] and b)
+    assert body["state"] == "running"
+    expected = {"what": "mesh-style", "done": 3, "total": 10, "seconds_left": 7.0, "note": "2D edit 2/24"}
+    assert body["progress"] == expected
+
+
+def test_a_failed_command_says_its_sentence(serve):
+    call = serve("import sys; print('much'); sys.exit('error: There is no such editor: choose another.')")
+    body = finished(call, call.job().body["id"])
+    assert body["state"] == "failed"
+    assert body["error"] == "There is no such editor: choose another."
+
+
+def test_cancelling_ends_the_whole_process_group(serve, tmp_path: Path):
+    family = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", deaf])
+print("pids", os.getpid(), child.pid, flush=True)
+time.sleep(60)
+"""
+    call = serve(family)
+    job = call.job().body["id"]
+    log = until(lambda: (t := call("GET", f"/v1/jobs/{job}").body["log"]).startswith("pids") and t)
+    pids = [int(word) for word in log.split()[1:3]]
+    assert call("POST", f"/v1/jobs/{job}/cancel").status == 200
+    assert finished(call, job)["state"] == "cancelled"
+    until(lambda: not any(_runs(pid) for pid in pids))
+
+
+def test_a_queued_job_is_cancelled_before_it_starts(serve):
+    call = serve("import time; print('started', flush=True); time.sleep(60)")
+    first, second = (call.job().body["id"] for _ in range(2))
+    assert call("GET", f"/v1/jobs/{second}").body["state"] == "queued"
+    assert call("POST", f"/v1/jobs/{second}/cancel").body["state"] == "cancelled"
+    call("POST", f"/v1/jobs/{first}/cancel")
+    assert finished(call, first)["state"] == "cancelled"
+    assert call("GET", f"/v1/jobs/{second}").body["log"] == ""
+
+
+def test_jobs_run_one_after_the_other(serve):
+    call = serve("import time; time.sleep(0.3)")
+    jobs = [call.job().body["id"] for _ in range(3)]
+    states = [[call("GET", f"/v1/jobs/{job}").body["state"] for job in jobs] for _ in range(10)]
+    assert all(row.count("running") <= 1 for row in states)
+    assert [finished(call, job)["state"] for job in jobs] == ["done"] * 3
+    assert [job["id"] for job in call("GET", "/v1/jobs").body["jobs"]] == jobs[::-1]
+
+
+def test_a_forgotten_job_leaves_nothing(serve):
+    call = serve(STYLES + "import time; time.sleep(30)")
+    job = call.job().body["id"]
+    until(lambda: call("GET", f"/v1/jobs/{job}").body["files"])
+    folder = call.service.jobs.get(job).places.folder
+    assert folder.stat().st_mode & 0o077 == 0
+    assert call("DELETE", f"/v1/jobs/{job}").status == 200
+    assert call("GET", f"/v1/jobs/{job}").status == 404
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["../log.txt", "..%2Flog.txt", "%2Fetc%2Fpasswd", "none", "result.glb/..", "."])
+def test_only_listed_files_are_given(serve, name):
+    call = serve(STYLES)
+    job = call.job().body["id"]
+    finished(call, job)
+    assert call("GET", f"/v1/jobs/{job}/files/{name}").status == 404
+
+
+BAD = [
+    ({"kind": "shell"}, "kind"),
+    ({"instruction": ""}, "instruction"),
+    ({"instruction": "x" * 3000}, "2000"),
+    ({"instruction": "two\nlines"}, "one line"),
+    ({"instruction": 3}, "instruction"),
+    ({"inputs": {}}, "mesh"),
+    ({"inputs": {"mesh": {"upload": "none"}}}, "upload"),
+    ({"inputs": {"mesh": {"path": "relative.glb"}}}, "absolute"),
+    ({"inputs": {"mesh": {"path": "/nowhere/mesh.glb"}}}, "no /nowhere/mesh.glb"),
+    ({"inputs": {"mesh": {"path": __file__}}}, "ends in"),
+    ({"inputs": {"mesh": "text"}}, "upload"),
+    ({"settings": {"steps": 0}}, "steps"),
+    ({"settings": {"steps": True}}, "steps"),
+    ({"settings": {"steps": 1.5}}, "steps"),
+    ({"settings": {"editor": "--output"}}, "editor"),
+    ({"settings": {"editor": "a;b"}}, "editor"),
+    ({"settings": {"up": [0, 0, 0]}}, "up"),
+    ({"settings": {"up": [1, 2]}}, "up"),
+    ({"settings": {"displacement": float("inf")}}, "displacement"),
+    ({"settings": {"output": "/x"}}, "output"),
+    ({"extra": 1}, "extra"),
+]
+
+
+@pytest.mark.parametrize(("changes", "told"), BAD)
+def test_bad_requests_are_refused_by_a_sentence(serve, changes, told):
+    call = serve("raise SystemExit('started')")
+    answer = call.job(**changes)
+    assert answer.status == 400
+    assert told in answer.body["error"]
+    assert call("GET", "/v1/jobs").body["jobs"] == []
+
+
+def test_unknown_places_are_not_found(serve):
+    call = serve()
+    for method, path in (("GET", "/"), ("GET", "/v1/jobs/x"), ("POST", "/v1/health"), ("DELETE", "/v1/jobs")):
+        assert call(method, path).status == 404
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_closing_ends_what_runs(serve):
+    call = serve("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    job = call.job().body["id"]
+    pid = int(until(lambda: call("GET", f"/v1/jobs/{job}").body["log"]))
+    assert _runs(pid)
+    call.service.jobs.close()
+    until(lambda: not _runs(pid))
+    assert os.path.isdir(call.service.jobs.folder)
