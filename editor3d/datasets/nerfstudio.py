@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,14 @@ def read_points(path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
     """
     if not path.is_file():
         raise DataError(f"The sparse points {path} are missing: put the file there, or take ply_file_path out.")
+    status = path.stat()
+    found = _read_points(path, status.st_mtime_ns, status.st_size)
+    return tuple(None if array is None else array.copy() for array in found)
+
+
+@lru_cache(maxsize=2)  # a run looks at its data several times
+def _read_points(path: Path, modified: int, size: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """`read_points` of a file as it was written last."""
     import trimesh
 
     try:

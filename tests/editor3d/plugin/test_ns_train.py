@@ -226,7 +226,7 @@ def full(original, *args, **kwargs):
 
 @pytest.mark.parametrize("kept", [0, 2])
 def test_a_run_outlives_its_event_log(tiny_edit, lab, saved, kept):
-    config = tiny_edit()
+    config = tiny_edit(steps=31)  # TensorBoard's thread fails unseen; the next points of the curves find it out
     hook = f"written = []\nat(RecordWriter, 'write', lambda *args: written.append(1) or len(written) > {kept}, full)"
     result = lab.run(f"{DISK_FULL}\n{hook}\nrun(load(path))", path=saved(config))
     assert result.code == 0, result.stderr
