@@ -192,7 +192,7 @@ class Garment:
     """How far round the person the camera stands, radians: 0 in front, positive on the person's left; None where
     nobody knows."""
     worn: float | None = None
-    """The middle luminance (linear light, 0..1) of what is worn in the photographs, over all views."""
+    """The luminance (linear light, 0..1) of what is worn where it is well lit, over all views."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,7 +134,7 @@ def resolve_auto_try_on() -> tuple[str, str]:
     from editor3d.editors.weights import find_weights
 
     for name, entry in EDITORS.items():
-        if entry.info.needs_garment and entry.hub_id:
+        if entry.info.needs_garment and entry.hub_id and entry.argument == "optional":
             weights = find_weights(entry.hub_id)
             if weights is not None:
                 return name, f"the weights of {entry.hub_id} are in {weights}"

@@ -278,7 +278,6 @@ _ENTRIES = (
             needs_weights=True,
             varies_with_seed=True,
             accepts_mask=True,
-            needs_mask=True,
             needs_garment=True,
             multiple_of=8,
             working_pixels=(384 * 512, 768 * 1024),
@@ -289,6 +288,7 @@ _ENTRIES = (
         argument="required",
         argument_help="a diffusers folder of such a model",
         runs_model=True,
+        hub_id="stable-diffusion-v1-5/stable-diffusion-inpainting",
     ),
     EditorEntry(
         EditorInfo(

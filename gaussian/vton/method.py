@@ -33,6 +33,8 @@ class VtonTrainerConfig(EditTrainerConfig):
     def check(self) -> None:
         if self.garment is not None:
             self.pipeline.garment, self.garment = self.garment, None  # settled there, for a run that goes on
+        if self.pipeline.garment is not None and not any((self.instruction, self.prompt, self.pipeline.prompt)):
+            self.instruction = f"put on {Path(self.pipeline.garment).name}"
         self.pipeline.edit_rate = max(1, -(-self.max_num_iterations // len(STAGES)))
         super().check()
         if (self.get_base_dir() / PERSON_FOLDER).is_dir():

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from editor3d.datasets.images import read_image
 from editor3d.editors.try_on import segment
-from editor3d.editors.try_on.light import luminance_of
+from editor3d.editors.try_on.light import luminance_of, well_lit
 from editor3d.errors import DataError
 from editor3d.outputs.files import write_json
 from editor3d.outputs.orbit import look_at_point, up_axis
@@ -42,7 +42,7 @@ class Person:
     turns: tuple[float, ...] | None
     """Radians by view, how far round the person it looks from; None where no faces tell the front."""
     worn: float
-    """The middle luminance of what is worn, linear light."""
+    """The luminance of what is worn where it is well lit, linear light."""
 
 
 def check_person(views: Sequence[View], pictures: Callable[[View], Tensor], objects_of: Callable) -> None:
@@ -94,7 +94,7 @@ def find_person(
     if known.get("data") != data:
         values = [luminance_of(picture_of(i).numpy())[mask.numpy()] for i, mask in enumerate(garments) if mask.any()]
         turns = turns_of(cameras, [float(mask.float().mean()) for mask in faces])
-        known = {"data": data, "worn": float(np.median(np.concatenate(values))), "turns": turns}
+        known = {"data": data, "worn": well_lit(np.concatenate(values)), "turns": turns}
         write_json(facts, known)
     turns = known["turns"]
     return Person(garments, faces, None if turns is None else tuple(turns), float(known["worn"]))

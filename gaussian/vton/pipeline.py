@@ -8,20 +8,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.editors import resolve_auto_try_on
 from editor3d.editors.try_on.garment import digest_of, read_garment
+from editor3d.editors.try_on.segment import labelled
 from editor3d.errors import ConfigError, DataError
 from editor3d.guidance.ddnm import RestorationSettings, best_prior, create_restorer
+from editor3d.outputs.orbit import look_at_point
 from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
+from editor3d.plugin.regions import REGION_FOLDER
 from editor3d.types import Editor, Garment, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
+from gaussian.model import PARAMETERS, SplatModel
 from gaussian.vton import person as persons
+from gaussian.vton.cloth import make_ready
 from gaussian.vton.consistency import neighbours_of
 from gaussian.vton.updater import STAGES, DressingUpdater, Wearer
 
@@ -52,9 +59,6 @@ class VtonPipelineConfig(EditPipelineConfig):
     """The noise level at which DDNM begins."""
     restoration_steps: int = 10
     """DDNM's denoising steps."""
-
-    def instruction(self) -> str:
-        return self.prompt.strip() or f"wear the garment of {'' if self.garment is None else self.garment.name}".strip()
 
     def check(self) -> None:
         super().check()
@@ -147,6 +151,8 @@ class VtonPipeline(EditPipeline):
             super().begin(run, total_steps, seed)
         finally:
             config.region = own_region
+        if not own_region and not labelled(self.objects):
+            self._person = replace(self._person, garments=self._agreed_garments(run / REGION_FOLDER))
         restore, restorer = self._restorer()
         self.updater.wearer = Wearer(
             garments=self._person.garments,
@@ -155,9 +161,18 @@ class VtonPipeline(EditPipeline):
             neighbours=neighbours_of(self.datamanager.train_dataset.cameras),
             reedits=config.reedits,
             restore=restore,
+            make_ready=self._make_ready,
             restorer=restorer,
         )
         self._say()
+
+    def _agreed_garments(self, folder: Path) -> tuple[Tensor, ...]:
+        """Where the views together say that a garment is worn, by view: [H, W] bool each. A model's segmentation errs
+        in single views; the parts of the scene that most views call cloth, rendered, do so less."""
+        return tuple(
+            read_image(folder / f"{view.name}.png", (view.width, view.height))[..., 0] > 127
+            for view in self.train_views
+        )
 
     def guidance(self) -> Guidance:
         return replace(super().guidance(), garment=self.config.garment_digest)
@@ -177,6 +192,24 @@ class VtonPipeline(EditPipeline):
         if self.config.condition_on == "base":
             return self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
         return read_image(self.train_views[index]).float() / 255.0
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        self._optimizers = attributes.optimizers.optimizers
+        return super().get_training_callbacks(attributes)
+
+    def _make_ready(self) -> None:
+        """See `gaussian.vton.cloth`; a scene of another kind is left as it is."""
+        if not isinstance(self.model, SplatModel):
+            return
+        cameras = self.datamanager.train_dataset.cameras
+        c2w = cameras.camera_to_worlds.double().cpu().numpy()
+        centre = look_at_point(c2w[:, :, 3], -c2w[:, :, 2])
+        distances = np.linalg.norm(c2w[:, :, 3] - centre, axis=1)
+        pixel = float(np.median(distances / cameras.fx[:, 0].double().cpu().numpy()))
+        held = {name: self._optimizers[name] for name in PARAMETERS}
+        free = int((~self.model.strategy_state["frozen"]).sum())
+        added = make_ready(self.model, held, pixel)
+        CONSOLE.print(f"The cloth is made of {free + added} Gaussians, {added} of them new.")
 
     def _objects_of(self, index: int) -> Mapping[str, Tensor]:
         return read_object_masks(self.train_views[index], self.objects)

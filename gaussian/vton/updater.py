@@ -40,6 +40,8 @@ class Wearer:
     """How often a view that disagrees is edited again, at most."""
     restore: Restore | None = None
     """Stage 3; None leaves it out."""
+    make_ready: Callable[[], None] = lambda: None
+    """Prepares the scene for another cloth; called once, before the first optimiser step."""
     restorer: str = ""
     """What restores, so that stored pictures of another are never taken for its."""
 
@@ -89,6 +91,8 @@ class DressingUpdater(DatasetUpdater):
                 if stage == 0 or not one_edit_is_final(self.editor.info):
                     self._edit_all(step)
                 self._agree(step, STAGES[stage])
+            if step == 0:
+                self.wearer.make_ready()
         except EditInterrupted:
             self.state.load_state_dict(before)
             self.notes = StageNotes(**notes)

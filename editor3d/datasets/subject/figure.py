@@ -145,9 +145,7 @@ class Mesh:
     vertices: np.ndarray
     """[V, 3]."""
     faces: np.ndarray
-    """[F, 3]."""
-    normals: np.ndarray
-    """[V, 3], unit, outwards."""
+    """[F, 3], anticlockwise from outside."""
 
 
 def mesh_of(field: Field, low: tuple, high: tuple, cell: float = CELL) -> Mesh:
@@ -155,8 +153,8 @@ def mesh_of(field: Field, low: tuple, high: tuple, cell: float = CELL) -> Mesh:
     axes = [np.arange(a, b + cell, cell) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     values = field(grid).reshape([len(axis) for axis in axes])
-    vertices, faces, normals, _ = marching_cubes(values, 0.0, spacing=(cell,) * 3)
-    return Mesh(vertices + np.array(low), faces[:, ::-1], normals)
+    vertices, faces, _, _ = marching_cubes(values, 0.0, spacing=(cell,) * 3)
+    return Mesh(vertices + np.array(low), faces)
 
 
 def body_mesh() -> Mesh:

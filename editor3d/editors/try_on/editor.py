@@ -20,7 +20,7 @@ class TryOnEditor:
     """Lays a garment's picture onto the person in a picture.
 
     out = garment(warp(p)) * light(p), in linear light, at the pixels p that show what is worn now; light is the
-    photograph's luminance there over the middle luminance of what is worn, without the finest detail. All other
+    photograph's luminance there over that of what is worn where it is well lit, without the finest detail. All other
     pixels, and so arms and hair before the garment, keep every bit.
     """
 
@@ -73,7 +73,7 @@ def dress(picture: np.ndarray, worn: np.ndarray, parts: Parts, garment: Garment)
     """
     height, width = worn.shape
     own, own_mask = garment.picture.cpu().numpy(), garment.mask.cpu().numpy()
-    trunk = warp.person_trunk(worn, parts.arms, parts.face_height, parts.neck)
+    trunk = warp.person_trunk(worn, parts.arms, parts.face_height, parts.neck, garment.turn)
     s, t = warp.spline_coordinates(trunk, height, width, worn)
     x, y = warp.garment_trunk(own_mask).place(warp.unrolled(s, garment.turn), np.clip(t, 0.0, 1.0))
     cloth = linear_of(warp.sample(own, own_mask, x, y))

@@ -34,6 +34,8 @@ class Body:
     """[33, 2] pixels."""
     visible: np.ndarray
     """[33] 0..1."""
+    share: np.ndarray
+    """[H, W] float32 in 0..1, how sure it is that a pixel shows this body."""
 
 
 def available() -> bool:
@@ -70,7 +72,9 @@ def _face_mesh() -> Any:
 
 @lru_cache(maxsize=1)
 def _pose() -> Any:
-    return _solutions().pose.Pose(static_image_mode=True, model_complexity=1, min_detection_confidence=0.5)
+    return _solutions().pose.Pose(
+        static_image_mode=True, model_complexity=1, min_detection_confidence=0.5, enable_segmentation=True
+    )
 
 
 @lru_cache(maxsize=1)
@@ -100,11 +104,14 @@ def body_landmarks(picture: np.ndarray) -> Body | None:
     Raises:
         EditorUnavailableError: mediapipe is not installed.
     """
-    found = _pose().process(_enlarged(picture)).pose_landmarks
+    answer = _pose().process(_enlarged(picture))
+    found = answer.pose_landmarks
     if found is None:
         return None
     points = np.array([(point.x, point.y, point.visibility) for point in found.landmark])
-    return Body(points[:, :2] * (picture.shape[1], picture.shape[0]), points[:, 2])
+    size = picture.shape[1], picture.shape[0]
+    share = cv2.resize(answer.segmentation_mask, size, interpolation=cv2.INTER_LINEAR).clip(0.0, 1.0)
+    return Body(points[:, :2] * size, points[:, 2], share)
 
 
 def person_share(picture: np.ndarray) -> np.ndarray:

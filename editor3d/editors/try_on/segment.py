@@ -18,7 +18,7 @@ ARM_NAMES = ("arms", "arm", "hands")
 _PERSON = 0.5
 _LEAST_PIXELS = 60
 """Fewer pixels tell nothing of a colour."""
-NOTHING, GARMENT, SKIN, HAIR = range(4)
+NOTHING, GARMENT, SKIN, BEARD, HAIR = range(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,8 @@ def _from_models(pixels: np.ndarray) -> Parts | None:
     if face is None and body is None:
         return None
     person = landmarks.person_share(pixels) > _PERSON
+    if body is not None:
+        person |= body.share > _PERSON
     if person.mean() < 0.01:
         return None
     if face is not None:
@@ -105,7 +107,10 @@ def _from_models(pixels: np.ndarray) -> Parts | None:
         garment[:] = False
     arms = (kinds == SKIN) & (along > 0.8)
     rows = np.nonzero((garment & (np.abs(across) < 0.5)).any(1))[0]
-    neck = (float(chin[0]), float(rows[0]) if len(rows) else float(chin[1] + 0.4 * size))
+    middle = chin[0]
+    if body is not None and body.visible[list(landmarks.SHOULDERS)].min() > 0.5:  # a chin is before the trunk
+        middle = body.points[list(landmarks.SHOULDERS), 0].mean()
+    neck = (float(middle), float(rows[0]) if len(rows) else float(chin[1] + 0.4 * size))
     return Parts(garment, hull, arms, size, neck)
 
 
@@ -129,7 +134,8 @@ def _kinds(
     wide = np.abs(across)
     inner = cv2.erode(hull.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     sure = {
-        SKIN: person & inner & (along > -0.85),
+        SKIN: person & inner & (along > -0.85) & (along < -0.35),
+        BEARD: person & inner & (along > -0.35),
         HAIR: person & ~hull & (along < -0.25) & ((along < -1.05) | (wide > 0.45)),
         GARMENT: person & (along > 0.42) & (wide > 0.30),
     }
@@ -145,7 +151,8 @@ def _kinds(
     kinds = np.full(len(colors), GARMENT, np.uint8)
     bias = {
         SKIN: np.where(neck, 0.8, 3.0)[candidates],
-        HAIR: np.where((along < 0.20) & (wide < 0.70), 1.0, 3.0)[candidates],
+        BEARD: np.where((wide < 0.42) & (along < 0.40), 0.7, 9.0)[candidates],
+        HAIR: np.where((along < 0.15) & (wide < 0.50), 1.0, 3.0)[candidates],
         GARMENT: np.where(along > -0.05, 1.0, 1.4)[candidates],
     }
     for kind, place in sure.items():

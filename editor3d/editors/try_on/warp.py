@@ -64,7 +64,11 @@ def garment_trunk(mask: np.ndarray) -> Trunk:
 
 
 def person_trunk(
-    mask: np.ndarray, hidden: np.ndarray, face_height: float | None = None, neck: tuple[float, float] | None = None
+    mask: np.ndarray,
+    hidden: np.ndarray,
+    face_height: float | None = None,
+    neck: tuple[float, float] | None = None,
+    turn: float | None = None,
 ) -> Trunk:
     """The trunk of a garment that a person wears.
 
@@ -73,11 +77,12 @@ def person_trunk(
         hidden: [H, W] bool, what may hide it: arms.
         face_height: pixels from forehead to chin. Where the picture ends above the hem it says how long the garment is.
         neck: the foot of the neck, pixels, where landmarks tell.
+        turn: radians; see `unrolled`.
     """
     cut_off = bool(mask[-2:].any())
     if not cut_off:
         return _trunk(mask, hidden)
-    return _cropped_trunk(mask, face_height, neck)
+    return _cropped_trunk(mask, face_height, neck, 0.0 if turn is None else turn)
 
 
 def _trunk(mask: np.ndarray, hidden: np.ndarray) -> Trunk:
@@ -141,7 +146,7 @@ def _smoothed(edge: np.ndarray) -> np.ndarray:
     return gaussian_filter1d(edge, max(1.0, 0.03 * len(edge)), mode="nearest")
 
 
-def _cropped_trunk(mask: np.ndarray, face_height: float | None, neck: tuple[float, float] | None) -> Trunk:
+def _cropped_trunk(mask: np.ndarray, face_height: float | None, neck: tuple[float, float] | None, turn: float) -> Trunk:
     """The trunk of a garment of which only neck and shoulders are in the picture."""
     ys = np.nonzero(mask.any(1))[0]
     rows = np.arange(ys[0], mask.shape[0])
@@ -150,7 +155,7 @@ def _cropped_trunk(mask: np.ndarray, face_height: float | None, neck: tuple[floa
         neck = (0.5 * float(first[0] + last[0]), float(ys[0]))
     if face_height is None:  # shoulders are about as wide as two faces are high
         face_height = float(np.max(last - first)) / (FACES_WIDE + 0.45)
-    half = 0.5 * FACES_WIDE * face_height
+    half = 0.5 * FACES_WIDE * face_height * np.hypot(np.cos(turn), FLATNESS * np.sin(turn))
     edge = np.full(len(rows), neck[0])
     return Trunk(neck[1], neck[1] + FACES_LONG * face_height, rows + 0.5, edge - half, edge + half, np.zeros((0, 2)))
 

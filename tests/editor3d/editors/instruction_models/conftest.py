@@ -345,6 +345,9 @@ BUILDERS: dict[str, Callable] = {
     "flux-inpaint": flux_inpaint,
     "flux2-klein-inpaint": flux2_klein_inpaint,
     "sdxl-ip2p": sdxl_ip2p,
+    "qwen-try-on": qwen_image_edit_plus,
+    "flux2-klein-try-on": flux2_klein,
+    "catvton-inpaint": sd_inpaint,
 }
 
 

@@ -12,7 +12,7 @@ from editor3d.editors.diffusers_edit import fitted
 from editor3d.types import EditorInfo, EditRequest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-MODELS = [name for name, entry in EDITORS.items() if entry.info.working_pixels is not None]
+MODELS = [n for n, e in EDITORS.items() if e.info.working_pixels is not None and not e.info.needs_garment]
 WHOLE = [name for name in MODELS if not EDITORS[name].info.needs_mask]
 
 

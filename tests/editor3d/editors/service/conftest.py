@@ -45,6 +45,8 @@ class Asked:
     image: Image.Image
     mask: Image.Image | None
     time: float
+    images: list[Image.Image] = field(default_factory=list)
+    """All of them, where several are sent under the key `image[]`."""
 
 
 @dataclass
@@ -69,16 +71,19 @@ def _parse(handler: BaseHTTPRequestHandler) -> Asked:
     message = BytesParser(policy=HTTP).parsebytes(
         b"Content-Type: " + handler.headers["Content-Type"].encode() + b"\r\n\r\n" + body
     )
-    fields, files = {}, {}
+    fields, files, several = {}, {}, []
     for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if part.get_filename():
             files[name] = Image.open(io.BytesIO(part.get_payload(decode=True)))
             files[name].load()
+            if name == "image[]":
+                several.append(files[name])
         else:
             fields[name] = part.get_payload(decode=True).decode()
+    first = several[0] if several else files["image"]
     return Asked(
-        handler.path, handler.headers["Authorization"], fields, files["image"], files.get("mask"), time.monotonic()
+        handler.path, handler.headers["Authorization"], fields, first, files.get("mask"), time.monotonic(), several
     )
 
 

@@ -39,7 +39,7 @@ def request_of(subject, garment) -> Callable[..., EditRequest]:
             "condition": read_image(view).float() / 255,
             "objects": masks,
             "mask": masks["garment"],
-            "garment": replace(garment, turn=turn, worn=0.0906),
+            "garment": replace(garment, turn=turn, worn=0.1187),
             **fields,
         }
         return EditRequest(view=name, **asked)
