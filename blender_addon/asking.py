@@ -6,10 +6,11 @@
 
 import os
 import re
+import tempfile
 
 import bpy
 
-from . import glb, meshes, properties
+from . import glb, meshes, preferences, programs, properties
 from .work import Asked
 
 
@@ -95,7 +96,72 @@ def _scene(context, chosen, instruction, preview):
 
 
 def _refine(context, chosen, instruction, preview):
-    raise CannotAsk("This engine cannot refine programs yet.")
+    try:
+        entries = programs.entries_of(context, chosen.part)
+    except programs.ProgramError as error:
+        raise CannotAsk(str(error)) from error
+    if context.scene.camera is None:
+        raise CannotAsk("Add a camera: pictures are compared as it sees them.")
+    if preview:
+        return _view(context, chosen, instruction)
+    inputs = {"program": ("program.py", programs.source_of(entries).encode())}
+    path = _copy_of_scene()
+
+    def read():
+        try:
+            with open(path, "rb") as file:
+                return "scene.blend", file.read()
+        finally:
+            os.unlink(path)
+
+    inputs["blend"] = read
+    target = chosen.target.strip()
+    if target:
+        target = os.path.abspath(bpy.path.abspath(target))
+        if not os.path.isfile(target):
+            raise CannotAsk(f"There is no picture {target}.")
+        inputs["target"] = target
+    settings = {"editor": chosen.editor.strip(), "seed": chosen.seed, **properties.SEARCH[chosen.quality]}
+    if preferences.weaker_sandbox():
+        settings["allow_weaker_sandbox"] = True
+    part = {item[0]: item[1] for item in properties.PARTS}[chosen.part]
+    return Asked("refine", instruction, part, inputs, settings, entries=entries)
+
+
+def _view(context, chosen, instruction):
+    """The scene through its camera as the viewport draws it, for a look at the 2D edit."""
+    handle, path = tempfile.mkstemp(suffix=".png", prefix="editor3d-")
+    os.close(handle)
+    render = context.scene.render
+    kept = {name: getattr(render, name) for name in ("filepath", "resolution_percentage")}
+    try:
+        longest = max(render.resolution_x, render.resolution_y)
+        render.filepath, render.resolution_percentage = path, max(1, min(100, 51200 // longest))
+        bpy.ops.render.opengl(write_still=True, view_context=False)
+        with open(path, "rb") as file:
+            picture = file.read()
+    except RuntimeError as error:
+        raise CannotAsk(f"The view cannot be drawn: {error}") from error
+    finally:
+        for name, value in kept.items():
+            setattr(render, name, value)
+        os.unlink(path)
+    if not picture.startswith(b"\x89PNG"):
+        raise CannotAsk("Choose PNG as the format of the scene's output for a preview.")
+    settings = {"editor": chosen.editor.strip(), "seed": chosen.seed}
+    return Asked("picture-preview", instruction, "the view", {"picture": ("view.png", picture)}, settings)
+
+
+def _copy_of_scene():
+    """The file as it is now, written beside; its path."""
+    handle, path = tempfile.mkstemp(suffix=".blend", prefix="editor3d-")
+    os.close(handle)
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=path, copy=True, compress=False)
+    except RuntimeError as error:
+        os.unlink(path)
+        raise CannotAsk(f"The scene cannot be written: {error}") from error
+    return path
 
 
 def recall(context, entry):
@@ -115,6 +181,12 @@ def recall(context, entry):
     if chosen.what == "SCENE":
         chosen.scene_path = entry["subject"]
         chosen.scene_format = settings.get("format", "pointcloud")
+        return
+    if chosen.what == "REFINE":
+        chosen.part = next((item[0] for item in properties.PARTS if item[1] == entry["subject"]), "MATERIAL")
+        seconds = settings.get("budget_seconds")
+        searches = (n for n, made in properties.SEARCH.items() if made["budget_seconds"] == seconds)
+        chosen.quality = next(searches, "NORMAL")
         return
     thing = bpy.data.objects.get(entry["subject"])
     if chosen.what == "MESH" and subject_mesh(context) is None and thing is not None:

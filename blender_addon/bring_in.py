@@ -4,9 +4,11 @@
 
 """Accepted results in the scene. Each is carried out by one operator, and so is one step back."""
 
+import os
+
 import bpy
 
-from . import meshes
+from . import clouds, meshes, programs
 
 
 class CannotAccept(Exception):
@@ -21,6 +23,11 @@ def accept(context, asked, outcome):
     """
     if asked.kind == "mesh":
         return _accept_mesh(asked, outcome)
+    if asked.kind == "scene":
+        thing = clouds.add(context, outcome.cloud, f"{os.path.basename(asked.subject)} {asked.instruction}"[:60])
+        return f"{thing.name}: {len(thing.data.vertices)} points."
+    if asked.kind == "refine":
+        return _accept_program(asked, outcome)
     raise CannotAccept("There is nothing to take in.")
 
 
@@ -39,3 +46,17 @@ def _accept_mesh(asked, outcome):
         slot.link = "DATA"
     kept = "faces kept" if uvs is not None else "new triangles"
     return f"{thing.name}: {asked.instruction} ({kept})."
+
+
+def _accept_program(asked, outcome):
+    try:
+        changes = programs.changes_in(outcome.program, asked.entries)
+    except programs.ProgramError as error:
+        raise CannotAccept(str(error)) from error
+    if not changes:
+        raise CannotAccept("The search found nothing better than what is there.")
+    gone = programs.apply(changes)
+    if len(gone) == len(changes):
+        raise CannotAccept("All that was to be changed is gone from the scene.")
+    told = f"{len(changes) - len(gone)} values changed"
+    return f"{told}, {len(gone)} are gone." if gone else f"{told}."

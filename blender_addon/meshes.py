@@ -15,7 +15,7 @@ from . import glb
 
 UV_NAME = "Editor3D"
 GRAY = (0.216, 0.216, 0.216, 1.0)
-"""Linear; of meshes that nobody gave a colour. Blender's own 0.8 would burn out in the light that they are edited in."""
+"""Linear; of meshes that nobody gave a colour: Blender's own 0.8 burns out in the light that they are edited in."""
 
 
 class MeshError(Exception):

@@ -10,6 +10,10 @@ from bpy.props import IntProperty
 from . import asking, bring_in, engine, history, meshes, preferences
 from .session import redraw, session
 
+# Blender's undo keeps what it takes to be unchanged, and crashes where data was changed behind its back: whatever
+# changes the scene is an operator with an undo step. Trying on and accepting share a group: one step together.
+_GROUP = "Editor3D"
+
 
 class _Starts:
     """Starts a job, and then listens for ESC until it has ended."""
@@ -18,7 +22,7 @@ class _Starts:
 
     @classmethod
     def poll(cls, context):
-        return not session.running
+        return not session.running and not session.is_tried()
 
     def invoke(self, context, event):
         result = self.execute(context)
@@ -92,7 +96,8 @@ class EDITOR3D_OT_accept(bpy.types.Operator):
 
     bl_idname = "editor3d.accept"
     bl_label = "Accept"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER", "UNDO_GROUPED"}
+    bl_undo_group = _GROUP
 
     @classmethod
     def poll(cls, context):
@@ -118,6 +123,8 @@ class EDITOR3D_OT_reject(bpy.types.Operator):
 
     bl_idname = "editor3d.reject"
     bl_label = "Reject"
+    bl_options = {"REGISTER", "UNDO_GROUPED"}
+    bl_undo_group = _GROUP
 
     @classmethod
     def poll(cls, context):
@@ -137,13 +144,15 @@ class EDITOR3D_OT_compare(bpy.types.Operator):
 
     bl_idname = "editor3d.compare"
     bl_label = "Before / After"
+    bl_options = {"REGISTER", "UNDO_GROUPED"}
+    bl_undo_group = _GROUP
 
     @classmethod
     def poll(cls, context):
         return session.phase == "pending" and session.outcome.styled is not None
 
     def execute(self, context):
-        if session.tried is not None:
+        if session.is_tried():
             session.untry()
         elif not session.try_on():
             self.report({"ERROR"}, f"There is no object {session.asked.subject} any more.")
@@ -177,7 +186,7 @@ class EDITOR3D_OT_rerun(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return not session.running
+        return not session.running and not session.is_tried()
 
     def invoke(self, context, event):
         return bpy.ops.editor3d.run("INVOKE_DEFAULT") if self._recall(context) else {"CANCELLED"}

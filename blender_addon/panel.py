@@ -138,8 +138,9 @@ def _draw_result(layout, chosen):
         box.operator("editor3d.reject", text="Close", icon="X")
         return
     if outcome.styled is not None:
-        text = "Show before" if session.tried else "Show after in the scene"
-        box.operator("editor3d.compare", text=text, icon="ARROW_LEFTRIGHT", depress=session.tried is not None)
+        tried = session.is_tried()
+        text = "Show before" if tried else "Show after in the scene"
+        box.operator("editor3d.compare", text=text, icon="ARROW_LEFTRIGHT", depress=tried)
     row = box.row(align=True)
     row.scale_y = 1.4
     row.operator("editor3d.accept", icon="CHECKMARK")

@@ -5,7 +5,7 @@
 """Where the engine is."""
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from . import engine
 
@@ -19,9 +19,15 @@ class Editor3DPreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
 
+    weaker_sandbox: BoolProperty(
+        name="Refine in a weaker sandbox",
+        description="Also where this system lacks a layer of what confines the programs that a search tries",
+    )
+
     def draw(self, context):
         layout = self.layout
         layout.prop(self, "command")
+        layout.prop(self, "weaker_sandbox")
         found = engine.find_command(self.command)
         if found:
             layout.label(text=f"Found: {found}", icon="CHECKMARK")
@@ -34,8 +40,17 @@ class Editor3DPreferences(bpy.types.AddonPreferences):
 
 def command():
     """What the preferences say of the engine's place."""
+    return _value("command", "")
+
+
+def weaker_sandbox():
+    """Whether programs may be tried where a layer of protection is missing."""
+    return _value("weaker_sandbox", False)
+
+
+def _value(name, default):
     addon = bpy.context.preferences.addons.get(__package__)
-    return addon.preferences.command if addon is not None and addon.preferences is not None else ""
+    return getattr(addon.preferences, name) if addon is not None and addon.preferences is not None else default
 
 
 def register():

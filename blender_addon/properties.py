@@ -37,13 +37,14 @@ MESH_QUALITY = {
     "FINE": {"steps": 900, "texture_size": 2048},
 }
 SEARCH = {
-    "DRAFT": {"breadth": 4, "depth": 2},
-    "NORMAL": {"breadth": 8, "depth": 4},
-    "FINE": {"breadth": 16, "depth": 8},
+    "DRAFT": {"budget_seconds": 60},
+    "NORMAL": {"budget_seconds": 300},
+    "FINE": {"budget_seconds": 1200},
 }
 FORMATS = (
     ("mesh", "Mesh", "The surface with colours"),
     ("pointcloud", "Points", "Coloured points"),
+    ("splats", "Splats", "Ellipsoids, of a scene that is made of Gaussians"),
 )
 
 

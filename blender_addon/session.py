@@ -77,15 +77,23 @@ class Session:
         self.shown = 0
 
     def try_on(self):
-        """Show the result on the object, without an undo step; `untry` takes it off."""
+        """Show the result on the object; `untry` takes it off. Both are for operators with an undo step."""
+        self.untry()
         thing = bpy.data.objects.get(self.asked.subject)
-        if thing is None or self.outcome is None or self.outcome.styled is None or self.tried is not None:
+        if thing is None or thing.type != "MESH" or self.outcome is None or self.outcome.styled is None:
             return False
         old = thing.data
         mesh = meshes.new_mesh(thing, self.outcome.styled, self.outcome.uvs, f"{thing.name} (tried)")
         self.tried = (thing.name, mesh.name, old.name)
         thing.data = mesh
         return True
+
+    def is_tried(self):
+        """Whether the object wears the result now; undo may have taken it off."""
+        if self.tried is None:
+            return False
+        thing = bpy.data.objects.get(self.tried[0])
+        return thing is not None and thing.data is not None and thing.data.name == self.tried[1]
 
     def untry(self):
         """Give the object its own mesh back, and take away what was tried on."""
@@ -150,8 +158,10 @@ def _told(job):
         return "Waiting for another job…"
     if not progress["total"]:
         return f"{job['step'].capitalize()}… {job['seconds']:.0f} s"
-    left = progress["seconds_left"]
-    return f"{job['step'].capitalize()}: {progress['done']} of {progress['total']}, {left:.0f} s left"
+    left = f"{progress['seconds_left']:.0f} s left"
+    if job["kind"] == "refine":
+        return f"Searching: {left}"
+    return f"{job['step'].capitalize()}: {progress['done']} of {progress['total']}, {left}"
 
 
 session = Session()

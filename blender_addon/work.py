@@ -6,11 +6,10 @@
 
 import threading
 import time
-from array import array
 from contextlib import suppress
 from queue import SimpleQueue
 
-from . import engine, glb
+from . import engine, glb, ply
 from .client import EngineError
 
 _POLL = 0.25
@@ -25,25 +24,24 @@ class Asked:
 
     kind: a kind of job of the service. subject: the name of the object, or the path, that it is about. inputs: name to
     (file name, bytes), a function without arguments that gives these (it is called in the thread), or a path.
-    geometry: the `glb.Geometry` that was sent, for a mesh.
+    geometry: the `glb.Geometry` that was sent, for a mesh. entries: what the program assigns, for a refinement.
     """
 
-    def __init__(self, kind, instruction, subject, inputs, settings, geometry=None):
+    def __init__(self, kind, instruction, subject, inputs, settings, geometry=None, entries=()):
         self.kind, self.instruction, self.subject = kind, instruction, subject
-        self.inputs, self.settings, self.geometry = inputs, settings, geometry
+        self.inputs, self.settings, self.geometry, self.entries = inputs, settings, geometry, entries
 
 
 class Outcome:
     """What a finished job left.
 
     files: name to size, of all results. pairs: (name, PNG before, PNG after). sheet: PNG or None. styled, uvs: see
-    `glb.read`, `glb.corner_uvs`, for a mesh. data: the main result's bytes, for other kinds.
+    `glb.read`, `glb.corner_uvs`, for a mesh. cloud: see `ply.read`, for a scene. program: text, of a refinement.
     """
 
     def __init__(self):
         self.files, self.pairs, self.sheet = {}, [], None
-        self.styled = self.uvs = self.data = None
-        self.data_name = ""
+        self.styled = self.uvs = self.cloud = self.program = None
 
 
 class Work(threading.Thread):
@@ -125,15 +123,13 @@ class Work(threading.Thread):
             out.pairs.append((file[len("after/") : -len(".png")], before, client.file(name, file)))
         sheets = [file for file in sorted(out.files) if "/" not in file and file.endswith(".png")]
         if sheets:
-            out.sheet = client.file(name, sheets[0])
-        results = [f for f in sorted(out.files) if f.startswith("result.") or f in ("best.py", "changes.json")]
-        if results:
-            out.data_name, out.data = results[0], client.file(name, results[0])
-        if self.asked.kind == "mesh":
-            if out.data is None:
-                raise EngineError("The engine left no mesh.")
-            out.styled = glb.read(out.data)
+            out.sheet = client.file(name, "before_after.png" if "before_after.png" in sheets else sheets[0])
+        kind = self.asked.kind
+        if kind == "mesh":
+            out.styled = glb.read(client.file(name, "result.glb"))
             out.uvs = glb.corner_uvs(self.asked.geometry, out.styled)
-            if out.uvs is not None and not isinstance(out.uvs, array):
-                out.uvs = None
+        elif kind == "scene":
+            out.cloud = ply.read(client.file(name, "result.ply"))
+        elif kind == "refine":
+            out.program = client.file(name, "best.py").decode("utf-8", "replace")
         return out

@@ -12,7 +12,9 @@ from typing import Any
 from editor3d.service.requests import JobRequest
 
 PREVIEW_VIEWS = 4
-_SUFFIX = {"mesh": ".glb", "pointcloud": ".ply", "splats": ".ply"}
+POINTS = 300_000
+"""Points of an exported cloud: what a program for modelling handles with ease."""
+_SEARCH = ("depth", "seed", "budget_seconds")
 RESULT = "result"
 """Stem of a job's result."""
 
@@ -85,7 +87,8 @@ def export_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d export` of the run that the edit before it left."""
     format = request.settings.get("format", "pointcloud")
     run = newest_run(places)
-    return ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}{_SUFFIX[format]}")]
+    words = ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}.ply")]
+    return [*words, "--num-points", str(POINTS)] if format == "pointcloud" else words
 
 
 def preview_words(request: JobRequest, places: Places, data: str) -> list[str]:
@@ -105,7 +108,11 @@ def refine_words(request: JobRequest, places: Places) -> list[str]:
     words = ["refine", str(inputs["blend"]), "--program", str(inputs["program"]), "--output", str(places.work)]
     if "target" in inputs:
         words += ["--target", str(inputs["target"])]
-    return [*words, *_instruction(request), *_flags(request.settings, ("editor", "breadth", "depth", "seed"))]
+    # values alone change, so that whoever asked can take them over without running the program
+    words += ["--edits", "tweak"]
+    if request.settings.get("allow_weaker_sandbox"):
+        words.append("--allow-weaker-sandbox")
+    return [*words, *_instruction(request), *_flags(request.settings, ("editor", "breadth", *_SEARCH))]
 
 
 def newest_run(places: Places) -> Path:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +59,10 @@ class Job:
         """The job as strict JSON values."""
         text = tail(self.log)
         progress = read_progress(text) if self.state == "running" else Progress()
+        budget = self.request.settings.get("budget_seconds")
+        if budget and self.state == "running" and self.started:  # a search ends with its time
+            spent = min(budget, time.time() - self.started)
+            progress = replace(progress, done=int(spent), total=int(budget), seconds_left=budget - spent)
         picture = job_picture(self.places, since=self.started)
         return {
             "id": self.id,
@@ -227,6 +231,10 @@ class JobQueue:
         places, kind = job.places, job.request.kind
         places.result.mkdir(exist_ok=True)
         if kind in ("scene-preview", "picture-preview"):
+            return
+        if kind == "refine":
+            for name in ("best.py", "before_after.png", "refine.json"):
+                shutil.copyfile(places.work / name, places.result / name)
             return
         with suppress(FileNotFoundError):
             run = newest_run(places)

@@ -8,7 +8,7 @@ from pathlib import Path
 from editor3d.service.commands import Places
 
 PREVIEW = "preview.png"
-_PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png", "renders/*.png")
+_PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png")
 """Within a run: the finished sheet, 2D edits as they come, renders of candidates."""
 _BEFORE, _AFTER = ("before", "conditions"), ("after", "edited")
 

@@ -46,7 +46,7 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "downscale_factor": (1, 64, True),
     "breadth": (1, 64, True),
     "depth": (1, 64, True),
-    "max_seconds": (1, 86_400, False),
+    "budget_seconds": (1, 86_400, False),
 }
 """Least, greatest, whole numbers only."""
 _CHOICES = {"format": ("mesh", "pointcloud", "splats")}
@@ -157,6 +157,10 @@ def _setting(name: str, value: Any) -> Any:
         if not good or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in value) or not any(value):
             raise ConfigError(f"Expected three numbers for {name}, got {value!r}.")
         return tuple(float(v) for v in value)
+    if name == "allow_weaker_sandbox":
+        if not isinstance(value, bool):
+            raise ConfigError(f"Expected true or false for {name}, got {value!r}.")
+        return value
     if name in ("editor", "method", "preset", "region", "scene_up"):
         if not isinstance(value, str) or not (_NAMES.fullmatch(value) or (name == "region" and _region(value))):
             raise ConfigError(f"Expected a name for {name}, got {value!r}.")

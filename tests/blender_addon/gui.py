@@ -133,11 +133,14 @@ def story():
     screenshot("pending.png")
     yield 0.5
     with in_view():
-        bpy.ops.editor3d.compare()
+        bpy.ops.editor3d.compare("EXEC_DEFAULT", True)  # with an undo step, as a button makes it
         found["tried"] = scene_hash() != before
-        bpy.ops.editor3d.compare()
+    yield 0.5
+    screenshot("tried.png")
+    with in_view():
+        bpy.ops.editor3d.compare("EXEC_DEFAULT", True)
         found["taken_off"] = scene_hash() == before
-        bpy.ops.editor3d.accept()
+        bpy.ops.editor3d.accept("EXEC_DEFAULT", True)
     yield 0.5
     area.spaces[0].shading.type = "MATERIAL" if settings.get("material") else "SOLID"
     area.spaces[0].shading.color_type = "TEXTURE"
