@@ -132,7 +132,8 @@ class _Gate:
         self.imported: dict[str, tuple[str, str]] = {}
         """Local names of what came from a module."""
         self.bound: set[str] = set()
-        self.attributes = gate_names.properties() | set(_METHODS)
+        generator = set(_MODULES["random"].split()) - {"Random", "seed"}
+        self.attributes = gate_names.properties() | set(_METHODS) | generator
 
     def run(self) -> None:
         for node in self.nodes:

@@ -38,6 +38,7 @@ _DENIED = {
     "bake_directory",
     "bytecode",
     "file_slots",
+    "format",
     "save_as_render",
     "point_cache",
     "bytecode_hash",

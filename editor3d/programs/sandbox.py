@@ -167,9 +167,10 @@ def _namespaces(libc, policy: Policy, state: Confinement, wanted: list[str]) -> 
         state.active.remove("mount namespace")
         tree = lambda: namespaces.small_root(libc, build, policy.read, at=policy.files, quota=quota)  # noqa: E731
         if state.put("mount namespace", tree):
-            state.private = "/tmp"
+            state.private = namespaces.PRIVATE
             state.active.append("memory folder")
-    if root and not policy.whole_tree and "unprivileged user" in wanted:
+    # without a tree of its own, another user might not be able to read what this one installed
+    if root and "memory folder" in state.active and "unprivileged user" in wanted:
         uid = gid = NOBODY
         namespaces.become(libc, uid, gid)
     if root and "user namespace" in wanted:
@@ -181,7 +182,7 @@ def _privileges(libc, policy: Policy, state: Confinement, wanted: list[str]) -> 
     def lay_down() -> None:
         namespaces.drop_capabilities(libc)
         if os.geteuid() == 0 and not policy.whole_tree:
-            raise OSError("still root")
+            raise OSError("there is no file tree that another user than root could read")
 
     if "unprivileged user" in wanted:
         state.put("unprivileged user", lay_down)
@@ -194,12 +195,14 @@ def _watch(child: int, lifeline: int) -> None:
     os.closerange(3, lifeline)
     os.closerange(lifeline + 1, 256)
     reader, writer = os.pipe()
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False) if os.set_blocking(writer, False) is None else None
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
+            code = os.waitstatus_to_exitcode(status)
+            os._exit(code if code >= 0 else 128 - code)
         ready, _, _ = select.select([lifeline, reader], [], [], 1.0)
         if lifeline in ready:
             os.kill(child, signal.SIGKILL)

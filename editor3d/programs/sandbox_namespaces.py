@@ -20,6 +20,8 @@ _PIVOT_ROOT, _MOUNT_SETATTR, _CAPSET = 155, 442, 126
 _AT_RECURSIVE, _AT_FDCWD, _DETACH = 0x8000, -100, 2
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR = 4, 24, 47, 4
 _PR_SET_NO_NEW_PRIVS, _PR_SET_PDEATHSIG = 38, 1
+PRIVATE = "/private"
+"""The folder in memory of `small_root`."""
 _DEVICES = ("null", "zero", "random", "urandom")
 
 
@@ -56,13 +58,13 @@ def become(libc: ctypes.CDLL, uid: int, gid: int) -> None:
 
 
 def small_root(libc: ctypes.CDLL, folder: Path, read: Iterable[str], *, at: dict[str, str], quota: int) -> None:
-    """Make a tree that holds only `read`, read-only, and an empty /tmp in memory; and enter it.
+    """Make a tree that holds only `read`, read-only, and an empty folder `PRIVATE` in memory; and enter it.
 
     Args:
         folder: an empty folder to build upon, outside what is to be hidden or not.
         read: absolute paths that keep their names.
         at: further files: name inside, name outside.
-        quota: bytes that /tmp may hold.
+        quota: bytes that `PRIVATE` may hold.
     """
     _mount(libc, None, "/", None, _RECURSIVE | _PRIVATE)
     _mount(libc, "tmpfs", str(folder), "tmpfs", _NO_SUID | _NO_DEVICES, "size=4m,mode=755")
@@ -84,15 +86,14 @@ def small_root(libc: ctypes.CDLL, folder: Path, read: Iterable[str], *, at: dict
         inside.parent.mkdir(exist_ok=True)
         inside.touch()
         _mount(libc, f"/dev/{name}", str(inside), None, _BIND)
-    (folder / "tmp").mkdir()
-    _mount(
-        libc, "tmpfs", str(folder / "tmp"), "tmpfs", _NO_SUID | _NO_DEVICES, f"size={quota},mode=1777,nr_inodes=4096"
-    )
+    private = folder / PRIVATE.lstrip("/")
+    private.mkdir()
+    _mount(libc, "tmpfs", str(private), "tmpfs", _NO_SUID | _NO_DEVICES, f"size={quota},mode=1777,nr_inodes=4096")
     os.chdir(folder)
     _check(libc.syscall(_PIVOT_ROOT, b".", b"."), "pivot_root")
     _check(libc.umount2(b".", _DETACH), "umount")
     _mount(libc, None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)
-    os.chdir("/tmp")
+    os.chdir(PRIVATE)
 
 
 def drop_capabilities(libc: ctypes.CDLL) -> None:

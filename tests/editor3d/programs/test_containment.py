@@ -1,0 +1,372 @@
+"""What a hostile program cannot do, with the gate and, the gate taken away, by the boundary alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from editor3d.programs import sandbox
+from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.workers import Workers
+
+SETTINGS = RenderSettings(width=32, height=32, samples=1, deadline=20.0)
+SECRET = "canary-7f3a91"
+
+# Each probe returns something true where it got through. All run in one program, which raises what got through.
+PROBES = {
+    "read a file": "SECRET in open(CANARY).read()",
+    "read by a descriptor": "SECRET.encode() in os.read(os.open(CANARY, os.O_RDONLY), 99)",
+    "read as a text block": "SECRET in bpy.data.texts.load(CANARY).as_string()",
+    "read as a picture": "bpy.data.images.load(PICTURE).size[0]",
+    "read a .blend": "loaded(BLEND)",
+    "read the scene's own folder": "os.listdir(os.path.dirname(BLEND))",
+    "read the home folder": "os.listdir('/root') != ['.pyenv']",
+    "read the passwords": "open('/etc/passwd').read()",
+    "read another process": "open('/proc/1/environ', 'rb').read() or open(f'/proc/{PARENT}/environ', 'rb').read()",
+    "see the environment": "'EDITOR3D_CANARY' in os.environ or SECRET in str(dict(os.environ))",
+    "see the parent": "os.kill(PARENT, 0) is None",
+    "signal the parent": "os.kill(os.getppid(), 0) is None",
+    "write a file": "open(OUT + '/written', 'w').write('x')",
+    "change the canary": "open(CANARY, 'a').write('x')",
+    "change its mode": "os.chmod(CANARY, 0o777) is None",
+    "delete the canary": "os.unlink(CANARY) is None",
+    "write into Python": "open(os.__file__, 'a')",
+    "write into Blender": "open(bpy.__file__ + '.x', 'w')",
+    "write a render": "rendered(OUT + '/render.png')",
+    "save the scene": "bpy.ops.wm.save_as_mainfile(filepath=OUT + '/s.blend', copy=True) == {'FINISHED'}",
+    "write a library": "bpy.data.libraries.write(OUT + '/l.blend', set(bpy.data.objects)) is None",
+    "write the scene's copy": "open(bpy.data.filepath, 'ab')",
+    "link out of the folder": "os.symlink(CANARY, PRIVATE + '/link') is None and SECRET in open(PRIVATE + '/link').read()",
+    "hard link": "os.link(CANARY, PRIVATE + '/hard') is None",
+    "leave by a folder above": "SECRET in open(PRIVATE + '/../..' + CANARY).read()",
+    "a TCP connection": "socket.create_connection(('127.0.0.1', PORT), 1)",
+    "a TCP server": "socket.create_server(('127.0.0.1', 0))",
+    "a UDP message": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', PORT))",
+    "a UNIX socket": "socket.socket(socket.AF_UNIX)",
+    "a socket pair": "socket.socketpair()",
+    "open a URL": "__import__('urllib.request').request.urlopen(f'http://127.0.0.1:{PORT}/', timeout=1)",
+    "start a shell": "os.system('true') == 0",
+    "start a program": "subprocess.run(['/bin/true'])",
+    "start Python": "subprocess.run([sys.executable, '-c', '1'])",
+    "fork": "forked()",
+    "become another program": "os.execv(sys.executable, [sys.executable, '-c', '1'])",
+    "become root": "os.setuid(0) is None",
+    "another name space": "libc.unshare(0x40000000) == 0",
+    "mount": "libc.mount(b'none', PRIVATE.encode(), b'tmpfs', 0, None) == 0",
+    "change root": "libc.chroot(PRIVATE.encode()) == 0",
+    "trace": "libc.ptrace(0, 0, 0, 0) == 0",
+    "keys": "libc.syscall(250, 0, -3, 0) >= 0",
+    "a BPF program": "libc.syscall(321, 0, 0, 0) >= 0",
+    "io_uring": "libc.syscall(425, 1, 0) >= 0",
+    "memory of others": "libc.syscall(310, PARENT, 0, 0, 0, 0, 0) >= 0",
+    "raise its limits": "resource.setrlimit(resource.RLIMIT_AS, (-1, -1)) is None",
+    "leave its group": "os.setsid() or 1",
+    "save the preferences": "bpy.ops.wm.save_userpref() == {'FINISHED'} and os.path.exists(OUT + '/config')",
+    "install an add-on": "bpy.ops.preferences.addon_install(filepath=CANARY) == {'FINISHED'}",
+    "fill the disk": "filled(2 << 30)",
+}
+
+PRELUDE = """
+import bpy, ctypes, os, resource, socket, subprocess, sys
+libc, PRIVATE = ctypes.CDLL(None), os.environ["TMPDIR"]
+
+def loaded(path):
+    with bpy.data.libraries.load(path) as (source, target):
+        return source.objects
+
+def rendered(path):
+    bpy.context.scene.render.filepath = path
+    bpy.ops.render.render(write_still=True)
+    return os.path.exists(path)
+
+def forked():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    return child
+
+def filled(size):
+    block, done, name = bytes(1 << 20), 0, 0
+    while done < size:
+        with open(f"{PRIVATE}/fill{name}", "wb") as file:
+            for _ in range(32):
+                done += file.write(block)
+        name += 1
+    return done
+
+through = []
+for name, probe in PROBES.items():
+    try:
+        if eval(probe):
+            through.append(name)
+    except BaseException:
+        pass
+raise RuntimeError(f"tried {len(PROBES)}, through: {through}")
+"""
+
+
+class Outside:
+    """Canaries: a file, a folder that anyone may write, a variable, and a port that counts who calls."""
+
+    def __init__(self, folder: Path, blend: Path) -> None:
+        self.file, self.out, self.calls = folder / "canary.txt", folder / "out", 0
+        self.file.write_text(SECRET)
+        self.file.chmod(0o666)
+        self.out.mkdir()
+        self.out.chmod(0o777)
+        picture = folder / "canary.png"
+        Image.new("RGB", (2, 2)).save(picture)
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.settimeout(0.2)
+        self._open = True
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+        self.names = {
+            "SECRET": SECRET,
+            "CANARY": str(self.file),
+            "PICTURE": str(picture),
+            "BLEND": str(blend),
+            "OUT": str(self.out),
+            "PORT": self._server.getsockname()[1],
+            "PARENT": os.getpid(),
+            "PROBES": PROBES,
+        }
+
+    def program(self, body: str) -> str:
+        return "".join(f"{name} = {value!r}\n" for name, value in self.names.items()) + body
+
+    def untouched(self) -> bool:
+        return self.file.read_text() == SECRET and not any(self.out.iterdir()) and self.calls == 0
+
+    def close(self) -> None:
+        self._open = False
+        self._thread.join()
+        self._server.close()
+
+    def _listen(self) -> None:
+        while self._open:
+            try:
+                self._server.accept()[0].close()
+                self.calls += 1
+            except TimeoutError:
+                continue
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory, blend):
+    folder = tmp_path_factory.mktemp("outside")
+    # readable for everyone from here up, so that nothing but the boundary is in the way
+    for place in (folder, *folder.parents):
+        if place != Path("/") and place.stat().st_uid == os.getuid():
+            place.chmod(place.stat().st_mode | 0o055)
+    found = Outside(folder, blend("lighting"))
+    os.environ["EDITOR3D_CANARY"] = SECRET
+    yield found
+    del os.environ["EDITOR3D_CANARY"]
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def boundary(blend):
+    """Workers that let every program through to the boundary."""
+    with Workers(blend("lighting"), SETTINGS, gate=None, allow_weaker_sandbox=True) as workers:
+        print("active layers:", ", ".join(workers.protections()), "; missing:", workers.missing)
+        yield workers
+
+
+@pytest.fixture(scope="module")
+def untouched_picture(boundary):
+    return boundary.render("import bpy").image
+
+
+def test_the_boundary_alone_stops_every_probe(boundary, outside):
+    told = boundary.render(outside.program(PRELUDE))
+    assert told.status == "failed"
+    assert told.message.endswith(f"tried {len(PROBES)}, through: []"), told.message
+    assert outside.untouched()
+
+
+HARMLESS_OUTSIDE = (
+    *("read a file", "read as a text block", "read as a picture", "read a .blend", "read the passwords"),
+    *("write a file", "write a render", "save the scene", "write a library", "see the parent"),
+    *("a TCP connection", "a UNIX socket", "start a shell", "start a program", "fork"),
+)
+"""Probes that may get through on this machine without doing harm."""
+
+
+def test_the_probes_get_through_where_there_is_no_boundary(blend, tmp_path):
+    """They prove something only if they can succeed."""
+    outside = Outside(tmp_path, blend("lighting"))
+    outside.names["PROBES"] = {name: PROBES[name] for name in HARMLESS_OUTSIDE}
+    try:
+        bare = {"gate": None, "allow_weaker_sandbox": True, "without": tuple(sandbox.LAYERS)}
+        with Workers(blend("lighting"), SETTINGS, **bare) as workers:
+            assert workers.protections() == ()
+            told = workers.render(outside.program(PRELUDE))
+    finally:
+        outside.close()
+    assert f"through: {list(HARMLESS_OUTSIDE)!r}" in told.message
+    assert outside.calls
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["mount namespace", "landlock", "seccomp", "network namespace", "pid namespace"])
+def test_no_single_layer_is_all_there_is(layer, blend, outside):
+    """With one layer gone the others still keep files, the network and other processes out of reach."""
+    spared = {
+        "mount namespace": {"read the passwords", "fill the disk"},
+        "seccomp": {"fork", "a UNIX socket", "a socket pair", "leave its group", "a UDP message"},
+    }
+    with Workers(blend("lighting"), SETTINGS, gate=None, allow_weaker_sandbox=True, without=[layer]) as workers:
+        assert layer in workers.missing
+        told = workers.render(outside.program(PRELUDE))
+    assert told.status == "failed"
+    through = set(json.loads(told.message.partition("through: ")[2].replace("'", '"')))
+    assert through <= spared.get(layer, set())
+    assert outside.untouched()
+
+
+FATAL = {
+    "segfault": ("import ctypes\nctypes.string_at(0)", {"crashed"}),
+    "abort": ("import os\nos.abort()", {"crashed"}),
+    "exit": ("raise SystemExit(0)", {"failed"}),
+    "exit at once": ("import os\nos._exit(0)", {"crashed"}),
+    "deep recursion": ("def f(): f()\nf()", {"failed"}),
+    "bottomless recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", {"crashed", "failed"}),
+    "10 GB": ("kept = bytearray(10 << 30)", {"failed", "crashed"}),
+    "10 GB in small parts": ("kept = []\nwhile True: kept.append(bytearray(1 << 24))", {"failed", "crashed"}),
+    "endless loop": ("while True: pass", {"timeout"}),
+    "deadlock": ("import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()", {"timeout"}),
+    "sleep": ("import time\ntime.sleep(1000)", {"timeout"}),
+    "fork bomb": ("import os\nwhile True: os.fork()", {"failed", "timeout"}),
+    "threads": ("import threading\nwhile True: threading.Thread(target=threading.Event().wait).start()", {"failed"}),
+    "closed ears": ("import os, time\nos.closerange(0, 64)\ntime.sleep(1000)", {"timeout", "crashed"}),
+}
+
+
+def test_whatever_kills_a_worker_is_reaped_and_the_next_candidate_is_fine(blend, programs):
+    short = RenderSettings(width=32, height=32, samples=1, deadline=3.0)
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with Workers(blend("lighting"), short, gate=None, allow_weaker_sandbox=True) as workers:
+        first = workers.render(programs["lighting"])
+        assert first.status == "ok"
+        for name, (source, expected) in FATAL.items():
+            # the new worker's start is not the candidate's time
+            workers._wait(worker := workers._idle.get())
+            workers._idle.put(worker)
+            pids = _family(worker.pid)
+            began = time.monotonic()
+            told = workers.render(source)
+            assert time.monotonic() - began < short.deadline + 2.0, name
+            assert told.status in expected, (name, told)
+            assert told.image is None
+            assert told.message
+            assert not [pid for pid in pids if psutil.pid_exists(pid)], name
+        last = workers.render(programs["lighting"])
+        assert last.status == "ok"
+        assert np.array_equal(first.image, last.image)
+    after = {child.pid for child in psutil.Process().children(recursive=True)}
+    assert after <= before
+
+
+def _family(pid: int) -> list[int]:
+    guard = psutil.Process(pid)
+    return [pid, *(child.pid for child in guard.children(recursive=True))]
+
+
+def test_a_forged_result_is_no_result(boundary):
+    """Answers and a picture written by the program itself do not pass for the worker's."""
+    forged = """
+import json, os, struct, zlib
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+rows = b"".join(b"\\0" + b"\\xff" * 96 for _ in range(32))
+png = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0))
+png += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+head = json.dumps({"nonce": "0" * 32, "bytes": len(png)}).encode() + b"\\n"
+for handle in range(3, 32):
+    try:
+        os.pwrite(handle, head + png, 0)
+    except OSError:
+        pass
+    try:
+        os.write(handle, b'{"state": "ran"}\\n{"state": "done"}\\n')
+    except OSError:
+        pass
+os._exit(0)
+"""
+    told = boundary.render(forged)
+    assert told.status == "crashed"
+    assert told.image is None
+
+
+CHANGES = {
+    "the resolution": "scene.render.resolution_x = 65536\nscene.render.resolution_y = 65536",
+    "the percentage": "scene.render.resolution_percentage = 3200",
+    "samples": "scene.cycles.samples = 10**6",
+    "the seed": "scene.cycles.seed = 5",
+    "the engine": "scene.render.engine = 'BLENDER_WORKBENCH'",
+    "the camera's place": "scene.camera.location.x += 1",
+    "the camera's lens": "scene.camera.data.lens = 10",
+    "another camera": "scene.camera = bpy.data.objects['HeldOut']",
+    "no camera": "bpy.data.objects.remove(scene.camera)",
+    "no camera data": "bpy.data.cameras.remove(scene.camera.data)",
+    "a camera on a leash": "scene.camera.parent = bpy.data.objects['Post']",
+    "the frame": "scene.frame_set(9)",
+    "another scene": "bpy.context.window.scene = bpy.data.scenes.new('Other')",
+    "12 subdivisions": "m = bpy.data.objects['Block'].modifiers.new('S', 'SUBSURF')\nm.levels = m.render_levels = 11",
+    "a handler": "bpy.app.handlers.render_pre.append(print)",
+    "a lasting handler": "bpy.app.handlers.load_post.append(bpy.app.handlers.persistent(lambda *a: None))",
+    "a timer": "bpy.app.timers.register(lambda: 1.0, persistent=True)",
+    "the driver namespace": "bpy.app.driver_namespace['f'] = print",
+    "a driver": "bpy.data.objects['Block'].driver_add('location', 0).driver.expression = '1+1'",
+    "a text block": "bpy.data.texts.new('module.py').write('x = 1')",
+    "an output node": "scene.use_nodes = True\nscene.node_tree.nodes.new('CompositorNodeOutputFile')",
+    "a script node": "bpy.data.materials[0].node_tree.nodes.new('ShaderNodeScript')",
+    "a picture from a file": "i = bpy.data.images.new('I', 4, 4)\ni.source = 'FILE'\ni.filepath = '/etc/hostname'",
+    "a class": "bpy.utils.register_class(type('P', (bpy.types.Operator,), {'bl_idname': 'a.b', 'bl_label': 'c'}))",
+    "a thread": "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
+    "a built-in": "import builtins\nbuiltins.print = len",
+    "a module": "import math\nmath.pi = 3.0",
+    "a variable of the environment": "import os\nos.environ['A'] = 'b'",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_program_may_not_change_is_seen_after_it_ran(name, boundary, untouched_picture):
+    told = boundary.render(f"import bpy\nscene = bpy.context.scene\n{CHANGES[name]}")
+    assert told.status == "refused", told
+    assert told.message
+    if name in ("a built-in", "a lasting handler"):
+        after = boundary.render("import bpy")
+        assert after.status == "ok"
+        assert np.array_equal(after.image, untouched_picture)
+
+
+def test_randomness_is_seeded(boundary):
+    source = """
+import bpy, random
+from mathutils import noise
+lamp = bpy.data.objects["Key"].data
+lamp.color = (random.random(), noise.random(), random.uniform(0, 1))
+"""
+    first, second = boundary.render(source), boundary.render(source)
+    assert first.status == second.status == "ok"
+    assert np.array_equal(first.image, second.image)
+
+
+def test_the_host_keeps_no_file_of_a_worker(boundary):
+    """What a program writes goes to memory inside; the worker's folder on this machine stays as it was."""
+    before = sorted(path.name for path in boundary._folder.rglob("*"))
+    source = "import os\nopen(os.environ['TMPDIR'] + '/left', 'w').write('x' * 10**6)"
+    assert boundary.render(source).status == "ok"
+    assert sorted(path.name for path in boundary._folder.rglob("*")) == before
