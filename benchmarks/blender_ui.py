@@ -1,6 +1,6 @@
 """How free Blender's interface stays during an edit, and how quickly ESC ends one: `python benchmarks/blender_ui.py`.
 
-Runs tests/blender_addon/gui.py in a Blender with a window on a screen of its own (apt-get install blender xvfb xdotool).
+Runs tests/blender_addon/gui.py in a Blender with a window, on a screen of its own (Debian: blender, xvfb, xdotool).
 Ticks are the gaps between the calls of a timer of 10 ms; the peer is the same Blender with nothing running.
 """
 

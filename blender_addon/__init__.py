@@ -20,7 +20,7 @@ bl_info = {
 
 from . import dataset_operator, history, operators, panel, preferences, properties, session, thumbnails  # noqa: E402
 
-_PARTS = (thumbnails, properties, preferences, operators, dataset_operator, panel)
+_PARTS = (thumbnails, session, properties, preferences, operators, dataset_operator, panel)
 
 
 def register():
@@ -30,10 +30,5 @@ def register():
 
 
 def unregister():
-    import bpy
-
-    session.session.close()
-    if bpy.app.timers.is_registered(session.tick):
-        bpy.app.timers.unregister(session.tick)
     for part in reversed(_PARTS):
         part.unregister()

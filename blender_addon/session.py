@@ -167,6 +167,24 @@ def _told(job):
 session = Session()
 
 
+@bpy.app.handlers.persistent
+def _forget(*_):
+    """Another file is opened: a result for this one fits nothing there. What runs is stopped."""
+    session.drop()
+    session.message = ""
+
+
+def register():
+    bpy.app.handlers.load_pre.append(_forget)
+
+
+def unregister():
+    session.close()
+    bpy.app.handlers.load_pre.remove(_forget)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+
+
 def ensure_ticking():
     """Have events taken out from now on."""
     if not bpy.app.timers.is_registered(tick):

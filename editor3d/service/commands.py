@@ -78,9 +78,10 @@ def style_words(request: JobRequest, places: Places, preview: bool = False) -> l
 
 def edit_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d edit`."""
-    names = ("editor", "method", "preset", "steps", "seed", "region", "guidance_scale", "image_guidance_scale")
+    names = ("editor", "method", "preset", "steps", "base_steps", "seed", "region")
     words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), *_instruction(request)]
-    return [*words, *_flags(request.settings, (*names, "downscale_factor", "side")), *_scene_up(request)]
+    scales = ("guidance_scale", "image_guidance_scale", "downscale_factor", "side")
+    return [*words, *_flags(request.settings, (*names, *scales)), *_scene_up(request)]
 
 
 def export_words(request: JobRequest, places: Places) -> list[str]:

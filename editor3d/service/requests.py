@@ -36,6 +36,7 @@ SUFFIXES = {
 
 _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "steps": (1, 1_000_000, True),
+    "base_steps": (1, 1_000_000, True),
     "seed": (0, 2**31 - 1, True),
     "views": (4, 400, True),
     "side": (32, 4096, True),
