@@ -27,8 +27,9 @@ from editor3d.types import Editor, Garment, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
 from gaussian.model import PARAMETERS, SplatModel
+from gaussian.selection import PosedPinhole
 from gaussian.vton import person as persons
-from gaussian.vton.cloth import make_ready
+from gaussian.vton.cloth import make_ready, paint, seen_colors
 from gaussian.vton.consistency import neighbours_of
 from gaussian.vton.updater import STAGES, DressingUpdater, Wearer
 
@@ -209,6 +210,12 @@ class VtonPipeline(EditPipeline):
         held = {name: self._optimizers[name] for name in PARAMETERS}
         free = int((~self.model.strategy_state["frozen"]).sum())
         added = make_ready(self.model, held, pixel)
+        seen = []
+        for index, mask in enumerate(self._person.garments):
+            camera = PosedPinhole.of(cameras, index, self.model.near)
+            batch = self.datamanager.train_pixel_sampler.batch(index, 1)
+            seen.append((camera, batch["image"], camera.flatten(mask)[0]))
+        paint(self.model, *seen_colors(self.model.splats, seen))
         CONSOLE.print(f"The cloth is made of {free + added} Gaussians, {added} of them new.")
 
     def _objects_of(self, index: int) -> Mapping[str, Tensor]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -65,6 +68,20 @@ def _solutions() -> Any:
     return mediapipe.solutions
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Its runtime writes to the process's own standard error, past Python's."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 @lru_cache(maxsize=1)
 def _face_mesh() -> Any:
     return _solutions().face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1, min_detection_confidence=0.4)
@@ -82,6 +99,13 @@ def _selfie() -> Any:
     return _solutions().selfie_segmentation.SelfieSegmentation(model_selection=0)
 
 
+def _ask(model: Callable[[], Any], picture: np.ndarray) -> Any:
+    """What a model finds in a picture [H, W, 3] uint8."""
+    require()
+    with _silent():
+        return model().process(_enlarged(picture))
+
+
 def face_landmarks(picture: np.ndarray) -> np.ndarray | None:
     """The 468 points of FaceMesh, [468, 2] pixels; None where no face is seen.
 
@@ -91,7 +115,7 @@ def face_landmarks(picture: np.ndarray) -> np.ndarray | None:
     Raises:
         EditorUnavailableError: mediapipe is not installed.
     """
-    found = _face_mesh().process(_enlarged(picture)).multi_face_landmarks
+    found = _ask(_face_mesh, picture).multi_face_landmarks
     if not found:
         return None
     size = picture.shape[1], picture.shape[0]
@@ -104,7 +128,7 @@ def body_landmarks(picture: np.ndarray) -> Body | None:
     Raises:
         EditorUnavailableError: mediapipe is not installed.
     """
-    answer = _pose().process(_enlarged(picture))
+    answer = _ask(_pose, picture)
     found = answer.pose_landmarks
     if found is None:
         return None
@@ -120,7 +144,7 @@ def person_share(picture: np.ndarray) -> np.ndarray:
     Raises:
         EditorUnavailableError: mediapipe is not installed.
     """
-    share = _selfie().process(_enlarged(picture)).segmentation_mask
+    share = _ask(_selfie, picture).segmentation_mask
     size = picture.shape[1], picture.shape[0]
     return cv2.resize(share, size, interpolation=cv2.INTER_LINEAR).clip(0.0, 1.0)
 
