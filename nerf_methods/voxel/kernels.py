@@ -153,6 +153,7 @@ def march(
             median, last = _f4(-1.0), near
             count = 0
             first = True
+            begin, taken = t, _ZERO
             while t < t_end:
                 px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
                 dt = step
@@ -168,6 +169,7 @@ def march(
                 if first:  # the jitter shifts the whole ladder of samples by up to one step
                     first = False
                     t += jitter[ray] * dt
+                    begin = t
                     continue
                 last = t
                 gx, gy, gz = (cx + bound) * to_x, (cy + bound) * to_y, (cz + bound) * to_z
@@ -177,7 +179,8 @@ def march(
                 if not explore and (
                     occupancy[ix // OCCUPANCY_BLOCK, iy // OCCUPANCY_BLOCK, iz // OCCUPANCY_BLOCK] == 0
                 ):
-                    t += dt
+                    taken += _ONE
+                    t = t + dt if contract else begin + taken * step
                     continue
                 fx, fy, fz = gx - _f4(ix), gy - _f4(iy), gz - _f4(iz)
                 ex, ey, ez = _ONE - fx, _ONE - fy, _ONE - fz
@@ -218,7 +221,9 @@ def march(
                 transmittance *= kept
                 if median < _ZERO and transmittance < _HALF:
                     median = t
-                t += dt
+                taken += _ONE
+                # even steps are counted, since hundreds of additions would shift samples against a hard surface
+                t = t + dt if contract else begin + taken * step
                 if transmittance < stop:
                     break
             counts[ray] = count
