@@ -129,12 +129,13 @@ class Styled:
     """What the engine made: flat arrays of one mesh of triangles.
 
     positions: 'f', 3 a vertex, each place once. corners: 'i', the vertex of each corner, three a triangle. uvs: 'f',
-    2 a corner, v up, or None. colors: 'f', 4 a corner, or None. texture, normal_map: PNG bytes or None.
+    2 a corner, v up, or None. colors: 'f', 4 a corner, or None. texture, normal_map: PNG bytes or None. mean: its colour
+    on the whole, linear RGBA.
     """
 
-    def __init__(self, positions, corners, uvs, colors, texture, normal_map):
+    def __init__(self, positions, corners, uvs, colors, texture, normal_map, mean=(0.8, 0.8, 0.8, 1.0)):
         self.positions, self.corners, self.uvs, self.colors = positions, corners, uvs, colors
-        self.texture, self.normal_map = texture, normal_map
+        self.texture, self.normal_map, self.mean = texture, normal_map, mean
 
 
 def read(data):
@@ -159,10 +160,9 @@ def read(data):
                 raw[k::3] = array("f", [value + offset[k] for value in raw[k::3]])
         indices = _array(document, blob, primitive["indices"], 1)
         uvs = _array(document, blob, attributes["TEXCOORD_0"], 2) if "TEXCOORD_0" in attributes else None
-        colors = None
-        if "COLOR_0" in attributes:
-            width = 4 if document["accessors"][attributes["COLOR_0"]]["type"] == "VEC4" else 3
-            colors = _with_alpha(_array(document, blob, attributes["COLOR_0"], width), width)
+        colors = _colors(document, blob, attributes, "COLOR_0")
+        own = _colors(document, blob, attributes, "_COLOR")  # beside a texture; in sRGB
+        mean = _mean(colors, 1.0) if own is None else _mean(own, 2.2)
         material = document["materials"][primitive["material"]] if "material" in primitive else {}
         shown = material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
         texture = _picture(document, blob, shown)
@@ -177,7 +177,7 @@ def read(data):
         uvs[1::2] = array("f", [1.0 - v for v in uvs[1::2]])
     if colors is not None:
         colors = picked(colors, 4, indices)
-    return Styled(positions, array("i", map(vertex_of.__getitem__, indices)), uvs, colors, texture, normal_map)
+    return Styled(positions, array("i", map(vertex_of.__getitem__, indices)), uvs, colors, texture, normal_map, mean)
 
 
 def _merged(raw):
@@ -210,6 +210,21 @@ def _picture(document, blob, reference):
     view = document["bufferViews"][document["images"][document["textures"][reference["index"]]["source"]]["bufferView"]]
     start = view.get("byteOffset", 0)
     return bytes(blob[start : start + view["byteLength"]])
+
+
+def _colors(document, blob, attributes, name):
+    if name not in attributes:
+        return None
+    width = 4 if document["accessors"][attributes[name]]["type"] == "VEC4" else 3
+    return _with_alpha(_array(document, blob, attributes[name], width), width)
+
+
+def _mean(colors, gamma):
+    """The mean of colours, made linear, 4 each."""
+    if not colors:
+        return (0.8, 0.8, 0.8, 1.0)
+    channels = [min(1.0, max(0.0, 4.0 * sum(colors[k::4]) / len(colors))) ** gamma for k in range(3)]
+    return (*channels, 1.0)
 
 
 def _with_alpha(values, width):

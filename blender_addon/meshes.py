@@ -169,6 +169,7 @@ def _of_triangles(styled, title, smooth):
 def _material(styled, title, uv_name, bumpy):
     material = bpy.data.materials.new(title)
     material.use_nodes = True
+    material.diffuse_color = styled.mean  # of views that show no textures
     tree = material.node_tree
     shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
     if styled.texture is None:

@@ -117,7 +117,10 @@ class Session:
 
     def close(self):
         """Stop everything and remove the folder."""
+        working = self.work
         self.drop()
+        if working is not None:
+            working.join(timeout=1.0)  # Blender may be about to end: the engine has to be told before
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.reset()
