@@ -129,8 +129,8 @@ class Styled:
     """What the engine made: flat arrays of one mesh of triangles.
 
     positions: 'f', 3 a vertex, each place once. corners: 'i', the vertex of each corner, three a triangle. uvs: 'f',
-    2 a corner, v up, or None. colors: 'f', 4 a corner, or None. texture, normal_map: PNG bytes or None. mean: its colour
-    on the whole, linear RGBA.
+    2 a corner, v up, or None. colors: 'f', 4 a corner, or None. texture, normal_map: PNG bytes or None. mean: the
+    colour of it all, linear RGBA.
     """
 
     def __init__(self, positions, corners, uvs, colors, texture, normal_map, mean=(0.8, 0.8, 0.8, 1.0)):

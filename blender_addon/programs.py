@@ -24,6 +24,8 @@ _LEFT_OUT = (
     "Clearcoat Normal",
     "Diffuse Rough",
 )
+_ALWAYS = ("Base Color", "Metallic", "Roughness", "IOR", "Alpha", "Emission Strength")
+"""Of the Principled BSDF: what Blender 4.0 did not rename. The engine's Blender is newer than that."""
 _SOCKETS = {"VALUE": 1, "INT": 1, "RGBA": 4, "VECTOR": 3}
 
 
@@ -206,7 +208,7 @@ def _tree(tree, here, depth=0):
         for index, socket in enumerate(node.inputs):
             if socket.type not in _SOCKETS or socket.is_linked or not socket.enabled or socket.hide_value:
                 continue
-            if node.bl_idname == "ShaderNodeBsdfPrincipled" and socket.name.startswith(_LEFT_OUT):
+            if node.bl_idname == "ShaderNodeBsdfPrincipled" and not _counts(socket.name):
                 continue
             key = socket.name if names.count(socket.name) == 1 else index
             yield Entry((*place, "inputs", at(key), "default_value"), _value(socket))
@@ -220,6 +222,10 @@ def _tree(tree, here, depth=0):
         group = getattr(node, "node_tree", None)
         if group is not None and group.library is None and depth < 4:
             yield from _tree(group, ("node_groups", at(group.name)), depth + 1)
+
+
+def _counts(name):
+    return name in _ALWAYS or (bpy.app.version >= (4, 0, 0) and not name.startswith(_LEFT_OUT))
 
 
 def _value(socket):

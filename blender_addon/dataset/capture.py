@@ -230,7 +230,13 @@ def _render(scene, shot, path):
         shot.camera.matrix_world = shot.c2w
     scene.camera = shot.camera
     scene.render.filepath = path
-    bpy.ops.render.render(write_still=True)
+    try:
+        bpy.ops.render.render(write_still=True)
+    except RuntimeError as error:
+        if "Denois" not in str(error) or not scene.cycles.use_denoising:
+            raise
+        scene.cycles.use_denoising = False  # this Blender was built without
+        bpy.ops.render.render(write_still=True)
 
 
 def _cast(scene, graph, shot, labels):
