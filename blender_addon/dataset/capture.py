@@ -235,7 +235,8 @@ def _render(scene, shot, path):
     except RuntimeError as error:
         if "Denois" not in str(error) or not scene.cycles.use_denoising:
             raise
-        scene.cycles.use_denoising = False  # this Blender was built without
+        # this Blender was built without, and what it would keep for the next picture is spoilt
+        scene.cycles.use_denoising = scene.render.use_persistent_data = False
         bpy.ops.render.render(write_still=True)
 
 
