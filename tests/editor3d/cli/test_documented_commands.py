@@ -13,6 +13,7 @@ import tyro
 from editor3d import api
 from editor3d.cli import main
 from editor3d.cli.edit import Edit
+from editor3d.datasets.subject import garment_path, subject_path
 from editor3d.errors import ConfigError
 from editor3d.plugin.presets import preset_names, read_preset
 from editor3d.registry import METHODS, SCENE_FILES, load_target
@@ -36,9 +37,19 @@ def configured(monkeypatch, tmp_path) -> list:
     return made
 
 
+def with_garment(words: list[str]) -> list[str]:
+    """The same command with a picture of a garment that is there."""
+    return [
+        str(garment_path()) if before == "--garment" else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+
+
 @pytest.mark.parametrize("line", commands("editor3d edit"))
 def test_documented_edits_are_understood(line, tiny_capture, configured):
-    words = shlex.split(line, comments=True)[2:]
+    words = with_garment(shlex.split(line, comments=True)[2:])
+    if "--garment" in words:  # which is put on people
+        tiny_capture = subject_path()
     if Path(words[0]).suffix in SCENE_FILES:
         assert tyro.cli(Edit, args=words).instruction
         return
@@ -48,11 +59,11 @@ def test_documented_edits_are_understood(line, tiny_capture, configured):
 
 @pytest.mark.parametrize("line", commands("ns-train"))
 def test_documented_trainings_are_understood(line, tiny_capture):
-    _, method, *flags = shlex.split(line, comments=True)
+    _, method, *flags = with_garment(shlex.split(line, comments=True))
     config = deepcopy(load_target(METHODS[method].target).config)
     config = tyro.cli(type(config), default=config, args=flags)
     assert config.data is not None
-    config.pipeline.datamanager.data = tiny_capture
+    config.pipeline.datamanager.data = subject_path() if "--garment" in flags else tiny_capture
     if (getattr(config, "region", None) or "").startswith("object:"):
         config.region = "object:ball"  # which this capture has
     config.check()

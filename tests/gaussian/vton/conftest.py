@@ -1,7 +1,9 @@
-"""The test subject at a quarter of its size, a short reconstruction of it, and short try-ons."""
+"""Half of the test subject's views at a quarter of their size, a short reconstruction of it, and short try-ons."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -13,8 +15,21 @@ from editor3d.datasets.subject import garment_path, subject_path
 DOWNSCALE = 4
 
 
-def _shrink(config, output: Path, steps: int, data: Path | None = None):
-    config.pipeline.datamanager.data = data or subject_path()
+@pytest.fixture(scope="session")
+def few_views(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every other view of the test subject. Not to be changed."""
+    folder = Path(shutil.copytree(subject_path(), tmp_path_factory.mktemp("subject") / "capture"))
+    about = json.loads((folder / "transforms.json").read_text())
+    kept = {f"images/{split}_{index:02d}.jpg" for split in ("train", "test") for index in range(0, 36, 2)}
+    about["frames"] = [frame for frame in about["frames"] if frame["file_path"] in kept]
+    for key in ("train_filenames", "val_filenames", "test_filenames"):
+        about[key] = [name for name in about[key] if name in kept]
+    (folder / "transforms.json").write_text(json.dumps(about))
+    return folder
+
+
+def _shrink(config, output: Path, steps: int, data: Path):
+    config.pipeline.datamanager.data = data
     config.pipeline.datamanager.dataparser.downscale_factor = DOWNSCALE
     config.pipeline.datamanager.num_downscales = 0
     config.output_dir, config.experiment_name, config.vis = output, "subject", "tensorboard"
@@ -23,11 +38,11 @@ def _shrink(config, output: Path, steps: int, data: Path | None = None):
 
 
 @pytest.fixture(scope="session")
-def subject_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of a reconstruction: 120 steps at 64 pixels."""
+def subject_base(few_views: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a reconstruction: 100 steps at 64 pixels."""
     from gaussian.method import splat
 
-    config = _shrink(deepcopy(splat.config), tmp_path_factory.mktemp("subject"), 120)
+    config = _shrink(deepcopy(splat.config), tmp_path_factory.mktemp("base"), 100, few_views)
     config.pipeline.model.strategy.refine_start = 1000
     config.timestamp = "base"
     config.save_config()
@@ -38,13 +53,13 @@ def subject_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def try_on(subject_base: Path, tmp_path: Path) -> Callable[..., object]:
+def try_on(few_views: Path, subject_base: Path, tmp_path: Path) -> Callable[..., object]:
     """Makes the configuration of a try-on; `pipeline` are fields of its pipeline, the rest its own."""
 
     def make(pipeline: dict | None = None, steps: int = 6, data: Path | None = None, **own):
         from gaussian.vton.method import gaussian_vton
 
-        config = _shrink(deepcopy(gaussian_vton.config), tmp_path / "runs", steps, data)
+        config = _shrink(deepcopy(gaussian_vton.config), tmp_path / "runs", steps, data or few_views)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, subject_base
         config.garment, config.editor = garment_path(), "try-on"
         config.pipeline.model.strategy.refine_start = 1000
