@@ -71,6 +71,7 @@ class Worker:
         settings = self.order["settings"]
         worker_scene.open_scene(self.scene, settings)
         first, before = worker_scene.fingerprint(), worker_guard.snapshot()
+        images = worker_scene.images()
         picture = os.path.join(self.place.private, "picture.png")
         self.say(state="ready", fingerprint=first)
         while True:
@@ -80,13 +81,22 @@ class Worker:
             if outcome["state"] != "ran":
                 os._exit(1)
             nonce = self.hear()["nonce"]
-            worker_scene.render(picture)
+            worker_scene.render(picture, keep=worker_scene.images() == images)
             self._hand_over(picture, nonce)
             # the next candidate's scene is made ready while this one's picture is judged
-            worker_scene.open_scene(self.scene, settings)
-            changed = worker_guard.difference(before, worker_guard.snapshot())
-            same = changed is None and worker_scene.fingerprint() == first
-            self.say(state="ready" if same else "mismatch", fingerprint=first, changed=changed)
+            same = worker_scene.put_back(settings) and self._is(first, before)
+            if not same:
+                worker_scene.open_scene(self.scene, settings)
+                images = worker_scene.images()
+                same = self._is(first, before)
+            self.say(state="ready" if same else "mismatch", fingerprint=first)
+
+    def _is(self, fingerprint: str, before: dict[str, Any]) -> bool:
+        """Whether scene and process are as they were at the start."""
+        from editor3d.programs import worker_guard, worker_scene
+
+        changed = worker_guard.difference(before, worker_guard.snapshot())
+        return changed is None and worker_scene.fingerprint() == fingerprint
 
     def _run(self, source: str, before: dict[str, Any]) -> dict[str, Any]:
         from editor3d.programs import worker_guard

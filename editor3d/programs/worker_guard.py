@@ -7,11 +7,16 @@ not as it was. `excess` finds what would cost too much to render.
 from __future__ import annotations
 
 import builtins
+import colorsys
+import math
 import os
+import random
+import sys
 import threading
 from typing import Any
 
 import bpy
+import mathutils
 
 from editor3d.programs.worker_scene import simple
 
@@ -30,6 +35,7 @@ _WITH_DRIVERS = (
     "cameras",
     "curves",
 )
+_MODULES = (math, random, colorsys, mathutils, mathutils.noise, mathutils.geometry, bpy, sys, os)
 _registered: list[str] = []
 
 
@@ -69,6 +75,7 @@ def snapshot() -> dict[str, Any]:
         "registered classes": {kind.__name__: len(kind.__subclasses__()) for kind in _kinds()},
         "threads": threading.active_count(),
         "built-in functions": {name: id(value) for name, value in vars(builtins).items()},
+        "modules": {module.__name__: {n: id(v) for n, v in vars(module).items()} for module in _MODULES},
         "environment variables": dict(os.environ),
         "the working folder": os.getcwd(),
     }

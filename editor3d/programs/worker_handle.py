@@ -168,14 +168,16 @@ class WorkerHandle:
 
     def kill(self) -> None:
         """End the process and all it started; again is harmless."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
         for handle in (self._notify, self._lifeline):
             if handle >= 0:
                 os.close(handle)
         self._notify = self._lifeline = -1
+        # the guard ends its child and buries it, which leaves no zombie where nobody adopts orphans
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         for file in (self._process.stdin, self._result):
             file.close()
 

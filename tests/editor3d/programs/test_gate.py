@@ -172,7 +172,7 @@ HOSTILE = {
     "saving a picture elsewhere": "import bpy\nbpy.data.images[0].save_render('/tmp/x')",
     "the render's path": "import bpy\nbpy.context.scene.render.filepath = '/tmp/x'",
     "resolution": "import bpy\nbpy.context.scene.render.resolution_x = 65536",
-    "a file output node": "import bpy\nbpy.data.scenes[0].node_tree.nodes.new('CompositorNodeOutputFile').base_path = '/'",
+    "a file output node": "import bpy\nbpy.data.node_groups[0].nodes.new('CompositorNodeOutputFile').base_path = '/'",
     "a script node": "import bpy\nbpy.data.materials[0].node_tree.nodes.new('ShaderNodeScript').script = 1",
     "saving": "import bpy\nbpy.ops.wm.save_as_mainfile(filepath='/tmp/x')",
     "opening": "import bpy\nbpy.ops.wm.open_mainfile(filepath='/tmp/x')",
