@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from editor3d.types import Editor, PosedImages, View
+    from editor3d.types import Editor, Garment, PosedImages, View
 
 MAX_VIEWS = 4
 
@@ -34,8 +34,10 @@ class Preview:
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat), which is
     rendered from cameras round it, or the word demo."""
-    instruction: str
-    """What to change, in one sentence."""
+    instruction: str = ""
+    """What to change, in one sentence. May be left out with --garment."""
+    garment: Path | None = None
+    """The picture of a garment, for editors that dress people."""
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
     views: Annotated[str | None, tyro.conf.arg(metavar="A,B,C")] = None
@@ -82,28 +84,35 @@ class Preview:
         from rich.console import Console
         from rich.progress import track
 
-        from editor3d.editors import create_editor, resolve_auto
+        from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
         from editor3d.outputs.pictures import Row, save_side_by_side
 
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
-        spec, reason = resolve_auto() if self.editor == "auto" else (self.editor, "as asked")
+        choose = resolve_auto if self.garment is None else resolve_auto_try_on
+        spec, reason = choose() if self.editor == "auto" else (self.editor, "as asked")
         editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
         editor.validate(self.instruction, scene.objects.keys(), [view.name for view in views])
 
+        garment = None
+        if self.garment is not None:
+            from editor3d.editors.try_on.garment import read_garment
+
+            garment = read_garment(self.garment)
         messages = Console(stderr=True)
         messages.print(f"editor: {spec} ({reason})", markup=False, highlight=False, soft_wrap=True)
         if make is not None:
             make(views)
         pairs = [
-            edit_view(editor, scene, view, self.instruction, self.seed)
+            edit_view(editor, scene, view, self.instruction, self.seed, garment)
             for view in track(views, description="editing", console=messages, transient=True)
         ]
-        path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(self.instruction)}.png"
+        title = self.instruction or f"put on {'it' if self.garment is None else self.garment.name}"
+        path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(title)}.png"
         rows = [
             Row("photograph" if make is None else "rendered", [before for before, _ in pairs]),
             Row(f"edited by {editor.info.name}", [after for _, after in pairs]),
         ]
-        save_side_by_side(path, rows, title=self.instruction, columns=[view.name for view in views])
+        save_side_by_side(path, rows, title=title, columns=[view.name for view in views])
         print(path)
         return 0
 
@@ -115,7 +124,9 @@ class Preview:
         return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def edit_view(editor: Editor, scene: PosedImages, view: View, instruction: str, seed: int) -> tuple[Tensor, Tensor]:
+def edit_view(
+    editor: Editor, scene: PosedImages, view: View, instruction: str, seed: int, garment: Garment | None = None
+) -> tuple[Tensor, Tensor]:
     """The photograph of a view and its edit, both [H, W, 3] in 0..1."""
     from editor3d.datasets.images import read_image, read_object_masks
     from editor3d.types import EditRequest
@@ -127,6 +138,7 @@ def edit_view(editor: Editor, scene: PosedImages, view: View, instruction: str, 
         condition=photo,
         render=photo if editor.info.uses_render else None,
         objects=read_object_masks(view, scene.objects) if editor.info.edits_objects else {},
+        garment=garment,
         seed=seed,
     )
     return photo, editor.edit(request)
