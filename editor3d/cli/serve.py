@@ -17,7 +17,7 @@ class Serve:
     state: Path | None = None
     """The file that tells clients the port and the token; in the user's runtime folder by default."""
     folder: Path | None = None
-    """Where jobs keep their files; beside the state file by default."""
+    """Where jobs keep their files; the user's cache folder by default."""
     port: int = 0
     """The port; 0 takes a free one."""
     idle_minutes: float = 0.0

@@ -30,6 +30,10 @@ PROGRESS_VARIABLE = "EDITOR3D_PROGRESS_SECONDS"
 MAX_QUEUED = 16
 KEPT_JOBS = 50
 """Finished jobs whose folders are kept; the oldest go first."""
+UPLOADS = "uploads-"
+"""How the folder begins that a service keeps uploads in, beside the jobs."""
+KEPT_DAYS = 7
+"""Folders of earlier services are kept for so long."""
 _KILL_AFTER = 0.4
 """Seconds between asking a command to end and making it; what it printed and saved is kept."""
 
@@ -101,6 +105,7 @@ class JobQueue:
         self._command = list(command) if command is not None else None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
+        _remove_old([*folder.glob("jobs/*"), *folder.glob(f"{UPLOADS}*")])
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -244,6 +249,13 @@ class JobQueue:
                 save_preview_sheet(places, job.request.instruction)
             else:
                 shutil.copyfile(run / "before_after.png", places.result / "before_after.png")
+
+
+def _remove_old(folders: Sequence[Path]) -> None:
+    """Take away what services of the days before left."""
+    for folder in folders:
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > KEPT_DAYS * 86_400:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own_group() -> Mapping[str, Any]:

@@ -11,7 +11,14 @@ from pathlib import Path
 from editor3d.errors import ConfigError
 from editor3d.outputs.record import package_versions
 from editor3d.service.server import HOST, Service
-from editor3d.service.state import ServiceState, default_state_file, read_state, remove_state, write_state
+from editor3d.service.state import (
+    ServiceState,
+    default_job_folder,
+    default_state_file,
+    read_state,
+    remove_state,
+    write_state,
+)
 
 _LOOK = 1.0
 """Seconds between two looks at whether the service is idle."""
@@ -24,7 +31,7 @@ def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: floa
         ConfigError: the port is taken, a folder cannot be written, or another service uses the state file.
     """
     state = default_state_file() if state is None else state.absolute()
-    folder = state.parent / "service" if folder is None else folder.absolute()
+    folder = default_job_folder() if folder is None else folder.absolute()
     if idle_minutes < 0:
         raise ConfigError(f"Expected minutes of at least 0 for --idle-minutes, got {idle_minutes:g}.")
     running = read_state(state)

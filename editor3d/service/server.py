@@ -22,6 +22,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +31,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from editor3d.errors import ConfigError, Editor3DError
-from editor3d.service.jobs import Job, JobQueue
+from editor3d.service.jobs import UPLOADS, Job, JobQueue
 from editor3d.service.limits import MAX_CONNECTIONS, MAX_JSON, MAX_UPLOAD, MAX_UPLOADS, TIMEOUT, Rate
 from editor3d.service.pictures import job_picture
 from editor3d.service.requests import KINDS, parse_request
@@ -73,9 +74,7 @@ class Service(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(32)
         self.jobs = jobs if jobs is not None else JobQueue(folder)
         self.uploads: dict[str, Path] = {}
-        self.upload_folder = folder / "uploads"
-        shutil.rmtree(self.upload_folder, ignore_errors=True)
-        self.upload_folder.mkdir(parents=True, mode=0o700)
+        self.upload_folder = Path(tempfile.mkdtemp(prefix=UPLOADS, dir=self.jobs.folder))
         self.lock = threading.Lock()
         self.requests, self.new_jobs, self.failures = Rate(50, 200), Rate(0.5, 10), Rate(0.5, 10)
         self.slots = threading.BoundedSemaphore(MAX_CONNECTIONS)

@@ -31,8 +31,7 @@ class ServiceState:
 
 
 def user_folder() -> Path:
-    """The folder of this user for the state file and the jobs: $XDG_RUNTIME_DIR where there is one, else the user's
-    place for settings."""
+    """The folder of this user for the state file: $XDG_RUNTIME_DIR where there is one, else the place for settings."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isdir(runtime):
         return Path(runtime) / "editor3d"
@@ -45,6 +44,15 @@ def user_folder() -> Path:
 
 def default_state_file() -> Path:
     return user_folder() / STATE_FILE
+
+
+def default_job_folder() -> Path:
+    """Where jobs keep their files: the user's place for what can be made again, on a disk and not in memory."""
+    if sys.platform == "win32":
+        return user_folder() / "jobs"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "editor3d"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "editor3d"
 
 
 def write_state(path: Path, state: ServiceState) -> None:

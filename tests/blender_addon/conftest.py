@@ -65,6 +65,7 @@ class Blender:
             "BLENDER_USER_RESOURCES": str(self.home / "blender"),
             "XDG_RUNTIME_DIR": str(runtime),
             "XDG_CONFIG_HOME": str(self.home / "config"),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
         }
         return {**os.environ, "OMP_NUM_THREADS": "1", **own}
 

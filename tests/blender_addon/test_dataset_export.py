@@ -67,6 +67,7 @@ def test_an_orbit_reads_back_and_its_depth_is_the_scene(blender, tmp_path: Path)
     for view in posed.views:
         depth, labels = _depth(view, posed), np.asarray(Image.open(view.labels_path))
         pixel = depth.max() / view.fl_x  # its size in scene units, at the most
+        assert np.asarray(Image.open(view.image_path).convert("L")).std() > 5.0
         on_box = _points(view, depth, labels == posed.objects["box"])
         assert len(on_box) > 200
         local = (on_box - turn[:3, 3]) @ np.linalg.inv(turn[:3, :3]).T

@@ -40,6 +40,7 @@ def found(addon_zip: Path, tmp_path_factory) -> dict:
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home / "runtime"),
         "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_CACHE_HOME": str(home / "cache"),
         "BLENDER_USER_CONFIG": str(home / "blender"),
         "BLENDER_USER_SCRIPTS": str(home / "scripts"),
         "LIBGL_ALWAYS_SOFTWARE": "1",

@@ -24,7 +24,8 @@ class Served:
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.state = folder / "state.json"
-        command = [sys.executable, "-m", "editor3d.cli", "serve", "--state", str(self.state), *words]
+        command = [sys.executable, "-m", "editor3d.cli", "serve", "--state", str(self.state)]
+        command += ["--folder", str(folder / "jobs"), *words]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def found(self):

@@ -189,3 +189,14 @@ def test_closing_ends_what_runs(serve):
     call.service.jobs.close()
     until(lambda: not _runs(pid))
     assert os.path.isdir(call.service.jobs.folder)
+
+
+def test_what_services_of_last_week_left_is_taken_away(serve, tmp_path: Path):
+    old, new = (tmp_path / "service-0" / "jobs" / name for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    week = time.time() - 8 * 86_400
+    os.utime(old, (week, week))
+    serve()
+    assert not old.exists()
+    assert new.exists()
