@@ -46,7 +46,7 @@ class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
         _draw_subject(column, context, chosen)
         _draw_choices(column, chosen)
         if session.running:
-            _draw_running(layout)
+            _draw_running(layout, chosen)
             return
         row = layout.row(align=True)
         row.scale_y = 1.4
@@ -95,7 +95,7 @@ def _draw_choices(layout, chosen):
     box.prop(chosen, "seed")
 
 
-def _draw_running(layout):
+def _draw_running(layout, chosen):
     box = layout.box()
     share = session.share()
     if share is not None and hasattr(box, "progress"):  # Blender 4.0
@@ -103,9 +103,7 @@ def _draw_running(layout):
     else:
         box.label(text=session.message, icon="SORTTIME")
         if share is not None:
-            split = box.split(factor=max(0.01, min(1.0, share)), align=True)
-            split.alert = True
-            split.operator("editor3d.cancel", text=f"{100 * share:.0f} %", depress=True)
+            box.prop(chosen, "progress", text="", slider=True)
     note = (session.job.get("progress") or {}).get("note")
     if note:
         box.label(text=note[:60])

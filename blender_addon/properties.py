@@ -85,6 +85,9 @@ class Editor3DSettings(bpy.types.PropertyGroup):
     target: StringProperty(
         name="Target", description="A picture to match; without one the instruction is drawn first", subtype="FILE_PATH"
     )
+    progress: FloatProperty(
+        name="Progress", min=0.0, max=100.0, subtype="PERCENTAGE", get=lambda self: 100.0 * (session.share() or 0.0)
+    )
     pair: IntProperty(name="View", description="Which view is shown before and after", default=1, min=1, max=4)
 
 
