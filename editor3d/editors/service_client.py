@@ -8,10 +8,12 @@ import io
 import json
 import random
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -174,7 +176,9 @@ class ServiceClient:
         body = bytearray()
         try:
             with (
-                httpx.Client(timeout=httpx.Timeout(silence, connect=connect), follow_redirects=False) as client,
+                httpx.Client(
+                    verify=_certificates(), timeout=httpx.Timeout(silence, connect=connect), follow_redirects=False
+                ) as client,
                 client.stream(method, url, **request) as response,
             ):
                 for chunk in response.iter_bytes():
@@ -212,6 +216,12 @@ class ServiceClient:
             text = text.replace(self._key, "[key]")
         text = re.sub(r"\b(?:sk|rk|pk)-[\w*.-]{3,}|\bBearer\s+\S+", "[key]", text)
         return " ".join(text.split())[:300].rstrip(".")
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Reading them takes longer than a short request does."""
+    return httpx.create_ssl_context()
 
 
 def retry_after(value: str | None) -> float | None:

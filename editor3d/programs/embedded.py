@@ -1,9 +1,10 @@
 """The proposer that needs no model: it reads the program and learns from each picture.
 
-Tweaks come from Gauss-Newton on the pixels where there is a picture to match, and from CMA-ES where there is none or
-where the first has come to a halt; whichever brings the loss down goes on. Leaps change words, switches, node links and
-materials, and, once those are exhausted, draw some of the numbers anew. A leap that has led nowhere is not made again,
-and rounds of leaps that lead nowhere become rarer: their turn goes to tweaks.
+Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. When they come to a halt, the search looks
+elsewhere: leaps (other words, switches, links, materials, counts, numbers drawn anew) are tried, and the best of them
+is tuned for some rounds by steps of its own, even where it was worse than the incumbent to begin with; whether it then
+is better the tournament says. CMA-ES has a turn in between. Where pictures are only compared, tweaks are CMA-ES's,
+which needs no more than an order. Structures that have led nowhere are not tried again.
 """
 
 from __future__ import annotations
@@ -21,24 +22,34 @@ from editor3d.programs.picture_loss import PictureLoss
 from editor3d.programs.space import Space
 from editor3d.programs.syntax import Program
 
-PATIENCE = 3
-"""Rounds of one method that bring nothing before the other has its turn."""
+PATIENCE = 2
+"""Rounds of steps that bring nothing before the search looks elsewhere."""
+EXPLORED = 12
+"""The most rounds that a leap is tuned for."""
+GENERATIONS = 8
+"""Rounds of a turn of CMA-ES."""
+EVOLVE_EVERY = 3
+"""Every third look elsewhere is a turn of CMA-ES."""
 SPREADS = (0.15, 0.3, 0.08)
-"""First standard deviations of CMA-ES, one after the other at restarts."""
+"""First standard deviations of CMA-ES, one after the other."""
 LONGEST_WAIT = 16
-"""The most rounds of leaps that are passed over."""
+"""The most rounds of leaps that are passed over where leaps lead nowhere."""
+HOPELESS = 2.5
+"""A leap whose loss is still as many times the incumbent's after some steps is given up."""
 
 
 @dataclass
-class _Structure:
-    """What is known of programs that differ in their numbers alone."""
+class Lineage:
+    """A program that is tuned by steps: the incumbent, or a leap."""
 
     space: Space
     descent: Descent
-    evolution: Evolution | None = None
-    restarts: int = 0
-    idle: int = 0
-    """Rounds in a row in which CMA-ES found nothing better."""
+    best: Tried
+    rounds: int = 0
+
+    @property
+    def here(self) -> np.ndarray:
+        return self.space.vector(Program(self.best.source))
 
 
 @dataclass
@@ -47,8 +58,7 @@ class _Plan:
 
     number: int
     origin: str
-    """descent, evolution or leaps."""
-    structure: _Structure
+    """steps, explore, evolve or leap."""
     sources: list[tuple[str, str]] = field(default_factory=list)
     points: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -61,13 +71,17 @@ class EmbeddedProposer:
     def __init__(self, target: np.ndarray | None = None) -> None:
         """
         Args:
-            target: [H, W, 3] uint8, the picture to match, where there is one.
+            target: [H, W, 3] uint8, the picture to match, where there is one and candidates are measured by it.
         """
         self._loss = None if target is None else PictureLoss(target)
-        self._structures: dict[str, _Structure] = {}
+        self._spaces: dict[str, Space] = {}
         self._tried_leaps: set[str] = set()
         self._plan: _Plan | None = None
-        self._wait, self._waited = 0, 0
+        self._wait = self._waited = 0
+        self._main: Lineage | None = None
+        self._explorer: Lineage | None = None
+        self._evolution: Evolution | None = None
+        self._generations = self._looks = self._evolutions = 0
 
     def propose(self, asked: Round, index: int) -> Proposal | None:
         """The candidate number `index`; candidates of one round are planned together."""
@@ -84,98 +98,155 @@ class EmbeddedProposer:
         if plan is None or plan.number != asked.number:
             return
         changed = best.source != asked.best.source
-        ratio = 0.0
-        if changed:
-            ratio = 1.0 if asked.best.loss is None else 1.0 - best.loss / asked.best.loss
-        structure = plan.structure
-        if self._loss is not None:
-            for one in tried:
-                if one.source in plan.points:
-                    structure.descent.remember(plan.points[one.source], self._loss.residuals(one.image))
-        if plan.origin == "descent":
-            structure.descent.tell(ratio, plan.points.get(best.source) if changed else None)
-        elif plan.origin == "evolution":
-            self._tell_evolution(structure, plan, tried, ratio)
+        if plan.origin == "steps":
+            _step_taken(self._main, plan, tried, self._loss)
+        elif plan.origin == "explore":
+            _step_taken(self._explorer, plan, tried, self._loss)
+            if changed or self._is_hopeless(self._explorer, best):
+                self._explorer = None
+        elif plan.origin == "evolve":
+            self._evolved(plan, tried)
         else:
             self._wait = 0 if changed else min(max(1, 2 * self._wait), LONGEST_WAIT)
+            if self._loss is not None and tried and not changed and self._explorer is None:
+                self._explorer = self._lineage(tried[0])
+        if self._loss is not None and changed:
+            self._follow(best)
 
     def _planned(self, asked: Round) -> _Plan:
         rng = np.random.default_rng(asked.seed)
-        structure = self._structure(asked)
+        space = self._space(asked.best.source)
         if asked.kind == "leap" and self._waited >= self._wait:
             self._waited = 0
-            return self._leaps(asked, structure, rng)
+            return self._leaps(asked, space, rng)
         self._waited += asked.kind == "leap"
-        if not len(structure.space):
-            return _Plan(asked.number, "descent", structure)
-        here = structure.space.vector(Program(asked.best.source))
-        if self._loss is not None and structure.descent.stalled < PATIENCE:
-            residuals = self._loss.residuals(asked.best.image)
-            points = structure.descent.ask(here, residuals, asked.breadth, rng)
-            return self._of_points(asked, "descent", structure, here, points)
-        return self._of_points(asked, "evolution", structure, here, self._evolved(asked, structure, here))
+        if not len(space):
+            return _Plan(asked.number, "steps")
+        if self._loss is None:
+            return self._evolve(asked, space)
+        if self._main is None:
+            self._main = self._lineage(asked.best)
+        if self._main.descent.stalled < PATIENCE:
+            return self._steps(asked, "steps", self._main, rng)
+        if self._explorer is not None and len(self._explorer.space):
+            return self._steps(asked, "explore", self._explorer, rng)
+        if self._generations == 0:
+            self._looks += 1
+            if self._looks % EVOLVE_EVERY:
+                return self._leaps(asked, space, rng)
+            self._generations, self._evolution = GENERATIONS, None
+        self._generations -= 1
+        return self._evolve(asked, space)
 
-    def _structure(self, asked: Round) -> _Structure:
-        program = Program(asked.best.source)
-        if program.structure not in self._structures:
-            space = Space(program)
-            self._structures[program.structure] = _Structure(space, Descent(space.least_steps))
-        return self._structures[program.structure]
+    def _space(self, source: str) -> Space:
+        program = Program(source)
+        return self._spaces.setdefault(program.structure, Space(program))
 
-    def _evolved(self, asked: Round, structure: _Structure, here: np.ndarray) -> list[np.ndarray]:
-        if structure.evolution is None or structure.evolution.converged:
-            spread = SPREADS[structure.restarts % len(SPREADS)]
-            structure.evolution = Evolution(here, spread, asked.breadth, asked.seed)
-            structure.restarts += 1
-        return structure.evolution.ask(asked.breadth)
+    def _lineage(self, start: Tried) -> Lineage:
+        space = self._space(start.source)
+        return Lineage(space, Descent(space.least_steps), start)
 
-    def _tell_evolution(self, structure: _Structure, plan: _Plan, tried: Sequence[Tried], ratio: float) -> None:
-        scored = [
-            (plan.points[one.source], float(place if one.loss is None else one.loss))
-            for place, one in enumerate(tried)
-            if one.source in plan.points
-        ]
-        structure.evolution.tell(scored)
-        structure.idle = 0 if ratio > 0.005 else structure.idle + 1
-        if ratio > 0.02 or structure.idle >= 2 * PATIENCE:
-            structure.descent.revive()
-            structure.idle = 0
+    def _follow(self, best: Tried) -> None:
+        """The incumbent has changed, by whatever it was: steps go on from there."""
+        if self._main is not None and self._space(best.source) is self._main.space:
+            near = np.abs(self._main.space.vector(Program(best.source)) - self._main.here).max(initial=0.0) < 0.1
+            self._main.best = best
+            if near:
+                if self._main.descent.stalled >= PATIENCE:
+                    self._main.descent.revive()
+                return
+        self._main = self._lineage(best)
 
-    def _of_points(
-        self, asked: Round, origin: str, structure: _Structure, here: np.ndarray, points: Sequence[np.ndarray]
-    ) -> _Plan:
-        plan = _Plan(asked.number, origin, structure)
-        for point in points:
-            source = structure.space.source(point)
-            plan.sources.append((source, f"{origin}: {self._moved(structure.space, here, point)}"))
-            plan.points[source] = point
-        return plan
+    def _is_hopeless(self, explorer: Lineage, best: Tried) -> bool:
+        if explorer.descent.stalled >= PATIENCE or explorer.rounds >= EXPLORED:
+            return True
+        probing = -(-len(explorer.space) // 8)
+        return explorer.rounds >= probing + 3 and explorer.best.loss > HOPELESS * best.loss
 
-    def _leaps(self, asked: Round, structure: _Structure, rng: np.random.Generator) -> _Plan:
+    def _steps(self, asked: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> _Plan:
+        here = lineage.here
+        points = lineage.descent.ask(here, self._loss.residuals(lineage.best.image), asked.breadth, rng)
+        lineage.rounds += 1
+        return _of_points(asked, origin, lineage.space, here, points)
+
+    def _evolve(self, asked: Round, space: Space) -> _Plan:
+        here = space.vector(Program(asked.best.source))
+        stale = self._evolution is None or self._evolution.size != len(here) or self._evolution.converged
+        if stale:
+            spread = SPREADS[self._evolutions % len(SPREADS)]
+            self._evolution = Evolution(here, spread, asked.breadth, asked.seed)
+            self._evolutions += 1
+        return _of_points(asked, "evolve", space, here, self._evolution.ask(asked.breadth))
+
+    def _evolved(self, plan: _Plan, tried: Sequence[Tried]) -> None:
+        self._evolution.tell(
+            [
+                (plan.points[one.source], float(place if one.loss is None else one.loss))
+                for place, one in enumerate(tried)
+                if one.source in plan.points
+            ]
+        )
+
+    def _leaps(self, asked: Round, space: Space, rng: np.random.Generator) -> _Plan:
         """Changes of structure that were not tried yet, and numbers drawn anew for what is left of the round."""
-        plan = _Plan(asked.number, "leaps", structure)
+        plan = _Plan(asked.number, "leap")
         program = Program(asked.best.source)
+        # where numbers can be drawn anew as well, both have a half
+        most = asked.breadth if not len(space) else -(-asked.breadth // 2)
         for source, note in leaps(program, rng):
             key = Program(source).structure
-            if key not in self._tried_leaps and len(plan.sources) < asked.breadth:
+            if key not in self._tried_leaps and len(plan.sources) < most:
                 self._tried_leaps.add(key)
                 plan.sources.append((source, f"leap: {note}"))
-        if not len(structure.space):
+        if not len(space):
             return plan
-        here = structure.space.vector(program)
+        here = space.vector(program)
         while len(plan.sources) < asked.breadth:
-            anew = rng.random(len(here)) < rng.uniform(1.0 / len(here), 0.7)
-            anew[rng.integers(len(here))] = True
-            point = np.where(anew, rng.random(len(here)), here)
-            source = structure.space.source(point)
-            plan.sources.append((source, f"leap: {self._moved(structure.space, here, point)}"))
+            point = _drawn_anew(here, space, rng)
+            source = space.source(point)
+            plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
             plan.points[source] = point
         return plan
 
-    def _moved(self, space: Space, here: np.ndarray, point: np.ndarray) -> str:
-        """The three numbers that changed most, in words."""
-        order = np.argsort(-np.abs(point - here), kind="stable")[:3]
-        labels = [
-            space.program.parameters[space.axes[axis].parameter].label for axis in order if point[axis] != here[axis]
-        ]
-        return ", ".join(dict.fromkeys(labels)) or "as it was"
+
+def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Tried], loss: PictureLoss) -> None:
+    """Let a lineage learn from a round of its own, and move to its best."""
+    mine = [one for one in tried if one.source in plan.points]
+    for one in mine:
+        lineage.descent.remember(plan.points[one.source], loss.residuals(one.image))
+    winner = min(mine, key=lambda one: one.loss, default=None)
+    if winner is None or winner.loss >= lineage.best.loss:
+        lineage.descent.tell(0.0, None)
+        return
+    lineage.descent.tell(1.0 - winner.loss / lineage.best.loss, plan.points[winner.source])
+    lineage.best = winner
+
+
+def _drawn_anew(here: np.ndarray, space: Space, rng: np.random.Generator) -> np.ndarray:
+    """A point some of whose coordinates are others: counts by one or two, or any by anything."""
+    point = here.copy()
+    whole = np.flatnonzero(space.least_steps)
+    if len(whole) and rng.random() < 0.5:
+        for axis in rng.permutation(whole)[: rng.integers(1, len(whole) + 1)]:
+            point[axis] = here[axis] + rng.choice([-2, -1, 1, 2]) * space.least_steps[axis]
+    else:
+        anew = rng.random(len(here)) < rng.uniform(1.0 / len(here), 0.7)
+        anew[rng.integers(len(here))] = True
+        point = np.where(anew, rng.random(len(here)), here)
+    return np.clip(point, 0.0, 1.0)
+
+
+def _of_points(asked: Round, origin: str, space: Space, here: np.ndarray, points: Sequence[np.ndarray]) -> _Plan:
+    plan = _Plan(asked.number, origin)
+    for point in points:
+        source = space.source(point)
+        plan.sources.append((source, f"{origin}: {_moved(space, here, point)}"))
+        plan.points[source] = point
+    return plan
+
+
+def _moved(space: Space, here: np.ndarray, point: np.ndarray) -> str:
+    """What changed most, in words."""
+    order = np.argsort(-np.abs(point - here), kind="stable")[:3]
+    labels = [space.program.parameters[space.axes[axis].parameter].label for axis in order if point[axis] != here[axis]]
+    return ", ".join(dict.fromkeys(labels)) or "as it was"

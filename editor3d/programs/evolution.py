@@ -38,7 +38,7 @@ class Evolution:
                     "--proposer vision."
                 ) from error
 
-            self._size = len(start)
+            self.size = len(start)
             rng = np.random.default_rng(seed)
             options = {
                 "bounds": [0.0, 1.0],
@@ -66,8 +66,8 @@ class Evolution:
             self._waiting = [np.asarray(point) for point in self._strategy.ask()]
         asked, self._waiting = self._waiting[:count], self._waiting[count:]
         for point in asked:
-            self._open[point[: self._size].tobytes()] = point
-        return [point[: self._size].copy() for point in asked]
+            self._open[point[: self.size].tobytes()] = point
+        return [point[: self.size].copy() for point in asked]
 
     def tell(self, scored: Sequence[tuple[np.ndarray, float]]) -> None:
         """Losses, or ranks, of points that were asked for; a generation is learnt from when it is complete.

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-LEVELS, LEAST_SIDE = 4, 8
+LEVELS, LEAST_SIDE = 5, 4
 SSIM_WINDOW = 7
 PHOTOMETRIC, STRUCTURE, COLOUR = 0.4, 0.4, 0.2
 

@@ -1,0 +1,206 @@
+"""How far a refinement without any model gets from one picture, beside random search with as many renders.
+
+Scenes of lights, of a material and of geometry nodes; in each, all numbers and colours of the program are moved by a
+tenth to a third of their range, at random, and the picture of that hidden program is the target. The refinement sees
+the target alone. It is scored from a camera that it never saw: by how much the mean absolute difference to the hidden
+program's picture (sRGB in 0..1) has fallen.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from editor3d.outputs.pictures import Row, save_png, save_side_by_side
+from editor3d.programs import Asked, Budget, refine
+from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.picture_loss import PictureLoss
+from editor3d.programs.space import Space
+from editor3d.programs.syntax import Program
+from editor3d.programs.workers import Workers
+
+SCENES = Path(__file__).parents[1] / "tests" / "editor3d" / "programs" / "scenes.py"
+LEAST_MOVE, MOST_MOVE = 0.1, 0.35
+SCORING = RenderSettings(samples=32, seed=1, camera="HeldOut")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Options."""
+
+    kinds: tuple[str, ...] = ("lighting", "material", "geometry_nodes")
+    """Scenes of the tests."""
+    perturbations: int = 10
+    """Hidden programs of each."""
+    seconds: float = 60.0
+    """Time of each refinement."""
+    renders: int = 5000
+    """Renders of each refinement at most."""
+    random: bool = True
+    """Search at random as well, with as many renders."""
+    json_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Where to write the figures."""
+    pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Where to write each first, found and hidden picture, seen by the search's camera."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One hidden program."""
+
+    kind: str
+    perturbation: int
+    before: float
+    """Mean absolute difference on the held-out camera, of the first program; so for the next two."""
+    after: float
+    random: float
+    renders: int
+    seconds: float
+
+    @property
+    def cut(self) -> float:
+        return 1.0 - self.after / self.before
+
+    @property
+    def random_cut(self) -> float:
+        return 1.0 - self.random / self.before
+
+
+def main(arguments: Arguments) -> None:
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in arguments.kinds:
+            results += _measured(kind, arguments, Path(folder))
+    _print(results, arguments)
+    if arguments.json_file is not None:
+        rows = [{f.name: getattr(r, f.name) for f in fields(r)} | {"cut": r.cut} for r in results]
+        arguments.json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def _measured(kind: str, arguments: Arguments, folder: Path) -> list[Result]:
+    scenes = _scenes()
+    scene = getattr(scenes, kind)(folder / f"{kind}.blend")
+    source = scenes.PROGRAMS[kind]
+    program = folder / f"{kind}.py"
+    program.write_text(source, encoding="utf-8")
+    space, results = Space(Program(source)), []
+    with Workers(scene, SCORING) as held_out, Workers(scene, RenderSettings()) as workers:
+        before_picture = _picture(held_out, source)
+        for number in range(arguments.perturbations):
+            rng = np.random.default_rng([number, len(kind)])
+            hidden = _hidden(space, source, rng)
+            target = folder / f"{kind}-{number}.png"
+            save_png(target, _picture(workers, hidden))
+            began = time.monotonic()
+            done = refine(
+                Asked(scene, program, target=target, proposer="embedded", seed=number),
+                folder / f"{kind}-{number}",
+                budget=Budget(renders=arguments.renders, seconds=arguments.seconds),
+            )
+            seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
+            truth = _picture(held_out, hidden)
+            found = _picture(held_out, done.program.read_text(encoding="utf-8"))
+            before, after = _difference(before_picture, truth), _difference(found, truth)
+            other = np.nan
+            if arguments.random:
+                guess = _random_search(workers, space, source, _read(target), spent, np.random.default_rng([number, 1]))
+                other = _difference(_picture(held_out, guess), truth)
+            results.append(Result(kind, number, before, after, float(other), spent, seconds))
+            print(f"{kind} {number}: {before:.4f} -> {after:.4f} (random {other:.4f}), {spent} renders", flush=True)
+            if arguments.pictures is not None:
+                shown = [_picture(workers, source), _read(done.picture), _read(target)]
+                columns = ["before", "found", "hidden"]
+                save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
+    return results
+
+
+def _hidden(space: Space, source: str, rng: np.random.Generator) -> str:
+    start = space.vector(Program(source))
+    moves = rng.uniform(LEAST_MOVE, MOST_MOVE, len(start))
+    up = rng.random(len(start)) < 0.5
+    moved = np.where(up, start + moves, start - moves)
+    return space.source(
+        np.where((moved < 0) | (moved > 1), np.where(up, start - moves, start + moves), moved).clip(0, 1)
+    )
+
+
+def _random_search(
+    workers: Workers, space: Space, source: str, target: np.ndarray, renders: int, rng: np.random.Generator
+) -> str:
+    """The best of as many programs, numbers drawn evenly in the same bounds; the first program is one of them."""
+    loss, best = PictureLoss(target), (np.inf, source)
+    for number in range(renders):
+        candidate = source if number == 0 else space.source(rng.random(len(space)))
+        rendered = workers.render(candidate)
+        if rendered.image is not None:
+            best = min(best, (loss(rendered.image), candidate))
+    return best[1]
+
+
+def _picture(workers: Workers, source: str) -> np.ndarray:
+    rendered = workers.render(source)
+    if rendered.image is None:
+        raise RuntimeError(f"{rendered.status}: {rendered.message}\n{source}")
+    return rendered.image
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(float) - other.astype(float)).mean() / 255.0)
+
+
+def _read(path: Path) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(path) as opened:
+        return np.array(opened.convert("RGB"))
+
+
+def _scenes():
+    spec = importlib.util.spec_from_file_location("blender_scenes", SCENES)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _print(results: list[Result], arguments: Arguments) -> None:
+    table = Table(title=f"Loss cut on a held-out camera, {arguments.seconds:g} s each, median [least, most]")
+    for column in (
+        "scene",
+        "hidden",
+        "refinement",
+        "random search",
+        "better than random",
+        "renders",
+        "before",
+        "after",
+    ):
+        table.add_column(column)
+    for kind in arguments.kinds:
+        mine = [result for result in results if result.kind == kind]
+        cuts, others = [r.cut for r in mine], [r.random_cut for r in mine]
+        table.add_row(
+            kind,
+            str(len(mine)),
+            f"{statistics.median(cuts):.1%} [{min(cuts):.1%}, {max(cuts):.1%}]",
+            f"{statistics.median(others):.1%} [{min(others):.1%}, {max(others):.1%}]",
+            f"{sum(r.after < r.random for r in mine)} of {len(mine)}",
+            f"{statistics.median(r.renders for r in mine):.0f}",
+            f"{statistics.median(r.before for r in mine):.4f}",
+            f"{statistics.median(r.after for r in mine):.4f}",
+        )
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))
