@@ -102,8 +102,10 @@ def check(source: str) -> str | None:
         _Gate(tree).run()
     except SyntaxError as error:
         return f"This is not Python (line {error.lineno}): {error.msg}."
-    except (ValueError, RecursionError, MemoryError) as error:
-        return f"This is not Python that can be read: {error or type(error).__name__}."
+    except ValueError as error:
+        return f"This is not Python: {error}."
+    except (RecursionError, MemoryError):
+        return "This program is nested too deeply to be read: use loops and functions."
     except _Refused as refused:
         return str(refused)
     return None

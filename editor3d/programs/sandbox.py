@@ -11,6 +11,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +96,9 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
     linux = sys.platform == "linux"
     libc = namespaces.library() if linux else None
     if linux:
+        with suppress(OSError):
+            # where memory runs out all the same, this is the process to end
+            Path("/proc/self/oom_score_adj").write_text("1000")
         _namespaces(libc, policy, state, wanted)
     guard = os.getpid()
     child = os.fork()

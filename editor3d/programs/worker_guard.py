@@ -22,7 +22,8 @@ from editor3d.programs.worker_scene import simple
 
 MAX_SUBDIVISIONS, MAX_COPIES, MAX_NODE_LEVEL, MAX_OBJECTS = 6, 1000, 8, 20_000
 _WITH_FILES = ("images", "sounds", "movieclips", "cache_files", "volumes", "fonts", "libraries")
-_FORBIDDEN_NODES = ("CompositorNodeOutputFile", "ShaderNodeScript")
+_FORBIDDEN_NODES = ("CompositorNodeOutputFile", "ShaderNodeScript", "GeometryNodeImport")
+"""How the types of nodes begin that write files, run code, or read files."""
 _WITH_DRIVERS = (
     "objects",
     "scenes",
@@ -66,7 +67,7 @@ def snapshot() -> dict[str, Any]:
         "paths of files": _files(),
         "text blocks": [(text.name, text.as_string()) for text in bpy.data.texts],
         "drivers": _drivers(),
-        "nodes that run code or write files": _forbidden_nodes(),
+        "nodes that run code, or read or write files": _forbidden_nodes(),
         "handlers": {name: list(map(repr, found)) for name, found in _handlers()},
         "timers": list(_registered),
         "the driver namespace": sorted(bpy.app.driver_namespace),
@@ -155,7 +156,9 @@ def _forbidden_nodes() -> list[tuple[str, str]]:
     trees = [*bpy.data.node_groups]
     for kind in ("materials", "lights", "worlds", "scenes"):
         trees += [block.node_tree for block in getattr(bpy.data, kind) if block.node_tree is not None]
-    return [(tree.name, node.name) for tree in trees for node in tree.nodes if node.bl_idname in _FORBIDDEN_NODES]
+    return [
+        (tree.name, node.name) for tree in trees for node in tree.nodes if node.bl_idname.startswith(_FORBIDDEN_NODES)
+    ]
 
 
 def _handlers() -> list[tuple[str, list]]:

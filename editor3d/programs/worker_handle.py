@@ -42,8 +42,10 @@ def readable() -> tuple[str, ...]:
     """What Python and Blender are made of: folders and files that a worker must be able to read.
 
     Raises:
-        ConfigError: Blender's module is not installed.
+        ConfigError: Blender's module is not installed, or this system cannot confine a process at all.
     """
+    if not hasattr(os, "fork"):
+        raise ConfigError(f"Programs run in confined processes, which {sys.platform} has not: use Linux or macOS.")
     found = [importlib.util.find_spec(name) for name in ("bpy", "numpy", "editor3d")]
     if found[0] is None:
         raise ConfigError(

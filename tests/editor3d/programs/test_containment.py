@@ -34,7 +34,7 @@ PROBES = {
     "read another process": "open('/proc/1/environ', 'rb').read() or open(f'/proc/{PARENT}/environ', 'rb').read()",
     "see the environment": "'EDITOR3D_CANARY' in os.environ or SECRET in str(dict(os.environ))",
     "see the parent": "os.kill(PARENT, 0) is None",
-    "signal the parent": "os.kill(os.getppid(), 0) is None",
+    "signal the parent": "os.getppid() > 0 and os.kill(os.getppid(), 0) is None",
     "write a file": "open(OUT + '/written', 'w').write('x')",
     "change the canary": "open(CANARY, 'a').write('x')",
     "change its mode": "os.chmod(CANARY, 0o777) is None",
@@ -63,11 +63,11 @@ PROBES = {
     "another name space": "libc.unshare(0x40000000) == 0",
     "mount": "libc.mount(b'none', PRIVATE.encode(), b'tmpfs', 0, None) == 0",
     "change root": "libc.chroot(PRIVATE.encode()) == 0",
-    "trace": "libc.ptrace(0, 0, 0, 0) == 0",
+    "trace": "libc.ptrace(16, PARENT, 0, 0) == 0",
     "keys": "libc.syscall(250, 0, -3, 0) >= 0",
     "a BPF program": "libc.syscall(321, 0, 0, 0) >= 0",
     "io_uring": "libc.syscall(425, 1, 0) >= 0",
-    "memory of others": "libc.syscall(310, PARENT, 0, 0, 0, 0, 0) >= 0",
+    "memory of others": "libc.syscall(434, PARENT, 0) >= 0",
     "raise its limits": "resource.setrlimit(resource.RLIMIT_AS, (-1, -1)) is None",
     "leave its group": "os.setsid() or 1",
     "save the preferences": "bpy.ops.wm.save_userpref() == {'FINISHED'} and os.path.exists(OUT + '/config')",
@@ -224,7 +224,7 @@ def test_no_single_layer_is_all_there_is(layer, blend, outside):
     """With one layer gone the others still keep files, the network and other processes out of reach."""
     spared = {
         "mount namespace": {"read the passwords", "fill the disk"},
-        "seccomp": {"fork", "a UNIX socket", "a socket pair", "leave its group", "a UDP message"},
+        "seccomp": {"fork", "a UNIX socket", "a socket pair", "leave its group", "keys"},
     }
     with Workers(blend("lighting"), SETTINGS, gate=None, allow_weaker_sandbox=True, without=[layer]) as workers:
         assert layer in workers.missing
@@ -241,7 +241,10 @@ FATAL = {
     "exit": ("raise SystemExit(0)", {"failed"}),
     "exit at once": ("import os\nos._exit(0)", {"crashed"}),
     "deep recursion": ("def f(): f()\nf()", {"failed"}),
-    "bottomless recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", {"crashed", "failed"}),
+    "bottomless recursion": (
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
+        {"crashed", "failed", "timeout"},
+    ),
     "10 GB": ("kept = bytearray(10 << 30)", {"failed", "crashed"}),
     "10 GB in small parts": ("kept = []\nwhile True: kept.append(bytearray(1 << 24))", {"failed", "crashed"}),
     "endless loop": ("while True: pass", {"timeout"}),
@@ -339,6 +342,7 @@ CHANGES = {
     "a text block": "bpy.data.texts.new('module.py').write('x = 1')",
     "an output node": "scene.use_nodes = True\nscene.node_tree.nodes.new('CompositorNodeOutputFile')",
     "a script node": "bpy.data.materials[0].node_tree.nodes.new('ShaderNodeScript')",
+    "a node that reads a file": "bpy.data.node_groups.new('G', 'GeometryNodeTree').nodes.new('GeometryNodeImportOBJ')",
     "a picture from a file": "i = bpy.data.images.new('I', 4, 4)\ni.source = 'FILE'\ni.filepath = '/etc/hostname'",
     "a class": "bpy.utils.register_class(type('P', (bpy.types.Operator,), {'bl_idname': 'a.b', 'bl_label': 'c'}))",
     "a thread": "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",

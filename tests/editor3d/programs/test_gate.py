@@ -208,6 +208,8 @@ HOSTILE = {
     "deep brackets": "(" * 5000 + ")" * 5000,
     "deep unary": "x = " + "-" * 20000 + "1",
     "deep attributes": "x = 1\nx" + ".a" * 20000,
+    "deep sums": "x = " + "1+" * 30000 + "1",
+    "deep conditions": "x = " + "1 if 1 else " * 5000 + "1",
     "too long": "#" * (gate.MAX_SOURCE + 1),
     "a number without end": "x = " + "9" * 10000,
     "file keyword": "import bpy\nbpy.ops.mesh.primitive_cube_add(filepath='x')",
