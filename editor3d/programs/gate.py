@@ -35,7 +35,8 @@ _SYNTAX = (
 )
 _BUILTINS = _words(
     """
-    abs all any bool callable dict divmod enumerate filter float frozenset int isinstance iter len list map max min next
+    abs all any bool callable dict divmod enumerate filter float frozenset hasattr int isinstance iter len
+    list map max min next
     pow print range repr reversed round set slice sorted str sum tuple zip True False None
     ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NameError OverflowError
     RuntimeError StopIteration TypeError ValueError ZeroDivisionError
@@ -44,7 +45,8 @@ _BUILTINS = _words(
 _MODULES: dict[str, str] = {
     "bpy": "data context ops",
     "math": """acos acosh asin asinh atan atan2 atanh ceil comb copysign cos cosh degrees dist e exp fabs floor fmod
-        fsum gcd hypot inf isclose isfinite isinf isnan log log10 log1p log2 modf perm pi pow prod radians remainder sin
+        fsum gcd hypot inf isclose isfinite isinf isnan nan log log10 log1p log2 modf perm pi pow prod radians
+        remainder sin
         sinh sqrt tan tanh tau trunc""",
     "mathutils": "Color Euler Matrix Quaternion Vector noise geometry",
     "random": """Random betavariate choice choices expovariate gauss normalvariate randint random randrange sample seed
@@ -66,7 +68,8 @@ _METHODS = _words(
     fractal hetero_terrain hybrid_multi_fractal multi_fractal noise noise_vector cell cell_vector turbulence
     turbulence_vector ridged_multi_fractal variable_lacunarity voronoi
     area_tri barycentric_transform intersect_line_line intersect_line_plane intersect_point_line normal
-    new link unlink foreach_get foreach_set move new_socket new_panel default_value shade_smooth shade_flat
+    xy xz yz xyz rgb new link unlink foreach_get foreach_set move new_socket new_panel default_value
+    shade_smooth shade_flat
     set_sharp_from_angle from_pydata validate transform calc_loop_triangles shape_key_add shape_key_remove
     shape_key_clear evaluate initialize select_set hide_set visible_get active data_transfer get_output_node
     from_mix_xyz closest_point_on_mesh ray_cast calc_matrix_camera
@@ -181,7 +184,7 @@ class _Gate:
         if node.id in self.modules:
             if not isinstance(self.parents.get(id(node)), ast.Attribute):
                 self._refuse(node, f"the module `{node.id}` is used by its parts only, as in `{node.id}.name`")
-        elif isinstance(node.ctx, ast.Load) and node.id not in self.bound and node.id not in _BUILTINS:
+        elif isinstance(node.ctx, ast.Load) and node.id not in (*self.bound, *_BUILTINS, "__name__"):
             self._refuse(node, f"`{node.id}` is not a name that a program may use")
 
     def _attribute(self, node: ast.Attribute) -> None:
@@ -201,6 +204,8 @@ class _Gate:
                 return
             if len(chain) == 2:
                 return
+        if node.attr in ("format", "format_map"):
+            self._refuse(node, f"`.{node.attr}` can reach what it should not; write an f-string instead")
         if node.attr not in self.attributes:
             self._refuse(node, f"`.{node.attr}` is not an attribute that a program may use")
 

@@ -93,20 +93,20 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
         state.missing[layer] = "left out"
     if "resource limits" in wanted:
         state.put("resource limits", lambda: _limits(policy))
-    linux = sys.platform == "linux"
+    linux, root = sys.platform == "linux", _is_root()
     libc = namespaces.library() if linux else None
     if linux:
         with suppress(OSError):
             # where memory runs out all the same, this is the process to end
             Path("/proc/self/oom_score_adj").write_text("1000")
-        _namespaces(libc, policy, state, wanted)
+        _namespaces(libc, policy, state, wanted, root)
     guard = os.getpid()
     child = os.fork()
     if child:
         _watch(child, lifeline)
     os.close(lifeline)
     if linux:
-        _privileges(libc, policy, state, wanted)
+        _privileges(libc, policy, state, wanted, root)
         namespaces.die_with_parent(libc, signal.SIGKILL)
         if "pid namespace" not in state.active and os.getppid() != guard:
             os._exit(1)
@@ -143,9 +143,8 @@ def _limits(policy: Policy) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _namespaces(libc, policy: Policy, state: Confinement, wanted: list[str]) -> None:
+def _namespaces(libc, policy: Policy, state: Confinement, wanted: list[str], root: bool) -> None:
     """Namespaces and the file tree; as root also the change to an unprivileged user."""
-    root = os.geteuid() == 0
     process = os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
     own = {
         "mount namespace": namespaces.NEW_MOUNTS,
@@ -175,21 +174,36 @@ def _namespaces(libc, policy: Policy, state: Confinement, wanted: list[str]) -> 
             state.active.append("memory folder")
     # without a tree of its own, another user might not be able to read what this one installed
     if root and "memory folder" in state.active and "unprivileged user" in wanted:
-        uid = gid = NOBODY
-        namespaces.become(libc, uid, gid)
+        try:
+            namespaces.become(libc, NOBODY, NOBODY)
+            uid = gid = NOBODY
+        except OSError as error:
+            # root of a container without privileges has no other user to become
+            state.missing["unprivileged user"] = str(error)
     if root and "user namespace" in wanted:
         state.put("user namespace", new_user)
     os.close(process)
 
 
-def _privileges(libc, policy: Policy, state: Confinement, wanted: list[str]) -> None:
+def _is_root() -> bool:
+    """Whether this user is root outside of all user namespaces; root of an unprivileged container is not."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        inside, outside, _ = Path("/proc/self/uid_map").read_text().split(maxsplit=2)
+    except (OSError, ValueError):
+        return True
+    return (inside, outside) == ("0", "0")
+
+
+def _privileges(libc, policy: Policy, state: Confinement, wanted: list[str], root: bool) -> None:
     def lay_down() -> None:
         namespaces.drop_capabilities(libc)
-        if os.geteuid() == 0 and not policy.whole_tree:
-            raise OSError("there is no file tree that another user than root could read")
+        if root and os.geteuid() == 0 and not policy.whole_tree:
+            raise OSError(state.missing.get("unprivileged user", "another user could not read what root installed"))
 
-    if "unprivileged user" in wanted:
-        state.put("unprivileged user", lay_down)
+    if "unprivileged user" in wanted and state.put("unprivileged user", lay_down):
+        state.missing.pop("unprivileged user", None)
     if "no new privileges" in wanted:
         state.put("no new privileges", lambda: namespaces.no_new_privileges(libc))
 

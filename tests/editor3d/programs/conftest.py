@@ -10,13 +10,23 @@ from types import ModuleType
 import pytest
 
 
-@pytest.fixture(scope="session")
-def scenes() -> ModuleType:
-    """The module `scenes`, which lies beside this file."""
-    spec = importlib.util.spec_from_file_location("blender_scenes", Path(__file__).with_name("scenes.py"))
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"blender_{name}", Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def scenes() -> ModuleType:
+    """The module `scenes`, which lies beside this file."""
+    return _beside("scenes")
+
+
+@pytest.fixture(scope="session")
+def harmless() -> dict[str, tuple[str, str]]:
+    """Programs that must pass: by name, the scene that each changes and its source."""
+    return _beside("harmless").HARMLESS
 
 
 @pytest.fixture(scope="session")

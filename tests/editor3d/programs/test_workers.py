@@ -79,6 +79,16 @@ def test_warm_pixels_are_those_of_a_fresh_process(name, blend, programs, plain, 
     assert not np.array_equal(images[1], images[3])
 
 
+def test_harmless_programs_run_to_their_picture(harmless, blend):
+    told = {}
+    for scene in dict.fromkeys(scene for scene, _ in harmless.values()):
+        with Workers(blend(scene), RenderSettings(16, 16, 1), allow_weaker_sandbox=True) as workers:
+            for name, (where, source) in harmless.items():
+                if where == scene:
+                    told[name] = workers.render(source)
+    assert {name: (one.status, one.message) for name, one in told.items()} == dict.fromkeys(harmless, ("ok", ""))
+
+
 @pytest.fixture(scope="module")
 def workers(blend):
     with Workers(blend("lighting"), SETTINGS, allow_weaker_sandbox=True) as made:

@@ -1,0 +1,175 @@
+"""Programs that do no harm: by name, the scene that each changes and its source."""
+
+HARMLESS = {
+    "materials in a loop": (
+        "placement",
+        """
+import bpy
+import colorsys
+
+def paint(name, hue):
+    material = bpy.data.materials.get(name) or bpy.data.materials.new(name)
+    material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (*colorsys.hsv_to_rgb(hue, 0.8, 0.9), 1.0)
+    return material
+
+for index, thing in enumerate(o for o in bpy.data.objects if o.type == "MESH"):
+    thing.data.materials.clear()
+    thing.data.materials.append(paint(f"Paint {index:02d}", index / 7))
+""",
+    ),
+    "lights": (
+        "lighting",
+        """
+import bpy
+from math import radians, sin, pi
+from mathutils import Vector, Euler
+
+for i in range(3):
+    light = bpy.data.lights.new(name=f"Spot{i}", type="SPOT")
+    light.energy, light.color, light.spot_size, light.spot_blend = 200.0 + 50 * i, (1, 0.9, 0.8), radians(45), 0.2
+    lamp = bpy.data.objects.new("Spot", light)
+    lamp.location = Vector((sin(2 * pi * i / 3), 2.0, 4.0))
+    lamp.rotation_euler = Euler((0.1, 0.0, 0.2), "XYZ")
+    bpy.context.scene.collection.objects.link(lamp)
+world = bpy.context.scene.world
+world.use_nodes = True
+world.node_tree.nodes["Background"].inputs[1].default_value *= 0.5
+""",
+    ),
+    "nodes and ramps": (
+        "material",
+        """
+import bpy
+tree = bpy.data.materials["Subject"].node_tree
+nodes, links = tree.nodes, tree.links
+for node in list(nodes):
+    if node.type != "OUTPUT_MATERIAL":
+        nodes.remove(node)
+out = nodes.get("Material Output")
+mix = nodes.new(type="ShaderNodeMixShader")
+bump = nodes.new("ShaderNodeBump")
+voronoi = nodes.new("ShaderNodeTexVoronoi")
+voronoi.feature, voronoi.distance = "DISTANCE_TO_EDGE", "EUCLIDEAN"
+ramp = nodes.new("ShaderNodeValToRGB").color_ramp
+ramp.interpolation = "CONSTANT"
+new = ramp.elements.new(0.4)
+new.color = (0.1, 0.2, 0.3, 1)
+new.position = 0.35
+links.new(voronoi.outputs["Distance"], bump.inputs["Height"])
+links.new(mix.outputs[0], out.inputs["Surface"])
+""",
+    ),
+    "geometry nodes": (
+        "geometry_nodes",
+        """
+import bpy
+tree = bpy.data.node_groups.new("Waves", "GeometryNodeTree")
+tree.interface.new_socket(name="Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+tree.interface.new_socket(name="Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+source, target = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+tree.links.new(source.outputs[0], target.inputs[0])
+modifier = bpy.data.objects["Subject"].modifiers.new("Waves", "NODES")
+modifier.node_group = tree
+modifier["Socket_2"] = 0.5
+""",
+    ),
+    "placement with seeded chance": (
+        "placement",
+        """
+import bpy, random, math
+random.seed(4)
+rng = random.Random(7)
+for thing in sorted(bpy.data.objects, key=lambda o: o.name):
+    if thing.type in {"MESH"} and not thing.name.startswith("Floor"):
+        thing.location.x += random.uniform(-1, 1)
+        thing.rotation_euler[2] = math.radians(rng.randint(0, 360))
+        thing.scale = [max(0.2, v) for v in thing.scale]
+""",
+    ),
+    "shape keys": (
+        "shape_keys",
+        """
+import bpy
+keys = bpy.data.objects["Subject"].data.shape_keys
+if keys is not None:
+    for key in keys.key_blocks[1:]:
+        key.value = min(1.0, key.value + 0.2)
+        key.slider_max = 2.0
+    for i, p in enumerate(keys.key_blocks["Taller"].data):
+        p.co.z = p.co.z * 1.1 if i % 2 else p.co.z
+""",
+    ),
+    "modifiers and operators": (
+        "placement",
+        """
+import bpy
+bpy.ops.mesh.primitive_uv_sphere_add(radius=0.5, location=(0, 0, 1), segments=24)
+ball = bpy.context.object
+ball.name = "Ball"
+smooth = ball.modifiers.new(name="Smooth", type="SUBSURF")
+smooth.levels = smooth.render_levels = 2
+bpy.ops.object.shade_smooth()
+""",
+    ),
+    "a mesh made by hand": (
+        "placement",
+        """
+import bpy
+mesh = bpy.data.meshes.new("Tent")
+mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0.3, 0.3, 1)], [], [(0, 1, 2), (0, 1, 3), (1, 2, 3), (0, 2, 3)])
+mesh.update()
+bpy.context.collection.objects.link(bpy.data.objects.new("Tent", mesh))
+""",
+    ),
+    "a painted picture": (
+        "placement",
+        """
+import bpy
+image = bpy.data.images.new("Checks", 8, 8)
+image.pixels = [c for y in range(8) for x in range(8) for c in ((1, 1, 1, 1) if (x + y) % 2 else (0, 0, 0, 1))]
+""",
+    ),
+    "errors that are met": (
+        "placement",
+        """
+import bpy
+try:
+    lamp = bpy.data.objects["Sun"]
+except KeyError:
+    lamp = None
+if lamp:
+    lamp.data.energy = 3
+print("done %d" % 3, "a".upper())
+""",
+    ),
+    "what models like to write": (
+        "placement",
+        """
+import bpy
+from mathutils import Vector
+
+TARGET = "Subject"
+
+def main() -> None:
+    thing = bpy.data.objects.get(TARGET)
+    if thing is None or not hasattr(thing.data, "materials"):
+        print(f"{TARGET!r} is missing, {len(bpy.data.objects):03d} objects")
+        return
+    bpy.ops.object.select_all(action="DESELECT")
+    bpy.context.view_layer.objects.active = thing
+    thing.select_set(True)
+    middle = sum((v.co for v in thing.data.vertices), Vector()) / max(len(thing.data.vertices), 1)
+    thing.location.xy = middle.xy
+    thing.data.materials[0].diffuse_color = (0.2, 0.3, 0.4, 1)
+    best = max((abs(c) for c in middle), default=float("-inf"))
+    assert best >= 0, "no size"
+    bpy.context.view_layer.update()
+
+if __name__ == "__main__":
+    main()
+""",
+    ),
+    "the view's exposure": ("placement", "import bpy\nbpy.context.scene.view_settings.exposure = 0.5"),
+}
