@@ -192,8 +192,7 @@ class WorkerHandle:
         """
         while b"\n" not in self._buffer:
             left = until - time.monotonic()
-            ready = select.select([self._notify], [], [], max(0.0, left))[0] if left > 0 else []
-            if not ready:
+            if not _is_ready(self._notify, select.POLLIN, left):
                 raise WorkerLate
             part = os.read(self._notify, 1 << 16)
             if not part:
@@ -214,7 +213,7 @@ class WorkerHandle:
         data, handle = (json.dumps(message) + "\n").encode(), self._process.stdin.fileno()
         while data:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([], [handle], [], left)[1]:
+            if not _is_ready(handle, select.POLLOUT, left):
                 raise WorkerLate
             try:
                 data = data[os.write(handle, data) :]
@@ -248,6 +247,15 @@ class WorkerHandle:
         code = self._process.poll()
         ended = f", exit code {code}" if code is not None else ""
         return f"{reason}{ended}{f' ({last[:200]})' if last else ''}."
+
+
+def _is_ready(handle: int, event: int, seconds: float) -> bool:
+    """Wait for a pipe; also true where its other end is gone."""
+    if seconds <= 0:
+        return False
+    waiting = select.poll()
+    waiting.register(handle, event)
+    return bool(waiting.poll(1000 * seconds))
 
 
 def _environment(folder: Path, threads: int) -> dict[str, str]:

@@ -92,6 +92,8 @@ class Workers:
         refusal = self._gate(source) if self._gate is not None else None
         if refusal is not None:
             return Rendered("refused", None, time.monotonic() - began, refusal)
+        if not self._finalizer.alive:
+            raise ConfigError("These workers are closed: make new ones.")
         worker = self._idle.get()
         keep = False
         try:
@@ -107,7 +109,8 @@ class Workers:
             keep = rendered.status == "ok" and worker.candidates < self._recycle_after
             return rendered
         finally:
-            self._idle.put(worker if keep else self._replace(worker))
+            if self._finalizer.alive:
+                self._idle.put(worker if keep else self._replace(worker))
 
     def protections(self) -> Sequence[str]:
         """The layers of containment that are active, by name; see `sandbox.LAYERS`."""

@@ -201,6 +201,8 @@ def test_closing_leaves_nothing(blend):
     workers.close()
     assert not psutil.pid_exists(pid)
     assert not folder.exists()
+    with pytest.raises(ConfigError, match="closed"):
+        workers.render("import bpy")
 
 
 def test_workers_die_with_their_owner(blend):
