@@ -4,10 +4,9 @@
 
 """HTTP to the engine's service on this computer. Used in threads, never in Blender's own."""
 
+import http.client
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 
 
 class EngineError(Exception):
@@ -27,10 +26,7 @@ class Client:
     """
 
     def __init__(self, port, token):
-        self._base = f"http://127.0.0.1:{port}/v1"
-        self._token = token
-        # without proxies: a proxy of the system would be asked for this computer's own address
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._port, self._token = port, token
 
     def call(self, method, path, body=None, kind="application/json", timeout=10.0):
         """The answer's bytes.
@@ -40,14 +36,19 @@ class Client:
             EngineGone: it does not answer.
         """
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
-        request = urllib.request.Request(self._base + path, data=body, method=method, headers=headers)
+        # no opener of urllib: that would ask the system's proxies for this computer's own address
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)
         try:
-            with self._opener.open(request, timeout=timeout) as answer:
-                return answer.read()
-        except urllib.error.HTTPError as error:
-            raise EngineError(_reason(error)) from error
-        except OSError as error:
+            connection.request(method, f"/v1{path}", body, headers)
+            answer = connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException) as error:
             raise EngineGone("The engine does not answer.") from error
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise EngineError(_reason(answer.status, data))
+        return data
 
     def get(self, path, timeout=10.0):
         """JSON as Python values."""
@@ -67,8 +68,8 @@ class Client:
         return self.call("GET", f"/jobs/{job}/files/{urllib.parse.quote(name)}", timeout=120.0)
 
 
-def _reason(error):
+def _reason(status, data):
     try:
-        return str(json.loads(error.read())["error"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return f"The engine refused ({error.code})."
+        return str(json.loads(data)["error"])
+    except (ValueError, LookupError, TypeError):
+        return f"The engine refused ({status})."

@@ -34,7 +34,7 @@ UPLOADS = "uploads-"
 """How the folder begins that a service keeps uploads in, beside the jobs."""
 KEPT_DAYS = 7
 """Folders of earlier services are kept for so long."""
-_KILL_AFTER = 0.4
+_KILL_AFTER = 0.2
 """Seconds between asking a command to end and making it; what it printed and saved is kept."""
 
 
