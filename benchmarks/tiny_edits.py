@@ -30,7 +30,7 @@ from editor3d.metrics.image import psnr
 from editor3d.plugin.runs import open_run
 from editor3d.types import EditRequest
 
-INSTRUCTION = "turn the scene into night"
+INSTRUCTION = "make it look like winter"
 
 
 def small(picture: Tensor) -> Tensor:
