@@ -151,7 +151,7 @@ class WorkerHandle:
             self._ready = False
             self._send({"source": source}, until)
             answer = self.hear(until)
-            state, message = answer.get("state"), str(answer.get("message", ""))[:2000]
+            state, message = answer.get("state"), _printable(str(answer.get("message", ""))[:2000])
             if state in ("refused", "failed"):
                 return Rendered(state, None, time.monotonic() - began, message)
             if state != "ran":
@@ -242,11 +242,16 @@ class WorkerHandle:
         """The reason, with the last line that the worker printed."""
         size = os.fstat(self._log.fileno()).st_size
         tail = os.pread(self._log.fileno(), 2000, max(0, size - 2000)).decode("utf-8", "replace")
-        lines = ["".join(c for c in line if c.isprintable()).strip() for line in tail.splitlines()]
+        lines = [_printable(line).strip() for line in tail.splitlines()]
         last = next((line for line in reversed(lines) if line), "")
         code = self._process.poll()
         ended = f", exit code {code}" if code is not None else ""
         return f"{reason}{ended}{f' ({last[:200]})' if last else ''}."
+
+
+def _printable(text: str) -> str:
+    """What a program says, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _is_ready(handle: int, event: int, seconds: float) -> bool:

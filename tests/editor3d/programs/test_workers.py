@@ -121,6 +121,12 @@ def test_an_error_is_told_with_its_line_and_ends_the_worker(workers):
     assert workers.render("import bpy").status == "ok"
 
 
+def test_what_a_program_says_cannot_steer_a_terminal(workers):
+    told = workers.render("raise ValueError('a\\x1b[2Jb\\nc')")
+    assert told.status == "failed"
+    assert told.message == "ValueError (line 1): a [2Jb c"
+
+
 def test_a_dead_worker_is_replaced(workers):
     picture = workers.render("import bpy").image
     os.killpg(workers._idle.queue[0].pid, signal.SIGKILL)
