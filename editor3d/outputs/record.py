@@ -31,6 +31,8 @@ class Edit2D:
     seconds: float
     instruction: str | None = None
     """What was asked for then, where that is another instruction than the record's."""
+    change: float | None = None
+    """Mean absolute difference to the picture that was edited, 0..1."""
 
 
 @dataclass(frozen=True)

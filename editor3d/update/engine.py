@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,11 @@ from editor3d.stopwatch import Stopwatch
 from editor3d.types import Editor, EditRequest, Garment, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
+
+TRIES = 3
+"""How often a view is edited at most where its edits come to nothing."""
+_NOTHING, _ENOUGH = 0.25, 5
+"""Share of the others' median change below which an edit is nothing, and how many others that takes."""
 
 
 def check_instruction(editor: Editor, instruction: str, objects: Collection[str], views: Sequence[View]) -> None:
@@ -148,6 +154,7 @@ class DatasetUpdater:
                 self.state.load_state_dict(before)
                 raise EditInterrupted
             self._apply(step, edit)
+            self._try_again(step, edit)
             self.on_progress(done + 1, len(planned))
         return len(planned)
 
@@ -186,6 +193,29 @@ class DatasetUpdater:
         for name, revision in self.state.revisions.items():
             self.scene.store(index_of[name], self.pictures.read(name, revision))
 
+    def _try_again(self, step: int, planned: PlannedEdit) -> None:
+        """Edit a view once more, by other seeds, where its edit came to nothing, as diffusion models' at times do.
+
+        Nothing is what changed the picture by less than a quarter of what edits of other views did. An editor that goes
+        by the noise level may have been asked for no more, one about an object may not have seen it, and one that is
+        paid for each edit is not asked again.
+        """
+        info, name = self.editor.info, self.scene.views[planned.view].name
+        if not info.varies_with_seed or info.uses_noise_level or info.remote:
+            return
+        for further in range(1, TRIES):
+            edits = self.state.edits
+            if not edits or edits[-1].view != name or edits[-1].step != step:  # its mask is empty
+                return
+            asked = self.guidance.instruction
+            others = [e.change for e in edits if e.view != name and e.instruction == asked and e.change is not None]
+            if len(others) < _ENOUGH or edits[-1].change >= _NOTHING * float(np.median(others)):
+                return
+            if edited_objects(self.editor, self.guidance.instruction, self.scene.object_names):
+                return
+            self.state.cursor -= 1
+            self._apply(step, replace(planned, seed=planned.seed + further))
+
     def _apply(self, step: int, planned: PlannedEdit) -> None:
         view = self.scene.views[planned.view]
         mask = self.scene.mask(planned.view)
@@ -204,8 +234,9 @@ class DatasetUpdater:
         self.state.cursor += 1
         self.state.revisions[view.name] = revision
         seconds = time.perf_counter() - started
+        change = float((picture.float() / 255.0 - self.scene.condition(planned.view).cpu()).abs().mean())
         self.state.edits.append(
-            Edit2D(view.name, step, planned.noise_level, planned.seed, seconds, self.guidance.instruction)
+            Edit2D(view.name, step, planned.noise_level, planned.seed, seconds, self.guidance.instruction, change)
         )
         self.on_edit(planned.view, picture)
 

@@ -12,7 +12,7 @@ import torch
 from editor3d.errors import CheckpointError, DataError, InstructionError
 from editor3d.stopwatch import Stopwatch
 from editor3d.types import EditorInfo, EditRequest, View
-from editor3d.update.engine import DatasetUpdater, EditInterrupted, Guidance, Scene, check_instruction
+from editor3d.update.engine import TRIES, DatasetUpdater, EditInterrupted, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule
 from editor3d.update.state import EditState, PictureStore
 
@@ -298,3 +298,67 @@ def test_an_object_needs_labels_in_every_view(tmp_path):
         check_instruction(editor, "make the ball red", ("ball",), views)
     with pytest.raises(InstructionError, match="no ball"):
         check_instruction(editor, "make the ball red", (), views)
+
+
+class LazyEditor(RecordingEditor):
+    """Gives some requests back as they came: the `nothing`-th and later ones, `times` of them."""
+
+    def __init__(self, nothing: int, times: int, **capabilities) -> None:
+        super().__init__(**{"varies_with_seed": True, **capabilities})
+        self.nothing = range(nothing, nothing + times)
+
+    def edit(self, request: EditRequest):
+        self.requests.append(request)
+        lazy = len(self.requests) - 1 in self.nothing
+        return request.condition if lazy else 1.0 - request.condition
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_edit_that_comes_to_nothing_is_tried_again_with_another_seed(tmp_path, times):
+    editor = LazyEditor(nothing=6, times=times)
+    world = World(tmp_path, editor, Schedule(edit_rate=1))
+    world.train(range(8))
+    views = [world.views[i % N_VIEWS].name for i in range(8)]
+    views[6:6] = times * [views[6]]
+    assert [request.view for request in editor.requests] == views
+    first, *further = editor.requests[6 : 7 + times]
+    assert [request.seed - first.seed for request in further] == list(range(1, times + 1))
+    assert [edit.seed for edit in world.updater.state.edits] == [request.seed for request in editor.requests]
+    assert torch.equal(world.live[2], 255 - world.originals[2])
+    assert world.updater.state.cursor == 8
+
+
+def test_an_edit_that_always_comes_to_nothing_is_given_up(tmp_path):
+    editor = LazyEditor(nothing=6, times=100)
+    world = World(tmp_path, editor, Schedule(edit_rate=1))
+    world.train(range(7))
+    assert len(editor.requests) == 6 + TRIES
+    assert torch.equal(world.live[2], world.originals[2])
+
+
+def test_a_tried_again_edit_is_found_again_after_a_kill(tmp_path):
+    editor = LazyEditor(nothing=6, times=1)
+    world = World(tmp_path, editor, Schedule(edit_rate=1))
+    world.train(range(8))
+    again = World(tmp_path, RecordingEditor(varies_with_seed=True), Schedule(edit_rate=1))
+    again.updater.guidance = world.updater.guidance = replace(world.updater.guidance, editor="recording")
+    again.train(range(8))
+    assert not again.updater.editor.requests
+    assert all(torch.equal(one, other) for one, other in zip(world.live, again.live, strict=True))
+    assert [edit.change for edit in again.updater.state.edits] == [e.change for e in world.updater.state.edits]
+
+
+@pytest.mark.parametrize("capability", ["uses_noise_level", "remote"])
+def test_editors_that_may_mean_it_or_cost_money_are_not_asked_again(tmp_path, capability):
+    editor = LazyEditor(nothing=6, times=1, **{capability: True})
+    world = World(tmp_path, editor, Schedule(edit_rate=1))
+    world.train(range(8))
+    assert len(editor.requests) == 8
+
+
+def test_how_far_an_edit_went_is_noted(tmp_path):
+    world = World(tmp_path, LazyEditor(nothing=1, times=1), Schedule(edit_rate=1))
+    world.train(range(2))
+    wanted = (255 - 2 * world.originals[0].float()).abs().mean() / 255.0
+    changes = [edit.change for edit in world.updater.state.edits]
+    assert changes == [pytest.approx(float(wanted), abs=1e-6), 0.0]
