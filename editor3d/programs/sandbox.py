@@ -92,7 +92,7 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
     for layer in policy.without:
         state.missing[layer] = "left out"
     if "resource limits" in wanted:
-        state.put("resource limits", lambda: _limits(policy))
+        state.put("resource limits", lambda: _limit(_limits(policy)))
     linux, root = sys.platform == "linux", _is_root()
     libc = namespaces.library() if linux else None
     if linux:
@@ -105,6 +105,9 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
     if child:
         _watch(child, lifeline)
     os.close(lifeline)
+    if "resource limits" in wanted and "user namespace" in state.active:
+        # set any earlier, or without that namespace, it would count all that this user runs on the machine
+        _limit({"RLIMIT_NPROC": policy.processes})
     if linux:
         _privileges(libc, policy, state, wanted, root)
         namespaces.die_with_parent(libc, signal.SIGKILL)
@@ -123,18 +126,21 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
     return state
 
 
-def _limits(policy: Policy) -> None:
-    import resource
-
-    for name, value in {
+def _limits(policy: Policy) -> dict[str, int]:
+    return {
         "RLIMIT_AS": policy.memory,
         "RLIMIT_FSIZE": policy.file_size,
         "RLIMIT_NOFILE": 256,
-        "RLIMIT_NPROC": policy.processes,
         "RLIMIT_CORE": 0,
         "RLIMIT_MEMLOCK": 0,
         "RLIMIT_MSGQUEUE": 0,
-    }.items():
+    }
+
+
+def _limit(limits: Mapping[str, int]) -> None:
+    import resource
+
+    for name, value in limits.items():
         kind = getattr(resource, name, None)
         if kind is None:
             continue

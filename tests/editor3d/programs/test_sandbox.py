@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -184,3 +185,33 @@ def test_the_confined_process_dies_with_its_guard(tmp_path):
 @pytest.mark.parametrize(("body", "code"), [("os._exit(7)", 7), ("import ctypes\nctypes.string_at(0)", 128 + 11)])
 def test_the_guard_ends_as_the_confined_process_ends(body, code, tmp_path):
     assert Confined(tmp_path / "p", body).end() == code
+
+
+@linux
+def test_a_user_with_many_threads_elsewhere_is_not_over_the_limit(tmp_path):
+    """The limit counts what is inside; a desktop's user easily has a thousand threads outside."""
+    release = threading.Event()
+    threads = [threading.Thread(target=release.wait) for _ in range(300)]
+    try:
+        for thread in threads:
+            thread.start()
+        body = "import threading\nthreading.Thread(target=told, args=(1,)).start()\nimport time\ntime.sleep(0.2)"
+        assert Confined(tmp_path / "p", body).answer() == 1
+    finally:
+        release.set()
+
+
+@linux
+def test_threads_inside_are_limited(tmp_path):
+    body = """
+import threading
+release, count = threading.Event(), 0
+try:
+    while count < 2000:
+        threading.Thread(target=release.wait, daemon=True).start()
+        count += 1
+except RuntimeError:
+    pass
+told(count)
+"""
+    assert Confined(tmp_path / "p", body, processes=64).answer() < 64
