@@ -18,10 +18,10 @@ from gaussian.rasterize import rasterization
 from gaussian.selection import PosedPinhole
 from gaussian.splats import SH_C0, Splats
 
-FINE = 1.0
+FINE = 1.6
 """Pixels, in the views it is seen in, that the standard deviation of a Gaussian of cloth may have."""
 ROUNDS = 4
-MOST = 6.0
+MOST = 3.0
 """Cloth is split into at most so many times its Gaussians."""
 LEAST_SEEN = 0.05
 """Pixels."""
