@@ -10,6 +10,7 @@ from editor3d.editors import EDITORS, EditorEntry, available_editors
 from editor3d.editors.weights import find_weights, how_to_get
 from editor3d.metrics.clip_weights import find_clip
 from editor3d.metrics.unavailable import Unavailable
+from editor3d.regions.text_weights import find_finder, how_to_get_finder
 
 HUB_IDS = {name: entry.hub_id for name, entry in EDITORS.items() if entry.hub_id}
 """What an editor loads unless told otherwise."""
@@ -45,8 +46,9 @@ def editor_state(name: str, entry: EditorEntry) -> EditorState:
 
 
 def check_weights() -> list[Check]:
-    """The weights of editors and metrics. None is required: there are always editors and metrics that need none."""
-    return [*(_check_editor(name) for name in HUB_IDS if name in available_editors()), _check_clip(), _check_lpips()]
+    """The weights of editors, metrics and regions. None is required: each has others that need none."""
+    editors = [_check_editor(name) for name in HUB_IDS if name in available_editors()]
+    return [*editors, _check_clip(), _check_lpips(), _check_text_regions()]
 
 
 def _check_editor(name: str) -> Check:
@@ -70,6 +72,14 @@ def _check_lpips() -> Check:
     if isinstance(found, Unavailable):
         return _check("LPIPS", found.reason, found.remedy)
     return _check("LPIPS", str(found))
+
+
+def _check_text_regions() -> Check:
+    found = find_finder()
+    if found is None:
+        detail = "regions in words (text:PHRASE) need the weights of GroundingDINO and SAM, or a capture's object masks"
+        return _check("text regions", detail, how_to_get_finder())
+    return _check("text regions", f"{found} in {found.detector_folder} and {found.segmenter_folder}")
 
 
 def _check(name: str, detail: str, remedy: str = "") -> Check:

@@ -58,7 +58,7 @@ def find_weights(hub_id: str) -> Path | None:
     Args:
         hub_id: `org/name` on the Hugging Face hub.
     """
-    for folder in _candidates(hub_id):
+    for folder in model_folders(hub_id):
         if not missing_parts(folder):
             return folder
     return None
@@ -103,7 +103,12 @@ def choose_variant(folder: Path, half_precision: bool) -> str | None:
     return "fp16" if has_half and (half_precision or not has_full) else None
 
 
-def _candidates(hub_id: str) -> list[Path]:
+def model_folders(hub_id: str, file: str = "model_index.json") -> list[Path]:
+    """Where a model may be, whether complete or not: below `$EDITOR3D_MODELS`, then in the Hugging Face cache.
+
+    Args:
+        file: the one by which a model is known in the cache; `config.json` for those of transformers.
+    """
     owner, _, name = hub_id.rpartition("/")
     if owner == PACKAGED:
         return [Path(__file__).parents[1] / "models" / name]
@@ -114,7 +119,7 @@ def _candidates(hub_id: str) -> list[Path]:
         folders += [root / hub_id, root / name]
     from huggingface_hub import try_to_load_from_cache
 
-    cached = try_to_load_from_cache(hub_id, "model_index.json")
+    cached = try_to_load_from_cache(hub_id, file)
     if isinstance(cached, str):
         folders.append(Path(cached).parent)
     return folders

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from editor3d.editors.weights import MODELS_VARIABLE
+from editor3d.editors.weights import MODELS_VARIABLE, model_folders
 from editor3d.metrics.unavailable import Unavailable
 
 CLIP_HUB_IDS = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32", "google/siglip-base-patch16-224")
@@ -26,7 +25,7 @@ _PARTS = (
 def find_clip() -> tuple[str, Path] | Unavailable:
     """The hub id and folder of the first CLIP model below `$EDITOR3D_MODELS` or in the Hugging Face cache."""
     for hub_id in CLIP_HUB_IDS:
-        for folder in _candidates(hub_id):
+        for folder in model_folders(hub_id, "config.json"):
             if _is_complete(folder):
                 return hub_id, folder
     wanted = CLIP_HUB_IDS[0]
@@ -45,17 +44,3 @@ def packaged_clip() -> Path | None:
 
 def _is_complete(folder: Path) -> bool:
     return all(any((folder / name).is_file() for name in group) for group in _PARTS)
-
-
-def _candidates(hub_id: str) -> list[Path]:
-    from huggingface_hub import try_to_load_from_cache
-
-    models = os.environ.get(MODELS_VARIABLE)
-    folders = []
-    if models:
-        root = Path(models).expanduser()
-        folders += [root / hub_id, root / hub_id.rpartition("/")[2]]
-    cached = try_to_load_from_cache(hub_id, "config.json")
-    if isinstance(cached, str):
-        folders.append(Path(cached).parent)
-    return folders

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.utils.rich_utils import CONSOLE
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from editor3d.errors import RegionError
 from editor3d.outputs.files import replacing
 from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.project import pixels_of
-from editor3d.regions import HullRegion, SeenRegion, chosen, parse_region, seen_parts
+from editor3d.regions import HullRegion, SeenRegion, TextRegion, chosen, parse_region, seen_parts
 from editor3d.types import PosedImages, Region
 
 THRESHOLD = 0.5
@@ -74,11 +75,14 @@ def check_seen(text: str, posed: PosedImages, run: Path | None = None) -> None:
         part.check(posed)
 
 
-def select(pipeline: PluginPipeline, region: Region | SeenRegion) -> Tensor:
+def select(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path | None = None) -> Tensor:
     """Which Gaussians or voxels of a pipeline's scene a region of the capture holds: [N] bool, on the CPU.
 
     A shape holds those whose centre lies in it; objects and masks those that at least `THRESHOLD` of the votes of the
     training views say lie behind them.
+
+    Args:
+        folder: of masks that are found by a text, to be kept or found again.
 
     Raises:
         RegionError: the scene is made of neither, or it holds none of them, or the capture lacks an object or masks
@@ -91,9 +95,18 @@ def select(pipeline: PluginPipeline, region: Region | SeenRegion) -> Tensor:
         part.check(posed)
 
     def vote(part: SeenRegion) -> Tensor:
+        if isinstance(part, TextRegion):
+            CONSOLE.print(
+                f"'{part.text}' is looked for in {len(views)} views by {part.source(posed.objects)}",
+                soft_wrap=True,
+                markup=False,
+            )
+            masks = part.masks(views, posed.objects, folder, str(pipeline.device))
+        else:
+            masks = part.masks(views, posed.objects)
         if isinstance(part, HullRegion):
-            return hull_holds(model.places, dataset.cameras, part.masks(views, posed.objects))
-        shares = model.mask_shares(dataset.cameras, part.masks(views, posed.objects))
+            return hull_holds(model.places, dataset.cameras, masks)
+        shares = model.mask_shares(dataset.cameras, masks)
         return shares.cpu() >= THRESHOLD
 
     points = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs).to_capture(model.places)
@@ -116,7 +129,7 @@ def selected(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path
     which = kept_selection(folder)
     if which is None:
         with pipeline.stopwatch.measure("render"):
-            which = select(pipeline, region)
+            which = select(pipeline, region, folder)
         keep_selection(folder, which)
     return which
 

@@ -5,6 +5,7 @@ from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import from_json, parse_region, settled
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion, chosen, seen_parts
 from editor3d.regions.shapes import Box, Sphere
+from editor3d.regions.text import TextRegion
 
 __all__ = [
     "Box",
@@ -17,6 +18,7 @@ __all__ = [
     "ObjectRegion",
     "SeenRegion",
     "Sphere",
+    "TextRegion",
     "Union",
     "bounds_of",
     "chosen",

@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Any
 from editor3d.errors import RegionError
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
 from editor3d.regions.mesh import MeshRegion
-from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion
+from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion
 from editor3d.regions.shapes import Box, Sphere
+from editor3d.regions.text import TextRegion
 
 if TYPE_CHECKING:
     from editor3d.types import Region
 
 _USAGE = (
-    "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'mesh:FILE', 'object:NAME', 'masks:FOLDER', "
-    "'hull:FOLDER', or the name of a .json file"
+    "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'mesh:FILE', 'object:NAME', 'text:PHRASE', "
+    "'masks:FOLDER', 'hull:FOLDER', or the name of a .json file"
 )
 _SHAPES: dict[str, tuple[int, Callable[[list[float]], Region]]] = {
     "box": (6, lambda numbers: Box(tuple(numbers[:3]), tuple(numbers[3:]))),
     "sphere": (4, lambda numbers: Sphere(tuple(numbers[:3]), numbers[3])),
 }
-_NAMED: dict[str, Callable[[str], ObjectRegion | MasksRegion | MeshRegion]] = {
+_NAMED: dict[str, Callable[[str], SeenRegion | MeshRegion]] = {
     "object": ObjectRegion,
+    "text": TextRegion,
     "masks": MasksRegion,
     "hull": HullRegion,
     "mesh": MeshRegion,
@@ -38,6 +40,7 @@ _KEYS = {
     "intersection": ({"regions"}, set()),
     "invert": ({"region"}, set()),
     "object": ({"name"}, set()),
+    "text": ({"text"}, set()),
     "masks": ({"folder"}, set()),
     "hull": ({"folder"}, set()),
     "mesh": ({"file"}, set()),
@@ -54,7 +57,7 @@ def parse_region(text: str) -> Region:
 
     Args:
         text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), `mesh:FILE`, `object:NAME`,
-            `masks:FOLDER`, `hull:FOLDER`, or what `from_json` reads: a .json file, or the JSON itself.
+            `text:PHRASE`, `masks:FOLDER`, `hull:FOLDER`, or what `from_json` reads: a .json file, or the JSON itself.
 
     Raises:
         RegionError: none of these, or numbers that make no region.
@@ -95,8 +98,9 @@ def from_json(value: Any) -> Region:
 
     Args:
         value: a mapping with "type": "box" ("center", "half_extents", optionally "rotation" as quaternion wxyz),
-            "sphere" ("center", "radius"), "mesh" ("file"), "object" ("name"), "masks" or "hull" ("folder"),
-            "union" or "intersection" ("regions"), "invert" ("region"), or "dilate" ("region", "amount" in scene units).
+            "sphere" ("center", "radius"), "mesh" ("file"), "object" ("name"), "text" ("text"), "masks" or "hull"
+            ("folder"), "union" or "intersection" ("regions"), "invert" ("region"), or "dilate" ("region", "amount" in
+            scene units).
 
     Raises:
         RegionError: unknown or missing keys, or numbers that make no region.
@@ -125,6 +129,8 @@ def _from_json(value: Any, depth: int) -> Region:
             return Sphere(**fields)
         case "object":
             return ObjectRegion(**fields)
+        case "text":
+            return TextRegion(**fields)
         case "masks":
             return MasksRegion(**fields)
         case "hull":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from editor3d.datasets.images import inspect_picture, read_mask, read_object_masks
 from editor3d.errors import RegionError
 from editor3d.regions.combinations import Intersection, Invert, Union
+from editor3d.regions.text import TextRegion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -177,13 +178,13 @@ class HullRegion(MasksRegion):
         return {"type": "hull", "folder": str(self.folder)}
 
 
-SeenRegion = ObjectRegion | MasksRegion
+SeenRegion = ObjectRegion | MasksRegion | TextRegion
 
 
 def seen_parts(region: Region | SeenRegion) -> list[SeenRegion]:
     """The parts of a region that only pictures tell; without any it is a shape, whose `contains` knows any point."""
     match region:
-        case ObjectRegion() | MasksRegion():
+        case ObjectRegion() | MasksRegion() | TextRegion():
             return [region]
         case Union() | Intersection():
             return [leaf for part in region.regions for leaf in seen_parts(part)]
@@ -203,7 +204,7 @@ def chosen(region: Region | SeenRegion, points: Tensor, vote: Callable[[SeenRegi
         [N] bool.
     """
     match region:
-        case ObjectRegion() | MasksRegion():
+        case ObjectRegion() | MasksRegion() | TextRegion():
             return vote(region)
         case Union():
             return reduce(lambda one, other: one | other, (chosen(part, points, vote) for part in region.regions))

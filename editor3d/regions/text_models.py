@@ -1,0 +1,61 @@
+"""GroundingDINO and SAM in transformers: a phrase and a picture make a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor, SamModel, SamProcessor
+
+from editor3d.errors import RegionError
+from editor3d.regions.text_weights import Finder
+
+BOX_THRESHOLD, TEXT_THRESHOLD = 0.35, 0.25
+"""The least score of a box, and of a word for it to belong to the box: those of GroundingDINO's own demonstration."""
+
+
+def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], Tensor]:
+    """Load both models; gives a function of a phrase and a picture [H, W, 3] uint8 to a mask [H, W] bool on the CPU.
+
+    The mask is what SAM outlines in all boxes that GroundingDINO finds, which may be none.
+
+    Raises:
+        RegionError: a folder cannot be loaded.
+    """
+    here = {"local_files_only": True}
+    weights = {"use_safetensors": True, **here}
+    try:
+        words = AutoProcessor.from_pretrained(finder.detector_folder, **here)
+        detector = AutoModelForZeroShotObjectDetection.from_pretrained(finder.detector_folder, **weights)
+        boxes_to_model = SamProcessor.from_pretrained(finder.segmenter_folder, **here)
+        segmenter = SamModel.from_pretrained(finder.segmenter_folder, **weights)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise RegionError(
+            f"Expected models that transformers can load in {finder.detector_folder} and {finder.segmenter_folder}, "
+            f"got an error ({str(error).splitlines()[0]}): download them again."
+        ) from error
+    detector, segmenter = detector.to(device).eval(), segmenter.to(device).eval()
+
+    @torch.inference_mode()
+    def find(text: str, picture: Tensor) -> Tensor:
+        size = tuple(picture.shape[:2])
+        pixels = picture.numpy()
+        # lower case with a full stop, as GroundingDINO was trained
+        asked = words(images=pixels, text=text.lower().rstrip(" .") + ".", return_tensors="pt").to(device)
+        found = words.post_process_grounded_object_detection(
+            detector(**asked),
+            asked["input_ids"],
+            threshold=BOX_THRESHOLD,
+            text_threshold=TEXT_THRESHOLD,
+            target_sizes=[size],
+        )[0]
+        boxes = found["boxes"].cpu()
+        if not len(boxes):
+            return torch.zeros(size, dtype=torch.bool)
+        inputs = boxes_to_model(pixels, input_boxes=[boxes.tolist()], return_tensors="pt")
+        sizes = inputs["original_sizes"], inputs["reshaped_input_sizes"]
+        outlined = segmenter(**inputs.to(device), multimask_output=False).pred_masks.cpu()
+        return boxes_to_model.post_process_masks(outlined, *sizes)[0].any(0)[0]
+
+    return find
