@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.programs.run_ledger import RunLedger
 
-RESERVE, MOST_RESERVE = 0.03, 2.0
-"""Part of the time, and at most how many seconds, kept for ending what runs and writing the results."""
+RESERVE, LEAST_RESERVE, MOST_RESERVE = 0.03, 0.3, 2.0
+"""Part of the time, and at least and at most how many seconds, kept for ending what runs and writing the results."""
 
 
 class BudgetSpentError(Editor3DError):
@@ -79,10 +81,14 @@ class Account:
         self.tokens += reserved
         self._ledger.append("call", reserved=reserved)
 
-    def end_call(self, reserved: int, tokens: int) -> None:
-        """Give back what a call did not need; `tokens` is what it cost."""
+    def end_call(self, reserved: int, tokens: int, **answer: Any) -> None:
+        """Give back what a call did not need; `tokens` is what it cost, and `answer` what `answered` gives back."""
         self.tokens += tokens - reserved
-        self._ledger.append("paid", tokens=tokens)
+        self._ledger.append("paid", tokens=tokens, **answer)
+
+    def answered(self, key: str) -> Mapping[str, Any] | None:
+        """What an earlier call of this run with this key was answered."""
+        return self._ledger.answer(key)
 
     def begin_render(self) -> None:
         """Count one program that is run.
@@ -100,7 +106,7 @@ class Account:
         """None where time has no limit."""
         if self.budget.seconds is None:
             return None
-        reserve = min(MOST_RESERVE, RESERVE * self.budget.seconds)
+        reserve = min(0.5 * self.budget.seconds, max(LEAST_RESERVE, min(MOST_RESERVE, RESERVE * self.budget.seconds)))
         return max(0.0, self.budget.seconds - reserve - self._ledger.elapsed())
 
     def require_time(self) -> None:

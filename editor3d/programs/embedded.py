@@ -4,16 +4,18 @@ Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. Whe
 elsewhere: leaps (other words, switches, links, materials, counts, numbers drawn anew) are tried, and the best of them
 is tuned for some rounds by steps of its own, even where it was worse than the incumbent to begin with; whether it then
 is better the tournament says. CMA-ES has a turn in between. Where pictures are only compared, tweaks are CMA-ES's,
-which needs no more than an order. Structures that have led nowhere are not tried again.
+which needs no more than an order.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from editor3d.programs.bounds import Bounds
 from editor3d.programs.contracts import Proposal, Round, Tried
 from editor3d.programs.descent import Descent
 from editor3d.programs.evolution import Evolution
@@ -32,6 +34,8 @@ EVOLVE_EVERY = 3
 """Every third look elsewhere is a turn of CMA-ES."""
 SPREADS = (0.15, 0.3, 0.08)
 """First standard deviations of CMA-ES, one after the other."""
+TRIES = 3
+"""How often a leap is tried, each time from another incumbent."""
 LONGEST_WAIT = 16
 """The most rounds of leaps that are passed over where leaps lead nowhere."""
 HOPELESS = 2.5
@@ -75,13 +79,17 @@ class EmbeddedProposer:
         """
         self._loss = None if target is None else PictureLoss(target)
         self._spaces: dict[str, Space] = {}
-        self._tried_leaps: set[str] = set()
+        self._bounds: dict[tuple[str, int], Bounds] = {}
+        self._tried_leaps: Counter[str] = Counter()
+        self._explored: set[str] = set()
         self._plan: _Plan | None = None
         self._wait = self._waited = 0
         self._main: Lineage | None = None
         self._explorer: Lineage | None = None
         self._evolution: Evolution | None = None
-        self._generations = self._looks = self._evolutions = 0
+        self._generations = self._looks = self._evolutions = self._turns = 0
+        self._axes: list[int] = []
+        self._swept: Space | None = None
 
     def propose(self, asked: Round, index: int) -> Proposal | None:
         """The candidate number `index`; candidates of one round are planned together."""
@@ -109,14 +117,23 @@ class EmbeddedProposer:
         else:
             self._wait = 0 if changed else min(max(1, 2 * self._wait), LONGEST_WAIT)
             if self._loss is not None and tried and not changed and self._explorer is None:
-                self._explorer = self._lineage(tried[0])
+                self._explorer = self._lineage(self._most_promising(tried))
         if self._loss is not None and changed:
             self._follow(best)
+
+    def _most_promising(self, tried: Sequence[Tried]) -> Tried:
+        """The best candidate whose structure was not tuned yet; the best of all where all were."""
+        for one in tried:
+            structure = Program(one.source).structure
+            if structure not in self._explored:
+                self._explored.add(structure)
+                return one
+        return tried[0]
 
     def _planned(self, asked: Round) -> _Plan:
         rng = np.random.default_rng(asked.seed)
         space = self._space(asked.best.source)
-        if asked.kind == "leap" and self._waited >= self._wait:
+        if asked.kind == "leap" and self._waited >= self._wait and not self._goes_well():
             self._waited = 0
             return self._leaps(asked, space, rng)
         self._waited += asked.kind == "leap"
@@ -138,9 +155,15 @@ class EmbeddedProposer:
         self._generations -= 1
         return self._evolve(asked, space)
 
+    def _goes_well(self) -> bool:
+        """Whether steps bring the loss down at present: a leap can wait."""
+        return self._main is not None and self._main.rounds < EXPLORED and self._main.descent.stalled == 0
+
     def _space(self, source: str) -> Space:
         program = Program(source)
-        return self._spaces.setdefault(program.structure, Space(program))
+        if program.structure not in self._spaces:
+            self._spaces[program.structure] = Space(program, self._bounds)
+        return self._spaces[program.structure]
 
     def _lineage(self, start: Tried) -> Lineage:
         space = self._space(start.source)
@@ -193,20 +216,31 @@ class EmbeddedProposer:
         program = Program(asked.best.source)
         # where numbers can be drawn anew as well, both have a half
         most = asked.breadth if not len(space) else -(-asked.breadth // 2)
-        for source, note in leaps(program, rng):
-            key = Program(source).structure
-            if key not in self._tried_leaps and len(plan.sources) < most:
-                self._tried_leaps.add(key)
-                plan.sources.append((source, f"leap: {note}"))
+        known = [(Program(source).structure, source, note) for source, note in leaps(program, rng)]
+        known = [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
+        for key, source, note in sorted(known, key=lambda leap: self._tried_leaps[leap[0]])[:most]:
+            self._tried_leaps[key] += 1
+            plan.sources.append((source, f"leap: {note}"))
         if not len(space):
             return plan
         here = space.vector(program)
-        while len(plan.sources) < asked.breadth:
-            point = _drawn_anew(here, space, rng)
+        for point in self._elsewhere(here, space, asked.breadth - len(plan.sources), rng):
             source = space.source(point)
             plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
             plan.points[source] = point
         return plan
+
+    def _elsewhere(self, here: np.ndarray, space: Space, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Points far away: in turn, values all along one axis, counts first, and several numbers drawn anew."""
+        self._turns += 1
+        if self._turns % 2 == 0:
+            return [_drawn_anew(here, space, rng) for _ in range(count)]
+        if not self._axes or self._swept is not space:
+            order = rng.permutation(len(here))
+            self._axes = sorted((int(axis) for axis in order), key=lambda axis: space.least_steps[axis] > 0.0)
+            self._swept = space
+        axis = self._axes.pop()
+        return _swept(here, axis, float(space.least_steps[axis]), count, rng)
 
 
 def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Tried], loss: PictureLoss) -> None:
@@ -230,10 +264,27 @@ def _drawn_anew(here: np.ndarray, space: Space, rng: np.random.Generator) -> np.
         for axis in rng.permutation(whole)[: rng.integers(1, len(whole) + 1)]:
             point[axis] = here[axis] + rng.choice([-2, -1, 1, 2]) * space.least_steps[axis]
     else:
-        anew = rng.random(len(here)) < rng.uniform(1.0 / len(here), 0.7)
+        anew = rng.random(len(here)) < rng.uniform(min(0.7, 1.0 / len(here)), 0.7)
         anew[rng.integers(len(here))] = True
         point = np.where(anew, rng.random(len(here)), here)
     return np.clip(point, 0.0, 1.0)
+
+
+def _swept(here: np.ndarray, axis: int, least_step: float, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """The same point but for one coordinate, which takes `count` values all over 0..1."""
+    values = (np.arange(count) + rng.random()) / count
+    if least_step > 0.0:
+        steps = np.arange(round(1.0 / least_step) + 1) * least_step
+        others = steps[np.abs(steps - here[axis]) > 0.5 * least_step]
+        nearest = others[np.argsort(np.abs(others - here[axis]), kind="stable")]
+        values = (
+            nearest[:count]
+            if len(nearest) <= count
+            else np.concatenate([nearest[: count // 2], rng.permutation(nearest[count // 2 :])[: count - count // 2]])
+        )
+    points = np.repeat(here[None], len(values), axis=0)
+    points[:, axis] = values
+    return list(points)
 
 
 def _of_points(asked: Round, origin: str, space: Space, here: np.ndarray, points: Sequence[np.ndarray]) -> _Plan:

@@ -7,68 +7,44 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from PIL import Image
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import jsonable, replacing, write_json
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
+from editor3d.programs.asked import (
+    LEDGER,
+    Asked,
+    begin,
+    came_to_something,
+    check_folder,
+    fingerprint,
+    read_picture,
+    read_program,
+    resolved,
+    target_and_settings,
+)
 from editor3d.programs.budget import Account, Budget
 from editor3d.programs.contracts import Evaluator, Proposer, Renderer, RenderSettings, Task, Tried
 from editor3d.programs.embedded import EmbeddedProposer
 from editor3d.programs.imagination import Imagination
 from editor3d.programs.picture_loss import PictureLoss
 from editor3d.programs.run_ledger import RunLedger
-from editor3d.programs.search import Edits, Found, Search, Settings, digest
-from editor3d.programs.syntax import Program
+from editor3d.programs.search import Found, Search, Settings, digest
 from editor3d.programs.target_evaluator import TargetEvaluator
 from editor3d.programs.tournament import Outcome
 from editor3d.programs.vision_client import VisionClient, VisionSettings
 from editor3d.programs.vision_evaluator import VisionEvaluator
 from editor3d.programs.vision_proposer import VisionProposer
 
-ProposerName = Literal["auto", "embedded", "vision"]
-EvaluatorName = Literal["auto", "target", "imagination", "vision"]
-SIDE, MOST_SIDE = 128, 4096
-VISION_DEPTH = 4
-ASPECT_TOLERANCE = 0.02
 IMAGINED = "imagined.png"
 IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4}
 """What an editor paints has the right colours and light; edges and textures of its own are not the scene's."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is to be done; two runs with equal values do the same steps."""
-
-    scene: Path
-    """The .blend file; it is left as it is."""
-    program: Path
-    instruction: str = ""
-    target: Path | None = None
-    """A picture to match, of the render's shape."""
-    proposer: ProposerName = "auto"
-    evaluator: EvaluatorName = "auto"
-    editor: str = "auto"
-    """The 2D editor that imagines a target."""
-    breadth: int = 8
-    depth: int | None = None
-    """Rounds; None is 4 for the vision model, and until the budget is spent for the embedded proposer."""
-    edits: Edits = "alternate"
-    width: int | None = None
-    height: int | None = None
-    """Pixels of the renders; by default those of a target's shape with a longer side of 128, else 128 x 128."""
-    samples: int = 4
-    camera: str | None = None
-    """The scene's own by default."""
-    deadline: float = 60.0
-    """Seconds that one candidate may take."""
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,7 +75,7 @@ class Refinement:
     @property
     def ledger(self) -> Path:
         """Every candidate, render, verdict, cost and seed: one JSON line each."""
-        return self.folder / "ledger.jsonl"
+        return self.folder / LEDGER
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -137,28 +113,31 @@ def refine(
         Editor3DError: one sentence on what was expected, what came and what to do; nothing is lost.
         KeyboardInterrupt: stopped; the best so far is in the folder, and `resume` goes on.
     """
-    folder, source = Path(output).expanduser(), _program(asked.program)
+    folder, source = Path(output).expanduser(), read_program(asked.program)
     if not asked.scene.is_file():
         raise DataError(f"Expected a .blend file at {asked.scene}, found none: check the path.")
     vision = vision or VisionSettings.from_environment()
-    asked = _resolved(asked, vision)
+    asked = resolved(asked, vision)
     if "vision" in (asked.proposer, asked.evaluator):
         vision.require()
     imagination = Imagination(asked.editor, asked.instruction) if asked.evaluator == "imagination" else None
-    target, render_settings = _target(asked)
-    _check_folder(folder, resume)
+    target, render_settings = target_and_settings(asked)
+    check_folder(folder, resume)
     budget = budget or Budget()
-    begun = _fingerprint(asked, source, target, vision, imagination)
+    settings = Settings(asked.breadth, asked.depth, asked.edits, asked.seed)
+    begun = fingerprint(asked, source, target, vision, imagination)
     with ExitStack() as stack:
         stack.enter_context(_alone(folder))
-        ledger = RunLedger(folder / "ledger.jsonl")
-        stack.callback(ledger.close)
-        _begin(ledger, begun)
         make = renderer or _workers(asked.scene, allow_weaker_sandbox)
         rendering = make(render_settings)
         stack.callback(rendering.close)
+        if not came_to_something(folder / LEDGER):
+            (folder / LEDGER).unlink(missing_ok=True)
+        ledger = RunLedger(folder / LEDGER)
+        stack.callback(ledger.close)
+        begin(ledger, begun)
         account = Account(budget, ledger)
-        run = _Run(asked, folder, source, target, ledger, account, rendering, imagination, vision, on_round)
+        run = _Run(asked, folder, source, target, ledger, account, rendering, imagination, vision, on_round, settings)
         return run.go()
 
 
@@ -177,7 +156,9 @@ class _Run:
         imagination: Imagination | None,
         vision: VisionSettings,
         on_round: Callable[[int, Outcome, Account], None],
+        settings: Settings,
     ) -> None:
+        self.settings = settings
         self.asked, self.folder, self.source, self.target = asked, folder, source, target
         self.ledger, self.account, self.renderer = ledger, account, renderer
         self.imagination, self.vision, self.told = imagination, vision, on_round
@@ -213,10 +194,9 @@ class _Run:
         return TargetEvaluator(self.target, PictureLoss(self.target, **weights))
 
     def _search(self, task: Task, proposer: Proposer, evaluator: Evaluator) -> Search:
-        settings = Settings(self.asked.breadth, self.asked.depth, self.asked.edits, self.asked.seed)
         return Search(
             task, renderer=self.renderer, proposer=proposer, evaluator=evaluator, account=self.account,
-            ledger=self.ledger, settings=settings, target=self.target, on_round=self._round,
+            ledger=self.ledger, settings=self.settings, target=self.target, on_round=self._round,
         )  # fmt: skip
 
     def _imagined(self, task: Task) -> np.ndarray:
@@ -224,7 +204,7 @@ class _Run:
         path = self.folder / IMAGINED
         known = self.ledger.answer("imagine")
         if known is not None and path.is_file():
-            return _read(path)
+            return read_picture(path)
         first = self._search(task, EmbeddedProposer(), _NoEvaluator()).start(self.source)
         imagined = self.imagination.imagine(first.image, self.asked.seed)
         save_png(path, imagined.image)
@@ -290,88 +270,6 @@ class _NoEvaluator:
         raise AssertionError("nothing is compared before there is a target")
 
 
-def _resolved(asked: Asked, vision: VisionSettings) -> Asked:
-    """Every `auto` as what it means here."""
-    proposer, evaluator = asked.proposer, asked.evaluator
-    if proposer == "auto":
-        proposer = "vision" if vision.key or vision.url != VisionSettings.url else "embedded"
-    if evaluator == "auto":
-        evaluator = "target" if asked.target is not None else ("vision" if proposer == "vision" else "imagination")
-    if evaluator == "target" and asked.target is None:
-        raise ConfigError("Expected a target picture for the evaluator target, got none: give --target IMAGE.")
-    if evaluator == "vision" and asked.target is None and not asked.instruction.strip():
-        raise ConfigError("Expected an instruction or a target picture, got neither: give one.")
-    depth = VISION_DEPTH if asked.depth is None and proposer == "vision" else asked.depth
-    return replace(asked, proposer=proposer, evaluator=evaluator, depth=depth)
-
-
-def _target(asked: Asked) -> tuple[np.ndarray | None, RenderSettings]:
-    """The target at the size of the renders, and how candidates are rendered."""
-    target = None if asked.target is None else _read(asked.target)
-    width, height = asked.width, asked.height
-    if width is None or height is None:
-        aspect = 1.0 if target is None else target.shape[1] / target.shape[0]
-        if width is None and height is None:
-            width, height = (SIDE, round(SIDE / aspect)) if aspect >= 1 else (round(SIDE * aspect), SIDE)
-        elif width is None:
-            width = round(height * aspect)
-        else:
-            height = round(width / aspect)
-    if not 16 <= min(width, height) <= max(width, height) <= MOST_SIDE:
-        raise ConfigError(f"Expected renders of 16 to {MOST_SIDE} pixels a side, got {width} x {height}.")
-    if target is not None:
-        shape = target.shape[1] / target.shape[0]
-        if abs(shape * height / width - 1.0) > ASPECT_TOLERANCE + 1.0 / min(width, height):
-            raise ConfigError(
-                f"Expected a target of the render's shape, {width} x {height}, got {target.shape[1]} x "
-                f"{target.shape[0]}: crop it, or give --width and --height that fit."
-            )
-        resized = Image.fromarray(target).resize((width, height), Image.Resampling.BOX)
-        target = np.array(resized)
-    return target, RenderSettings(width, height, asked.samples, asked.seed, asked.camera, asked.deadline)
-
-
-def _fingerprint(
-    asked: Asked,
-    source: str,
-    target: np.ndarray | None,
-    vision: VisionSettings,
-    imagination: Imagination | None,
-) -> dict[str, Any]:
-    """What must be the same when a run is gone on with: all but the budget and the number of rounds."""
-    settings = jsonable(asdict(asked))
-    for name in ("scene", "program", "target", "depth"):  # files are known by what they hold, and a search may go on
-        del settings[name]
-    settings["editor"] = imagination.spec if imagination is not None else None
-    settings["scene"] = digest(asked.scene.read_bytes())
-    settings["program"] = digest(source)
-    settings["target"] = None if target is None else digest(target.tobytes())
-    settings["model"] = [vision.url, vision.model] if "vision" in (asked.proposer, asked.evaluator) else None
-    return settings
-
-
-def _begin(ledger: RunLedger, settings: dict[str, Any]) -> None:
-    begun = ledger.of("begin")
-    if not begun:
-        ledger.append("begin", settings=settings)
-        return
-    earlier = begun[0]["settings"]
-    other = sorted(name for name in settings if earlier.get(name) != settings[name])
-    if other:
-        raise ConfigError(
-            f"Expected what {ledger.path.parent} was begun with, got another {', '.join(other)}: give the same, or "
-            "begin a new run in another folder."
-        )
-
-
-def _check_folder(folder: Path, resume: bool) -> None:
-    begun = (folder / "ledger.jsonl").is_file()
-    if begun and not resume:
-        raise ConfigError(f"{folder} holds a refinement already: go on with it by --resume, or choose another folder.")
-    if resume and not begun:
-        raise ConfigError(f"Expected a refinement to go on with in {folder}, found none: check the path.")
-
-
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder for this process."""
@@ -411,28 +309,6 @@ def _workers(scene: Path, allow_weaker_sandbox: bool) -> Callable[[RenderSetting
         return Workers(scene, settings, allow_weaker_sandbox=allow_weaker_sandbox)
 
     return make
-
-
-def _program(path: Path) -> str:
-    try:
-        source = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"Expected a program at {path}, found none ({error.strerror}): check the path.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"Expected a program in UTF-8 at {path}, found something else: check the path.") from error
-    Program(source)
-    return source
-
-
-def _read(path: Path) -> np.ndarray:
-    """A picture [H, W, 3] uint8; what is transparent lies on white."""
-    try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF")) as opened:
-            rgba = opened.convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"Expected a picture at {path}, found none that can be read: check the path.") from error
-    paper = Image.new("RGBA", rgba.size, "white")
-    return np.array(Image.alpha_composite(paper, rgba).convert("RGB"))
 
 
 __all__: Sequence[str] = ("Asked", "Refinement", "refine")

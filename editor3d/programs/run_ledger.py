@@ -5,7 +5,7 @@ The file is only ever appended to, and what is paid for is on disk before the ru
 
     begin     what was asked, and digests of what it was asked of
     call      a model call is about to be made; `reserved` tokens are set aside for it
-    paid      that call has ended, and cost `tokens`
+    paid      that call has ended, and cost `tokens`; with `key` and `text` where it was answered
     rendering a candidate is about to be rendered
     render    its picture, or why there is none: `source` (digest), `status`, `picture`, `loss`, `seconds`
     proposal  a candidate: `key`, `source`, `note`, `calls`, `tokens`
@@ -72,7 +72,7 @@ class RunLedger:
         if event in _PAID:
             os.fsync(self._file.fileno())
         self.events.append(entry)
-        if event in _ANSWERS:
+        if event in _ANSWERS or (event == "paid" and "key" in entry):
             self._answers[entry["key"]] = entry
         elif event == "render":
             self._renders[entry["source"]] = entry
@@ -115,5 +115,6 @@ class RunLedger:
         return {
             entry["key"]: entry
             for index, entry in enumerate(self.events)
-            if entry["event"] in _ANSWERS and (entry["event"] != "failed" or index < last)
+            if (entry["event"] in _ANSWERS and (entry["event"] != "failed" or index < last))
+            or (entry["event"] == "paid" and "key" in entry)
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from editor3d.programs.bounds import Bounds
-from editor3d.programs.syntax import Parameter, Program, Value
+from editor3d.programs.syntax import Parameter, Program, written
 
 GAMMA = 2.2
 """Linear light to the power 1/2.2 is about what the eye sees."""
@@ -53,10 +55,17 @@ class Axis:
 class Space:
     """The vectors of one program's structure. Bounds stay those of the program that it was made of."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, bounds: dict[tuple[str, int], Bounds] | None = None) -> None:
+        """
+        Args:
+            program: one of the structure.
+            bounds: by label and how often it was there before: those of an earlier structure, which stay as they were
+                but for what it takes to hold the program's own values. The program's are added to them.
+        """
         self.program = program
+        self.parameters = _bounded(program, {} if bounds is None else bounds)
         self.axes: list[Axis] = []
-        for index, parameter in enumerate(program.parameters):
+        for index, parameter in enumerate(self.parameters):
             if parameter.kind in ("number", "integer"):
                 self.axes.append(Axis(index, None, parameter.bounds, parameter.kind == "integer"))
             elif parameter.kind == "colour":
@@ -72,14 +81,33 @@ class Space:
 
     def source(self, vector: np.ndarray) -> str:
         """The program with the values of a vector [N]."""
-        values: dict[int, Value] = {}
+        values: dict[int, Any] = {}
         for axis, position in zip(self.axes, vector, strict=True):
             number = axis.from_unit(float(position))
             if axis.channel is None:
                 values[axis.parameter] = number
             else:
                 values[axis.parameter] = (*values.get(axis.parameter, ()), number)
-        return self.program.with_values(values)
+        texts = {}
+        for index, value in values.items():
+            parameter = self.parameters[index]
+            texts[parameter.start, parameter.end] = written(parameter, value)
+        return self.program.replaced(texts)
+
+
+def _bounded(program: Program, known: dict[tuple[str, int], Bounds]) -> list[Parameter]:
+    """The parameters with the bounds that are known for them; what is not known is added."""
+    parameters, seen = [], Counter()
+    for parameter in program.parameters:
+        key = (parameter.label, seen[parameter.label])
+        seen[parameter.label] += 1
+        if parameter.kind in ("number", "integer"):
+            old, value = known.setdefault(key, parameter.bounds), float(parameter.value)
+            low = parameter.bounds.low if old.scale == "log" and value <= 0.0 else min(old.low, value)
+            scale = parameter.bounds.scale if old.scale == "log" and low <= 0.0 else old.scale
+            parameter = replace(parameter, bounds=Bounds(low, max(old.high, value), scale))
+        parameters.append(parameter)
+    return parameters
 
 
 def _number(parameter: Parameter, axis: Axis) -> float:

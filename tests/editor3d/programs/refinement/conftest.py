@@ -25,7 +25,7 @@ KEY = "sk-test-0123456789abcdef"
 TOKENS = 100
 """What the server says that each answer cost."""
 QUICK = RetryPolicy(
-    attempts=3, first_wait=0.01, longest_wait=0.02, longest_retry_after=5.0, connect=2.0, silence=0.5, deadline=2.0
+    attempts=3, first_wait=0.01, longest_wait=0.02, longest_retry_after=5.0, connect=2.0, silence=1.5, deadline=5.0
 )
 FIRST = "brightness = 0.125\nangle = 0.5\n"
 
@@ -74,7 +74,8 @@ class Chat:
         "first" if pictures[-2].mean() > pictures[-1].mean() else "second"
     )
     lock: threading.Lock = field(default_factory=threading.Lock)
-    proposed: int = 0
+    seeds: dict[int, int] = field(default_factory=dict)
+    """Which program the requests of a seed get: a request that is made again gets the same one."""
 
     @property
     def proposals(self) -> int:
@@ -90,8 +91,8 @@ class Chat:
             nearer = self.judge(_pictures(body["messages"]))
             return "verdict", json.dumps({"reason": "it is brighter", "nearer": nearer})
         with self.lock:
-            program = self.programs[self.proposed % len(self.programs)]
-            self.proposed += 1
+            number = self.seeds.setdefault(body["seed"], len(self.seeds))
+            program = self.programs[number % len(self.programs)]
         return "proposal", program if "```" in program or "<<<" in program else f"I try this.\n```python\n{program}```"
 
 

@@ -58,7 +58,6 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(chat, files, tmp_p
     assert subprocess.run(job("whole", "no"), timeout=120).returncode == 0
     whole = (chat.proposals, chat.verdicts)
     chat.answered.clear()
-    chat.proposed = 0
     kills, resume = 0, "no"
     for wanted in (3, 11, 22, 40, 10**6):
         process = subprocess.Popen(job("killed", resume))

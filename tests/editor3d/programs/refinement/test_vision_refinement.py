@@ -91,7 +91,7 @@ def status(code: int, text: str = "{}", **headers: str):
 
 
 def stall(handler) -> bool:
-    time.sleep(0.8)
+    time.sleep(2.0)
     return False
 
 

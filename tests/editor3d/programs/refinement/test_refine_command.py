@@ -1,0 +1,115 @@
+"""`editor3d refine` on a real scene, in sandboxed Blender processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from editor3d.cli import main
+from editor3d.programs import Asked, Budget, refine
+
+pytest.importorskip("bpy")
+
+DIM = """import bpy
+
+bpy.data.lights["Key"].energy = {energy}
+bpy.data.lights["Fill"].energy = 10.0
+"""
+WEAKER = ["--allow-weaker-sandbox"]  # what the machine lacks is for the tests of containment to say
+
+
+@pytest.fixture(scope="module")
+def lights(blend, tmp_path_factory) -> tuple[Path, Path]:
+    program = tmp_path_factory.mktemp("programs") / "lights.py"
+    program.write_text(DIM.format(energy=60.0))
+    return blend("lighting"), program
+
+
+@pytest.fixture(scope="module")
+def target(lights, tmp_path_factory) -> Path:
+    """The scene under a key light ten times as strong."""
+    from editor3d.programs.contracts import RenderSettings
+    from editor3d.programs.workers import Workers
+
+    path = tmp_path_factory.mktemp("targets") / "target.png"
+    with Workers(lights[0], RenderSettings(48, 48), allow_weaker_sandbox=True) as workers:
+        Image.fromarray(workers.render(DIM.format(energy=600.0)).image).save(path)
+    return path
+
+
+def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys):
+    scene, program = lights
+    before = scene.read_bytes()
+    words = [
+        "refine",
+        str(scene),
+        "--program",
+        str(program),
+        "--target",
+        str(target),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    words += ["--width", "48", "--height", "48", *WEAKER]
+    assert main([*words, "--budget-renders", "15"]) == 0
+    assert "--resume" not in capsys.readouterr().err
+    assert main([*words, "--budget-renders", "40"]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*words, "--budget-renders", "40", "--resume"]) == 0
+    out, told = capsys.readouterr()
+    assert out.strip() == str(tmp_path / "run")
+    assert "loss" in told
+    summary = json.loads((tmp_path / "run/refine.json").read_text())
+    assert summary["loss"]["after"] < 0.2 * summary["loss"]["before"]
+    assert summary["spent"]["renders"] == 40
+    assert summary["candidates"]["ok"] <= 40
+    assert scene.read_bytes() == before
+    picture = np.array(Image.open(tmp_path / "run/best.png")).astype(float)
+    assert np.abs(picture - np.array(Image.open(target))).mean() < 10
+
+
+def test_a_model_that_answers_with_hostile_code_gets_no_picture(lights, chat, vision, tmp_path):
+    scene, program = lights
+    hostile = "import os\nos.system('touch /tmp/editor3d-was-here')\n"
+    broken = "import bpy\nbpy.data.lights['Nobody'].energy = 3.0\n"
+    chat.programs = [hostile, DIM.format(energy=500.0), broken, DIM.format(energy=200.0)]
+    asked = Asked(
+        scene, program, "more light", proposer="vision", evaluator="vision", breadth=4, depth=1, width=32, height=32
+    )
+    done = refine(asked, tmp_path / "run", vision=vision, allow_weaker_sandbox=True, budget=Budget(seconds=120))
+    assert done.program.read_text() == DIM.format(energy=500.0)
+    assert not Path("/tmp/editor3d-was-here").exists()
+    statuses = done.summary["candidates"]
+    assert statuses == {"ok": 3, "refused": 1, "failed": 1}
+    assert (chat.proposals, chat.verdicts) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no-such.blend"], "no-such.blend"),
+        (["{scene}", "--program", "no-such.py"], "no-such.py"),
+        (["{scene}", "--target", "no-such.png"], "no-such.png"),
+        (["{scene}", "--evaluator", "target"], "--target"),
+        (["{scene}", "--instruction", "frobnicate the whatsit", "--editor", "procedural"], "frobnicate"),
+        (["{scene}"], "instruction"),
+        (["{scene}", "--instruction", "make it night", "--budget-seconds", "-1"], "seconds"),
+        (["{scene}", "--instruction", "make it night", "--camera", "Nobody", *WEAKER], "Nobody"),
+        (["{program}", "--instruction", "make it night", *WEAKER], "save it again"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(words, told, lights, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scene, program = lights
+    words = [word.format(scene=scene, program=program) for word in words]
+    if "--program" not in words:
+        words += ["--program", str(program)]
+    assert main(["refine", *words, "--proposer", "embedded"]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.startswith("error:")
+    assert "Traceback" not in error
