@@ -182,13 +182,17 @@ class LatentRestorer:
     the last one is decoded and projected, so that what is returned agrees exactly.
     """
 
-    def __init__(self, prior: LatentPrior, settings: RestorationSettings | None = None, text: str = "") -> None:
+    def __init__(
+        self, source: PipelineSource, settings: RestorationSettings, side: int | None = None, text: str = ""
+    ) -> None:
         """
         Args:
-            prior: whose UNet may take the latents of a picture beside the noisy ones, as InstructPix2Pix's does.
+            source: of a model like InstructPix2Pix, whose UNet takes the latents of a picture beside the noisy ones.
+            side: pixels of the longer side that the model works at; None takes pictures as they are.
             text: what the model is told.
         """
-        self._prior, self._settings, self._text = prior, settings or RestorationSettings(), text
+        self._prior = LatentPrior(source, condition=True, longest_side=side)
+        self._settings, self._side, self._text = settings, side, text
 
     @torch.no_grad()
     def restore(self, picture: Tensor, guide: Tensor, seed: int) -> Tensor:
@@ -196,8 +200,8 @@ class LatentRestorer:
 
         Args:
             picture: [H, W, 3] in 0..1, of which the means of squares are right.
-            guide: [H, W, 3] in 0..1, what the null space should look like: where denoising begins, and what a model
-                that takes a picture is given.
+            guide: [H, W, 3] in 0..1, what the null space should look like: where denoising begins, and what the model
+                is given beside.
             seed: of the noise.
 
         Returns:
@@ -212,8 +216,7 @@ class LatentRestorer:
         generator = torch.Generator().manual_seed(seed)
         scaling = prior.pipeline.vae.config.scaling_factor
         text = prior.embed([self._text])
-        takes_picture = prior.pipeline.unet.config.in_channels > prior.pipeline.vae.config.latent_channels
-        condition = prior.encode_condition(_rows(guided)) if takes_picture else None
+        condition = prior.encode_condition(_rows(guided))
 
         def agree(latent: Tensor) -> Tensor:
             pixels = project(self._decode(latent / scaling, measured.shape), y, degradation)
@@ -236,18 +239,21 @@ class LatentRestorer:
         """Pixels [1, 3, H, W] of an unscaled latent, at the size of the picture."""
         vae = self._prior.pipeline.vae
         pixels = (vae.decode(latent.to(vae.dtype)).sample.float().cpu() + 1.0) / 2.0
+        scale = 1.0 if self._side is None else self._side / max(shape[-2:])
+        rows, columns = (max(1, round(side * scale)) for side in shape[-2:])
+        pixels = pixels[..., :rows, :columns]  # encoding mirrored it up to a multiple
         if pixels.shape != shape:
             pixels = _planes(resized(pixels[0].permute(1, 2, 0).clamp(0.0, 1.0), *shape[-2:]))
         return pixels
 
 
-PRIORS = {"ip2p": IP2P_HUB_ID, "tiny-ip2p": f"{PACKAGED}/tiny-ip2p"}
-"""Diffusion models that restore, the better first, and their weights."""
+PRIORS = {"ip2p": (IP2P_HUB_ID, 512), "tiny-ip2p": (f"{PACKAGED}/tiny-ip2p", 96)}
+"""Diffusion models that restore, the better first: their weights, and the longer side that they work at, pixels."""
 
 
 def best_prior() -> str:
     """The best of `PRIORS` whose weights are on this machine."""
-    return next((name for name, hub_id in PRIORS.items() if find_weights(hub_id) is not None), "tiny-ip2p")
+    return next((name for name, (hub_id, _) in PRIORS.items() if find_weights(hub_id) is not None), "tiny-ip2p")
 
 
 def create_restorer(name: str, settings: RestorationSettings, device: str = "cpu") -> LatentRestorer:
@@ -258,8 +264,9 @@ def create_restorer(name: str, settings: RestorationSettings, device: str = "cpu
     """
     if name not in PRIORS:
         raise ConfigError(f"Expected one of {', '.join(PRIORS)} to restore pictures, got {name}.")
-    spec = replace(IP2P_SPEC, name=name, title=f"the prior {name}", hub_id=PRIORS[name])
-    return LatentRestorer(LatentPrior(PipelineSource(spec, device=device), condition=True, longest_side=None), settings)
+    hub_id, side = PRIORS[name]
+    spec = replace(IP2P_SPEC, name=name, title=f"the prior {name}", hub_id=hub_id)
+    return LatentRestorer(PipelineSource(spec, device=device), settings, side)
 
 
 def _planes(picture: Tensor) -> Tensor:

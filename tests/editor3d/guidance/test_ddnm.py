@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from editor3d.editors.ip2p import SPEC
-from editor3d.editors.loading import PipelineSource
 from editor3d.errors import ConfigError
 from editor3d.guidance.ddnm import (
     GreyLevels,
     KnownPixels,
-    LatentRestorer,
     Matrix,
     RestorationSettings,
     SquareMeans,
+    best_prior,
+    create_restorer,
     project,
     sample,
     within_range,
 )
-from editor3d.guidance.latent import LatentPrior
 
 SHAPE = (3, 16, 24)
 
@@ -116,13 +112,11 @@ def test_values_are_brought_into_range_without_disagreeing():
 
 
 @pytest.fixture(scope="module")
-def restorer() -> LatentRestorer:
-    spec = replace(SPEC, name="tiny-ip2p", title="the small InstructPix2Pix", hub_id="editor3d/tiny-ip2p")
-    prior = LatentPrior(PipelineSource(spec, "", device="cpu"), condition=True, longest_side=None)
-    return LatentRestorer(prior, RestorationSettings(factor=4, steps=3))
+def restorer():
+    return create_restorer("tiny-ip2p", RestorationSettings(factor=4, steps=3))
 
 
-@pytest.mark.parametrize("size", [(64, 64), (50, 70)])
+@pytest.mark.parametrize("size", [(64, 64), (50, 70), (130, 100)])
 def test_the_small_model_restores_in_agreement(restorer, size):
     y, x = torch.meshgrid(torch.linspace(0, 1, size[0]), torch.linspace(0, 1, size[1]), indexing="ij")
     picture = torch.stack([x, y, 0.5 * (x + y)], -1)
@@ -136,6 +130,13 @@ def test_the_small_model_restores_in_agreement(restorer, size):
     assert not torch.equal(found, picture)
     assert torch.equal(found, restorer.restore(picture, guide, seed=3))
     assert not torch.equal(found, restorer.restore(picture, guide, seed=4))
+
+
+def test_the_small_model_is_used_where_no_other_is_here(monkeypatch):
+    monkeypatch.setattr("editor3d.guidance.ddnm.find_weights", lambda hub_id: None)
+    assert best_prior() == "tiny-ip2p"
+    with pytest.raises(ConfigError, match="tiny-ip2p"):
+        create_restorer("none", RestorationSettings())
 
 
 @pytest.mark.parametrize("wrong", [{"factor": 0}, {"steps": 0}, {"noise_level": 0.0}, {"eta": 1.5}])
