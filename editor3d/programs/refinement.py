@@ -178,6 +178,7 @@ class _Run:
         self.search = self._search(task, proposer, evaluator)
         try:
             with _interruptible():
+                self._write_best(self.search.start(self.source))
                 found = self.search.run(self.source)
         except KeyboardInterrupt:
             if self.search.best is not None:
