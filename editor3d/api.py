@@ -90,6 +90,7 @@ class Scene:
             seed: seed of everything random.
             region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r,
                 mesh:FILE, hull:FOLDER, or a JSON file; object:NAME, what the capture's label pictures name so;
+                text:PHRASE, what GroundingDINO and SAM find by it, or objects of that name without their weights;
                 masks:FOLDER, what lies behind the PNG masks in it, named like the training views: at least half of what
                 is seen of a Gaussian or voxel. Everything else is frozen.
             garment: for gaussian-vton, which auto takes then: the picture of a garment alone, from the front. The

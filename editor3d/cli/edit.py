@@ -31,8 +31,9 @@ class Edit:
     region: str | None = None
     """Where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
     sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the masks of at least two training views meet), or a
-    .json file; object:NAME (what the capture's label pictures name so); masks:FOLDER (a PNG for some of the training
-    views, VIEW.png, white inside): Gaussians or voxels of which at least half of what the views see lies inside.
+    .json file; object:NAME (what the capture's label pictures name so); "text:the teapot" (what GroundingDINO and SAM
+    find, or objects of that name without their weights); masks:FOLDER (a PNG for some of the training views, VIEW.png,
+    white inside): Gaussians or voxels of which at least half of what the views see lies inside.
     Everything else is frozen. For scenes of splats and of voxels."""
     garment: Path | None = None
     """For gaussian-vton, which auto takes then: the picture of a garment alone, from the front, as a PNG with

@@ -87,8 +87,9 @@ class EditPipelineConfig(PluginPipelineConfig):
     condition_reason: str = AS_ASKED
     """Why that picture; filled in where `auto` is settled."""
     region: str = ""
-    """Where the scene may change: box:..., sphere:..., mesh:FILE, hull:FOLDER, object:NAME, masks:FOLDER or a JSON
-    file, in the capture file's own frame (also: --region). Everything else is frozen. Without one, everywhere."""
+    """Where the scene may change: box:..., sphere:..., mesh:FILE, hull:FOLDER, object:NAME, text:PHRASE, masks:FOLDER
+    or a JSON file, in the capture file's own frame (also: --region). Everything else is frozen. Without one,
+    everywhere."""
     ip2p_device: str | None = None
     """Device of the 2D editor; that of the scene by default."""
     ip2p_use_full_precision: bool = True

@@ -39,8 +39,8 @@ class EditTrainerConfig(PluginTrainerConfig):
     preset: str | None = None
     """A preset of configs/ by name; flags given besides win."""
     region: str | None = None
-    """Where the scene may change: box:..., sphere:..., mesh:FILE, hull:FOLDER, object:NAME, masks:FOLDER or a JSON
-    file, in the capture file's own frame."""
+    """Where the scene may change: box:..., sphere:..., mesh:FILE, hull:FOLDER, object:NAME, text:PHRASE, masks:FOLDER
+    or a JSON file, in the capture file's own frame."""
     base_method: str = "voxel"
     """The method that reconstructs the scene where --load-dir does not give a base."""
     base_steps: int | None = None

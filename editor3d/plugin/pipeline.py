@@ -15,6 +15,7 @@ from torch import Tensor
 from editor3d.plugin import checkpoints
 from editor3d.plugin.datamanager import EditDataManagerConfig
 from editor3d.plugin.ffmpeg import provide_ffmpeg
+from editor3d.plugin.region_panel import RegionPanel, ViewerFrame
 
 MODEL_PREFIX = "_model."
 # A parameter that nerfstudio's base class adds to track the device; it holds nothing.
@@ -41,6 +42,9 @@ class PluginPipeline(VanillaPipeline):
             provide_ffmpeg()
         super().__init__(config, *args, **kwargs)
         self.stopwatch = self.datamanager.stopwatch
+        # the viewer shows what it finds in the pipeline's attributes
+        frame = ViewerFrame.of(self.datamanager.train_dataparser_outputs)
+        self.region_panel = RegionPanel(frame, getattr(config, "region", ""))
 
     def generators(self) -> dict[str, torch.Generator]:
         """Every explicit random generator, by name."""
