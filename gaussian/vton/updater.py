@@ -118,28 +118,35 @@ class DressingUpdater(DatasetUpdater):
             self.on_progress(done + 1, views)
 
     def _agree(self, step: int, stage: str) -> None:
+        """Edit views that disagree again, the worst first: one wrong view makes those beside it look wrong, too."""
         looks = [self._look(index) for index in range(len(self.scene.views))]
-        found = disagreements(looks, self.wearer.neighbours)
-        for index in outliers(found):
-            view, first = self.scene.views[index], found[index]
-            kept, kept_color = self.state.revisions[view.name], first.color
-            for _ in range(self.wearer.reedits):
-                if self.should_stop():
-                    raise EditInterrupted
-                planned = self.schedule.plan(0, self.total_steps, index, len(looks), self.state.generator)[0]
-                self._apply(step, planned)
-                looks[index] = self._look(index)
-                now = disagreements(looks, self.wearer.neighbours)[index]
-                if now.color < kept_color:
-                    kept, kept_color = self.state.revisions[view.name], now.color
-                if index not in outliers(disagreements(looks, self.wearer.neighbours)):
-                    break
-            self._keep(index, kept)
+        seen: set[int] = set()
+        while left := [index for index in self._outliers(looks) if index not in seen]:
+            self._edit_again(step, stage, left[0], looks)
+            seen.add(left[0])
+
+    def _outliers(self, looks: list[Look | None]) -> list[int]:
+        return outliers(disagreements(looks, self.wearer.neighbours))
+
+    def _edit_again(self, step: int, stage: str, index: int, looks: list[Look | None]) -> None:
+        """Edit one view until it agrees, `Wearer.reedits` times at most, and keep the best try; updates `looks`."""
+        name, first = self.scene.views[index].name, disagreements(looks, self.wearer.neighbours)[index]
+        kept, least = self.state.revisions[name], first.color
+        for _ in range(self.wearer.reedits):
+            if self.should_stop():
+                raise EditInterrupted
+            self._apply(step, self.schedule.plan(0, self.total_steps, index, len(looks), self.state.generator)[0])
             looks[index] = self._look(index)
-            self.notes.reedited.append(
-                {"view": view.name, "stage": stage, "step": step, "color": first.color, "bits": first.bits,
-                 "color_after": kept_color}
-            )  # fmt: skip
+            now = disagreements(looks, self.wearer.neighbours)[index]
+            if now.color < least:
+                kept, least = self.state.revisions[name], now.color
+            if index not in self._outliers(looks):
+                break
+        self._keep(index, kept)
+        looks[index] = self._look(index)
+        self.notes.reedited.append(
+            {"view": name, "stage": stage, "step": step, "color": first.color, "bits": first.bits, "color_after": least}
+        )
 
     def _keep(self, index: int, revision: int) -> None:
         name = self.scene.views[index].name
