@@ -7,7 +7,8 @@ search has rendered near the incumbent x*, by weighted least squares with the fo
 
 so a step along each axis is enough to begin with and each later picture corrects it (with one sample and mu -> 0 this
 is Broyden's update). Steps minimise |r + J d|^2 + lambda |d|^2 within the box, for several lambda at a time, as in
-Levenberg-Marquardt. Renders have the same noise for the same seed, so that small differences are not drowned in it.
+Levenberg-Marquardt. Renders have the same noise for the same seed, so that small differences are not drowned in it. The
+coarse levels of the pictures are matched first, and then all of them.
 """
 
 from __future__ import annotations
@@ -26,16 +27,21 @@ DAMPING = (1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """lambda, relative to the last one that helped; ordered by use below."""
 ORDER = (4, 2, 3, 5, 1, 6, 0, 7)
 PRIOR = 0.05
+COARSE_PATIENCE = 2
+"""Rounds of coarse steps that bring nothing before the fine levels are looked at."""
 
 
 class Descent:
     """Steps towards one target, for programs of one structure."""
 
-    def __init__(self, least_steps: np.ndarray) -> None:
+    def __init__(self, least_steps: np.ndarray, fine: int = 0) -> None:
         """
         Args:
             least_steps: [N], the smallest step of each axis that changes anything; 0 where any does.
+            fine: how many of the first residuals are of the finest levels. They are left out until the coarse ones
+                come to a halt: what is out of its place by some pixels has no slope in them, and they have the noise.
         """
+        self._fine = fine
         self._least_steps = least_steps
         self._points: list[np.ndarray] = []
         self._residuals: list[np.ndarray] = []
@@ -80,6 +86,8 @@ class Descent:
                     self._damping = float(np.clip(damping, 1e-6, 1e3))
         if improvement > 0.005:
             self.stalled = 0
+        elif not probing_only and self._fine and self.stalled + 1 >= COARSE_PATIENCE:
+            self._fine, self.stalled, self._damping = 0, 0, 0.03
         elif not probing_only:
             self.stalled += 1
             self._damping = min(self._damping * 4.0, 1e3)
@@ -115,8 +123,9 @@ class Descent:
         return 1.0 - PRIOR * np.diag(np.linalg.inv(normal))
 
     def _steps(self, best: np.ndarray, residuals: np.ndarray, count: int) -> list[tuple[np.ndarray, float | None]]:
-        gradient = self._jacobian.T @ residuals
-        curvature = (self._jacobian.T @ self._jacobian).astype(np.float64)
+        jacobian = self._jacobian[self._fine :]
+        gradient = jacobian.T @ residuals[self._fine :]
+        curvature = (jacobian.T @ jacobian).astype(np.float64)
         unit = max(float(np.trace(curvature)) / len(best), 1e-12)
         steps = []
         for place in range(count):

@@ -167,7 +167,7 @@ class EmbeddedProposer:
 
     def _lineage(self, start: Tried) -> Lineage:
         space = self._space(start.source)
-        return Lineage(space, Descent(space.least_steps), start)
+        return Lineage(space, Descent(space.least_steps, self._loss.fine), start)
 
     def _follow(self, best: Tried) -> None:
         """The incumbent has changed, by whatever it was: steps go on from there."""

@@ -73,6 +73,11 @@ class PictureLoss:
         """What Gauss-Newton makes small: differences at all levels [N] float64, all levels of the same total weight."""
         return flattened(image) - self._flat
 
+    @property
+    def fine(self) -> int:
+        """How many of the residuals are of the two finest levels."""
+        return sum(level.size for level in self._levels[: min(2, len(self._levels) - 1)])
+
     @cached_property
     def _flat(self) -> np.ndarray:
         return flattened(self.target)
