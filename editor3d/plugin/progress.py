@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from nerfstudio.utils.rich_utils import CONSOLE
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_SECONDS_BETWEEN_LINES = 15.0
+_SECONDS_BETWEEN_LINES = float(os.environ.get("EDITOR3D_PROGRESS_SECONDS", "15"))
+"""Where there is no terminal; whoever reads the lines to show them on may want more of them."""
 
 
 class TrainingProgress:
