@@ -246,3 +246,15 @@ def test_a_run_is_gone_on_with_only_as_it_was_begun(chat, vision, files, tmp_pat
         refine(asked(files, breadth=3), tmp_path / "run", resume=True, **run)
     with pytest.raises(ConfigError, match="found none"):
         refine(asked(files), tmp_path / "elsewhere", resume=True, **run)
+
+
+def test_the_embedded_proposer_goes_by_a_models_verdicts(chat, vision, files, tmp_path):
+    done = refine(
+        asked(files, proposer="embedded", breadth=4, depth=6, edits="tweak"), tmp_path / "run", vision=vision,
+        renderer=Painter,
+    )  # fmt: skip
+    assert chat.proposals == 0
+    assert done.improved
+    brightest = float(done.program.read_text().split("\n")[0].partition("= ")[2])
+    assert brightest > 0.125
+    assert done.summary["spent"]["calls"] == chat.verdicts
