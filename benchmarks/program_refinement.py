@@ -175,7 +175,7 @@ def _scenes():
 
 
 def _print(results: list[Result], arguments: Arguments) -> None:
-    table = Table(title=f"Loss cut on a held-out camera, {arguments.seconds:g} s each, median [least, most]")
+    table = Table(title=f"Loss cut on a held-out camera, {arguments.seconds:g} s each, median (least, most)")
     for column in (
         "scene",
         "hidden",
