@@ -25,7 +25,7 @@ from mesh.command import style
 from mesh.evaluate import evaluate
 
 INSTRUCTION = "make it bronze"
-PROMPTS = ("a golden vase", "a blue vase", "a red vase")
+PROMPTS = ("a golden vase", "a blue vase")
 LOOKS = ("golden", "blue", "red", "green", "purple", "pink", "wooden", "silver", "black", "orange", "turquoise")
 CHOICES = 10
 
