@@ -104,13 +104,13 @@ class TextRegion:
         from editor3d.editors.masking import named_objects
 
         remedy = f"{how_to_get_finder()}, or give object:NAME, masks:FOLDER or box:..."
-        lacks = f"Expected GroundingDINO and SAM to find '{self.text}' in pictures, but their weights are not here"
+        lacks = f"Expected GroundingDINO and SAM to find '{self.text}' in pictures, but their weights are not all here"
         if not labelled or not objects:
             raise RegionError(f"{lacks}, and the capture has no label pictures of objects: {remedy}.")
         try:
             names = named_objects(self.text, objects)
         except InstructionError as error:
-            raise RegionError(f"{lacks}, and by the objects of the capture {error} Or {remedy}.") from error
+            raise RegionError(f"{lacks}, and {str(error).rstrip('.')}; or {remedy}.") from error
         known = ", ".join(sorted(objects))
         if not names:
             raise RegionError(f"{lacks}, and it names none of the capture's objects ({known}): {remedy}.")

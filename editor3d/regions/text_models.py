@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor, SamModel, SamProcessor
 
@@ -30,7 +31,7 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
         detector = AutoModelForZeroShotObjectDetection.from_pretrained(finder.detector_folder, **weights)
         boxes_to_model = SamProcessor.from_pretrained(finder.segmenter_folder, **here)
         segmenter = SamModel.from_pretrained(finder.segmenter_folder, **weights)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise RegionError(
             f"Expected models that transformers can load in {finder.detector_folder} and {finder.segmenter_folder}, "
             f"got an error ({str(error).splitlines()[0]}): download them again."

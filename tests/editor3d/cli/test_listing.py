@@ -60,7 +60,7 @@ def test_weights_are_optional_and_missing_ones_come_with_a_remedy(monkeypatch, t
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     found = check_weights()
-    assert {check.name for check in found} == {*weights.HUB_IDS, "CLIP", "LPIPS"}
+    assert {check.name for check in found} == {*weights.HUB_IDS, "CLIP", "LPIPS", "text regions"}
     for check in found:
         assert not check.required
         if check.name in ("tiny-ip2p", "tiny-t2i"):  # which come with the package

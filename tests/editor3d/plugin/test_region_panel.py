@@ -15,7 +15,7 @@ from nerfstudio.utils.eval_utils import eval_setup
 from nerfstudio.viewer.utils import parse_object
 from nerfstudio.viewer.viewer_elements import ViewerElement
 from viser import ViserServer
-from viser._messages import GuiUpdateMessage, TransformControlsUpdateMessage
+from viser._messages import GuiUpdateMessage, TransformControlsUpdateMessage, ViewerCameraMessage
 from websockets.sync.client import connect
 
 from editor3d.plugin.region_panel import NODE, RegionPanel, ViewerFrame, _edges, beginning, written
@@ -34,6 +34,8 @@ class Browser:
     def __init__(self, panel: RegionPanel, server: ViserServer) -> None:
         self.panel, self.scene = panel, server.scene
         self.line = connect(f"ws://127.0.0.1:{server.get_port()}", max_size=None)
+        camera = ViewerCameraMessage((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 5.0), 1.0, 1.5, (0.0,) * 3, (0.0, 0.0, 1.0))
+        self.send(camera, lambda: bool(server.get_clients()))
 
     def node(self, name: str):
         return self.scene._handle_from_node_name[f"{NODE}/{name}"]
@@ -183,7 +185,6 @@ def test_an_edit_that_is_trained_or_looked_at_shows_its_region_and_a_base_one_to
 ):
     region = "sphere:0,0,0,0.5"
     config = tiny_edit(editor="procedural", steps=3, vis="viewer", region=region)
-    config.save_config()
     trainer = start(config)
     seen = {}
     update = trainer._update_viewer_state
