@@ -55,6 +55,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/splat_raster.py $(if $(CAPTURE),--data $(CAPTURE))
 	$(BIN)/python benchmarks/splat_training.py $(if $(CAPTURE),--data $(CAPTURE))
 	$(BIN)/python benchmarks/splat_region.py $(if $(CAPTURE),--data $(CAPTURE))
+	$(BIN)/python benchmarks/program_refinement.py --perturbations 3 --renders 300
+	$(BIN)/python benchmarks/program_workers.py
 
 clean:
 	rm -rf $(VENV) outputs
