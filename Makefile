@@ -20,6 +20,8 @@ $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: apt-get install python3.11 python3.11-venv, or pyenv install 3.11"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,dev]'
+	# faces and bodies for gaussian-vton; its own requirements would bring a second OpenCV and a newer NumPy
+	$(PIP) install --quiet --no-deps mediapipe==0.10.9
 	@echo "Compiling the kernels once; later runs load them from the cache."
 	$(BIN)/python -m nerf_methods.voxel.warmup
 	$(BIN)/python -m gaussian.warmup
