@@ -14,6 +14,7 @@ import viser.transforms as vtf
 from nerfstudio.utils.eval_utils import eval_setup
 from nerfstudio.viewer.utils import parse_object
 from nerfstudio.viewer.viewer_elements import ViewerElement
+from nerfstudio.viewer_legacy.server.viewer_utils import get_free_port
 from viser import ViserServer
 from viser._messages import GuiUpdateMessage, TransformControlsUpdateMessage, ViewerCameraMessage
 from websockets.sync.client import connect
@@ -65,7 +66,7 @@ def open_panel() -> Iterator[Callable[[RegionPanel], Browser]]:
     opened = []
 
     def show(panel: RegionPanel) -> Browser:
-        server = ViserServer(host="127.0.0.1", port=0, verbose=False)
+        server = ViserServer(host="127.0.0.1", port=get_free_port(), verbose=False)
         for _, element in parse_object(panel, ViewerElement, "panel"):
             element.install(server)
         browser = Browser(panel, server)
@@ -180,9 +181,7 @@ def test_what_is_drawn_ends_where_the_region_does():
         assert np.allclose(_edges(shape).bounds, [low, high], rtol=0.02)
 
 
-def test_an_edit_that_is_trained_or_looked_at_shows_its_region_and_a_base_one_to_begin_with(
-    tiny_edit, start, open_panel
-):
+def test_an_edit_shows_its_region_while_it_runs_and_after_and_a_base_one_to_begin_with(tiny_edit, start, open_panel):
     region = "sphere:0,0,0,0.5"
     config = tiny_edit(editor="procedural", steps=3, vis="viewer", region=region)
     trainer = start(config)
