@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,18 +68,14 @@ class ViewerFrame:
 
 def written(shape: Box | Sphere) -> str:
     """A shape as `parse_region` reads it, in as few digits as matter: JSON for a box that is turned."""
+    least = shape.radius if isinstance(shape, Sphere) else min(shape.half_extents)
+    center = _rounded(shape.center, least)
     if isinstance(shape, Sphere):
-        return f"sphere:{_numbers([*shape.center, shape.radius])}"
+        return f"sphere:{_numbers([*center, *_rounded([shape.radius], least)])}"
+    half_extents = _rounded(shape.half_extents, least)
     if tuple(shape.rotation) == (1.0, 0.0, 0.0, 0.0):
-        return f"box:{_numbers([*shape.center, *shape.half_extents])}"
-    return json.dumps(
-        {
-            "type": "box",
-            "center": [_rounded(x) for x in shape.center],
-            "half_extents": [_rounded(x) for x in shape.half_extents],
-            "rotation": [_rounded(x) for x in shape.rotation],
-        }
-    )
+        return f"box:{_numbers([*center, *half_extents])}"
+    return json.dumps(Box(center, half_extents, shape.rotation).to_json() | {"rotation": _rounded(shape.rotation, 1.0)})
 
 
 def beginning(region: str, frame: ViewerFrame) -> tuple[Box | Sphere, bool]:
@@ -291,9 +289,11 @@ def _edges(shape: Box | Sphere) -> trimesh.Trimesh:
     return trimesh.util.concatenate(beams)
 
 
-def _rounded(number: float) -> float:
-    return float(f"{number:.{_DIGITS}g}") + 0.0  # no negative zero
+def _rounded(numbers: Sequence[float], size: float) -> list[float]:
+    """To as many digits as matter in a shape of a size: what is left of rounding errors becomes 0."""
+    places = _DIGITS - math.floor(math.log10(size))
+    return [float(f"{round(number, places):.{_DIGITS}g}") + 0.0 for number in numbers]  # no negative zero
 
 
-def _numbers(values: list[float]) -> str:
-    return ",".join(f"{_rounded(value):.{_DIGITS}g}" for value in values)
+def _numbers(values: Sequence[float]) -> str:
+    return ",".join(f"{value:.{_DIGITS}g}" for value in values)
