@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from editor3d.errors import CheckpointError, ConfigError, InstructionError
+from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError
 from editor3d.outputs.files import write_json
-from editor3d.regions import parse_region
+from editor3d.regions import parse_region, seen_parts
 from mesh.cameras import Vector, ViewSettings
 from mesh.clip_loss import ClipLossSettings
 from mesh.field import FieldSettings
@@ -97,8 +97,11 @@ class StyleConfig:
             )
         if self.detail not in ("auto", "vertices", "points"):
             raise ConfigError(f"Expected a detail of auto, vertices or points, got {self.detail}: choose one.")
-        if self.region:
-            parse_region(self.region)
+        if self.region and seen_parts(parse_region(self.region)):
+            raise RegionError(
+                f"Expected a region of shapes for a mesh, which has no views with masks, got {self.region}: give "
+                f"box:..., sphere:... or mesh:FILE."
+            )
 
     def write(self, run: Path) -> None:
         """Write it into a run's folder.

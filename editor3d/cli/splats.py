@@ -23,7 +23,8 @@ class SplatsCommand:
     """A file of splats (.ply, .spz, .splat), or the folder of a finished run of splats."""
     select: Annotated[str, tyro.conf.arg(metavar="REGION")]
     """What is changed, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents), sphere:cx,cy,cz,r,
-    mesh:FILE or a .json file. For a run also object:NAME (what the capture's label pictures name so), hull:FOLDER and
+    mesh:FILE or a .json file. For a run also object:NAME (what the capture's label pictures name so), text:PHRASE (what
+    GroundingDINO and SAM find, or objects of that name), hull:FOLDER and
     masks:FOLDER (a PNG for some of the training views, VIEW.png, white inside): a Gaussian belongs to masks where at
     least half of what the training views see of it lies inside."""
     output: Annotated[Path, tyro.conf.arg(metavar="FILE")]

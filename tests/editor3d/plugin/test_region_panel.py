@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -35,6 +36,8 @@ class Browser:
     def __init__(self, panel: RegionPanel, server: ViserServer) -> None:
         self.panel, self.scene = panel, server.scene
         self.line = connect(f"ws://127.0.0.1:{server.get_port()}", max_size=None)
+        # unread messages would hold the server up
+        threading.Thread(target=lambda: all(True for _ in self.line), daemon=True).start()
         camera = ViewerCameraMessage((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 5.0), 1.0, 1.5, (0.0,) * 3, (0.0, 0.0, 1.0))
         self.send(camera, lambda: bool(server.get_clients()))
 
