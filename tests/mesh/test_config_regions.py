@@ -8,7 +8,10 @@ from editor3d.errors import RegionError
 from mesh.config import StyleConfig
 
 
-@pytest.mark.parametrize("region", ["object:ball", "text:the ball", '{"type": "invert", "region": {"type": "object", "name": "ball"}}'])
+INVERTED = '{"type": "invert", "region": {"type": "object", "name": "ball"}}'
+
+
+@pytest.mark.parametrize("region", ["object:ball", "text:the ball", INVERTED])
 def test_regions_of_what_is_seen_are_refused(region):
     with pytest.raises(RegionError, match="Expected"):
         StyleConfig("a.obj", instruction="make it gold", region=region)
