@@ -7,7 +7,6 @@ import pytest
 from editor3d.errors import RegionError
 from mesh.config import StyleConfig
 
-
 INVERTED = '{"type": "invert", "region": {"type": "object", "name": "ball"}}'
 
 
