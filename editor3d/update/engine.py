@@ -20,7 +20,7 @@ from editor3d.update.state import EditState, PictureStore
 
 TRIES = 3
 """How often a view is edited at most where its edits come to nothing."""
-_NOTHING, _ENOUGH = 0.25, 5
+_NOTHING, _ENOUGH = 0.15, 5
 """Share of the others' median change below which an edit is nothing, and how many others that takes."""
 
 
@@ -196,7 +196,7 @@ class DatasetUpdater:
     def _try_again(self, step: int, planned: PlannedEdit) -> None:
         """Edit a view once more, by other seeds, where its edit came to nothing, as diffusion models' at times do.
 
-        Nothing is what changed the picture by less than a quarter of what edits of other views did. An editor that goes
+        Nothing is what changed the picture by less than a sixth of what edits of other views did. An editor that goes
         by the noise level may have been asked for no more, one about an object may not have seen it, and one that is
         paid for each edit is not asked again.
         """

@@ -14,7 +14,8 @@ from editor3d.plugin.base import read_config
 
 
 def test_conditions_can_be_renders_of_the_base(tiny_edit, recorder, start):
-    trainer = start(tiny_edit(editor="recorder", pipeline={"edit_rate": 1, "condition_on": "base"}, steps=3))
+    pipeline = {"edit_rate": 1, "condition_on": "base", "schedule": "cyclic"}
+    trainer = start(tiny_edit(editor="recorder", pipeline=pipeline, steps=3))
     cameras = trainer.pipeline.datamanager.train_dataset.cameras
     base = [trainer.pipeline.render_view(cameras, index)["rgb"] for index in range(3)]
     assert trainer.fit()

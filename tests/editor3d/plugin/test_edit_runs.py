@@ -39,7 +39,8 @@ def test_an_edit_leaves_its_results(tiny_edit, tiny_base, start, training_pictur
 def test_the_editor_gets_the_field_as_it_is_now_and_the_photograph(
     tiny_edit, recorder, start, training_pictures, photographs
 ):
-    trainer = start(tiny_edit(editor="recorder", pipeline={"edit_rate": 1, "guidance_scale": 9.0}, steps=4))
+    pipeline = {"edit_rate": 1, "guidance_scale": 9.0, "schedule": "cyclic"}
+    trainer = start(tiny_edit(editor="recorder", pipeline=pipeline, steps=4))
     renders = []
     updater = trainer.pipeline.updater
     original = updater.before_step

@@ -106,7 +106,7 @@ run(load(path))
     ("where", "call", "left"),
     [
         ("PluginTrainer, 'train_iteration'", 4, "step-000000003.ckpt"),
-        ("DatasetUpdater, '_apply'", 11, "step-000000001.ckpt"),
+        ("DatasetUpdater, '_apply'", 14, "step-000000001.ckpt"),
         ("DatasetUpdater, '_apply'", 2, None),
     ],
 )
