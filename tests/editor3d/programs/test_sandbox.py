@@ -108,7 +108,8 @@ told({{
     assert seen["user"] != 0
     assert seen["pid"] == 1
     assert seen["writable"] == [sandbox_namespaces.PRIVATE]
-    assert seen["others"] == []
+    above = {str(folder) for folder in Path(sys.prefix).parents}  # Python itself may lie there
+    assert set(seen["others"]) <= above
 
 
 @linux

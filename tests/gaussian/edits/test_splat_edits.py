@@ -63,7 +63,7 @@ def test_all_views_are_edited_before_the_first_step_of_each_round(splat_edit):
     original = trainer.train_iteration
 
     def record(step):
-        seen.append(len(trainer.pipeline.updater.state.edits))
+        seen.append(len({(edit.view, edit.step) for edit in trainer.pipeline.updater.state.edits}))
         return original(step)
 
     trainer.train_iteration = record
