@@ -52,7 +52,7 @@ class StyleConfig:
     editor_reason: str = "asked for by name"
     clip: str = "auto"
     """The CLIP of a prompt: a folder, or what is found on this machine."""
-    steps: int = 450
+    steps: int = 300
     seed: int = 42
     region: str = ""
     """Where the mesh may change, in the file's frame."""

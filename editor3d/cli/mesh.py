@@ -47,7 +47,7 @@ class Mesh:
     """Where the field is asked for colours: at the vertices, or at each point that is seen, which textures and coarse
     meshes need; auto looks at the mesh."""
     steps: int | None = None
-    """Optimisation steps; 450 by default, 1500 for a prompt on CUDA."""
+    """Optimisation steps; 300 by default, 1500 for a prompt on CUDA."""
     views: int | None = None
     """Views that are edited and fitted."""
     held_out: int | None = None
