@@ -29,7 +29,7 @@ class ViewSettings:
         ConfigError: a value is out of range.
     """
 
-    train: int = 24
+    train: int = 40
     """Views that are edited and fitted."""
     held_out: int = 8
     """Views that neither see; they lie between the others."""
