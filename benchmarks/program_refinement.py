@@ -25,6 +25,7 @@ from rich.table import Table
 
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import Asked, Budget, refine
+from editor3d.programs.asked import read_picture
 from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.picture_loss import PictureLoss
 from editor3d.programs.space import Space
@@ -115,12 +116,13 @@ def _measured(kind: str, arguments: Arguments, folder: Path) -> list[Result]:
             before, after = _difference(before_picture, truth), _difference(found, truth)
             other = np.nan
             if arguments.random:
-                guess = _random_search(workers, space, source, _read(target), spent, np.random.default_rng([number, 1]))
+                rng = np.random.default_rng([number, 1])
+                guess = _random_search(workers, space, source, read_picture(target), spent, rng)
                 other = _difference(_picture(held_out, guess), truth)
             results.append(Result(kind, number, before, after, float(other), spent, seconds))
             print(f"{kind} {number}: {before:.4f} -> {after:.4f} (random {other:.4f}), {spent} renders", flush=True)
             if arguments.pictures is not None:
-                shown = [_picture(workers, source), _read(done.picture), _read(target)]
+                shown = [_picture(workers, source), read_picture(done.picture), read_picture(target)]
                 columns = ["before", "found", "hidden"]
                 save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
     return results
@@ -158,13 +160,6 @@ def _picture(workers: Workers, source: str) -> np.ndarray:
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one.astype(float) - other.astype(float)).mean() / 255.0)
-
-
-def _read(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(path) as opened:
-        return np.array(opened.convert("RGB"))
 
 
 def _scenes():

@@ -88,10 +88,10 @@ class TryOnBenchmark:
                 print(f"  {view.name}: nobody is seen")
                 continue
             changed = np.median(_difference(after.numpy(), before.numpy())[parts.garment]) if parts.garment.any() else 0
-            if parts.face.any():
-                faces.append(_psnr(before, after, parts.face))
+            face = _psnr(before, after, parts.face)  # infinite where none is seen
+            faces.append(face)
             worn.append(changed)
-            print(f"  {view.name}: garment changed by dE2000 {changed:.1f}, face {faces[-1:]} dB")
+            print(f"  {view.name}: garment changed by dE2000 {changed:.1f}, face {face:.1f} dB")
         print(
             f"{self.capture.name}: face at least {min(faces):.1f} dB, garment changed by a median dE2000 of at least "
             f"{min(worn):.1f} in {len(worn)} held-out views; {seconds:.0f} s after the base"

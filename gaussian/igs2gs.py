@@ -8,8 +8,7 @@ from editor3d.plugin.edit_pipeline import EditPipelineConfig
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.trainer import default_device
 from gaussian.datamanager import SplatDataManagerConfig
-from gaussian.densify import StrategyConfig
-from gaussian.method import splat_optimizers
+from gaussian.method import edit_training
 from gaussian.model import SplatModelConfig
 
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
@@ -20,14 +19,7 @@ def _config() -> EditTrainerConfig:
     """The paper's numbers; a CPU gets steps to suit, in the same three rounds."""
     on_cuda = default_device() == "cuda"
     steps, rate = (CUDA_STEPS, CUDA_EDIT_RATE) if on_cuda else (CPU_STEPS, CPU_EDIT_RATE)
-    optimizers = splat_optimizers(steps, 1.6e-4)
-    if not on_cuda:
-        # Fewer, longer steps. Edits of different views disagree: falling rates end at their average, not at the view
-        # that was fitted last.
-        optimizers = splat_optimizers(steps, 1.6e-4, scale=2.0, settle=0.2)
-    strategy = StrategyConfig(refine_start=rate // 2, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
-    if on_cuda:
-        strategy.max_gaussians = None  # bases have no bound there
+    optimizers, strategy = edit_training(steps, refine_start=rate // 2)
     pipeline = EditPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),
         model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),

@@ -50,6 +50,24 @@ def splat_optimizers(
     return {"means": {"optimizer": FusedAdamConfig(lr=means_lr), "scheduler": decay}, **groups}
 
 
+def edit_training(steps: int, refine_start: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:
+    """The rates and the densification of an edit, on CUDA those of the paper.
+
+    A CPU takes fewer, longer steps. Edits of different views disagree: falling rates end at their average, not at the
+    view that was fitted last.
+
+    Args:
+        steps: of the whole edit.
+        refine_start: from which on Gaussians are added and removed.
+    """
+    on_cuda = default_device() == "cuda"
+    pace = {} if on_cuda else {"scale": 2.0, "settle": 0.2}
+    strategy = StrategyConfig(refine_start=refine_start, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
+    if on_cuda:
+        strategy.max_gaussians = None  # bases have no bound there
+    return splat_optimizers(steps, 1.6e-4, **pace), strategy
+
+
 def splatfacto_model() -> SplatModelConfig:
     """The model and its densification as nerfstudio's splatfacto has them by default."""
     return SplatModelConfig(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from editor3d.errors import DataError
+from editor3d.srgb import to_linear, to_srgb
 from mesh.repair import repaired
 from mesh.surface import Material, Surface
 
@@ -142,15 +143,3 @@ def _colors_as_materials(part: Surface) -> Surface:
     found, which = np.unique(means, axis=0, return_inverse=True)
     materials = tuple(Material(tuple(map(float, color))) for color in found)
     return Surface(part.vertices, part.faces, None, part.uvs, materials, which.reshape(-1).astype(np.int64))
-
-
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear light in 0..1 -> sRGB in 0..1 (IEC 61966-2-1)."""
-    linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).astype(linear.dtype)
-
-
-def to_linear(srgb: np.ndarray) -> np.ndarray:
-    """sRGB in 0..1 -> linear light in 0..1 (IEC 61966-2-1)."""
-    srgb = np.clip(srgb, 0.0, 1.0)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(srgb.dtype)

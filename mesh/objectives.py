@@ -16,7 +16,7 @@ from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.types import View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
-from editor3d.update.schedule import Schedule, least_noise_level, suited_schedule
+from editor3d.update.schedule import Schedule, least_noise_level, rounds_of, suited_schedule
 from editor3d.update.state import EditState, PictureStore
 from mesh.cameras import Cameras
 from mesh.samples import PixelSamples
@@ -103,7 +103,7 @@ class EditObjective:
                 f"Expected at most {int(edits.upper_bound * 1000)} diffusion steps, got {edits.diffusion_steps}: lower "
                 f"diffusion-steps."
             )
-        rounds = config.steps / edits.edit_rate * edits.edit_count / len(self.views)
+        rounds = rounds_of(config.steps, edits.edit_rate, edits.edit_count, len(self.views))
         kind, noise = suited_schedule(info, rounds)
         lower = max(edits.lower_bound, least)
         self._schedule = Schedule(kind, edits.edit_rate, edits.edit_count, lower, edits.upper_bound, noise)

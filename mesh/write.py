@@ -12,8 +12,8 @@ from PIL import Image
 from editor3d.errors import ConfigError
 from editor3d.outputs.files import replacing
 from editor3d.outputs.pictures import save_png
+from editor3d.srgb import to_linear
 from mesh.bake import BakedMesh, corner_tangents
-from mesh.files import to_linear
 
 SUFFIXES = (".glb", ".obj")
 _FLOAT, _UINT = 5126, 5125

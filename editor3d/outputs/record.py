@@ -32,7 +32,7 @@ class Edit2D:
     instruction: str | None = None
     """What was asked for then, where that is another instruction than the record's."""
     change: float | None = None
-    """Mean absolute difference to the picture that was edited, 0..1."""
+    """Mean absolute difference to the picture that was edited, 0..1, where the view could change."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from editor3d.errors import ConfigError
 from editor3d.outputs.files import replacing
+from editor3d.srgb import to_linear
 
 if TYPE_CHECKING:
     import trimesh
@@ -120,8 +121,7 @@ def write_mesh(path: Path, mesh: trimesh.Trimesh) -> None:
     """
     if path.suffix == ".glb":  # glTF keeps vertex colours as linear light
         mesh = mesh.copy()
-        srgb = mesh.visual.vertex_colors[:, :3] / 255.0
-        linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+        linear = to_linear(mesh.visual.vertex_colors[:, :3] / 255.0)
         mesh.visual.vertex_colors = np.rint(linear * 255.0).astype(np.uint8)
     with replacing(path) as temporary:
         mesh.export(temporary, file_type=path.suffix[1:])

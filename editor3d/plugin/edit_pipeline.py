@@ -34,7 +34,7 @@ from editor3d.plugin.regions import (
 from editor3d.regions import parse_region, seen_parts, settled
 from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
-from editor3d.update.schedule import TIMESTEPS, Kind, Noise, Schedule, least_noise_level, suited_schedule
+from editor3d.update.schedule import TIMESTEPS, Kind, Noise, Schedule, least_noise_level, rounds_of, suited_schedule
 from editor3d.update.state import EditState, PictureStore
 
 LPIPS_PATCH = 32
@@ -137,14 +137,14 @@ class EditPipelineConfig(PluginPipelineConfig):
         return resolve_auto()
 
     def rounds(self, total_steps: int, n_views: int) -> float:
-        """How often a cyclic schedule would edit each view."""
-        return total_steps / self.edit_rate * self.edit_count / n_views
+        """See `rounds_of`."""
+        return rounds_of(total_steps, self.edit_rate, self.edit_count, n_views)
 
     def schedule_for(self, editor: Editor, rounds: float = math.inf) -> Schedule:
         """The schedule of an edit with `editor`. Its noise levels begin where the editor can take all its steps.
 
         Args:
-            rounds: how often a cyclic schedule would edit each view.
+            rounds: see `rounds_of`.
 
         Raises:
             ConfigError: a value is out of range, or the upper bound is too low for that many steps.

@@ -31,7 +31,7 @@ _FIXED: tuple[tuple[str, Bounds], ...] = (
         r"roughness|metallic|specular$|specular ior level|transmission|subsurface( weight)?$|sheen|coat weight",
         _UNIT,
     ),
-    (r"anisotropic|alpha|fac(tor)?$|blend$|mix|randomness|lacunarity_|spot_blend|opacity|position$|dust", _UNIT),
+    (r"anisotropic|alpha|fac(tor)?$|blend$|mix|randomness|spot_blend|opacity|position$|dust", _UNIT),
     (r"\bior\b", Bounds(1.0, 2.5)),
     (r"rotation|angle|euler|twist|bend", _TURN),
     (r"spot_size", Bounds(0.05, 3.1)),

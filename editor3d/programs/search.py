@@ -195,13 +195,13 @@ class Search:
                 return None
             return self._judge(f"{asked.number}.match.{digest(left.source)}.{digest(right.source)}", left, right)
 
-        if spent is None:
-            return knock_out(asked.best, tried, judge, asked.seed)
         if isinstance(spent, NoServiceError) and asked.best.loss is None:
             return Outcome(asked.best, (), False)
         try:
             return knock_out(asked.best, tried, judge, asked.seed)
         except (BudgetSpentError, NoServiceError):
+            if spent is None:
+                raise
             return Outcome(asked.best, (), False)
 
     def _propose(self, asked: Round, index: int) -> tuple[str, str] | None:

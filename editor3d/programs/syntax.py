@@ -6,7 +6,7 @@ Found in the syntax tree and changed in the text, so that everything else, comme
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -80,7 +80,7 @@ class Program:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """All values that a search may change, in the order of the text."""
-        return tuple(sorted(self._found(self.tree, "", ()), key=lambda p: p.start))
+        return tuple(sorted(self._found(self.tree, ""), key=lambda p: p.start))
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -133,7 +133,7 @@ class Program:
                 return name, self._span(node.slice)
         return None, None
 
-    def _found(self, node: ast.AST, label: str, skip: Sequence[ast.AST]) -> Iterator[Parameter]:
+    def _found(self, node: ast.AST, label: str) -> Iterator[Parameter]:
         """Walk down; `label` names what the expression at hand is given to."""
         value = _literal(node)
         if value is not None:
@@ -144,7 +144,7 @@ class Program:
             yield Parameter(label, "colour", colour, *self._span(node), bounds=COLOUR)
             return
         for child, child_label in _children(node, label):
-            yield from self._found(child, child_label, skip)
+            yield from self._found(child, child_label)
 
     def _parameter(self, node: ast.AST, label: str, value: Value) -> Iterator[Parameter]:
         if not label or NEVER.search(label):

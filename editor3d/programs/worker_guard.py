@@ -134,17 +134,7 @@ def _files() -> list[tuple[str, str, str]]:
 
 def _drivers() -> list[tuple[str, str, str]]:
     found = []
-    for kind in (
-        "objects",
-        "scenes",
-        "materials",
-        "node_groups",
-        "lights",
-        "worlds",
-        "shape_keys",
-        "meshes",
-        "cameras",
-    ):
+    for kind in _WITH_DRIVERS:
         for block in getattr(bpy.data, kind):
             for owner in (block, getattr(block, "node_tree", None)):
                 data = getattr(owner, "animation_data", None)

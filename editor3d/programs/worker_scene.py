@@ -122,8 +122,8 @@ def _set(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode, render.image_settings.color_depth = "RGB", "8"
     render.image_settings.compression = 15
-    cycles.device, cycles.samples, cycles.seed, cycles.use_animated_seed = "CPU", settings["samples"], 0, False
-    cycles.seed = settings["seed"]
+    cycles.device, cycles.samples = "CPU", settings["samples"]
+    cycles.seed, cycles.use_animated_seed = settings["seed"], False
     cycles.use_adaptive_sampling = cycles.use_denoising = False
     cycles.time_limit, cycles.sample_offset, cycles.shading_system = 0.0, 0, False
     for layer in scene.view_layers:

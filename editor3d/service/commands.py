@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from editor3d.service.requests import JobRequest
 PREVIEW_VIEWS = 4
 POINTS = 300_000
 """Points of an exported cloud: what a program for modelling handles with ease."""
-_SEARCH = ("depth", "seed", "budget_seconds")
 RESULT = "result"
 """Stem of a job's result."""
 
@@ -78,16 +78,16 @@ def style_words(request: JobRequest, places: Places, preview: bool = False) -> l
 
 def edit_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d edit`."""
-    names = ("editor", "method", "preset", "steps", "base_steps", "seed", "region")
+    names = ("editor", "method", "preset", "steps", "base_steps", "seed", "region", "guidance_scale")
+    names += ("image_guidance_scale", "downscale_factor", "side")
     words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), *_instruction(request)]
-    scales = ("guidance_scale", "image_guidance_scale", "downscale_factor", "side")
-    return [*words, *_flags(request.settings, (*names, *scales)), *_scene_up(request)]
+    return [*words, *_flags(request.settings, names), *_scene_up(request)]
 
 
 def export_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d export` of the run that the edit before it left."""
     format = request.settings.get("format", "pointcloud")
-    run = newest_run(places)
+    run = newest_run(places.runs)
     words = ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}.ply")]
     return [*words, "--num-points", str(POINTS)] if format == "pointcloud" else words
 
@@ -113,18 +113,18 @@ def refine_words(request: JobRequest, places: Places) -> list[str]:
     words += ["--edits", "tweak"]
     if request.settings.get("allow_weaker_sandbox"):
         words.append("--allow-weaker-sandbox")
-    return [*words, *_instruction(request), *_flags(request.settings, ("editor", "breadth", *_SEARCH))]
+    return [*words, *_instruction(request), *_flags(request.settings, ("editor", "breadth", "depth", "seed", "budget_seconds"))]
 
 
-def newest_run(places: Places) -> Path:
-    """The run folder that holds the newest record of an edit.
+def newest_run(folder: Path) -> Path:
+    """The run below a folder that holds the newest record of an edit.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    records = [*places.work.rglob("edit.json"), *places.runs.rglob("edit.json")]
+    records = list(folder.rglob("edit.json"))
     if not records:
-        raise FileNotFoundError(2, "No edit was left", str(places.runs))
+        raise FileNotFoundError(errno.ENOENT, "No edit was left", str(folder))
     return max(records, key=lambda path: path.stat().st_mtime).parent
 
 
@@ -136,7 +136,7 @@ def _scene_up(request: JobRequest) -> list[str]:
     return [f"--up={request.settings['scene_up']}"] if "scene_up" in request.settings else []
 
 
-def _flags(settings: dict[str, Any] | Any, names: Sequence[str]) -> list[str]:
+def _flags(settings: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     words = []
     for name in names:
         if name in settings:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from editor3d.errors import ConfigError
-from editor3d.service.commands import RESULT, Places, Step, newest_run, steps_of
+from editor3d.errors import ConfigError, Editor3DError
+from editor3d.service.commands import Places, Step, newest_run, steps_of
 from editor3d.service.pictures import copy_pairs, job_picture, save_preview_sheet
 from editor3d.service.progress import Progress, last_error, read_progress, tail
 from editor3d.service.requests import JobRequest
@@ -67,7 +67,7 @@ class Job:
         if budget and self.state == "running" and self.started:  # a search ends with its time
             spent = min(budget, time.time() - self.started)
             progress = replace(progress, done=int(spent), total=int(budget), seconds_left=budget - spent)
-        picture = job_picture(self.places, since=self.started)
+        picture = self.picture()
         return {
             "id": self.id,
             "kind": self.request.kind,
@@ -84,6 +84,10 @@ class Job:
             "files": self.files(),
             "log": text[-2000:],
         }
+
+    def picture(self) -> tuple[Path, int] | None:
+        """Its newest picture and that one's number; see `job_picture`."""
+        return job_picture(self.places, since=self.started, until=self.ended)
 
     def files(self) -> dict[str, int]:
         """Sizes in bytes of the results, by name."""
@@ -158,10 +162,11 @@ class JobQueue:
 
     def remove(self, job: Job) -> None:
         """Forget a job and its folder; a running one is cancelled first."""
+        process = job.process  # the thread that runs the job takes it off when it has ended
         self.cancel(job)
-        if job.process is not None:
+        if process is not None:
             with suppress(subprocess.TimeoutExpired):
-                job.process.wait(timeout=5.0)
+                process.wait(timeout=5.0)
         with self._lock:
             self._jobs.pop(job.id, None)
         shutil.rmtree(job.places.folder, ignore_errors=True)
@@ -205,6 +210,8 @@ class JobQueue:
                 self._collect(job)
         except OSError as failure:
             state, error = "failed", f"{failure.strerror or failure}: {failure.filename or job.places.folder}"
+        except (ValueError, Editor3DError) as failure:  # the jobs after it are to run all the same
+            state, error = "failed", str(failure)
         with self._lock:
             job.state = "cancelled" if job.stop.is_set() else state
             job.error, job.ended, job.process = error, time.time(), None
@@ -228,7 +235,7 @@ class JobQueue:
                 )
             code = job.process.wait()
         if job.stop.is_set():
-            _kill_group(job.process)  # what the command itself started, and left
+            _signal_group(job.process, kill=True)  # what the command itself started, and left
         return code
 
     def _collect(self, job: Job) -> None:
@@ -242,7 +249,7 @@ class JobQueue:
                 shutil.copyfile(places.work / name, places.result / name)
             return
         with suppress(FileNotFoundError):
-            run = newest_run(places)
+            run = newest_run(places.runs if kind == "scene" else places.work)
             copy_pairs(places, run, preview=kind == "mesh-preview")
             shutil.copyfile(run / "edit.json", places.result / "edit.json")
             if kind == "mesh-preview":
@@ -266,22 +273,15 @@ def _own_group() -> Mapping[str, Any]:
 
 def _end_group(process: subprocess.Popen) -> None:
     """Ask a process group to end, and kill what is left of it a moment later."""
-    if sys.platform == "win32":
-        process.kill()
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGTERM)
-    timer = threading.Timer(_KILL_AFTER, _kill_group, (process,))
+    _signal_group(process, kill=False)
+    timer = threading.Timer(_KILL_AFTER, _signal_group, (process, True))
     timer.daemon = True
     timer.start()
 
 
-def _kill_group(process: subprocess.Popen) -> None:
+def _signal_group(process: subprocess.Popen, kill: bool) -> None:
     if sys.platform == "win32":
         process.kill()
         return
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-__all__ = ["FINISHED", "KEPT_JOBS", "RESULT", "Job", "JobQueue"]
+        os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -10,22 +11,27 @@ from editor3d.service.commands import Places
 PREVIEW = "preview.png"
 _PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png")
 """Within a run: the finished sheet, 2D edits as they come, renders of candidates."""
+_CLOCKS = 1.0
+"""Seconds by which a disk's clock may be behind."""
 _BEFORE, _AFTER = ("before", "conditions"), ("after", "edited")
 
 
-def job_picture(places: Places, since: float | None) -> tuple[Path, int] | None:
+def job_picture(places: Places, since: float | None, until: float | None = None) -> tuple[Path, int] | None:
     """The newest picture of a job and a number that grows with each new one.
 
     Args:
-        since: when the job began (seconds since 1970): runs are kept beside those of other jobs.
+        since, until: when the job began and ended (seconds since 1970; None: not yet): runs are kept beside those of
+            other jobs.
     """
     if since is None:
         return None
     found = list(places.result.glob("*.png"))
     for folder in (places.work, places.runs):
         found += [path for name in _PICTURES for path in folder.rglob(name)]
-    newest = max(((_changed(path), path) for path in found), default=(0, None))
-    return (newest[1], newest[0]) if newest[1] is not None and newest[0] >= int(since * 1e9) - 10**9 else None
+    low, high = (since - _CLOCKS) * 1e9, math.inf if until is None else (until + _CLOCKS) * 1e9
+    own = [(changed, path) for path in found if low <= (changed := _changed(path)) <= high]
+    changed, newest = max(own, default=(0, None))
+    return (newest, changed) if newest is not None else None
 
 
 def _changed(path: Path) -> int:

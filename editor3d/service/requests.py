@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,7 +90,8 @@ def parse_request(body: Any, uploads: Mapping[str, Path]) -> JobRequest:
     instruction = body.get("instruction")
     if not isinstance(instruction, str) or not instruction.strip():
         raise ConfigError("Expected an instruction: say in one sentence what should change.")
-    if len(instruction) > MAX_INSTRUCTION or any(ord(c) < 32 for c in instruction.strip()):
+    # halves of a character cannot be written into a command, and are no text
+    if len(instruction) > MAX_INSTRUCTION or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in instruction.strip()):
         raise ConfigError(f"Expected an instruction of one line and at most {MAX_INSTRUCTION} characters.")
     return JobRequest(
         kind=kind,
@@ -116,7 +118,7 @@ def _inputs(kind: Kind, given: Any, uploads: Mapping[str, Path]) -> dict[str, Pa
 
 
 def _input(name: str, value: Any, uploads: Mapping[str, Path]) -> Path:
-    if isinstance(value, dict) and list(value) == ["upload"]:
+    if isinstance(value, dict) and list(value) == ["upload"] and isinstance(value["upload"], str):
         if value["upload"] not in uploads:
             raise ConfigError(f"There is no upload {value['upload']!r} for {name}: send the file first.")
         path = uploads[value["upload"]]
@@ -126,7 +128,7 @@ def _input(name: str, value: Any, uploads: Mapping[str, Path]) -> Path:
             return path
         if not path.is_absolute() or "\0" in value["path"]:
             raise ConfigError(f"Expected an absolute path for {name}, got {value['path']!r}.")
-        if not path.exists():
+        if not os.path.exists(path):  # also where it is too long, or hidden from this user: `Path.exists` raises then
             raise ConfigError(f"There is no {path}: check the path of {name}.")
     else:
         raise ConfigError(f'Expected {{"upload": ID}} or {{"path": "/…"}} for {name}, got {value!r}.')
@@ -145,7 +147,7 @@ def _settings(given: Any) -> dict[str, Any]:
 def _setting(name: str, value: Any) -> Any:
     if name in _NUMBERS:
         low, high, whole = _NUMBERS[name]
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not low <= value <= high or (whole and value != int(value)):
             raise ConfigError(f"Expected {name} between {low:g} and {high:g}, got {value!r}.")
         return int(value) if whole else float(value)
@@ -154,8 +156,8 @@ def _setting(name: str, value: Any) -> Any:
             raise ConfigError(f"Expected one of {', '.join(_CHOICES[name])} for {name}, got {value!r}.")
         return value
     if name in _VECTORS:
-        good = isinstance(value, list) and len(value) == 3
-        if not good or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in value) or not any(value):
+        good = isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
+        if not good or not all(abs(v) < math.inf for v in value) or not any(value):
             raise ConfigError(f"Expected three numbers for {name}, got {value!r}.")
         return tuple(float(v) for v in value)
     if name == "allow_weaker_sandbox":

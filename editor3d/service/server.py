@@ -22,6 +22,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -33,7 +34,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.service.jobs import UPLOADS, Job, JobQueue
 from editor3d.service.limits import MAX_CONNECTIONS, MAX_JSON, MAX_UPLOAD, MAX_UPLOADS, TIMEOUT, Rate
-from editor3d.service.pictures import job_picture
 from editor3d.service.requests import KINDS, parse_request
 from editor3d.service.state import PROTOCOL
 
@@ -58,13 +58,15 @@ class Service(ThreadingHTTPServer):
         jobs: another queue than the one in `folder`.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: the port is taken, or no port.
     """
 
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, folder: Path, port: int = 0, jobs: JobQueue | None = None) -> None:
+        if not 0 <= port < 1 << 16:
+            raise ConfigError(f"Expected a port from 0 to 65535, got {port}: leave --port out.")
         try:
             super().__init__((HOST, port), Handler)
         except OSError as error:
@@ -97,7 +99,8 @@ class Service(ThreadingHTTPServer):
             self.slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a client that has left
+        if not isinstance(sys.exc_info()[1], OSError):  # such as a client that has left
+            super().handle_error(request, client_address)
 
     def keep_upload(self, name: str, write: Any) -> str:
         """Store a file under a new id; `write` is given its path."""
@@ -202,8 +205,7 @@ class Handler(BaseHTTPRequestHandler):
                 jobs.remove(self._job(name))
                 return {}
             case ("GET", "v1", "jobs", name, "picture"):
-                job = self._job(name)
-                found = job_picture(job.places, since=job.started)
+                found = self._job(name).picture()
                 if found is None:
                     raise Refusal(404, "There is no picture yet.")
                 return found[0]

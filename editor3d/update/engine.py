@@ -234,7 +234,8 @@ class DatasetUpdater:
         self.state.cursor += 1
         self.state.revisions[view.name] = revision
         seconds = time.perf_counter() - started
-        change = float((picture.float() / 255.0 - self.scene.condition(planned.view).cpu()).abs().mean())
+        moved = (picture.float() / 255.0 - self.scene.condition(planned.view).cpu()).abs()
+        change = float((moved if mask is None else moved[mask.cpu()]).mean())
         self.state.edits.append(
             Edit2D(view.name, step, planned.noise_level, planned.seed, seconds, self.guidance.instruction, change)
         )

@@ -110,6 +110,11 @@ def least_noise_level(info: EditorInfo, diffusion_steps: int) -> float:
     return diffusion_steps / TIMESTEPS if info.one_timestep_per_step else 0.0
 
 
+def rounds_of(total_steps: int, edit_rate: int, edit_count: int, n_views: int) -> float:
+    """How often a cyclic schedule edits each view."""
+    return total_steps / edit_rate * edit_count / n_views
+
+
 def suited_schedule(info: EditorInfo, rounds: float = math.inf) -> tuple[Kind, Noise]:
     """The kind of schedule, and of its noise levels, that suit an editor.
 
@@ -120,7 +125,7 @@ def suited_schedule(info: EditorInfo, rounds: float = math.inf) -> tuple[Kind, N
     views at once; and then again one by one, if a second edit can differ.
 
     Args:
-        rounds: how often a cyclic schedule would edit each view.
+        rounds: see `rounds_of`.
     """
     if info.uses_render:
         return ("cyclic", "uniform") if rounds >= FEW_ROUNDS else ("all-then-cyclic", "sqrt")

@@ -11,8 +11,7 @@ from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.plugin.edit_trainer import EditTrainer, EditTrainerConfig
 from editor3d.plugin.trainer import default_device
 from gaussian.datamanager import SplatDataManagerConfig
-from gaussian.densify import StrategyConfig
-from gaussian.method import splat_optimizers
+from gaussian.method import edit_training
 from gaussian.model import SplatModelConfig
 from gaussian.vton.person import check_person
 from gaussian.vton.pipeline import PERSON_FOLDER, VtonPipelineConfig
@@ -51,12 +50,7 @@ def _config() -> VtonTrainerConfig:
     """A third of the steps for each stage; rates and strategy as igs2gs has them."""
     on_cuda = default_device() == "cuda"
     steps = CUDA_STEPS if on_cuda else CPU_STEPS
-    optimizers = splat_optimizers(steps, 1.6e-4)
-    if not on_cuda:
-        optimizers = splat_optimizers(steps, 1.6e-4, scale=2.0, settle=0.2)
-    strategy = StrategyConfig(refine_start=steps // 6, refine_stop=steps, reset_every=10 * steps, prune_opacity=0.005)
-    if on_cuda:
-        strategy.max_gaussians = None  # bases have no bound there
+    optimizers, strategy = edit_training(steps, refine_start=steps // 6)
     pipeline = VtonPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),
         model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from editor3d.editors import EDITORS
 from editor3d.editors.try_on import landmarks, warp
-from editor3d.editors.try_on.light import linear_of, shading, srgb_of
+from editor3d.editors.try_on.light import shading
 from editor3d.editors.try_on.segment import Parts, labelled, parts_of
 from editor3d.errors import ConfigError, DataError
+from editor3d.srgb import to_linear, to_srgb
 from editor3d.types import EditorInfo, EditRequest, Garment
 
 
@@ -76,8 +77,8 @@ def dress(picture: np.ndarray, worn: np.ndarray, parts: Parts, garment: Garment)
     trunk = warp.person_trunk(worn, parts.arms, parts.face_height, parts.neck, garment.turn)
     s, t = warp.spline_coordinates(trunk, height, width, worn)
     x, y = warp.garment_trunk(own_mask).place(warp.unrolled(s, garment.turn), np.clip(t, 0.0, 1.0))
-    cloth = linear_of(warp.sample(own, own_mask, x, y))
+    cloth = to_linear(np.asarray(warp.sample(own, own_mask, x, y), np.float64))
     light = shading(picture, worn, garment.worn)[worn]
     out = picture.copy()
-    out[worn] = srgb_of(np.clip(cloth * light[:, None], 0.0, 1.0))
+    out[worn] = to_srgb(cloth * light[:, None])
     return out

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from editor3d.srgb import to_linear
+
 SHADING = (0.12, 2.2)
 """Least and greatest share of light that folds keep."""
 WELL_LIT = 70
@@ -14,21 +16,9 @@ _FINE = 0.012
 """Detail finer than this share of the garment's height is the old cloth's, not a fold."""
 
 
-def linear_of(srgb: np.ndarray) -> np.ndarray:
-    """sRGB in 0..1 as linear light, float64."""
-    srgb = np.asarray(srgb, np.float64)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def srgb_of(linear: np.ndarray) -> np.ndarray:
-    """Linear light in 0..1 as sRGB, float64."""
-    linear = np.asarray(linear, np.float64)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
-
-
 def luminance_of(picture: np.ndarray) -> np.ndarray:
     """Luminance in linear light, [H, W] in 0..1, of a picture [H, W, 3] in sRGB."""
-    return linear_of(picture) @ _LUMINANCE
+    return to_linear(np.asarray(picture, np.float64)) @ _LUMINANCE
 
 
 def well_lit(luminances: np.ndarray) -> float:

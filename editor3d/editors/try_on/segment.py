@@ -92,14 +92,13 @@ def _from_models(pixels: np.ndarray) -> Parts | None:
         return None
     if face is not None:
         hull = landmarks.hull_mask(face, height, width)
-        chin, size = face[landmarks.CHIN], float(np.linalg.norm(face[landmarks.CHIN] - face[landmarks.FOREHEAD]))
+        chin, forehead = face[landmarks.CHIN], face[landmarks.FOREHEAD]
+        size = float(np.linalg.norm(chin - forehead))
     else:
         hull = np.zeros((height, width), bool)
         mouth, shoulders = body.points[[9, 10]].mean(0), body.points[list(landmarks.SHOULDERS)].mean(0)
         chin, size = mouth + 0.35 * (shoulders - mouth), float(np.linalg.norm(shoulders - mouth)) * 1.2
         forehead = chin - [0.0, size]
-    if face is not None:
-        forehead = face[landmarks.FOREHEAD]
     across, along = _head_frame(height, width, forehead, chin)
     kinds = _kinds(pixels, person, hull, across, along)
     garment = _cleaned((kinds == GARMENT) & (along > -0.35))

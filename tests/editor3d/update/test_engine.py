@@ -356,6 +356,17 @@ def test_editors_that_may_mean_it_or_cost_money_are_not_asked_again(tmp_path, ca
     assert len(editor.requests) == 8
 
 
+def test_how_far_an_edit_went_is_told_where_it_could_go(tmp_path):
+    """A view of which little may change is not taken for one that was left alone."""
+    world = World(tmp_path, LazyEditor(nothing=0, times=0), Schedule(edit_rate=1))
+    mask = torch.zeros(SIZES[0][::-1], dtype=torch.bool)
+    mask[1, 2] = True
+    world.updater.scene = replace(world.updater.scene, mask=lambda index: mask if index == 0 else None)
+    world.train(range(1))
+    wanted = (255 - 2 * world.originals[0][mask].float()).abs().mean() / 255.0
+    assert world.updater.state.edits[0].change == pytest.approx(float(wanted), abs=1e-6)
+
+
 def test_how_far_an_edit_went_is_noted(tmp_path):
     world = World(tmp_path, LazyEditor(nothing=1, times=1), Schedule(edit_rate=1))
     world.train(range(2))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -88,7 +87,7 @@ def _parse(handler: BaseHTTPRequestHandler) -> Asked:
 
 
 @pytest.fixture
-def fake():
+def fake(serve) -> Fake:
     state = Fake()
 
     class Handler(BaseHTTPRequestHandler):
@@ -124,15 +123,8 @@ def fake():
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    state.url = f"{serve(Handler)}/v1"
+    return state
 
 
 @pytest.fixture

@@ -8,16 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.datasets.subject import garment_path, subject_path
+from editor3d.datasets.subject import garment_path
 from editor3d.editors.try_on.garment import read_garment
-from editor3d.types import EditRequest, Garment, PosedImages
-
-
-@pytest.fixture(scope="session")
-def subject() -> PosedImages:
-    return load_posed_images(subject_path())
+from editor3d.types import EditRequest, Garment
 
 
 @pytest.fixture(scope="session")
