@@ -41,13 +41,13 @@ JPEG_STEPS = [_jpeg_steps(8, 15), _jpeg_steps(12, 24)]
 """For luma and chroma."""
 
 
-def _save_jpeg(source: Path, path: Path) -> None:
+def save_jpeg(source: Path, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(source) as picture:
         picture.convert("RGB").save(path, qtables=JPEG_STEPS, subsampling=0, optimize=True)
 
 
-def _save_png(values: np.ndarray, path: Path) -> None:
+def save_png(values: np.ndarray, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(values).save(path, optimize=True)
 
@@ -57,10 +57,10 @@ def _save_depth(depth: np.ndarray, path: Path) -> None:
     stays below 0.1 %."""
     units = depth / DEPTH_UNIT
     step = 2.0 ** np.floor(np.log2(np.maximum(2e-3 * units, 1.0)))
-    _save_png((np.round(units / step) * step).astype(np.uint16), path)
+    save_png((np.round(units / step) * step).astype(np.uint16), path)
 
 
-def _save_json(content: dict[str, Any], path: Path) -> None:
+def save_json(content: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
@@ -132,22 +132,22 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2) ->
             passes.set_up_rendering(scene, size, samples, threads)
             for view in views:
                 passes.render(scene, view.c2w, Path(scratch) / "picture.png")
-                _save_jpeg(Path(scratch) / "picture.png", folder / "images" / f"{view.name}.jpg")
+                save_jpeg(Path(scratch) / "picture.png", folder / "images" / f"{view.name}.jpg")
                 if edit is None or view.split == "test":
                     depth, labels = passes.cast(scene, view.c2w, size)
                     _save_depth(depth, folder / "depth" / f"{view.name}.png")
-                    _save_png(labels, folder / "labels" / f"{view.name}.png")
+                    save_png(labels, folder / "labels" / f"{view.name}.png")
                     if view.split == "train":
                         with Image.open(Path(scratch) / "picture.png") as picture:
                             points.add(view, np.asarray(picture.convert("RGB")), depth)
                 progress.advance(task)
             if edit is None:
                 points.save(folder / "sparse_pc.ply")
-                _save_json(transforms(views, _labels(scene), size), folder / "transforms.json")
+                save_json(transforms(views, _labels(scene), size), folder / "transforms.json")
             else:
                 truth = EDITS[edit]
                 about = {"instruction": truth.instruction, "object": truth.object, "change": truth.change}
-                _save_json({**about, "objects": _labels(scene)}, folder / "edit.json")
+                save_json({**about, "objects": _labels(scene)}, folder / "edit.json")
 
 
 def main() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -13,6 +11,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from editor3d.datasets.demo.views import FOCAL
+from editor3d.silence import silenced
 
 
 def set_up_rendering(scene: bpy.types.Scene, size: int, samples: int, threads: int) -> None:
@@ -40,31 +39,25 @@ def set_up_rendering(scene: bpy.types.Scene, size: int, samples: int, threads: i
     scene.collection.objects.link(scene.camera)
 
 
-@contextmanager
-def _without_blenders_log() -> Iterator[None]:
-    """Blender writes a line a sample to the process's own standard output, past Python's."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
 def render(scene: bpy.types.Scene, c2w: np.ndarray, path: Path) -> None:
     """Write the scene seen from `c2w` [3, 4] as a PNG."""
     # Blender's cameras have OpenGL axes too.
     scene.camera.matrix_world = Matrix(np.vstack([c2w, [0.0, 0.0, 0.0, 1.0]]).tolist())
     scene.render.filepath = str(path)
-    with _without_blenders_log():
+    with silenced(sys.stdout, 1):  # Blender writes a line a sample
         bpy.ops.render.render(write_still=True)
 
 
-def cast(scene: bpy.types.Scene, c2w: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def cast(
+    scene: bpy.types.Scene,
+    c2w: np.ndarray,
+    size: int,
+    label_of: Callable[[bpy.types.Object, int], int] = lambda thing, face: thing.pass_index,
+) -> tuple[np.ndarray, np.ndarray]:
     """Depth and labels at the pixel centres of the view `c2w` [3, 4].
+
+    Args:
+        label_of: the label of a face, by its object and its index there.
 
     Returns:
         z-depth [size, size] float64 in scene units, 0 where nothing is met; labels [size, size] uint8.
@@ -77,8 +70,8 @@ def cast(scene: bpy.types.Scene, c2w: np.ndarray, size: int) -> tuple[np.ndarray
     depth, labels = np.zeros((size, size)), np.zeros((size, size), dtype=np.uint8)
     origin, forward = Vector(c2w[:, 3]), Vector(-c2w[:, 2])
     for row, column in np.ndindex(size, size):
-        hit, point, _, _, thing, _ = scene.ray_cast(graph, origin, Vector(rays[row, column]))
+        hit, point, _, face, thing, _ = scene.ray_cast(graph, origin, Vector(rays[row, column]))
         if hit:
             depth[row, column] = (point - origin) @ forward
-            labels[row, column] = thing.pass_index
+            labels[row, column] = label_of(thing, face)
     return depth, labels

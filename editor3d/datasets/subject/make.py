@@ -15,7 +15,7 @@ import tyro
 from PIL import Image
 from rich.progress import Progress
 
-from editor3d.datasets.demo.make import _save_jpeg, _save_json, _save_png, transforms
+from editor3d.datasets.demo.make import save_jpeg, save_json, save_png, transforms
 from editor3d.datasets.demo.points import SurfacePoints
 from editor3d.datasets.subject import LABELS
 from editor3d.datasets.subject.views import SIZE, subject_views
@@ -61,10 +61,10 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2, li
             for view in chosen:
                 passes.render(scene, view.c2w, picture)
                 folder = output / "images" if garment == ORIGINAL else output / "worn"
-                _save_jpeg(picture, folder / f"{view.name}.jpg")
+                save_jpeg(picture, folder / f"{view.name}.jpg")
                 if garment == ORIGINAL:
                     depth, labels = cast(scene, view.c2w, size)
-                    _save_png(labels, output / "labels" / f"{view.name}.png")
+                    save_png(labels, output / "labels" / f"{view.name}.png")
                     if view.split == "train":
                         with Image.open(picture) as opened:
                             points.add(view, np.asarray(opened.convert("RGB")), depth)
@@ -80,7 +80,7 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2, li
     for frame in about["frames"]:
         del frame["depth_file_path"]
     del about["depth_unit_scale_factor"]
-    _save_json(about, output / "transforms.json")
+    save_json(about, output / "transforms.json")
 
 
 def _set_up(passes, scene, size: int, samples: int, threads: int) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 from mathutils import Matrix, Vector
 from PIL import Image
 
+from editor3d.datasets.demo import passes
 from editor3d.datasets.demo.nodes import linear
-from editor3d.datasets.demo.passes import FOCAL
 from editor3d.datasets.subject import LABELS, figure
 from editor3d.datasets.subject.cloth import GARMENTS
 
@@ -215,22 +215,10 @@ def build_garment(garment: str) -> bpy.types.Scene:
 
 
 def cast(scene: bpy.types.Scene, c2w: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Depth and labels at the pixel centres of the view `c2w` [3, 4]; see `editor3d.datasets.demo.passes.cast`."""
-    graph = bpy.context.evaluated_depsgraph_get()
-    offset = (np.arange(size) + 0.5 - size / 2) / (FOCAL * size)
-    x, y = np.meshgrid(offset, -offset)
-    rays = np.stack([x, y, -np.ones_like(x)], axis=-1) @ c2w[:, :3].T
-    depth, labels = np.zeros((size, size)), np.zeros((size, size), dtype=np.uint8)
-    origin, forward = Vector(c2w[:, 3]), Vector(-c2w[:, 2])
-    of: dict[str, np.ndarray] = {}
+    """`editor3d.datasets.demo.passes.cast` with the labels of faces."""
+    labels: dict[str, np.ndarray] = {}
     for thing in scene.objects:
         if thing.type == "MESH" and "label" in thing.data.attributes:
-            values = np.zeros(len(thing.data.polygons), np.int32)
-            thing.data.attributes["label"].data.foreach_get("value", values)
-            of[thing.name] = values
-    for row, column in np.ndindex(size, size):
-        hit, point, _, index, thing, _ = scene.ray_cast(graph, origin, Vector(rays[row, column]))
-        if hit:
-            depth[row, column] = (point - origin) @ forward
-            labels[row, column] = of[thing.name][index] if thing.name in of else 0
-    return depth, labels
+            labels[thing.name] = np.zeros(len(thing.data.polygons), np.int32)
+            thing.data.attributes["label"].data.foreach_get("value", labels[thing.name])
+    return passes.cast(scene, c2w, size, lambda thing, face: labels[thing.name][face] if thing.name in labels else 0)

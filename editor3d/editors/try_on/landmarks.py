@@ -8,8 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,6 +17,7 @@ import cv2
 import numpy as np
 
 from editor3d.errors import EditorUnavailableError
+from editor3d.silence import silenced
 
 LEAST_SIDE = 384
 """Smaller pictures are enlarged before a face or a body is looked for."""
@@ -68,20 +68,6 @@ def _solutions() -> Any:
     return mediapipe.solutions
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Its runtime writes to the process's own standard error, past Python's."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
 @lru_cache(maxsize=1)
 def _face_mesh() -> Any:
     return _solutions().face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1, min_detection_confidence=0.4)
@@ -102,7 +88,7 @@ def _selfie() -> Any:
 def _ask(model: Callable[[], Any], picture: np.ndarray) -> Any:
     """What a model finds in a picture [H, W, 3] uint8."""
     require()
-    with _silent():
+    with silenced(sys.stderr, 2):  # its runtime writes there
         return model().process(_enlarged(picture))
 
 
