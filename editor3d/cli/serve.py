@@ -17,9 +17,9 @@ class Serve:
     state: Path | None = None
     """The file that tells clients the port and the token; in the user's runtime folder by default."""
     folder: Path | None = None
-    """Where jobs keep their files; the user's cache folder by default."""
+    """Where jobs keep their files, made readable by this user only; the user's cache folder by default."""
     port: int = 0
-    """The port; 0 takes a free one."""
+    """The port, up to 65535; 0 takes a free one."""
     idle_minutes: float = 0.0
     """End after so many minutes without a request or a job; 0 stays."""
 

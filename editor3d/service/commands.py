@@ -106,6 +106,7 @@ def picture_words(request: JobRequest, places: Places) -> list[str]:
 def refine_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d refine`."""
     inputs = request.inputs
+    names = ("editor", "breadth", "depth", "seed", "budget_seconds")
     words = ["refine", str(inputs["blend"]), "--program", str(inputs["program"]), "--output", str(places.work)]
     if "target" in inputs:
         words += ["--target", str(inputs["target"])]
@@ -113,7 +114,7 @@ def refine_words(request: JobRequest, places: Places) -> list[str]:
     words += ["--edits", "tweak"]
     if request.settings.get("allow_weaker_sandbox"):
         words.append("--allow-weaker-sandbox")
-    return [*words, *_instruction(request), *_flags(request.settings, ("editor", "breadth", "depth", "seed", "budget_seconds"))]
+    return [*words, *_instruction(request), *_flags(request.settings, names)]
 
 
 def newest_run(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -53,6 +52,8 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
 """Least, greatest, whole numbers only."""
 _CHOICES = {"format": ("mesh", "pointcloud", "splats")}
 _VECTORS = ("up", "front")
+_FAR = 1e9
+"""Directions have smaller numbers; whole numbers of JSON may be larger than any float."""
 _NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/\\ ~+@-]{0,400}")
 """Names of editors, methods and presets; never a word that starts with a minus."""
 MAX_INSTRUCTION = 2000
@@ -157,7 +158,7 @@ def _setting(name: str, value: Any) -> Any:
         return value
     if name in _VECTORS:
         good = isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
-        if not good or not all(abs(v) < math.inf for v in value) or not any(value):
+        if not good or not all(abs(v) < _FAR for v in value) or not any(value):
             raise ConfigError(f"Expected three numbers for {name}, got {value!r}.")
         return tuple(float(v) for v in value)
     if name == "allow_weaker_sandbox":

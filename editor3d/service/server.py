@@ -154,6 +154,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send_json(refusal.status, {"error": str(refusal)})
         except Editor3DError as error:
             self._send_json(400, {"error": str(error)})
+        except OSError as error:  # such as a full disk
+            self._send_json(500, {"error": f"The service cannot do that: {error.strerror or error}."})
         else:
             if isinstance(result, Path):
                 self._send_file(result)

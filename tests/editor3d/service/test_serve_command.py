@@ -125,6 +125,9 @@ def test_what_cannot_be_served_is_said(served, tmp_path):
     assert taken.process.returncode == 2
     assert f"{port} is not" in out
     assert not taken.state.exists()
+    none = Served(tmp_path / "none", "--port", "99999")
+    assert "from 0 to 65535" in none.process.communicate(timeout=30)[0]
+    assert none.process.returncode == 2
 
 
 def test_the_token_is_needed(served):

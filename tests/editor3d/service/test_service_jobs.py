@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+
+from editor3d.service.requests import parse_request
 
 DONE = ("done", "failed", "cancelled")
 STYLES = """
@@ -54,6 +57,36 @@ def test_a_job_runs_the_command_and_gives_its_files(serve):
         "'--up', '0.0', '0.0', '1.0'",
     ):
         assert word in body["log"]
+
+
+def test_a_job_shows_no_picture_of_another(serve):
+    """Runs of captures lie in one folder; each job of these leaves one picture there, the first none."""
+    call = serve(
+        """
+import pathlib, sys
+if "second" in sys.argv[-1]:
+    folder = pathlib.Path(sys.argv[sys.argv.index("--output") + 1]) / "run" / "edit_state"
+    folder.mkdir(parents=True)
+    (folder / "0.png").write_bytes(b"second")
+"""
+    )
+    scene = {"scene": call.upload("scene.ply", b"ply")}
+    first = call.job(kind="scene", instruction="first", inputs=scene).body["id"]
+    finished(call, first)
+    time.sleep(1.1)  # clocks of disks are given a second
+    second = call.job(kind="scene", instruction="second", inputs=scene).body["id"]
+    finished(call, second)
+    assert call("GET", f"/v1/jobs/{second}/picture").body == b"second"
+    assert call("GET", f"/v1/jobs/{first}/picture").status == 404
+
+
+def test_a_job_that_cannot_be_started_fails_alone(serve):
+    call = serve("raise SystemExit('started')")
+    jobs = call.service.jobs
+    request = parse_request({"kind": "scene", "instruction": "winter", "inputs": {"scene": {"path": "demo"}}}, {})
+    bad = jobs.submit(replace(request, instruction="\0"))  # what no command can be given
+    assert "null" in finished(call, bad.id)["error"]
+    assert finished(call, jobs.submit(request).id)["error"] == "started"
 
 
 def test_an_instruction_is_never_taken_for_a_flag(serve):
@@ -146,6 +179,12 @@ BAD = [
     ({"inputs": {"mesh": {"path": "/nowhere/mesh.glb"}}}, "no /nowhere/mesh.glb"),
     ({"inputs": {"mesh": {"path": __file__}}}, "ends in"),
     ({"inputs": {"mesh": "text"}}, "upload"),
+    ({"inputs": {"mesh": {"upload": []}}}, "upload"),
+    ({"inputs": {"mesh": {"path": "/" + "x" * 5000 + ".glb"}}}, "no /xxx"),
+    ({"instruction": "half of \ud83d"}, "one line"),
+    ({"settings": {"steps": 10**400}}, "steps"),
+    ({"settings": {"displacement": float("nan")}}, "displacement"),
+    ({"settings": {"up": [0, 0, 10**400]}}, "up"),
     ({"settings": {"steps": 0}}, "steps"),
     ({"settings": {"steps": True}}, "steps"),
     ({"settings": {"steps": 1.5}}, "steps"),
