@@ -26,12 +26,10 @@ from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.regions import (
     REGION_FOLDER,
-    THRESHOLD,
-    CaptureRegion,
+    freeze_outside,
     require_parts,
-    selected,
 )
-from editor3d.regions import parse_region, seen_parts, settled
+from editor3d.regions import settled
 from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.schedule import TIMESTEPS, Kind, Noise, Schedule, least_noise_level, rounds_of, suited_schedule
@@ -375,38 +373,8 @@ class EditPipeline(PluginPipeline):
             pictures.write(index, read_image(path, (view.width, view.height)))
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
-        """Freeze what lies outside the region; returns how an edited picture is stored from here on: its pixels count
-        as far as they show what may change, the others stay those of the base. The shares are kept in `folder`, and
-        which parts of the base the region holds: a run that goes on does not look for them again.
-
-        Raises:
-            RegionError: this kind of scene cannot be frozen in part, or the region holds nothing of it.
-        """
-        require_parts(self.model, "--region")
-        region = parse_region(self.config.region)
-        which = selected(self, region, folder)
-        if not seen_parts(region):
-            self.model.restrict_to(CaptureRegion.of(region, self.datamanager.train_dataparser_outputs))
-        elif len(which) == len(self.model.places):
-            self.model.restrict_to(which)  # else the run goes on, and what is frozen comes with its checkpoint
-        self.region = {**region.to_json(), "parts": int(which.sum()), "of": len(which)}
-        if seen_parts(region):
-            self.region["threshold"] = THRESHOLD
-        pictures = self.datamanager.train_pictures
-        base = pictures.pixels.clone()
-        for index, view in enumerate(self.train_views):
-            path = folder / f"{view.name}.png"
-            if not path.is_file():
-                with self.stopwatch.measure("render"):
-                    share = self.model.region_share(self.datamanager.train_dataset.cameras[index : index + 1])
-                save_png(path, to_uint8(share.clamp(0.0, 1.0).expand(-1, -1, 3)))
-
-        def store(index: int, picture: Tensor) -> None:
-            view = self.train_views[index]
-            share = read_image(folder / f"{view.name}.png", (view.width, view.height)).float() / 255.0
-            mixed = share * picture.float() + (1.0 - share) * pictures.within(base, index).float()
-            pictures.write(index, mixed.round().to(torch.uint8))
-
+        """Freeze what lies outside the region; returns how an edited picture is stored from here on."""
+        self.region, store = freeze_outside(self, self.config.region, folder)
         return store
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:

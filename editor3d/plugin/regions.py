@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from editor3d.datasets.images import read_image
 from editor3d.errors import RegionError
 from editor3d.outputs.files import replacing
+from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.project import pixels_of
 from editor3d.regions import HullRegion, SeenRegion, TextRegion, chosen, parse_region, seen_parts
@@ -132,6 +134,52 @@ def selected(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path
             which = select(pipeline, region, folder)
         keep_selection(folder, which)
     return which
+
+
+def freeze_outside(
+    pipeline: PluginPipeline, text: str, folder: Path
+) -> tuple[dict[str, Any], Callable[[int, Tensor], None]]:
+    """Freeze what lies outside a region of the base.
+
+    An edited picture's pixels count as far as they show what may change; the others stay those of the base. The shares
+    are kept in `folder`, and which parts of the base the region holds: a run that goes on does not look for them again.
+
+    Args:
+        text: the region, as `parse_region` takes it.
+
+    Returns:
+        What the record says of the region, and how an edited picture [H, W, 3] uint8 of a view is stored from here on.
+
+    Raises:
+        RegionError: this kind of scene cannot be frozen in part, or the region holds nothing of it.
+    """
+    model, manager = pipeline.model, pipeline.datamanager
+    require_parts(model, "--region")
+    region = parse_region(text)
+    which = selected(pipeline, region, folder)
+    if not seen_parts(region):
+        model.restrict_to(CaptureRegion.of(region, manager.train_dataparser_outputs))
+    elif len(which) == len(model.places):
+        model.restrict_to(which)  # else the run goes on, and what is frozen comes with its checkpoint
+    record = {**region.to_json(), "parts": int(which.sum()), "of": len(which)}
+    if seen_parts(region):
+        record["threshold"] = THRESHOLD
+    pictures, views = manager.train_pictures, manager.train_dataset.metadata["views"]
+    base = pictures.pixels.clone()
+    for index, view in enumerate(views):
+        path = folder / f"{view.name}.png"
+        if not path.is_file():
+            with pipeline.stopwatch.measure("render"):
+                share = model.region_share(manager.train_dataset.cameras[index : index + 1])
+            save_png(path, to_uint8(share.clamp(0.0, 1.0).expand(-1, -1, 3)))
+
+    def store(index: int, picture: Tensor) -> None:
+        view = views[index]
+        share = read_image(folder / f"{view.name}.png", (view.width, view.height)).float() / 255.0
+        mixed = share * picture.float() + (1.0 - share) * pictures.within(base, index).float()
+        pictures.write(index, mixed.round().to(torch.uint8))
+
+    return record, store
 
 
 def hull_holds(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
