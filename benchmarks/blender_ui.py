@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[1]
 
 def main() -> int:
     test = ROOT / "tests" / "blender_addon" / "test_window.py"
-    code = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", str(test)], cwd=ROOT).returncode
     found = ROOT / "outputs" / "blender" / "found.json"
+    found.unlink(missing_ok=True)  # figures of an earlier run are not this one's
+    code = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", str(test)], cwd=ROOT).returncode
     if code != 0 or not found.is_file():
         return code or 1
     body = json.loads(found.read_text())

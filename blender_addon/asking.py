@@ -11,6 +11,7 @@ import tempfile
 import bpy
 
 from . import glb, meshes, preferences, programs, properties
+from .session import session
 from .work import Asked
 
 
@@ -39,12 +40,17 @@ def ask(context, preview=False):
     return make(context, chosen, " ".join(chosen.instruction.split()), preview)
 
 
-def _common(chosen):
+def _plain(chosen):
+    return {"editor": chosen.editor.strip(), "seed": chosen.seed}
+
+
+def _guided(chosen):
     text, image = properties.GUIDANCE[chosen.strength]
-    settings = {"editor": chosen.editor.strip(), "seed": chosen.seed}
-    if text is not None:
-        settings |= {"guidance_scale": text, "image_guidance_scale": image}
-    return settings
+    return _plain(chosen) | ({"guidance_scale": text, "image_guidance_scale": image} if text is not None else {})
+
+
+def _absolute(path):
+    return os.path.abspath(bpy.path.abspath(path))
 
 
 def _mesh(context, chosen, instruction, preview):
@@ -59,9 +65,9 @@ def _mesh(context, chosen, instruction, preview):
         raise CannotAsk(str(error)) from error
     looks = meshes.looks_of(thing)
     up = meshes.up_in(thing)
-    settings = _common(chosen) | {"up": up, "front": meshes.front_of(up)}
+    settings = _guided(chosen) | {"up": up, "front": meshes.front_of(up)}
     if not preview:
-        settings |= properties.MESH_QUALITY[chosen.quality]
+        settings |= properties.QUALITY["MESH"][chosen.quality]
         if chosen.shape > 0.0:
             settings["displacement"] = round(chosen.shape, 4)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", thing.name).strip("_-")[:60] or "mesh"
@@ -82,17 +88,13 @@ def _scene(context, chosen, instruction, preview):
     if not path:
         raise CannotAsk("Choose the folder of a capture, or a file of splats.")
     if path != "demo":
-        path = os.path.abspath(bpy.path.abspath(path))
+        path = _absolute(path)
         if not os.path.exists(path):
             raise CannotAsk(f"There is no {path}.")
-    settings = _common(chosen)
-    if not preview:
-        settings["format"] = chosen.scene_format
-        if chosen.quality == "DRAFT":
-            settings["downscale_factor"] = 2
-    else:
-        settings = {name: settings[name] for name in ("editor", "seed")}
-    return Asked("scene-preview" if preview else "scene", instruction, path, {"scene": path}, settings)
+    if preview:
+        return Asked("scene-preview", instruction, path, {"scene": path}, _plain(chosen))
+    settings = _guided(chosen) | properties.QUALITY["SCENE"][chosen.quality] | {"format": chosen.scene_format}
+    return Asked("scene", instruction, path, {"scene": path}, settings)
 
 
 def _refine(context, chosen, instruction, preview):
@@ -105,6 +107,11 @@ def _refine(context, chosen, instruction, preview):
     if preview:
         return _view(context, chosen, instruction)
     inputs = {"program": ("program.py", programs.source_of(entries).encode())}
+    target = chosen.target.strip()
+    if target:
+        inputs["target"] = _absolute(target)
+        if not os.path.isfile(inputs["target"]):
+            raise CannotAsk(f"There is no picture {inputs['target']}.")
     path = _copy_of_scene()
 
     def read():
@@ -115,13 +122,7 @@ def _refine(context, chosen, instruction, preview):
             os.unlink(path)
 
     inputs["blend"] = read
-    target = chosen.target.strip()
-    if target:
-        target = os.path.abspath(bpy.path.abspath(target))
-        if not os.path.isfile(target):
-            raise CannotAsk(f"There is no picture {target}.")
-        inputs["target"] = target
-    settings = {"editor": chosen.editor.strip(), "seed": chosen.seed, **properties.SEARCH[chosen.quality]}
+    settings = _plain(chosen) | properties.QUALITY["REFINE"][chosen.quality]
     if preferences.weaker_sandbox():
         settings["allow_weaker_sandbox"] = True
     part = {item[0]: item[1] for item in properties.PARTS}[chosen.part]
@@ -148,18 +149,16 @@ def _view(context, chosen, instruction):
         os.unlink(path)
     if not picture.startswith(b"\x89PNG"):
         raise CannotAsk("Choose PNG as the format of the scene's output for a preview.")
-    settings = {"editor": chosen.editor.strip(), "seed": chosen.seed}
-    return Asked("picture-preview", instruction, "the view", {"picture": ("view.png", picture)}, settings)
+    return Asked("picture-preview", instruction, "the view", {"picture": ("view.png", picture)}, _plain(chosen))
 
 
 def _copy_of_scene():
-    """The file as it is now, written beside; its path."""
-    handle, path = tempfile.mkstemp(suffix=".blend", prefix="editor3d-")
-    os.close(handle)
+    """The file as it is now, in the session's folder, with which it goes where it is never read; its path."""
+    # in a place where there is no file yet: Blender would keep that as a backup
+    path = os.path.join(tempfile.mkdtemp(dir=session.own_folder()), "scene.blend")
     try:
         bpy.ops.wm.save_as_mainfile(filepath=path, copy=True, compress=False)
     except RuntimeError as error:
-        os.unlink(path)
         raise CannotAsk(f"The scene cannot be written: {error}") from error
     return path
 
@@ -176,19 +175,16 @@ def recall(context, entry):
     chosen.shape = float(settings.get("displacement", 0.0))
     scales = (settings.get("guidance_scale"), settings.get("image_guidance_scale"))
     chosen.strength = next((name for name, pair in properties.GUIDANCE.items() if pair == scales), "NORMAL")
-    same = (n for n, made in properties.MESH_QUALITY.items() if made.get("steps") == settings.get("steps"))
-    chosen.quality = next(same, "NORMAL")
+    qualities = properties.QUALITY[chosen.what].items()
+    chosen.quality = next((n for n, made in qualities if made and made.items() <= settings.items()), "NORMAL")
     if chosen.what == "SCENE":
         chosen.scene_path = entry["subject"]
         chosen.scene_format = settings.get("format", "pointcloud")
         return
     if chosen.what == "REFINE":
         chosen.part = next((item[0] for item in properties.PARTS if item[1] == entry["subject"]), "MATERIAL")
-        seconds = settings.get("budget_seconds")
-        searches = (n for n, made in properties.SEARCH.items() if made["budget_seconds"] == seconds)
-        chosen.quality = next(searches, "NORMAL")
         return
     thing = bpy.data.objects.get(entry["subject"])
-    if chosen.what == "MESH" and subject_mesh(context) is None and thing is not None:
+    if subject_mesh(context) is None and thing is not None:
         context.view_layer.objects.active = thing
         thing.select_set(True)

@@ -13,10 +13,6 @@ class EngineError(Exception):
     """Something to tell the user, in one sentence."""
 
 
-class EngineGone(EngineError):
-    """The service does not answer."""
-
-
 class Client:
     """Speaks to one service.
 
@@ -32,8 +28,7 @@ class Client:
         """The answer's bytes.
 
         Raises:
-            EngineError: the service refused; the text says why.
-            EngineGone: it does not answer.
+            EngineError: the service refused, and the text says why, or it does not answer.
         """
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
         # no opener of urllib: that would ask the system's proxies for this computer's own address
@@ -43,7 +38,7 @@ class Client:
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise EngineGone("The engine does not answer.") from error
+            raise EngineError("The engine does not answer.") from error
         finally:
             connection.close()
         if answer.status != 200:

@@ -7,6 +7,9 @@
 from array import array
 
 import bpy
+from mathutils import Quaternion
+
+from . import meshes
 
 COLOR, SIZE, TURN = "Color", "size", "turn"
 
@@ -14,18 +17,8 @@ COLOR, SIZE, TURN = "Color", "size", "turn"
 def add(context, cloud, title):
     """A new object at the origin of the scene, selected and active; it."""
     mesh = bpy.data.meshes.new(title)
-    count = len(cloud.positions) // 3
-    mesh.vertices.add(count)
-    mesh.vertices.foreach_set("co", cloud.positions)
-    triangles = len(cloud.corners) // 3
-    if triangles:
-        mesh.loops.add(len(cloud.corners))
-        mesh.loops.foreach_set("vertex_index", cloud.corners)
-        mesh.polygons.add(triangles)
-        mesh.polygons.foreach_set("loop_start", array("i", range(0, 3 * triangles, 3)))
-        if bpy.app.version < (4, 0, 0):
-            mesh.polygons.foreach_set("loop_total", array("i", [3]) * triangles)
-    mesh.update(calc_edges=bool(triangles))
+    meshes.fill(mesh, cloud.positions, cloud.corners)
+    mesh.update(calc_edges=True)
     if cloud.colors is not None:
         mesh.color_attributes.new(COLOR, "FLOAT_COLOR", "POINT").data.foreach_set("color", cloud.colors)
     if cloud.sizes is not None:
@@ -35,7 +28,7 @@ def add(context, cloud, title):
     mesh.materials.append(material)
     thing = bpy.data.objects.new(title, mesh)
     context.collection.objects.link(thing)
-    if not triangles:
+    if not cloud.corners:
         modifier = thing.modifiers.new("Editor3D", "NODES")
         modifier.node_group = _nodes(title, material, cloud)
     for other in context.selected_objects:
@@ -47,8 +40,6 @@ def add(context, cloud, title):
 
 def _euler(turns):
     """Quaternions as Euler angles, which geometry nodes of all versions take."""
-    from mathutils import Quaternion
-
     out = array("f", bytes(12 * (len(turns) // 4)))
     for index in range(len(turns) // 4):
         out[3 * index : 3 * index + 3] = array(

@@ -14,6 +14,8 @@ import tempfile
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
+from .session import redraw
+
 VIEWS = (
     ("ORBIT", "Orbit", "Cameras all round the selected objects"),
     ("CAMERAS", "All cameras", "The scene's own cameras, as they stand now"),
@@ -36,10 +38,9 @@ class Export:
             words = [bpy.app.binary_path, "--background", "--python-exit-code", "1", "--python", script, "--", path]
         else:  # Blender as a module of Python
             words = [sys.executable, script, path]
-        self._log = open(os.path.join(self.folder, "log.txt"), "wb")  # noqa: SIM115 closed by `close`
         own = {} if sys.platform == "win32" else {"start_new_session": True}
         self.process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, **own
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **own
         )
 
     def progress(self):
@@ -67,7 +68,6 @@ class Export:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -79,8 +79,6 @@ _TICK = 0.3
 
 def _tick():
     """Look whether it is done."""
-    from .session import redraw
-
     if current is None:
         return None
     redraw()
@@ -219,15 +217,11 @@ def draw(layout):
 
 CLASSES = (EDITOR3D_OT_export_dataset, EDITOR3D_OT_stop_export)
 
-
-def register():
-    for kind in CLASSES:
-        bpy.utils.register_class(kind)
+register, _unregister = bpy.utils.register_classes_factory(CLASSES)
 
 
 def unregister():
     stop()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
-    for kind in reversed(CLASSES):
-        bpy.utils.unregister_class(kind)
+    _unregister()

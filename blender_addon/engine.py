@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from .client import Client, EngineError, EngineGone
+from .client import Client, EngineError
 
 PROTOCOL = 1
 INSTALL = "make -C editor3d setup"
@@ -69,9 +69,10 @@ def running():
             state = json.load(file)
         client = Client(int(state["port"]), str(state["token"]))
         health = client.get("/health", timeout=5.0)
-    except (OSError, ValueError, LookupError, TypeError, EngineGone):
+        protocol = health["protocol"]
+    except (OSError, ValueError, LookupError, TypeError, EngineError):  # also another program's answer on an old port
         return None, None
-    if health.get("protocol") != PROTOCOL:
+    if protocol != PROTOCOL:
         raise EngineError("The engine and this add-on are of different versions: update the older one.")
     return client, health
 
@@ -96,13 +97,11 @@ def connect(preferred="", stop=None):
     process = _start(command)
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and not (stop is not None and stop.is_set()):
-        client, health = running()
+        ended = process.poll() is not None
+        client, health = running()  # also where it ended: another Blender may have been quicker
         if client is not None:
             return client, health
-        if process.poll() is not None:
-            client, health = running()  # another Blender may have been quicker
-            if client is not None:
-                return client, health
+        if ended:
             raise EngineError(f"The engine did not start: {_last_line(_log_file())}")
         time.sleep(0.1)
     process.terminate()

@@ -80,8 +80,7 @@ def write(geometry, looks):
         document["accessors"].append(entry)
         return len(document["accessors"]) - 1
 
-    for index, look in enumerate(looks):
-        corners = _corners_of(geometry, index, len(looks))
+    for look, corners in zip(looks, _corners_by_material(geometry, len(looks))):  # noqa: B905 equally long
         if not corners:
             continue
         shown = {"baseColorFactor": list(look.color), "metallicFactor": 0.0}
@@ -113,15 +112,13 @@ def write(geometry, looks):
     )
 
 
-def _corners_of(geometry, index, count):
-    """The corners of the triangles of one material; numbers beyond the last material belong to the last."""
-    out = array("i")
-    triangles, materials = geometry.triangles, geometry.triangle_materials
+def _corners_by_material(geometry, count):
+    """The corners of the triangles of each material; numbers beyond the last material belong to the last."""
     if count == 1:
-        return triangles
-    for triangle, material in enumerate(materials):
-        if min(material, count - 1) == index:
-            out.extend(triangles[3 * triangle : 3 * triangle + 3])
+        return [geometry.triangles]
+    out = [array("i") for _ in range(count)]
+    for triangle, material in enumerate(geometry.triangle_materials):
+        out[min(material, count - 1)].extend(geometry.triangles[3 * triangle : 3 * triangle + 3])
     return out
 
 
@@ -169,14 +166,14 @@ def read(data):
         normal_map = _picture(document, blob, material.get("normalTexture"))
         if indices and max(indices) >= len(raw) // 3:
             raise ValueError("corners without vertices")
-    except (struct.error, LookupError, TypeError, UnicodeDecodeError) as error:
+        if uvs is not None:
+            uvs = picked(uvs, 2, indices)
+            uvs[1::2] = array("f", [1.0 - v for v in uvs[1::2]])
+        if colors is not None:
+            colors = picked(colors, 4, indices)
+    except (struct.error, LookupError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"a damaged GLB file ({error})") from error
     positions, vertex_of = _merged(raw)
-    if uvs is not None:
-        uvs = picked(uvs, 2, indices)
-        uvs[1::2] = array("f", [1.0 - v for v in uvs[1::2]])
-    if colors is not None:
-        colors = picked(colors, 4, indices)
     return Styled(positions, array("i", map(vertex_of.__getitem__, indices)), uvs, colors, texture, normal_map, mean)
 
 

@@ -29,6 +29,7 @@ def load():
             found = json.load(file)
     except (OSError, ValueError):
         found = []
+    found = found if isinstance(found, list) else []
     good = [e for e in found if isinstance(e, dict) and {"kind", "instruction", "subject", "state"} <= set(e)]
     entries[:] = good[:LENGTH]
 

@@ -10,6 +10,7 @@ import tempfile
 from array import array
 
 import bpy
+from mathutils import Vector
 
 from . import glb
 
@@ -101,19 +102,13 @@ def _look_of(material):
 
 def up_in(thing):
     """The world's up in an object's own frame, as three numbers."""
-    up = thing.matrix_world.to_quaternion().inverted() @ _z()
+    up = thing.matrix_world.to_quaternion().inverted() @ Vector((0.0, 0.0, 1.0))
     return [round(value, 6) for value in up]
 
 
 def front_of(up):
     """A direction square to `up` that the mesh is first looked at from: its own -y, or x where that is up."""
     return [0.0, -1.0, 0.0] if abs(up[1]) < 0.9 else [1.0, 0.0, 0.0]
-
-
-def _z():
-    from mathutils import Vector
-
-    return Vector((0.0, 0.0, 1.0))
 
 
 def new_mesh(thing, styled, uvs, title):
@@ -144,18 +139,23 @@ def new_mesh(thing, styled, uvs, title):
     return mesh
 
 
-def _of_triangles(styled, title, smooth):
-    mesh = bpy.data.meshes.new(title)
-    count = len(styled.corners) // 3
-    mesh.vertices.add(len(styled.positions) // 3)
-    mesh.vertices.foreach_set("co", styled.positions)
-    mesh.loops.add(len(styled.corners))
-    mesh.loops.foreach_set("vertex_index", styled.corners)
+def fill(mesh, positions, corners):
+    """Vertices ('f', 3 each) and triangles ('i', three corners each) for an empty mesh; `update` is to follow."""
+    count = len(corners) // 3
+    mesh.vertices.add(len(positions) // 3)
+    mesh.vertices.foreach_set("co", positions)
+    mesh.loops.add(len(corners))
+    mesh.loops.foreach_set("vertex_index", corners)
     mesh.polygons.add(count)
     mesh.polygons.foreach_set("loop_start", array("i", range(0, 3 * count, 3)))
     if bpy.app.version < (4, 0, 0):
         mesh.polygons.foreach_set("loop_total", array("i", [3]) * count)
-    mesh.polygons.foreach_set("use_smooth", array("b", [smooth]) * count)
+
+
+def _of_triangles(styled, title, smooth):
+    mesh = bpy.data.meshes.new(title)
+    fill(mesh, styled.positions, styled.corners)
+    mesh.polygons.foreach_set("use_smooth", array("b", [smooth]) * len(mesh.polygons))
     mesh.update(calc_edges=True)
     mesh.validate()
     if styled.uvs is not None and len(mesh.loops) == len(styled.corners):

@@ -7,12 +7,8 @@
 import bpy
 from bpy.props import IntProperty
 
-from . import asking, bring_in, engine, history, meshes, preferences
+from . import asking, bring_in, engine, history, preferences
 from .session import redraw, session
-
-# Blender's undo keeps what it takes to be unchanged, and crashes where data was changed behind its back: whatever
-# changes the scene is an operator with an undo step. Trying on and accepting share a group: one step together.
-_GROUP = "Editor3D"
 
 
 class _Starts:
@@ -60,6 +56,19 @@ class _Starts:
         return result
 
 
+class _Decides:
+    """About a result that waits. Blender's undo keeps what it takes to be unchanged, and crashes where data was changed
+    behind its back: whatever changes the scene is an operator with an undo step. Trying on and accepting share a group:
+    one step together."""
+
+    bl_options = {"REGISTER", "UNDO_GROUPED"}
+    bl_undo_group = "Editor3D"
+
+    @classmethod
+    def poll(cls, context):
+        return session.phase == "pending"
+
+
 class EDITOR3D_OT_run(_Starts, bpy.types.Operator):
     """Make the change. ESC stops it at once"""
 
@@ -91,23 +100,21 @@ class EDITOR3D_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EDITOR3D_OT_accept(bpy.types.Operator):
+class EDITOR3D_OT_accept(_Decides, bpy.types.Operator):
     """Take the result into the scene, as one step that can be undone"""
 
     bl_idname = "editor3d.accept"
     bl_label = "Accept"
-    bl_options = {"REGISTER", "UNDO_GROUPED"}
-    bl_undo_group = _GROUP
 
     @classmethod
     def poll(cls, context):
-        return session.phase == "pending" and not session.asked.kind.endswith("preview")
+        return super().poll(context) and not session.asked.kind.endswith("preview")
 
     def execute(self, context):
         session.untry()
         try:
             told = bring_in.accept(context, session.asked, session.outcome)
-        except (bring_in.CannotAccept, meshes.MeshError) as error:
+        except bring_in.CannotAccept as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         history.mark("accepted")
@@ -118,17 +125,11 @@ class EDITOR3D_OT_accept(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EDITOR3D_OT_reject(bpy.types.Operator):
+class EDITOR3D_OT_reject(_Decides, bpy.types.Operator):
     """Leave everything as it was"""
 
     bl_idname = "editor3d.reject"
     bl_label = "Reject"
-    bl_options = {"REGISTER", "UNDO_GROUPED"}
-    bl_undo_group = _GROUP
-
-    @classmethod
-    def poll(cls, context):
-        return session.phase == "pending"
 
     def execute(self, context):
         if not session.asked.kind.endswith("preview"):
@@ -139,17 +140,15 @@ class EDITOR3D_OT_reject(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EDITOR3D_OT_compare(bpy.types.Operator):
+class EDITOR3D_OT_compare(_Decides, bpy.types.Operator):
     """Show the object as it would be, or as it is"""
 
     bl_idname = "editor3d.compare"
     bl_label = "Before / After"
-    bl_options = {"REGISTER", "UNDO_GROUPED"}
-    bl_undo_group = _GROUP
 
     @classmethod
     def poll(cls, context):
-        return session.phase == "pending" and session.outcome.styled is not None
+        return super().poll(context) and session.outcome.styled is not None
 
     def execute(self, context):
         if session.is_tried():
@@ -250,12 +249,4 @@ CLASSES = (
     EDITOR3D_OT_open_preferences,
 )
 
-
-def register():
-    for kind in CLASSES:
-        bpy.utils.register_class(kind)
-
-
-def unregister():
-    for kind in reversed(CLASSES):
-        bpy.utils.unregister_class(kind)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -4,6 +4,7 @@
 
 """The panel in the 3D view's sidebar."""
 
+import textwrap
 import time
 
 import bpy
@@ -20,13 +21,17 @@ _STATES = {
     "failed": "ERROR",
     "missing": "ERROR",
 }
-_SHOWN = 8
 
 
 class _InSidebar:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Editor3D"
+
+
+class _BelowMain(_InSidebar):
+    bl_parent_id = "EDITOR3D_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
 
 
 class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
@@ -150,28 +155,20 @@ def _draw_text(layout, text, context):
     width = max(20, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 4)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    line = ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > width:
-            column.label(text=line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    column.label(text=line)
+    for line in textwrap.wrap(text, width):
+        column.label(text=line)
 
 
-class EDITOR3D_PT_history(_InSidebar, bpy.types.Panel):
+class EDITOR3D_PT_history(_BelowMain, bpy.types.Panel):
     bl_idname = "EDITOR3D_PT_history"
     bl_label = "History"
-    bl_parent_id = "EDITOR3D_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
         layout = self.layout
         if not history.entries:
             layout.label(text="Nothing was asked yet.")
             return
-        for index, entry in enumerate(history.entries[:_SHOWN]):
+        for index, entry in enumerate(history.entries):
             row = layout.row(align=True)
             text = f"{entry['instruction']} ({entry['subject'].rpartition('/')[2]})"
             row.label(text=text, icon=_STATES.get(entry["state"], "DOT"))
@@ -180,11 +177,9 @@ class EDITOR3D_PT_history(_InSidebar, bpy.types.Panel):
         layout.operator("editor3d.clear_history", icon="TRASH")
 
 
-class EDITOR3D_PT_dataset(_InSidebar, bpy.types.Panel):
+class EDITOR3D_PT_dataset(_BelowMain, bpy.types.Panel):
     bl_idname = "EDITOR3D_PT_dataset"
     bl_label = "Data set"
-    bl_parent_id = "EDITOR3D_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
         dataset_operator.draw(self.layout)
@@ -192,12 +187,4 @@ class EDITOR3D_PT_dataset(_InSidebar, bpy.types.Panel):
 
 CLASSES = (EDITOR3D_PT_main, EDITOR3D_PT_history, EDITOR3D_PT_dataset)
 
-
-def register():
-    for kind in CLASSES:
-        bpy.utils.register_class(kind)
-
-
-def unregister():
-    for kind in reversed(CLASSES):
-        bpy.utils.unregister_class(kind)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

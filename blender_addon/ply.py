@@ -45,13 +45,13 @@ def read(data):
     if not mark or lines[:2] != ["ply", "format binary_little_endian 1.0"]:
         raise ValueError("not a binary PLY file")
     elements = []
-    for line in lines[2:]:
-        words = line.split()
-        if words[:1] == ["element"]:
-            elements.append((words[1], int(words[2]), []))
-        elif words[:1] == ["property"]:
-            elements[-1][2].append(words[1:])
     try:
+        for line in lines[2:]:
+            words = line.split()
+            if words[:1] == ["element"]:
+                elements.append((words[1], int(words[2]), []))
+            elif words[:1] == ["property"]:
+                elements[-1][2].append(words[1:])
         (name, count, properties), *others = elements
         if name != "vertex" or not 0 <= count <= MAX_VERTICES:
             raise ValueError("a PLY file without vertices")
@@ -61,9 +61,11 @@ def read(data):
         for name, faces, lists in others:
             if name == "face":
                 corners = _triangles(body, layout.size * count, faces, lists)
-    except (KeyError, ValueError, struct.error) as error:
+        if corners and not 0 <= min(corners) <= max(corners) < count:
+            raise ValueError("corners without vertices")
+        return _cloud(columns, count, corners)
+    except (LookupError, ValueError, OverflowError, struct.error) as error:
         raise ValueError(f"a PLY file of another kind ({error})") from error
-    return _cloud(columns, count, corners)
 
 
 def _columns(layout, body, count, names):

@@ -53,9 +53,4 @@ def _value(name, default):
     return getattr(addon.preferences, name) if addon is not None and addon.preferences is not None else default
 
 
-def register():
-    bpy.utils.register_class(Editor3DPreferences)
-
-
-def unregister():
-    bpy.utils.unregister_class(Editor3DPreferences)
+register, unregister = bpy.utils.register_classes_factory((Editor3DPreferences,))

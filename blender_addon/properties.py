@@ -29,18 +29,22 @@ GUIDANCE = {"SUBTLE": (5.0, 2.0), "NORMAL": (None, None), "STRONG": (10.0, 1.2)}
 QUALITIES = (
     ("DRAFT", "Draft", "A first look, in a fraction of the time"),
     ("NORMAL", "Normal", "The method's own number of steps"),
-    ("FINE", "Fine", "More steps and a larger texture"),
+    ("FINE", "Fine", "More steps and a larger texture, or a longer search; a captured scene as Normal"),
 )
-MESH_QUALITY = {
-    "DRAFT": {"steps": 150, "views": 12, "side": 160, "texture_size": 512},
-    "NORMAL": {},
-    "FINE": {"steps": 900, "texture_size": 2048},
+QUALITY = {
+    "MESH": {
+        "DRAFT": {"steps": 150, "views": 12, "side": 160, "texture_size": 512},
+        "NORMAL": {},
+        "FINE": {"steps": 900, "texture_size": 2048},
+    },
+    "REFINE": {
+        "DRAFT": {"budget_seconds": 60},
+        "NORMAL": {"budget_seconds": 300},
+        "FINE": {"budget_seconds": 1200},
+    },
+    "SCENE": {"DRAFT": {"downscale_factor": 2}, "NORMAL": {}, "FINE": {}},
 }
-SEARCH = {
-    "DRAFT": {"budget_seconds": 60},
-    "NORMAL": {"budget_seconds": 300},
-    "FINE": {"budget_seconds": 1200},
-}
+"""Settings of the engine, by what is changed."""
 FORMATS = (
     ("mesh", "Mesh", "The surface with colours"),
     ("pointcloud", "Points", "Coloured points"),

@@ -106,11 +106,15 @@ class Session:
         if mesh is not None:
             meshes.remove(mesh)
 
-    def file(self, name, data):
-        """Keep bytes as a file of this session's own folder; its path."""
+    def own_folder(self):
+        """A folder that goes with the session."""
         if self.folder is None or not os.path.isdir(self.folder):
             self.folder = tempfile.mkdtemp(prefix="editor3d-")
-        path = os.path.join(self.folder, name)
+        return self.folder
+
+    def file(self, name, data):
+        """Keep bytes as a file of this session's own folder; its path."""
+        path = os.path.join(self.own_folder(), name)
         with open(path, "wb") as file:
             file.write(data)
         return path
@@ -139,7 +143,7 @@ class Session:
             self.work = None
             self.phase = "idle"
             self.missing = name == "missing"
-            self.message = value or {"cancelled": "Stopped."}.get(name, "")
+            self.message = "Stopped." if name == "cancelled" else value
             if name == "done":
                 self._done(value)
             history.note(self.asked, name)

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 
@@ -42,7 +43,7 @@ def main(job):
         scene = bpy.data.scenes[job["scene"]]
         if bpy.context.window is not None:
             bpy.context.window.scene = scene
-        capture.capture(scene, capture.Settings(job["settings"]), say)
+        capture.capture(scene, SimpleNamespace(**job["settings"]), say)
     except (cameras.CameraError, OSError, RuntimeError, KeyError) as error:
         return str(error) or type(error).__name__
     return ""

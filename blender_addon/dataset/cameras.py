@@ -22,6 +22,10 @@ class Lens:
         self.width, self.height = width, height
         self.fl_x, self.fl_y, self.cx, self.cy = fl_x, fl_y, cx, cy
 
+    def ray(self, row, column):
+        """From the camera through a pixel's centre, with OpenGL axes; its z is -1."""
+        return Vector(((column + 0.5 - self.cx) / self.fl_x, (self.cy - row - 0.5) / self.fl_y, -1.0))
+
 
 class Shot:
     """One view: its name, camera-to-world with OpenGL axes (Blender's cameras have these), its lens, its camera."""

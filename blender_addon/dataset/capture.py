@@ -28,22 +28,6 @@ POINTS = 8000
 POINTS_FILE = "sparse_pc.ply"
 
 
-class Settings:
-    """What to photograph. Attributes are those of the export operator; objects are names."""
-
-    def __init__(self, values):
-        self.output = values["output"]
-        self.views = values.get("views", "ORBIT")
-        self.count = int(values.get("count", 60))
-        self.objects = list(values.get("objects", ()))
-        self.elevations = tuple(values.get("elevations", (-10.0, 70.0)))
-        self.margin = float(values.get("margin", 1.2))
-        self.samples = int(values.get("samples", 64))
-        self.depth = bool(values.get("depth", True))
-        self.step = int(values.get("step", 1))
-        self.threads = int(values.get("threads", 0))
-
-
 def capture(scene, settings, on_view=None):
     """Write a posed image set; the number of its views.
 
@@ -51,6 +35,7 @@ def capture(scene, settings, on_view=None):
     `transforms.json`: whoever finds that finds all of it.
 
     Args:
+        settings: what to photograph: the attributes are what the export operator gives; objects are names.
         on_view: called with the number of finished views and of all.
 
     Raises:
@@ -61,12 +46,12 @@ def capture(scene, settings, on_view=None):
     shots = shots_of(scene, settings)
     if len(shots) < 4:
         raise cameras.CameraError(f"Expected at least 4 views, got {len(shots)}: add cameras, or choose an orbit.")
-    graph = bpy.context.evaluated_depsgraph_get()
-    labels = {name: index + 1 for index, name in enumerate(_labelled(scene, settings))}
-    unit = _depth_unit(scene, graph, shots)
-    for folder in ("images", *(("depth", "labels") if settings.depth else ())):
+    labels, unit, points = {}, None, []
+    if settings.depth:
+        labels = {name: index + 1 for index, name in enumerate(_labelled(scene, settings))}
+        unit = _depth_unit(scene, bpy.context.evaluated_depsgraph_get(), shots)
+    for folder in ("images", "depth", "labels") if settings.depth else ("images",):
         os.makedirs(os.path.join(settings.output, folder), exist_ok=True)
-    points = []
     for index, shot in enumerate(shots):
         path = os.path.join(settings.output, "images", f"{shot.name}.png")
         _render(scene, shot, path)
@@ -83,7 +68,7 @@ def capture(scene, settings, on_view=None):
             on_view(index + 1, len(shots))
     if points:
         _write_points(os.path.join(settings.output, POINTS_FILE), points)
-    body = transforms(shots, labels if settings.depth else {}, unit if settings.depth else None, bool(points))
+    body = transforms(shots, labels, unit, bool(points))
     temporary = os.path.join(settings.output, ".transforms.json")
     with open(temporary, "w", encoding="utf-8") as file:
         json.dump(body, file, indent=1)
@@ -248,10 +233,8 @@ def _cast(scene, graph, shot, labels):
     depth, ids = array("d"), array("B")
     named = {}
     for row in range(lens.height):
-        y = (lens.cy - row - 0.5) / lens.fl_y
         for column in range(lens.width):
-            ray = turn @ Vector(((column + 0.5 - lens.cx) / lens.fl_x, y, -1.0))
-            hit, point, _, _, thing, _ = scene.ray_cast(graph, origin, ray)
+            hit, point, _, _, thing, _ = scene.ray_cast(graph, origin, turn @ lens.ray(row, column))
             depth.append((point - origin).dot(forward) if hit else 0.0)
             ids.append(named.setdefault(thing.name, labels.get(thing.name, 0)) if hit else 0)
     return depth, ids
@@ -268,10 +251,9 @@ def _points(shot, depth, path, count):
     known = [index for index, value in enumerate(depth) if value > 0.0]
     for index in random.Random(shot.name).sample(known, min(count, len(known))):
         row, column = divmod(index, lens.width)
-        ray = Vector(((column + 0.5 - lens.cx) / lens.fl_x, (lens.cy - row - 0.5) / lens.fl_y, -1.0))
         start = channels * ((lens.height - 1 - row) * lens.width + column)
         color = [max(0, min(255, round(255 * pixels[start + k]))) for k in range(3)]
-        found.append((*(shot.c2w @ (depth[index] * ray)), *color))
+        found.append((*(shot.c2w @ (depth[index] * lens.ray(row, column))), *color))
     return found
 
 

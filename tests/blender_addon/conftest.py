@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -122,9 +121,3 @@ def blender(installed: Path, tmp_path: Path) -> Blender:
     home = tmp_path / "home"
     shutil.copytree(installed, home)
     return Blender(home)
-
-
-@pytest.fixture
-def engine_command() -> Callable[[], str]:
-    """The folder that holds the engine's program."""
-    return str(Path(sys.executable).parent)

@@ -77,17 +77,19 @@ found = meshes.looks_of(thing)
 image.pack()
 packed = meshes.looks_of(thing)[0][0].picture
 open(names["file"], "wb").write(sent(thing))
-result = {"path": found[0][1], "same": packed == open(names["picture"], "rb").read()}
+layer = thing.data.uv_layers.active.data
+result = {"path": found[0][1], "same": packed == open(names["picture"], "rb").read(),
+          "uvs": [list(layer[loop].uv) for triangle in thing.data.loop_triangles for loop in triangle.loops]}
 """,
         picture=tmp_path / "picture.png",
         file=tmp_path / "cube.glb",
     )
-    assert told == {"path": str(tmp_path / "picture.png"), "same": True}
+    assert told["path"] == str(tmp_path / "picture.png")
+    assert told["same"]
     sent = trimesh.load(tmp_path / "cube.glb", force="mesh")
     assert np.array_equal(np.asarray(sent.visual.material.baseColorTexture.convert("RGB")), picture)
-    # corner by corner: the colour that Blender shows there is the colour that the file has there
-    assert sent.visual.uv.min() >= 0
-    assert sent.visual.uv.max() <= 1
+    # corner by corner: what Blender shows there is what the file has there
+    assert sent.visual.uv[sent.faces.ravel()] == pytest.approx(np.array(told["uvs"]), abs=1e-6)
 
 
 def test_faces_are_kept_where_only_the_look_is_new(blender):
@@ -193,6 +195,16 @@ def test_damaged_files_are_refused(blender):
 whole = sent(bpy.data.objects["Cube"])
 points = b"ply\\nformat binary_little_endian 1.0\\nelement vertex 9\\nproperty float x\\nend_header\\n"
 cases = {str(cut): (glb.read, whole[:cut]) for cut in (0, 10, 30, 200, -1, -400)}
+def ply(text, body):
+    return b"ply\\nformat binary_little_endian 1.0\\n" + text + b"end_header\\n" + body
+xyz = b"property float x\\nproperty float y\\nproperty float z\\n"
+face = b"element face 1\\nproperty list uchar int vertex_indices\\n"
+plies = {
+    "flat": ply(b"element vertex 1\\nproperty float x\\n", bytes(4)), "bare": ply(b"property float x\\n", b""),
+    "short": ply(b"element vertex\\n", b""),
+    "corner": ply(b"element vertex 1\\n" + xyz + face, bytes(12) + b"\\3" + bytes(8) + b"\\1\\0\\0\\0"),
+}
+cases |= {name: (part("ply").read, data) for name, data in plies.items()}
 cases |= {"whole": (glb.read, whole), "ply": (part("ply").read, points), "text": (part("ply").read, b"ply\\nx")}
 for name, (read, data) in cases.items():
     try:
@@ -202,7 +214,7 @@ for name, (read, data) in cases.items():
         result[name] = str(error)
 """
     )
-    assert len(told) == 9
+    assert len(told) == 13
     assert "read" not in told.values(), told  # what is sent has no indices, which the engine's answer has
 
 
@@ -236,12 +248,12 @@ for name in ("points", "box"):
     bpy.ops.editor3d.accept()
     thing = bpy.context.object
     mesh = thing.data
-    graph = bpy.context.evaluated_depsgraph_get()
-    whole = thing.evaluated_get(graph)
+    nodes = [node for modifier in thing.modifiers for node in modifier.node_group.nodes]
+    painted = [n.inputs["Material"].default_value for n in nodes if n.bl_idname == "GeometryNodeSetMaterial"]
     result[name] = {
         "vertices": [list(v.co) for v in mesh.vertices], "polygons": len(mesh.polygons), "valid": not mesh.validate(),
         "color": [list(c.color_srgb) for c in mesh.color_attributes["Color"].data],
-        "shown": whole.is_evaluated and len(mesh.materials) == 1,
+        "materials": len(mesh.materials), "painted": painted == [mesh.materials[0]],
     }
 """,
         folder=tmp_path,
@@ -250,7 +262,8 @@ for name in ("points", "box"):
     assert np.abs(np.array(told["points"]["color"])[:, :3] * 255 - colors).max() < 1.0
     assert told["box"]["polygons"] == 12
     assert told["box"]["valid"]
-    assert all(one["shown"] for one in told.values())
+    assert all(one["materials"] == 1 for one in told.values())
+    assert [told[name]["painted"] for name in ("points", "box")] == [True, False]  # a mesh needs no nodes
 
 
 def test_splats_come_in_as_ellipsoids(blender, tmp_path: Path):
