@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +90,34 @@ def tiny_voxel_model(**settings):
 
 
 @pytest.fixture(scope="session")
-def tiny_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished() -> Callable[[object], Path]:
+    """Trains a reconstruction to its end; gives its run folder."""
+
+    def train(config) -> Path:
+        config.save_config()
+        trainer = config.setup(local_rank=0, world_size=1)
+        trainer.prepare()
+        assert trainer.fit()
+        return trainer.base_dir
+
+    return train
+
+
+@pytest.fixture
+def start() -> Callable:
+    """Checks and prepares a configuration as the commands do; gives the trainer, ready to fit."""
+
+    def prepared(config):
+        config.check()
+        trainer = config.setup(local_rank=0, world_size=1)
+        trainer.prepare()
+        return trainer
+
+    return prepared
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory, finished: Callable[[object], Path]) -> Path:
     """The run folder of a tiny voxel reconstruction of the tiny capture: 20 steps."""
     from nerf_methods.voxel.method import voxel
 
@@ -97,11 +126,7 @@ def tiny_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     _shrink(config, tiny_capture, tmp_path_factory.mktemp("bases"), steps=20)
     config.timestamp = "base"
     config.pipeline.datamanager.train_num_rays_per_batch = 512
-    config.save_config()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.prepare()
-    assert trainer.fit()
-    return trainer.base_dir
+    return finished(config)
 
 
 def _shrink(config, data: Path, output: Path, steps: int) -> None:
@@ -240,3 +265,23 @@ def same_runs() -> Callable[[Path, Path], None]:
 @pytest.fixture
 def same_state() -> Callable[[object, object], None]:
     return assert_same
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
+    """Serves by a handler on a port of this machine until the test ends; gives the server's URL."""
+    running = []
+
+    def begin(handler: type[BaseHTTPRequestHandler]) -> str:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield begin
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()

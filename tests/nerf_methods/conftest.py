@@ -86,19 +86,6 @@ def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
 
 
 @pytest.fixture
-def start() -> Callable:
-    """Checks and prepares a configuration as the commands do; gives the trainer, ready to fit."""
-
-    def prepared(config):
-        config.check()
-        trainer = config.setup(local_rank=0, world_size=1)
-        trainer.prepare()
-        return trainer
-
-    return prepared
-
-
-@pytest.fixture
 def stop_before() -> Callable[[object, int], None]:
     """Lets a trainer be stopped as by Ctrl-C during the step before this one."""
 

@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.datasets.subject import LABELS, garment_path, subject_path, worn_path
 from editor3d.datasets.subject.views import SIZE, subject_views
 from editor3d.metrics.image import psnr
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return load_posed_images(subject_path())
 
 
 def test_it_is_a_capture_with_named_parts(subject):

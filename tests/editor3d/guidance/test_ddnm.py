@@ -102,6 +102,26 @@ def test_a_model_that_knows_the_picture_is_followed():
     torch.testing.assert_close(found, truth, atol=1e-9, rtol=0)
 
 
+@pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
+def test_of_the_noise_between_steps_eta_is_new(eta):
+    """x_s = sqrt(abar_s) x_hat + sqrt(1 - abar_s) (eta n + sqrt(1 - eta^2) eps), with n of the generator."""
+    truth, eps = _picture(15), torch.randn(1, *SHAPE, generator=_random(16), dtype=torch.float64)
+    alphas, given = torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64), []
+
+    def predict(x, t):
+        given.append((x, t))
+        return eps
+
+    start = torch.randn(1, *SHAPE, generator=_random(17), dtype=torch.float64)
+    sample(predict, lambda x: truth, start, alphas, [2, 0], _random(18), eta)
+    noise = torch.randn(1, *SHAPE, generator=_random(18), dtype=torch.float64)
+    expected = 0.9**0.5 * truth + 0.1**0.5 * (eta * noise + (1 - eta**2) ** 0.5 * eps)
+    (first, two), (second, zero) = given
+    assert (two, zero) == (2, 0)
+    assert torch.equal(first, start)
+    torch.testing.assert_close(second, expected, atol=1e-12, rtol=0)
+
+
 def test_values_are_brought_into_range_without_disagreeing():
     degradation = SquareMeans(4)
     y = degradation.apply(_picture(13))

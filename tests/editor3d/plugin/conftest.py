@@ -43,19 +43,6 @@ def recorder(monkeypatch) -> Recorder:
 
 
 @pytest.fixture
-def start() -> Callable:
-    """Checks and prepares a configuration as the commands do; gives the trainer, ready to fit."""
-
-    def prepared(config):
-        config.check()
-        trainer = config.setup(local_rank=0, world_size=1)
-        trainer.prepare()
-        return trainer
-
-    return prepared
-
-
-@pytest.fixture
 def edit_before_step_0() -> Callable[[object], None]:
     """Makes the 2D edits that a trainer has due before its first step."""
 

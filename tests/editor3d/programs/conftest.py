@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.workers import Workers
 
 
 def _beside(name: str) -> ModuleType:
@@ -45,3 +48,12 @@ def blend(scenes: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Calla
         return path if path.exists() else getattr(scenes, name)(path)
 
     return saved
+
+
+@pytest.fixture(scope="module")
+def boundary(blend: Callable[[str], Path]) -> Iterator[Workers]:
+    """Workers that let every program through to the boundary."""
+    settings = RenderSettings(width=32, height=32, samples=1, deadline=20.0)
+    with Workers(blend("lighting"), settings, gate=None, allow_weaker_sandbox=True) as workers:
+        print("active layers:", ", ".join(workers.protections()), "; missing:", workers.missing)
+        yield workers

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -58,7 +57,6 @@ class Confined:
 
     def end(self) -> int:
         if self.lifeline >= 0:
-            code = None
             os.close(self.heard)
             code = self.process.wait(10)
             os.close(self.lifeline)
@@ -166,8 +164,8 @@ def test_the_guard_ends_the_confined_process_when_its_lifeline_is_cut(tmp_path):
     assert len(family) == 2
     os.close(confined.lifeline)
     confined.process.wait(5)
-    time.sleep(0.05)
-    assert not [process for process in family if process.is_running()]
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     os.close(confined.heard)
 
 

@@ -15,17 +15,9 @@ from editor3d.regions import MasksRegion, parse_region, text_models
 pytestmark = pytest.mark.usefixtures("no_weights")
 
 
-def edited(config):
-    """The trainer of a finished edit."""
-    config.check()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.prepare()
+def test_an_edit_by_an_objects_name_is_that_of_the_object(tiny_edit, start):
+    trainer = start(tiny_edit(region="text:the ball", steps=2))
     assert trainer.fit()
-    return trainer
-
-
-def test_an_edit_by_an_objects_name_is_that_of_the_object(tiny_edit):
-    trainer = edited(tiny_edit(region="text:the ball", steps=2))
     which = kept_selection(trainer.base_dir / REGION_FOLDER)
     with trainer._showing_base():
         assert torch.equal(which, select(trainer.pipeline, parse_region("object:ball")))
@@ -40,9 +32,10 @@ def test_what_cannot_be_found_is_refused_before_anything_is_made(tiny_edit):
     assert not config.output_dir.exists()
 
 
-def test_an_edit_by_models_is_that_of_the_masks_that_it_keeps(tiny_edit, weights, tmp_path, monkeypatch):
+def test_an_edit_by_models_is_that_of_the_masks_that_it_keeps(tiny_edit, start, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(text_models, "BOX_THRESHOLD", 0.995)
-    trainer = edited(tiny_edit(region="text:the mug", steps=2))
+    trainer = start(tiny_edit(region="text:the mug", steps=2))
+    assert trainer.fit()
     folder = trainer.base_dir / REGION_FOLDER
     views = trainer.pipeline.train_views
     kept = {view.name: list(folder.glob(f"{view.name}.*.png")) for view in views}

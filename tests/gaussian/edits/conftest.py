@@ -38,18 +38,16 @@ def tiny_splat(tiny_capture: Path, tmp_path: Path) -> Callable[..., object]:
 
 
 @pytest.fixture(scope="session")
-def splat_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def splat_base(
+    tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory, finished: Callable[[object], Path]
+) -> Path:
     """The run folder of a tiny reconstruction as splats: 60 steps."""
     from gaussian.method import splat
 
     config = _shrink(deepcopy(splat.config), tiny_capture, tmp_path_factory.mktemp("splats"), 60)
     config.pipeline.model.num_random, config.pipeline.model.random_radius = 1500, 0.5  # some lie on the ball alone
     config.timestamp = "base"
-    config.save_config()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.prepare()
-    assert trainer.fit()
-    return trainer.base_dir
+    return finished(config)
 
 
 @pytest.fixture

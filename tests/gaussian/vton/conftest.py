@@ -38,18 +38,14 @@ def _shrink(config, output: Path, steps: int, data: Path):
 
 
 @pytest.fixture(scope="session")
-def subject_base(few_views: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def subject_base(few_views: Path, tmp_path_factory: pytest.TempPathFactory, finished: Callable[[object], Path]) -> Path:
     """The run folder of a reconstruction: 100 steps at 64 pixels."""
     from gaussian.method import splat
 
     config = _shrink(deepcopy(splat.config), tmp_path_factory.mktemp("base"), 100, few_views)
     config.pipeline.model.strategy.refine_start = 1000
     config.timestamp = "base"
-    config.save_config()
-    trainer = config.setup(local_rank=0, world_size=1)
-    trainer.prepare()
-    assert trainer.fit()
-    return trainer.base_dir
+    return finished(config)
 
 
 @pytest.fixture
@@ -70,17 +66,3 @@ def try_on(few_views: Path, subject_base: Path, tmp_path: Path) -> Callable[...,
         return config
 
     return make
-
-
-@pytest.fixture
-def start() -> Callable[[object], object]:
-    """Checks a configuration and prepares its trainer."""
-
-    def begin(config):
-        config.check()
-        config.save_config()
-        trainer = config.setup(local_rank=0, world_size=1)
-        trainer.prepare()
-        return trainer
-
-    return begin

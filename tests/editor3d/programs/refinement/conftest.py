@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -141,18 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def chat():
+def chat(serve) -> Chat:
     state = Chat()
-    handler = type("Handler", (_Handler,), {"state": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    state.url = f"{serve(type('Handler', (_Handler,), {'state': state}))}/v1"
+    return state
 
 
 @pytest.fixture

@@ -74,7 +74,12 @@ def test_a_search_that_fits_twice_changes_nothing():
         program_of(block("x = 1", "x = 2"), "x = 1\ny = 0\nx = 1\n")
 
 
-@given(st.text(max_size=300))
+MARKS = ("```", "```python", "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "x = 1", *PRESENT.splitlines())
+
+
+@given(st.lists(st.sampled_from(MARKS) | st.text(max_size=20), max_size=12).map("\n".join))
 def test_any_answer_is_a_program_or_refused(text):
     with contextlib.suppress(AnswerError):
-        assert program_of(text, PRESENT) != PRESENT
+        program = program_of(text, PRESENT)
+        assert program != PRESENT
+        compile(program, "answer", "exec")

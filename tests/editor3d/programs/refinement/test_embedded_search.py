@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,11 +48,14 @@ def test_a_target_is_found(matching, tmp_path):
 
 def test_it_never_gets_worse_and_the_ledger_says_so(matching, tmp_path):
     losses = []
-    refine(
+    done = refine(
         matching, tmp_path / "run", renderer=Painter, budget=Budget(renders=120),
         on_round=lambda number, outcome, account: losses.append(outcome.best.loss),
     )  # fmt: skip
     assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]
+    rounds = [event for event in map(json.loads, done.ledger.read_text().splitlines()) if event["event"] == "round"]
+    assert [event["loss"] for event in rounds] == losses
 
 
 def test_same_seed_same_candidates(matching, tmp_path):
@@ -124,13 +129,7 @@ def test_an_instruction_is_imagined_by_the_2d_editor(scene, tmp_path):
     assert (done.folder / "imagined.png").is_file()
     assert Program(done.program.read_text()).parameters[0].value > 0.45
     again = refine(asked, tmp_path / "run", renderer=Painter, budget=Budget(renders=90), resume=True)
-    assert [e["event"] for e in map(_json, again.ledger.read_text().splitlines())].count("imagined") == 1
-
-
-def _json(line: str):
-    import json
-
-    return json.loads(line)
+    assert [e["event"] for e in map(json.loads, again.ledger.read_text().splitlines())].count("imagined") == 1
 
 
 def test_what_the_editor_does_not_understand_is_told_before_anything_is_made(scene, tmp_path):

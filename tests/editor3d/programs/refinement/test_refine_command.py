@@ -74,7 +74,7 @@ def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys
 
 def test_a_model_that_answers_with_hostile_code_gets_no_picture(lights, chat, vision, tmp_path):
     scene, program = lights
-    hostile = "import os\nos.system('touch /tmp/editor3d-was-here')\n"
+    hostile = f"import os\nos.system('touch {tmp_path}/was-here')\n"
     broken = "import bpy\nbpy.data.lights['Nobody'].energy = 3.0\n"
     chat.programs = [hostile, DIM.format(energy=500.0), broken, DIM.format(energy=200.0)]
     asked = Asked(
@@ -82,7 +82,7 @@ def test_a_model_that_answers_with_hostile_code_gets_no_picture(lights, chat, vi
     )
     done = refine(asked, tmp_path / "run", vision=vision, allow_weaker_sandbox=True, budget=Budget(seconds=120))
     assert done.program.read_text() == DIM.format(energy=500.0)
-    assert not Path("/tmp/editor3d-was-here").exists()
+    assert not (tmp_path / "was-here").exists()
     statuses = done.summary["candidates"]
     assert statuses == {"ok": 3, "refused": 1, "failed": 1}
     assert (chat.proposals, chat.verdicts) == (4, 4)

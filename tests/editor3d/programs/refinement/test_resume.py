@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -60,6 +61,14 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(chat, files, tmp_p
     chat.answered.clear()
     kills, resume = 0, "no"
     for wanted in (3, 11, 22, 40, 10**6):
+        killed = threading.Event()
+
+        def held(handler, killed=killed) -> bool:
+            killed.wait(60)
+            return False
+
+        # however late this process gets its turn, the other one is not yet through
+        chat.script = [lambda handler: True] * (wanted + 3 - len(chat.answered)) + [held] * 9 if wanted < 48 else []
         process = subprocess.Popen(job("killed", resume))
         while process.poll() is None and len(chat.answered) < wanted:
             time.sleep(0.005)
@@ -67,6 +76,7 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(chat, files, tmp_p
             os.kill(process.pid, signal.SIGKILL)
             kills += 1
         process.wait()
+        killed.set()
         resume = "yes"
     assert kills == 4
     assert steps(tmp_path / "killed") == steps(tmp_path / "whole")

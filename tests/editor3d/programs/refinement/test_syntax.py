@@ -131,10 +131,11 @@ def test_leaps_are_python_of_another_structure(program):
 def test_recipes_keep_the_colours_and_have_numbers_to_tune(recipe, program):
     source = cook(recipe, program, "Ball")
     assert source.startswith(SOURCE.rstrip())
-    assert "(1.0, 0.8, 0.6, 1.0)" in source[len(SOURCE) :] or "two" not in RECIPES[recipe]
+    assert "(1.0, 0.8, 0.6, 1.0)" in source[len(SOURCE) :]
+    assert ("(0.8, 0.1, 0.1, 1.0)" in source[len(SOURCE) :]) == ("{two}" in RECIPES[recipe])
     alone = cook(
         recipe, Program('bpy.data.materials["It\'s {one}"].diffuse_color = (0.1, 0.2, 0.3, 1.0)\n'), "It's {one}"
     )
     assert len(Space(Program(alone))) >= 3
-    assert "materials[\"It's" in alone or "materials[\"It's" in alone
+    assert 'materials["It\'s {one}"]' in alone
     assert "(0.1, 0.2, 0.3, 1.0)" in alone

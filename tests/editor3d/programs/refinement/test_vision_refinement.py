@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from editor3d.errors import ConfigError, EditorUnavailableError
 from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.vision_client import VisionSettings
 
-from .conftest import KEY, TOKENS, Painter
+from .conftest import KEY, QUICK, TOKENS, Painter
 
 BREADTH, DEPTH = 8, 4
 MATCHES = BREADTH  # seven among eight candidates, and the winner against the incumbent
@@ -202,9 +203,10 @@ def test_budgets_are_never_exceeded(budget, most, chat, vision, files, tmp_path)
 def test_the_time_is_never_exceeded(chat, vision, files, tmp_path):
     chat.programs = planned_programs()
     chat.script = [stall] * 100
+    patient = replace(vision, retry=replace(QUICK, silence=60.0, deadline=60.0))
     began = time.monotonic()
-    done = refine(asked(files), tmp_path / "run", vision=vision, renderer=Painter, budget=Budget(seconds=1.0))
-    slack = 3.0  # of a machine that is busy with other things; a stalled answer alone would take longer
+    done = refine(asked(files), tmp_path / "run", vision=patient, renderer=Painter, budget=Budget(seconds=1.0))
+    slack = 15.0  # of a machine that is busy with other things; a stalled answer alone would take longer
     assert time.monotonic() - began < 1.0 + 2 * slack
     assert done.summary["spent"]["seconds"] <= 1.0 + slack
     assert "seconds" in done.reason
