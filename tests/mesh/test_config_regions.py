@@ -12,7 +12,7 @@ INVERTED = '{"type": "invert", "region": {"type": "object", "name": "ball"}}'
 
 @pytest.mark.parametrize("region", ["object:ball", "text:the ball", INVERTED])
 def test_regions_of_what_is_seen_are_refused(region):
-    with pytest.raises(RegionError, match="Expected"):
+    with pytest.raises(RegionError, match="region of shapes"):
         StyleConfig("a.obj", instruction="make it gold", region=region)
 
 
