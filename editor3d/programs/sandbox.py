@@ -170,14 +170,7 @@ def _namespaces(libc, policy: Policy, state: Confinement, wanted: list[str], roo
         if layer in wanted:
             state.put(layer, lambda flag=flag: namespaces.unshare(libc, flag))
     if "mount namespace" in state.active and not policy.whole_tree:
-        build = Path(policy.private) / "root"
-        build.mkdir(mode=0o755)
-        quota = policy.quota
-        state.active.remove("mount namespace")
-        tree = lambda: namespaces.small_root(libc, build, policy.read, at=policy.files, quota=quota)  # noqa: E731
-        if state.put("mount namespace", tree):
-            state.private = namespaces.PRIVATE
-            state.active.append("memory folder")
+        _small_tree(libc, policy, state, wanted)
     # without a tree of its own, another user might not be able to read what this one installed
     if root and "memory folder" in state.active and "unprivileged user" in wanted:
         try:
@@ -189,6 +182,23 @@ def _namespaces(libc, policy: Policy, state: Confinement, wanted: list[str], roo
     if root and "user namespace" in wanted:
         state.put("user namespace", new_user)
     os.close(process)
+
+
+def _small_tree(libc, policy: Policy, state: Confinement, wanted: list[str]) -> None:
+    """Enter a tree that holds little, with the folder in memory; neither comes without the other."""
+    state.active.remove("mount namespace")
+    if "memory folder" not in wanted:
+        state.missing["mount namespace"] = "its file tree has the folder in memory, which is left out"
+        return
+    build = Path(policy.private) / "root"
+    build.mkdir(mode=0o755)
+
+    def enter_tree() -> None:
+        namespaces.small_root(libc, build, policy.read, at=policy.files, quota=policy.quota)
+
+    if state.put("mount namespace", enter_tree):
+        state.private = namespaces.PRIVATE
+        state.active.append("memory folder")
 
 
 def _is_root() -> bool:

@@ -88,7 +88,10 @@ def fit_clip(
     def loss(generator: torch.Generator) -> dict[str, Tensor]:
         rows = edits[torch.randint(len(edits), (batch,), generator=generator).numpy()]
         sources = pairs.source[rows]
-        pictures = normalized(np.concatenate([pairs.originals[sources], pairs.edited[rows]]))
+        shown = np.stack([pairs.originals[sources], pairs.edited[rows]])
+        mirrored = (torch.rand(batch, generator=generator) < 0.5).numpy()  # no caption says left or right
+        shown[:, mirrored] = shown[:, mirrored, :, ::-1]
+        pictures = normalized(shown.reshape(-1, *shown.shape[2:]))
         tokens = torch.cat([words[0][sources], words[1][rows]])
         captions = torch.cat([numbers[0][sources], numbers[1][rows]])
         with mixed_precision():

@@ -14,9 +14,14 @@ from editor3d.silence import silenced
 def test_only_what_is_written_meanwhile_is_dropped(capfd, name, descriptor):
     stream = getattr(sys, name)
     stream.write("before ")
-    with pytest.raises(RuntimeError), silenced(stream, descriptor):
-        os.write(descriptor, b"meanwhile ")
-        raise RuntimeError
+
+    def failing() -> None:
+        with silenced(stream, descriptor):
+            os.write(descriptor, b"meanwhile ")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
     os.write(descriptor, b"after")
     heard = capfd.readouterr()
     assert getattr(heard, "out" if descriptor == 1 else "err") == "before after"

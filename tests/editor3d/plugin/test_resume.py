@@ -21,7 +21,7 @@ def runs_so_far() -> dict[str, Path]:
 
 
 @pytest.fixture
-def finished(tiny_edit, lab, saved, runs_so_far) -> Callable[[dict], Path]:
+def uninterrupted(tiny_edit, lab, saved, runs_so_far) -> Callable[[dict], Path]:
     """The folder of an edit that was not interrupted; each is run once."""
 
     def finish(settings: dict) -> Path:
@@ -93,9 +93,9 @@ def is_checkpoint(path, missing_ok=False):
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, finished, same_runs):
+def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, uninterrupted, same_runs):
     settings, hook = DEATHS[death]
-    expected = finished(settings)
+    expected = uninterrupted(settings)
     config = tiny_edit(**settings)
     killed = lab.run(f"{HOOKS}\n{hook}\nrun(load(path))", path=saved(config))
     assert killed.code == -9, killed.stderr
@@ -105,7 +105,7 @@ def test_killed_and_resumed_equals_uninterrupted(death, tiny_edit, lab, saved, f
     same_runs(run, expected)
 
 
-def test_killed_while_a_moved_run_goes_on_costs_nothing(tiny_edit, lab, saved, finished, same_runs, tmp_path):
+def test_killed_while_a_moved_run_goes_on_costs_nothing(tiny_edit, lab, saved, uninterrupted, same_runs, tmp_path):
     settings, hook = DEATHS["at a step"]
     config = tiny_edit(**settings)
     killed = lab.run(f"{HOOKS}\n{hook}\nrun(load(path))", path=saved(config))
@@ -118,5 +118,5 @@ def test_killed_while_a_moved_run_goes_on_costs_nothing(tiny_edit, lab, saved, f
     assert (moved / "config.yml").read_bytes() == written
     resumed = lab.run("import editor3d\neditor3d.resume(run)", run=moved)
     assert resumed.code == 0, resumed.stderr
-    same_runs(moved, finished(settings))
+    same_runs(moved, uninterrupted(settings))
     assert not list(moved.glob(".*"))

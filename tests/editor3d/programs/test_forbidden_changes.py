@@ -31,6 +31,7 @@ CHANGES = {
     "a timer": "bpy.app.timers.register(lambda: 1.0, persistent=True)",
     "the driver namespace": "bpy.app.driver_namespace['f'] = print",
     "a driver": "bpy.data.objects['Block'].driver_add('location', 0).driver.expression = '1+1'",
+    "a driver of a curve": ("bpy.data.curves.new('C', 'CURVE').driver_add('bevel_depth').driver.expression = '1+1'"),
     "a text block": "bpy.data.texts.new('module.py').write('x = 1')",
     "an output node": "scene.use_nodes = True\nscene.node_tree.nodes.new('CompositorNodeOutputFile')",
     "a script node": "bpy.data.materials[0].node_tree.nodes.new('ShaderNodeScript')",
