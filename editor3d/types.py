@@ -297,6 +297,8 @@ class GuidanceInfo:
     needs_weights: bool = True
     needs_sources: bool = False
     """Reads `GuidanceRequest.sources`."""
+    keeps_shape: bool = False
+    """Knows changes of colour alone: what it pulls shapes towards means nothing."""
     download: str = ""
     """Size of the weights that it loads unless told otherwise; empty where it needs none."""
 

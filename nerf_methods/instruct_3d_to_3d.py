@@ -17,7 +17,7 @@ from nerf_methods.scaling import Scaling, lattice_side, rescale
 from nerf_methods.voxel.model import VoxelModelConfig
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 
-CPU_STEPS, GPU_STEPS = 600, 10_000
+CPU_STEPS, GPU_STEPS = 1200, 10_000
 
 
 @dataclass

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_RADIUS = 3
+_RADIUS = 4
 """Small pixels around each that one map is fitted to."""
-_SHRINK = 0.002
+_SHRINK = 0.01
 """Added to the diagonal of the guide's covariance: where colour varies by less than its root, the map is that of the
 whole picture."""
 

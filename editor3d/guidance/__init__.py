@@ -44,8 +44,8 @@ def _entry(name: str, summary: str, hub_id: str, target: str, scale: float, **ca
 
 
 def _small(name: str, summary: str, target: str, scale: float, **capabilities: Any) -> GuidanceEntry:
-    """A model that this project trains. It draws 64 x 64 pixels, and pictures of up to twice that in width."""
-    info = GuidanceInfo(name, summary, "Apache-2.0", **capabilities)
+    """A model that this project trains, on changes of colour. It draws 64 x 64 pixels, and up to twice that in width."""
+    info = GuidanceInfo(name, summary, "Apache-2.0", keeps_shape=True, **capabilities)
     return GuidanceEntry(info, target, f"{PACKAGED}/{name}", scale, 1.0, sides=(64, 128), knows_views=False)
 
 

@@ -10,10 +10,10 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
-from editor3d.guidance import resolve_auto_guidance
+from editor3d.guidance import guidance_entry, resolve_auto_guidance
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
-from editor3d.plugin.edit_trainer import EditTrainerConfig
+from editor3d.plugin.edit_trainer import EditTrainerConfig, keep_shape
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
@@ -66,6 +66,8 @@ class DistillationTrainer(PluginTrainer):
         self.config.load_dir = self.config.load_step = None
         self.config.pipeline.run = self.base_dir
         adopt_base(self.config, self.base)
+        if guidance_entry(self.config.pipeline.guidance).info.keeps_shape:
+            keep_shape(self.config)
         self.config.write_config()
         super().build(test_mode)
 

@@ -132,7 +132,8 @@ def cut(
     labels = graph_cut.minimise(
         cost_in, cost_out, graph_cut.neighbor_weights(colors, settings.sigma), settings.smoothness, nodes
     )
-    kept = graph_cut.largest_component(labels)
+    # by attention, not by voxels: a faint hint may fill a large part that hardly any view shows
+    kept = graph_cut.largest_component(labels, np.where(opinion, edit.cpu().numpy(), 0.0))
     mask = with_border(kept, nodes)
     return Cut(torch.from_numpy(mask), int(kept.sum()), int(nodes.sum()), int(ndimage.label(labels)[1]))
 

@@ -122,16 +122,18 @@ def minimise(
     return labels
 
 
-def largest_component(labels: np.ndarray) -> np.ndarray:
+def largest_component(labels: np.ndarray, mass: np.ndarray | None = None) -> np.ndarray:
     """The largest of the parts that hang together by faces; of several, the first. However many there are.
 
     Args:
         labels: [X, Y, Z] bool.
+        mass: [X, Y, Z], at least 0: what a voxel counts for; None for one each.
     """
     parts, count = ndimage.label(labels)
     if count < 2:
         return labels.copy()
-    return parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    weights = None if mass is None else mass.ravel()
+    return parts == 1 + int(np.argmax(np.bincount(parts.ravel(), weights)[1:]))
 
 
 def _pairs(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

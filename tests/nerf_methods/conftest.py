@@ -75,7 +75,7 @@ def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         config.machine.device_type, config.max_num_iterations = "cpu", steps
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
         config.instruction = "turn it gold"
-        config.pipeline.guidance, config.pipeline.longest_side = config.pipeline.GUIDANCES[-1], 16
+        config.pipeline.guidance, config.pipeline.longest_side = config.pipeline.GUIDANCES[0], 16
         for name, value in (pipeline or {}).items():
             setattr(config.pipeline, name, value)
         for name, value in own.items():

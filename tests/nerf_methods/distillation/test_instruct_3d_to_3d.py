@@ -31,6 +31,15 @@ def test_the_scene_goes_where_the_model_points(gold_prior, distilled, start):
     assert set(gold_prior.prompts) == {"turn it gold"}
 
 
+@pytest.mark.parametrize(("guidance", "keeps"), [("ip2p-sds", False), ("tiny-ip2p", True)])
+def test_a_model_that_knows_colours_alone_leaves_the_shape(gold_prior, distilled, start, guidance, keeps):
+    trainer = start(distilled(instruct_3d_to_3d, {"guidance": guidance}))
+    source, field = trainer.pipeline.session.source, trainer.pipeline.model.field
+    assert trainer.fit()
+    assert torch.equal(field.grid[..., 0], source.grid[..., 0]) == keeps
+    assert not torch.equal(field.grid[..., 1:], source.grid[..., 1:])
+
+
 def test_the_result_is_a_field_that_others_open(gold_prior, distilled, start):
     trainer = start(distilled(instruct_3d_to_3d))
     assert trainer.fit()

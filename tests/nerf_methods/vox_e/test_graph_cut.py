@@ -106,3 +106,11 @@ def test_the_largest_component_is_kept_however_many_there_are(count):
     kept = largest_component(labels)
     assert kept.sum() == (64 if count else 0)
     assert not (kept & ~labels).any()
+
+
+def test_the_largest_component_may_be_that_of_the_most_mass():
+    labels = np.zeros((20, 8, 8), bool)
+    labels[:12, :6, :6] = labels[15:18, :3, :3] = True
+    mass = np.where(np.arange(20) < 13, 0.01, 0.9)[:, None, None] * np.ones((20, 8, 8))
+    assert largest_component(labels).sum() == 12 * 6 * 6
+    assert largest_component(labels, mass).sum() == 3 * 3 * 3

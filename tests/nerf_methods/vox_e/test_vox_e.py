@@ -50,7 +50,7 @@ def test_the_scene_goes_where_the_model_points(gold_prior, distilled, start):
 
 
 def test_prompts_say_which_side_a_view_shows(gold_prior, distilled, start):
-    trainer = start(distilled(vox_e, {"view_words": True}))
+    trainer = start(distilled(vox_e, {"view_words": True, "guidance": "tiny-t2i"}))
     pipeline = trainer.pipeline
     views = pipeline.session.views.draw(20, torch.Generator().manual_seed(0))
     prompts = pipeline.prompts(views)
