@@ -14,9 +14,9 @@ class Refine:
     """Search for changes of a Blender program that bring the scene's picture nearer to what is asked.
 
     The program is Python that changes the scene through bpy: materials, lights, geometry nodes, placement, shape keys.
-    Candidates run in sandboxed Blender processes, and the .blend file is left as it is. Leaves best.py, best.png,
-    before_after.png, refine.json and ledger.jsonl, which has every candidate, render, verdict and cost. Ctrl-C stops
-    cleanly, and --resume goes on, as it does after a crash.
+    Candidates run in sandboxed Blender processes, and the .blend file is left as it is. Leaves result.blend, the scene
+    with the changes, best.py, best.png, before_after.png, refine.json and ledger.jsonl, which has every candidate,
+    render, verdict and cost. Ctrl-C stops cleanly, and --resume goes on, as it does after a crash.
     """
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
@@ -35,6 +35,9 @@ class Refine:
     (imagination), or a vision model. auto takes the target where there is one, else the model where one is set."""
     editor: str = "auto"
     """The 2D editor of imagination, as `editor3d list editors` names it."""
+    clip: Literal["auto", "on", "off"] = "auto"
+    """Whether the distance to a picture has a part of CLIP's; auto where the weights of a full CLIP are on this
+    machine, on also with the package's small one."""
     breadth: int = 8
     """Candidates of a round."""
     depth: int | None = None
@@ -63,6 +66,8 @@ class Refine:
     """Seed of everything random."""
     output: Path | None = None
     """The run's folder; outputs/refine/ and the scene's and program's names by default."""
+    save_scene: bool = True
+    """Write result.blend: the scene with what the best program changes, taken over as plain values."""
     resume: bool = False
     """Go on with the run in the folder; nothing that was finished is done or paid for again."""
     allow_weaker_sandbox: bool = False
@@ -83,6 +88,7 @@ class Refine:
             budget=budget,
             resume=self.resume,
             allow_weaker_sandbox=self.allow_weaker_sandbox,
+            save_scene=self.save_scene,
             on_round=_Progress(),
         )
         return _tell(done)
@@ -114,6 +120,12 @@ def _tell(done) -> int:
     elif before is not None:
         print(f"loss {before:.4f} -> {after:.4f}", file=sys.stderr)
     print(f"stopped: {done.reason.rstrip('.')}", file=sys.stderr)
+    result = summary["result"]
+    if result is not None and result["error"]:
+        print(f"result.blend was not written: {result['error']}", file=sys.stderr)
+    elif result is not None and result["left_out"]:
+        names = ", ".join(result["left_out"])
+        print(f"result.blend lacks what best.py does to: {names}; no plain values can tell it", file=sys.stderr)
     print(done.folder)
     if not done.complete:
         from editor3d.cli import USER_ERROR

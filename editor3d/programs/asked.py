@@ -13,6 +13,7 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import jsonable
 from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.imagination import Imagination
+from editor3d.programs.picture_clip import ClipChoice, clip_model
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search import Edits, digest
 from editor3d.programs.syntax import Program
@@ -40,6 +41,8 @@ class Asked:
     evaluator: EvaluatorName = "auto"
     editor: str = "auto"
     """The 2D editor that imagines a target."""
+    clip: ClipChoice = "auto"
+    """Whether the distance to a picture has a CLIP part; auto: where a full CLIP is on this machine."""
     breadth: int = 8
     depth: int | None = None
     """Rounds; None is 4 for the vision model, and until the budget is spent for the embedded proposer."""
@@ -68,6 +71,11 @@ def resolved(asked: Asked, vision: VisionSettings) -> Asked:
         raise ConfigError("Expected an instruction or a target picture, got neither: give one.")
     depth = VISION_DEPTH if asked.depth is None and proposer == "vision" else asked.depth
     return replace(asked, proposer=proposer, evaluator=evaluator, depth=depth)
+
+
+def clip_of(asked: Asked) -> str | None:
+    """The CLIP model that has a part in the distance to the target; None where none has."""
+    return None if asked.evaluator == "vision" else clip_model(asked.clip)
 
 
 def target_and_settings(asked: Asked) -> tuple[np.ndarray | None, RenderSettings]:
@@ -108,6 +116,7 @@ def fingerprint(
     for name in ("scene", "program", "target", "depth"):  # files are known by what they hold, and a search may go on
         del settings[name]
     settings["editor"] = imagination.spec if imagination is not None else None
+    settings["clip"] = clip_of(asked)
     settings["scene"] = digest(asked.scene.read_bytes())
     settings["program"] = digest(source)
     settings["target"] = None if target is None else digest(target.tobytes())

@@ -161,6 +161,10 @@ class Evaluator(Protocol):
         """How far a picture is from what was asked; None where the evaluator only compares."""
         ...
 
+    def parts(self, image: np.ndarray) -> dict[str, float]:
+        """What that is made of, by name, before it is weighted; empty where the evaluator only compares."""
+        ...
+
     def compare(self, left: Tried, right: Tried) -> Verdict:
         """The nearer of two; `Verdict.decided` is False where it could not tell.
 

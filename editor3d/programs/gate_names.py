@@ -65,7 +65,7 @@ _DENIED = {
     "use_auto_update",
     "debug_options",
 }
-_PATHS = {"FILEPATH", "FILE_PATH", "DIRPATH", "DIR_PATH", "FILENAME", "FILE_NAME", "BYTESTRING", "BYTE_STRING"}
+PATHS = {"FILEPATH", "FILE_PATH", "DIRPATH", "DIR_PATH", "FILENAME", "FILE_NAME", "BYTESTRING", "BYTE_STRING"}
 
 
 @cache
@@ -85,7 +85,7 @@ def main() -> None:
     names = set(_EXTRA.split())
     for kind in kinds:
         for entry in kind.bl_rna.properties:
-            if not (entry.type == "STRING" and entry.subtype in _PATHS):
+            if not (entry.type == "STRING" and entry.subtype in PATHS):
                 names.add(entry.identifier)
     kept = sorted(name for name in names - _DENIED if not name.startswith("_"))
     _FILE.write_text(json.dumps(kept, indent=0) + "\n", encoding="utf-8")

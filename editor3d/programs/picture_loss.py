@@ -6,12 +6,18 @@
     structure     mean over levels of (1 - SSIM) / 2, and of the mean difference of edge strengths
     colour        mean difference of the sorted values of each channel (Wasserstein-1 distance of the histograms)
 
+With a CLIP model, E(.) being its normalised embedding of a picture, a fourth part says how far the same is seen:
+
+    loss = 0.9 * (the loss above) + 0.1 * clip
+    clip = (1 - cos(E(a), E(b))) / 2
+
 Levels are the pictures themselves and what area averaging leaves of them at halves, quarters and so on, so that
 something that is nearly in its place is nearer than something that is not there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -20,20 +26,38 @@ from skimage.metrics import structural_similarity
 
 LEVELS, LEAST_SIDE = 5, 4
 SSIM_WINDOW = 7
-PHOTOMETRIC, STRUCTURE, COLOUR = 0.4, 0.4, 0.2
+PHOTOMETRIC, STRUCTURE, COLOUR, CLIP = 0.4, 0.4, 0.2, 0.1
+Embed = Callable[[np.ndarray], np.ndarray]
+"""A picture [H, W, 3] uint8 sRGB to its embedding [D] of length 1."""
 
 
 class PictureLoss:
     """The distance to one target picture."""
 
-    def __init__(self, target: np.ndarray, *, photometric=PHOTOMETRIC, structure=STRUCTURE, colour=COLOUR) -> None:
+    def __init__(
+        self,
+        target: np.ndarray,
+        *,
+        photometric: float = PHOTOMETRIC,
+        structure: float = STRUCTURE,
+        colour: float = COLOUR,
+        embed: Embed | None = None,
+    ) -> None:
         """
         Args:
             target: [H, W, 3] uint8 sRGB.
             photometric, structure, colour: weights of the three parts.
+            embed: CLIP's picture embedding, for the fourth part; without it there are three.
         """
-        self.target = target
-        self._weights = photometric, structure, colour
+        self.target, self._embed = target, embed
+        self._weights = {"photometric": photometric, "structure": structure, "colour": colour}
+        if embed is not None:
+            self._weights = {name: (1.0 - CLIP) * weight for name, weight in self._weights.items()} | {"clip": CLIP}
+        self._last: tuple[np.ndarray, dict[str, float]] | None = None
+
+    @cached_property
+    def _embedded(self) -> np.ndarray:
+        return self._embed(self.target)
 
     @cached_property
     def _levels(self) -> list[np.ndarray]:
@@ -49,10 +73,16 @@ class PictureLoss:
 
     def __call__(self, image: np.ndarray) -> float:
         """The loss of a picture [H, W, 3] uint8 of the target's size; 0 where both are equal."""
-        return sum(weight * part for weight, part in zip(self._weights, self.parts(image).values(), strict=True))
+        parts = self.parts(image)
+        return sum(weight * parts[name] for name, weight in self._weights.items())
 
     def parts(self, image: np.ndarray) -> dict[str, float]:
-        """The three parts of the loss, without their weights."""
+        """The parts of the loss by name, without their weights; the last picture's are kept for when they are asked again."""
+        if self._last is None or self._last[0] is not image:
+            self._last = image, self._measured(image)
+        return dict(self._last[1])
+
+    def _measured(self, image: np.ndarray) -> dict[str, float]:
         levels = pyramid(image)
         photometric, structure = [], []
         for mine, theirs, their_edges in zip(levels, self._levels, self._edges, strict=True):
@@ -63,11 +93,14 @@ class PictureLoss:
                 alike = structural_similarity(mine, theirs, win_size=SSIM_WINDOW, channel_axis=-1, data_range=1.0)
                 structure[-1] += 0.5 * (1.0 - alike)
         colour = np.abs(np.sort(levels[0].reshape(-1, 3), axis=0) - self._sorted).mean()
-        return {
+        parts = {
             "photometric": float(np.mean(photometric)),
             "structure": float(np.mean(structure)),
             "colour": float(colour),
         }
+        if self._embed is not None:
+            parts["clip"] = 0.5 * max(0.0, 1.0 - float(self._embed(image) @ self._embedded))
+        return parts
 
     def residuals(self, image: np.ndarray) -> np.ndarray:
         """What Gauss-Newton makes small: differences at all levels [N] float64, all levels of the same total weight."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from editor3d.errors import ConfigError, DataError
+from editor3d.errors import ConfigError, DataError, Editor3DError
 from editor3d.outputs.files import jsonable, replacing, write_json
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs.asked import (
@@ -23,6 +23,7 @@ from editor3d.programs.asked import (
     begin,
     came_to_something,
     check_folder,
+    clip_of,
     fingerprint,
     read_picture,
     read_program,
@@ -33,6 +34,7 @@ from editor3d.programs.budget import Account, Budget
 from editor3d.programs.contracts import Evaluator, Proposer, Renderer, RenderSettings, Task, Tried
 from editor3d.programs.embedded import EmbeddedProposer
 from editor3d.programs.imagination import Imagination
+from editor3d.programs.picture_clip import embedding
 from editor3d.programs.picture_loss import PictureLoss
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search import Found, Search, Settings, digest
@@ -42,7 +44,7 @@ from editor3d.programs.vision_client import VisionClient, VisionSettings
 from editor3d.programs.vision_evaluator import VisionEvaluator
 from editor3d.programs.vision_proposer import VisionProposer
 
-IMAGINED = "imagined.png"
+IMAGINED, SCENE = "imagined.png", "result.blend"
 IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4}
 """What an editor paints has the right colours and light; edges and textures of its own are not the scene's."""
 
@@ -69,6 +71,12 @@ class Refinement:
         return self.folder / "best.png"
 
     @property
+    def scene(self) -> Path | None:
+        """The scene with the best program's changes; None where it was not written, as `summary["result"]` tells."""
+        told = self.summary["result"]
+        return None if told is None or told["file"] is None else self.folder / told["file"]
+
+    @property
     def before_after(self) -> Path:
         return self.folder / "before_after.png"
 
@@ -92,18 +100,22 @@ def refine(
     allow_weaker_sandbox: bool = False,
     vision: VisionSettings | None = None,
     renderer: Callable[[RenderSettings], Renderer] | None = None,
+    save_scene: bool = True,
     on_round: Callable[[int, Outcome, Account], None] = lambda number, outcome, account: None,
 ) -> Refinement:
     """Search for a better program.
 
     Args:
         asked: what is to be done.
-        output: the run's folder: best.py, best.png, before_after.png, ledger.jsonl, refine.json and candidates/.
+        output: the run's folder: best.py, best.png, result.blend, before_after.png, ledger.jsonl, refine.json and
+            candidates/.
         budget: the most that may be spent, earlier sessions of the run included.
         resume: go on with the run in `output`; nothing that was finished is done again.
         allow_weaker_sandbox: run programs even where the system lacks a layer of containment.
         vision: the vision model; from the environment by default.
         renderer: makes what renders; the sandboxed workers by default.
+        save_scene: also write `result.blend`, the scene with the changes that the best program makes, when the search
+            ends by itself; only the sandboxed workers can.
         on_round: told of each round that is finished.
 
     Returns:
@@ -128,8 +140,15 @@ def refine(
     begun = fingerprint(asked, source, target, vision, imagination)
     with ExitStack() as stack:
         stack.enter_context(_alone(folder))
-        make = renderer or _workers(asked.scene, allow_weaker_sandbox)
-        rendering = make(render_settings)
+        rendering: Renderer
+        keep: Callable[[str, Path], list[str]] | None = None
+        if renderer is not None:
+            rendering = renderer(render_settings)
+        else:
+            from editor3d.programs.workers import Workers
+
+            rendering = workers = Workers(asked.scene, render_settings, allow_weaker_sandbox=allow_weaker_sandbox)
+            keep = workers.save_scene if save_scene else None
         stack.callback(rendering.close)
         if not came_to_something(folder / LEDGER):
             (folder / LEDGER).unlink(missing_ok=True)
@@ -138,7 +157,7 @@ def refine(
         begin(ledger, begun)
         account = Account(budget, ledger)
         run = _Run(asked, folder, source, target, ledger, account, rendering, imagination, vision, on_round, settings)
-        return run.go()
+        return run.go(keep)
 
 
 class _Run:
@@ -164,7 +183,8 @@ class _Run:
         self.imagination, self.vision, self.told = imagination, vision, on_round
         self.search: Search | None = None
 
-    def go(self) -> Refinement:
+    def go(self, keep: Callable[[str, Path], list[str]] | None) -> Refinement:
+        """Search to the end; `keep` then writes the scene with the best program's changes, if it is given."""
         task = Task(self.asked.scene, self.asked.instruction, self.asked.target)
         if self.imagination is not None:
             self.target = self._imagined(task)
@@ -182,9 +202,18 @@ class _Run:
                 found = self.search.run(self.source)
         except KeyboardInterrupt:
             if self.search.best is not None:
-                self._write(self._found("it was interrupted"))
+                self._write(self._found("it was interrupted"), None)
             raise
-        return self._write(found)
+        return self._write(found, None if keep is None else self._kept(found.best.source, keep))
+
+    def _kept(self, source: str, keep: Callable[[str, Path], list[str]]) -> dict[str, Any]:
+        """Write the scene; what came of it, for the summary. Nothing that goes wrong here costs the search's result."""
+        path = self.folder / SCENE
+        try:
+            return {"file": SCENE, "left_out": keep(source, path), "error": ""}
+        except Editor3DError as error:
+            path.unlink(missing_ok=True)
+            return {"file": None, "left_out": [], "error": str(error)}
 
     def _measured(self) -> np.ndarray | None:
         """The target that the embedded proposer may look at: only one that also decides."""
@@ -192,7 +221,8 @@ class _Run:
 
     def _target_evaluator(self) -> TargetEvaluator:
         weights = IMAGINED_WEIGHTS if self.asked.evaluator == "imagination" else {}
-        return TargetEvaluator(self.target, PictureLoss(self.target, **weights))
+        embed = None if clip_of(self.asked) is None else embedding()
+        return TargetEvaluator(self.target, PictureLoss(self.target, **weights, embed=embed))
 
     def _search(self, task: Task, proposer: Proposer, evaluator: Evaluator) -> Search:
         return Search(
@@ -225,7 +255,7 @@ class _Run:
         with replacing(self.folder / "best.py") as temporary:
             temporary.write_text(best.source, encoding="utf-8")
 
-    def _write(self, found: Found) -> Refinement:
+    def _write(self, found: Found, scene: dict[str, Any] | None) -> Refinement:
         self._write_best(found.best)
         rows = [Row("before", [found.first.image]), Row("after", [found.best.image])]
         if self.target is not None:
@@ -235,7 +265,7 @@ class _Run:
         sheet = [Row("", [row.images[0] for row in rows])]
         save_side_by_side(self.folder / "before_after.png", sheet, title=self.asked.instruction, columns=columns)
         improved = found.best.source != found.first.source
-        write_json(self.folder / "refine.json", self._summary(found, improved))
+        write_json(self.folder / "refine.json", self._summary(found, improved) | {"result": scene})
         return Refinement(self.folder, improved, found.complete, found.reason)
 
     def _summary(self, found: Found, improved: bool) -> dict[str, Any]:
@@ -246,6 +276,7 @@ class _Run:
         return {
             "format": 1,
             **jsonable(asdict(self.asked)),
+            "clip": clip_of(self.asked),
             "stopped": found.reason,
             "improved": improved,
             "rounds": found.rounds,
@@ -266,6 +297,9 @@ class _NoEvaluator:
 
     def loss(self, image: np.ndarray) -> None:
         return None
+
+    def parts(self, image: np.ndarray) -> dict[str, float]:
+        return {}
 
     def compare(self, left: Tried, right: Tried) -> None:
         raise AssertionError("nothing is compared before there is a target")
@@ -301,15 +335,6 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _workers(scene: Path, allow_weaker_sandbox: bool) -> Callable[[RenderSettings], Renderer]:
-    def make(settings: RenderSettings) -> Renderer:
-        from editor3d.programs.workers import Workers
-
-        return Workers(scene, settings, allow_weaker_sandbox=allow_weaker_sandbox)
-
-    return make
 
 
 __all__: Sequence[str] = ("Asked", "Refinement", "refine")

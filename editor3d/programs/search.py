@@ -266,12 +266,14 @@ class Search:
         rendered = self._renderer.render(source, left)
         if rendered.status == "timeout" and left is not None and rendered.seconds >= 0.9 * left:
             self._account.require_time()  # not the program's fault: nothing is recorded against it
-        loss = None
+        loss, parts = None, {}
         if rendered.image is not None:
-            loss = self._evaluator.loss(rendered.image)
+            loss, parts = self._evaluator.loss(rendered.image), self._evaluator.parts(rendered.image)
             save_png(path, rendered.image)
         entry: dict[str, Any] = {"source": name, "status": rendered.status, "seconds": rendered.seconds}
-        self._ledger.append("render", **entry, message=rendered.message, loss=loss, seed=self._settings.seed)
+        self._ledger.append(
+            "render", **entry, message=rendered.message, loss=loss, parts=parts, seed=self._settings.seed
+        )
         return rendered, loss
 
 

@@ -22,6 +22,9 @@ class TargetEvaluator:
     def loss(self, image: np.ndarray) -> float:
         return self._loss(image)
 
+    def parts(self, image: np.ndarray) -> dict[str, float]:
+        return self._loss.parts(image)
+
     def compare(self, left: Tried, right: Tried) -> Verdict:
         scores = tuple(self.loss(one.image) if one.loss is None else one.loss for one in (left, right))
         winner = "left" if scores[0] < scores[1] else "right"

@@ -28,6 +28,9 @@ class VisionEvaluator:
     def loss(self, image: np.ndarray) -> None:
         return None
 
+    def parts(self, image: np.ndarray) -> dict[str, float]:
+        return {}
+
     def compare(self, left: Tried, right: Tried) -> Verdict:
         """Two questions, the second with the pictures' places exchanged; not decided where the answers differ.
 

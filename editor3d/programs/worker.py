@@ -2,7 +2,8 @@
 
 Run as `python -m editor3d.programs.worker` by `worker_handle`, never by hand. It is spoken to in lines of JSON: on
 standard input come its settings, then sources and nonces; on `notify` go short answers. A picture goes into the file
-`result`: one line of JSON, then the PNG. The nonce that a result must carry arrives when the program has already run.
+`result`: one line of JSON, then the PNG; so does what a program changed, where that is asked for. The nonce that a
+result must carry arrives when the program has already run.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Worker:
         self.order, self.notify = order, order["notify"]
         policy = sandbox.Policy(**{**order["policy"], "read": tuple(order["policy"]["read"])})
         self.place = sandbox.enter(policy, order["lifeline"])
-        self.scene = order["scene"] if order["mode"] == "prepare" else self._inside(policy)
+        self.scene = order["scene"] if policy.whole_tree else self._inside(policy)
         self.say(state="confined", active=self.place.active, missing=self.place.missing)
         if self.place.missing and not order["allow_weaker"]:
             os._exit(3)
@@ -82,7 +83,9 @@ class Worker:
                 os._exit(1)
             nonce = self.hear()["nonce"]
             worker_scene.render(picture, keep=worker_scene.images() == images)
-            self._hand_over(picture, nonce)
+            with open(picture, "rb") as file:
+                self._hand_over(file.read(), nonce)
+            os.unlink(picture)
             # the next candidate's scene is made ready while this one's picture is judged
             same = worker_scene.put_back(settings) and self._is(first, before)
             if not same:
@@ -116,15 +119,58 @@ class Worker:
             return {"state": "refused", "message": f"The program changed {changed}, which it may not."}
         return {"state": "ran"}
 
-    def _hand_over(self, picture: str, nonce: str) -> None:
-        with open(picture, "rb") as file:
-            data = file.read()
-        os.unlink(picture)
+    def _hand_over(self, data: bytes, nonce: str) -> None:
         head = json.dumps({"nonce": nonce, "bytes": len(data)}).encode() + b"\n"
         result = self.order["result"]
         os.ftruncate(result, 0)
         os.pwrite(result, head + data, 0)
         self.say(state="done")
+
+    def differ(self) -> NoReturn:
+        """Run one program, and tell what it changed as typed changes, and what of it these leave out."""
+        from editor3d.programs import typed_changes, typed_edit, worker_guard, worker_scene
+
+        worker_guard.watch_timers()
+        settings = self.order["settings"]
+        worker_scene.open_scene(self.scene, settings)
+        before, guarded = typed_changes.state(), worker_guard.snapshot()
+        self.say(state="ready")
+        outcome = self._run(self.hear()["source"], guarded)
+        self.say(**outcome)
+        if outcome["state"] != "ran":
+            os._exit(1)
+        nonce = self.hear()["nonce"]
+        after = typed_changes.state()
+        changes = typed_changes.changes(before, after)
+        whole = typed_changes.digests(changes)
+        # carried out on the scene as it was, they must lead to where the program led
+        if not worker_scene.put_back(settings):
+            worker_scene.open_scene(self.scene, settings)
+        failed = typed_edit.apply(changes)
+        left_out = list(dict.fromkeys([*failed, *typed_changes.unlike(changes, after, whole)]))
+        self._hand_over(json.dumps({"changes": changes, "left_out": left_out}).encode(), nonce)
+        os._exit(0)
+
+    def write(self) -> NoReturn:
+        """Save the scene with typed changes carried out on it. No program runs here."""
+        import bpy
+
+        from editor3d.programs import typed_edit, worker_guard
+
+        bpy.ops.wm.open_mainfile(filepath=self.scene, load_ui=True, use_scripts=False)
+        with _Caught():
+            bpy.ops.file.make_paths_absolute()  # the new file lies elsewhere
+        before = worker_guard.snapshot()
+        left_out = typed_edit.apply(self.order["changes"])
+        changed = worker_guard.difference(before, worker_guard.snapshot())
+        refusal = worker_guard.excess() if changed is None else f"They change {changed}, which they may not."
+        if refusal is not None:
+            self.say(state="refused", message=refusal)
+            os._exit(1)
+        copy = os.path.join(self.place.private, "scene.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, relative_remap=False)
+        self.say(state="written", left_out=left_out)
+        os._exit(0)
 
     def prepare(self) -> NoReturn:
         """Save a copy of the scene that holds its pictures and libraries; tell which files it still reads."""
@@ -156,9 +202,8 @@ def _sentence(error: BaseException) -> str:
 def main() -> NoReturn:
     """Do what standard input says."""
     worker = Worker(json.loads(sys.stdin.buffer.readline()))
-    if worker.order["mode"] == "prepare":
-        worker.prepare()
-    worker.serve()
+    modes = {"prepare": worker.prepare, "serve": worker.serve, "differ": worker.differ, "write": worker.write}
+    modes[worker.order["mode"]]()
 
 
 if __name__ == "__main__":

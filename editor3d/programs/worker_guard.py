@@ -22,7 +22,7 @@ from editor3d.programs.worker_scene import simple
 
 MAX_SUBDIVISIONS, MAX_COPIES, MAX_NODE_LEVEL, MAX_OBJECTS = 6, 1000, 8, 20_000
 _WITH_FILES = ("images", "sounds", "movieclips", "cache_files", "volumes", "fonts", "libraries")
-_FORBIDDEN_NODES = ("CompositorNodeOutputFile", "ShaderNodeScript", "GeometryNodeImport")
+FORBIDDEN_NODES = ("CompositorNodeOutputFile", "ShaderNodeScript", "GeometryNodeImport")
 """How the types of nodes begin that write files, run code, or read files."""
 _WITH_DRIVERS = (
     "objects",
@@ -147,7 +147,7 @@ def _forbidden_nodes() -> list[tuple[str, str]]:
     for kind in ("materials", "lights", "worlds", "scenes"):
         trees += [block.node_tree for block in getattr(bpy.data, kind) if block.node_tree is not None]
     return [
-        (tree.name, node.name) for tree in trees for node in tree.nodes if node.bl_idname.startswith(_FORBIDDEN_NODES)
+        (tree.name, node.name) for tree in trees for node in tree.nodes if node.bl_idname.startswith(FORBIDDEN_NODES)
     ]
 
 

@@ -27,6 +27,7 @@ from editor3d.programs.contracts import Rendered, RenderSettings
 START_SECONDS = 120.0
 """A worker that has not opened its scene by then is given up."""
 _MAX_LINE = 1 << 20
+_MAX_CHANGES, _MAX_NAMES = 32 << 20, 100
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf")
 
 
@@ -70,6 +71,7 @@ class WorkerHandle:
         gated: bool = True,
         allow_weaker: bool = False,
         threads: int = 2,
+        changes: Sequence[Any] = (),
     ) -> None:
         folder.mkdir(mode=0o700, parents=True)
         self.folder = folder
@@ -90,6 +92,7 @@ class WorkerHandle:
             "settings": settings,
             "gated": gated,
             "allow_weaker": allow_weaker,
+            "changes": changes,
             "notify": notify,
             "lifeline": lifeline,
             "result": self._result.fileno(),
@@ -168,6 +171,31 @@ class WorkerHandle:
             return Rendered("crashed", None, time.monotonic() - began, f"The worker died: {self._why(str(error))}")
         return Rendered("ok", image, time.monotonic() - began)
 
+    def differ(self, source: str, seconds: float) -> dict[str, Any]:
+        """Run one program in a worker that tells changes, and wait for what it changed: `changes` and `left_out`.
+
+        Raises:
+            WorkerEnded: the program was refused, failed, or was not what was expected; the text says why.
+            WorkerLate: it took too long.
+        """
+        until = time.monotonic() + seconds
+        self._send({"source": source}, until)
+        answer = self.hear(until)
+        if answer.get("state") != "ran":
+            raise WorkerEnded(_printable(str(answer.get("message", "it gave no answer"))[:2000]))
+        nonce = secrets.token_hex(16)
+        self._send({"nonce": nonce}, until)
+        if self.hear(until).get("state") != "done":
+            raise WorkerEnded("it answered what no worker answers")
+        try:
+            found = json.loads(self._data(nonce, _MAX_CHANGES))
+        except (ValueError, RecursionError) as error:
+            raise WorkerEnded("its result cannot be read") from error
+        if not isinstance(found, dict) or not all(isinstance(found.get(n), list) for n in ("changes", "left_out")):
+            raise WorkerEnded("its result is not the one that was asked for")
+        names = [_printable(str(name)[:100]) for name in found["left_out"][:_MAX_NAMES]]
+        return {"changes": found["changes"], "left_out": names}
+
     def kill(self) -> None:
         """End the process and all it started; again is harmless."""
         for handle in (self._notify, self._lifeline):
@@ -221,22 +249,27 @@ class WorkerHandle:
                 raise WorkerEnded("it no longer listens") from error
 
     def _picture(self, nonce: str, settings: RenderSettings) -> np.ndarray:
-        """Read the result as one reads a stranger's file."""
-        handle = self._result.fileno()
-        size = os.fstat(handle).st_size
-        limit = 4096 + 8 * settings.width * settings.height
-        data = os.pread(handle, min(size, limit), 0)
-        line, _, png = data.partition(b"\n")
+        png = self._data(nonce, 4096 + 8 * settings.width * settings.height)
         try:
-            head = json.loads(line)
-            if size > limit or head["nonce"] != nonce or head["bytes"] != len(png):
-                raise WorkerEnded("its result is not the one that was asked for")
             with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
                 if picture.size != (settings.width, settings.height):
                     raise WorkerEnded("its picture has another size")
                 return np.array(picture.convert("RGB"))
-        except (ValueError, KeyError, TypeError, OSError, SyntaxError) as error:
+        except (ValueError, TypeError, OSError, SyntaxError) as error:
             raise WorkerEnded("its result cannot be read") from error
+
+    def _data(self, nonce: str, limit: int) -> bytes:
+        """Read the result as one reads a stranger's file."""
+        handle = self._result.fileno()
+        size = os.fstat(handle).st_size
+        line, _, data = os.pread(handle, min(size, limit), 0).partition(b"\n")
+        try:
+            head = json.loads(line)
+            if size > limit or head["nonce"] != nonce or head["bytes"] != len(data):
+                raise WorkerEnded("its result is not the one that was asked for")
+        except (ValueError, KeyError, TypeError) as error:
+            raise WorkerEnded("its result cannot be read") from error
+        return data
 
     def _why(self, reason: str) -> str:
         """The reason, with the last line that the worker printed."""

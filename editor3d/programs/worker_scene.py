@@ -14,7 +14,7 @@ import bpy
 import mathutils
 import numpy as np
 
-_SIMPLE = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
+SIMPLE = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
 _DATA = (
     "scenes",
     "objects",
@@ -149,7 +149,7 @@ def images() -> tuple[str, bool]:
     digest = hashlib.sha256()
     for image in bpy.data.images:
         digest.update(f"{image.name}/{image.session_uid}:".encode())
-        _add(digest, image, 0)
+        add(digest, image, 0)
     return digest.hexdigest(), any(image.is_dirty for image in bpy.data.images)
 
 
@@ -159,17 +159,17 @@ def fingerprint() -> str:
     for kind in _DATA:
         for block in getattr(bpy.data, kind):
             digest.update(f"{kind}/{block.name}:".encode())
-            _add(digest, block, 0)
+            add(digest, block, 0)
     return digest.hexdigest()
 
 
 def simple(struct: bpy.types.bpy_struct) -> dict[str, Any]:
     """Values of a struct that are numbers, words or lists of such."""
-    plain, _, _ = _plan(struct)
-    return {name: _value(struct, name, many) for name, many in plain}
+    plain, _, _ = plan(struct)
+    return {name: value(struct, name, many) for name, many in plain}
 
 
-def _plan(struct: bpy.types.bpy_struct) -> tuple:
+def plan(struct: bpy.types.bpy_struct) -> tuple:
     """Names of a type's simple values, pointers and collections, found once."""
     kind = type(struct)
     if kind in _plans:
@@ -184,29 +184,31 @@ def _plan(struct: bpy.types.bpy_struct) -> tuple:
             pointers.append(name)
         elif entry.type == "COLLECTION":
             collections.append(name)
-        elif entry.type in _SIMPLE:
+        elif entry.type in SIMPLE:
             plain.append((name, getattr(entry, "is_array", False) or getattr(entry, "is_enum_flag", False)))
     _plans[kind] = plain, pointers, collections
     return _plans[kind]
 
 
-def _value(struct: bpy.types.bpy_struct, name: str, many: bool) -> Any:
+def value(struct: bpy.types.bpy_struct, name: str, many: bool) -> Any:
+    """A simple value, those of many numbers or words as a flat list; None where it cannot be read."""
     try:
-        value = getattr(struct, name)
+        found = getattr(struct, name)
     except (AttributeError, UnicodeDecodeError, TypeError, RuntimeError):
         return None
     if many:
-        return sorted(value) if isinstance(value, set) else _flat(value)
-    return value
+        return sorted(found) if isinstance(found, set) else _flat(found)
+    return found
 
 
 def _flat(value: Any) -> list:
     return [item for part in value for item in (_flat(part) if hasattr(part, "__len__") else (part,))]
 
 
-def _add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
-    plain, pointers, collections = _plan(struct)
-    values = [_value(struct, name, many) for name, many in plain]
+def add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
+    """Let a digest take in everything that is known of a struct, `depth` levels below a datablock."""
+    plain, pointers, collections = plan(struct)
+    values = [value(struct, name, many) for name, many in plain]
     digest.update(repr(values).encode("utf-8", "surrogatepass"))
     if depth > 6:
         return
@@ -220,10 +222,11 @@ def _add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
             digest.update(f"{name}>{child.path_from_id()}".encode())
         elif isinstance(child, bpy.types.bpy_struct):
             digest.update(name.encode())
-            _add(digest, child, depth + 1)
+            add(digest, child, depth + 1)
     for name in collections:
         _add_all(digest, name, getattr(struct, name, None), depth)
-    if isinstance(struct, bpy.types.ID) and len(struct.keys()):
+    # what a modifier made of nodes is given is no property of Blender's own either
+    if isinstance(struct, (bpy.types.ID, bpy.types.NodesModifier)) and len(struct.keys()):
         digest.update(json.dumps(_custom(struct), sort_keys=True, default=str).encode())
 
 
@@ -232,11 +235,17 @@ def _owned(block: bpy.types.ID) -> bool:
     return getattr(block, "is_embedded_data", False)
 
 
-def _custom(block: bpy.types.ID) -> dict[str, Any]:
+def _custom(block: bpy.types.ID | bpy.types.NodesModifier) -> dict[str, Any]:
     """Properties that users gave it; those that add-ons declare are read as all others are."""
     declared = block.bl_rna.properties
     values = {key: value for key, value in block.items() if key not in declared}
     return {key: value.to_dict() if hasattr(value, "to_dict") else value for key, value in values.items()}
+
+
+def is_numbers(items: Any) -> bool:
+    """Whether a list is a long one of plain numbers, such as the points of a mesh."""
+    kind = type(items[0]).__name__ if len(items) > 4 else ""
+    return kind.startswith(_NUMBERS) and not kind.endswith("Attribute")
 
 
 def _add_all(digest: Any, name: str, items: Any, depth: int) -> None:
@@ -246,9 +255,8 @@ def _add_all(digest: Any, name: str, items: Any, depth: int) -> None:
     digest.update(f"{name}[{count}]".encode())
     if not count:
         return
-    kind = type(items[0]).__name__
-    if count > 4 and kind.startswith(_NUMBERS) and not kind.endswith("Attribute"):
-        plain = _plan(items[0])[0]
+    if is_numbers(items):
+        plain = plan(items[0])[0]
         kinds = items[0].bl_rna.properties
         for field, _ in plain:
             entry = kinds[field]
@@ -265,4 +273,4 @@ def _add_all(digest: Any, name: str, items: Any, depth: int) -> None:
         if isinstance(item, bpy.types.ID):
             digest.update(item.name.encode())
         elif isinstance(item, bpy.types.bpy_struct):
-            _add(digest, item, depth + 1)
+            add(digest, item, depth + 1)

@@ -15,12 +15,17 @@ from types import TracebackType
 from typing import Any
 
 from editor3d.errors import ConfigError, DataError
+from editor3d.outputs.files import replacing
 from editor3d.programs import gate as program_gate
 from editor3d.programs.contracts import Rendered, RenderSettings
 from editor3d.programs.worker_handle import WorkerEnded, WorkerHandle, WorkerLate, readable
 
 SCENE = "/scene/scene.blend"
 """The scene's name inside a worker's file tree."""
+WRITE_SECONDS = 300.0
+"""The longest that it may take to write a scene."""
+_WHOLE_TREE = {"read": ("/",), "whole_tree": True, "file_size": 16 << 30}
+"""Of processes that open the user's own scene and run nothing: they read files, and have no network."""
 
 
 class Workers:
@@ -72,7 +77,8 @@ class Workers:
         self._finalizer = weakref.finalize(self, _clean_up, self._live, self._folder)
         self._idle: Queue[WorkerHandle] = Queue()
         try:
-            self._extra = self._prepare(Path(scene))
+            self._scene = Path(scene).expanduser().absolute()
+            self._extra = self._prepare(self._scene)
             for _ in range(count):
                 self._idle.put(self._start())
             first = self._idle.get()
@@ -112,6 +118,53 @@ class Workers:
             if self._finalizer.alive:
                 self._idle.put(worker if keep else self._replace(worker))
 
+    def save_scene(self, source: str, path: Path) -> list[str]:
+        """Save the scene with what a program changes, as a .blend file of its own.
+
+        The program runs in a confined worker once more, and what it changed is told as plain values of named places. A
+        second process, in which no program ran, opens the scene itself, takes over these values and saves it.
+
+        Args:
+            source: a program that has been rendered.
+            path: the file; nothing of it is written where this fails. Never the scene itself.
+
+        Returns:
+            What a person calls the datablocks whose changes cannot be told by plain values: they are as they were.
+
+        Raises:
+            Editor3DError: the program does not run to its end, or the file cannot be written.
+        """
+        refusal = self._gate(source) if self._gate is not None else None
+        if refusal is not None:
+            raise ConfigError(refusal)
+        if path.absolute() == self._scene:
+            raise ConfigError(f"Expected another file than the scene for the result, got {path}: choose another.")
+        copy = str(self._folder / "scene.blend")
+        files = {SCENE: copy, **{path: path for path in self._extra}}
+        worker = self._begin("differ", SCENE, {"read": self._read, "files": files})
+        try:
+            self._wait(worker)
+            found = worker.differ(source, WRITE_SECONDS)
+        except (WorkerEnded, WorkerLate) as error:
+            raise ConfigError(f"The program's changes could not be told ({error or 'it took too long'}).") from error
+        finally:
+            self._end(worker)
+        writer = self._begin("write", str(self._scene), _WHOLE_TREE, weaker=True, changes=found["changes"])
+        try:
+            until = time.monotonic() + WRITE_SECONDS
+            writer.hear(until)
+            answer = writer.hear(until)
+            if answer.get("state") != "written":
+                raise ConfigError(f"The scene was not written: {answer.get('message', 'it gave no answer')}")
+            with replacing(path) as temporary:
+                shutil.move(writer.folder / "scene.blend", temporary)
+                temporary.chmod(0o644)
+        except (WorkerEnded, WorkerLate) as error:
+            raise ConfigError(f"The scene could not be written ({error or 'it took too long'}).") from error
+        finally:
+            self._end(writer)
+        return list(dict.fromkeys([*found["left_out"], *answer["left_out"]]))
+
     def protections(self) -> Sequence[str]:
         """The layers of containment that are active, by name; see `sandbox.LAYERS`."""
         return tuple(self._active)
@@ -140,17 +193,28 @@ class Workers:
 
     def _replace(self, worker: WorkerHandle) -> WorkerHandle:
         """End a worker and start another, without waiting for it."""
+        self._end(worker)
+        return self._start()
+
+    def _end(self, worker: WorkerHandle) -> None:
         worker.kill()
         self._live.discard(worker)
         shutil.rmtree(worker.folder, ignore_errors=True)
-        return self._start()
 
     def _start(self) -> WorkerHandle:
         copy = str(self._folder / "scene.blend")
         files = {SCENE: copy, **{path: path for path in self._extra}}
         return self._begin("serve", SCENE, {"read": self._read, "files": files})
 
-    def _begin(self, mode: str, scene: str, policy: Mapping[str, Any], *, weaker: bool = False) -> WorkerHandle:
+    def _begin(
+        self,
+        mode: str,
+        scene: str,
+        policy: Mapping[str, Any],
+        *,
+        weaker: bool = False,
+        changes: Sequence[Any] = (),
+    ) -> WorkerHandle:
         self._started += 1
         worker = WorkerHandle(
             self._folder / f"{mode}{self._started}",
@@ -161,17 +225,16 @@ class Workers:
             gated=self._gate is not None,
             allow_weaker=self._weaker or weaker,
             threads=self._threads,
+            changes=changes,
         )
         self._live.add(worker)
         return worker
 
     def _prepare(self, scene: Path) -> list[str]:
         """Copy the scene with its pictures and libraries; gives the files that could not be packed."""
-        scene = scene.expanduser().absolute()
         if not scene.is_file():
             raise DataError(f"No .blend file at {scene}: give the path of a scene saved by Blender.")
-        policy = {"read": ("/",), "whole_tree": True, "file_size": 16 << 30}
-        worker = self._begin("prepare", str(scene), policy, weaker=True)
+        worker = self._begin("prepare", str(scene), _WHOLE_TREE, weaker=True)
         until = time.monotonic() + 300
         try:
             worker.hear(until)

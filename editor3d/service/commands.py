@@ -111,7 +111,7 @@ def refine_words(request: JobRequest, places: Places) -> list[str]:
     if "target" in inputs:
         words += ["--target", str(inputs["target"])]
     # values alone change, so that whoever asked can take them over without running the program
-    words += ["--edits", "tweak"]
+    words += ["--edits", "tweak", "--no-save-scene"]
     if request.settings.get("allow_weaker_sandbox"):
         words.append("--allow-weaker-sandbox")
     return [*words, *_instruction(request), *_flags(request.settings, names)]

@@ -55,7 +55,8 @@ def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys
         str(tmp_path / "run"),
     ]
     words += ["--width", "48", "--height", "48", *WEAKER]
-    assert main([*words, "--budget-renders", "15"]) == 0
+    assert main([*words, "--budget-renders", "15", "--no-save-scene"]) == 0
+    assert not (tmp_path / "run/result.blend").exists()
     assert "--resume" not in capsys.readouterr().err
     assert main([*words, "--budget-renders", "40"]) == 2
     assert "--resume" in capsys.readouterr().err
@@ -68,6 +69,8 @@ def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys
     assert summary["spent"]["renders"] == 40
     assert summary["candidates"]["ok"] <= 40
     assert scene.read_bytes() == before
+    assert summary["result"] == {"file": "result.blend", "left_out": [], "error": ""}
+    assert (tmp_path / "run/result.blend").read_bytes() != before
     picture = np.array(Image.open(tmp_path / "run/best.png")).astype(float)
     assert np.abs(picture - np.array(Image.open(target))).mean() < 10
 
