@@ -77,7 +77,7 @@ class PictureLoss:
         return sum(weight * parts[name] for name, weight in self._weights.items())
 
     def parts(self, image: np.ndarray) -> dict[str, float]:
-        """The parts of the loss by name, without their weights; the last picture's are kept for when they are asked again."""
+        """The parts of the loss by name, without their weights; the last picture's are kept."""
         if self._last is None or self._last[0] is not image:
             self._last = image, self._measured(image)
         return dict(self._last[1])
