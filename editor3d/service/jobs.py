@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.service.commands import Places, Step, newest_run, steps_of
+from editor3d.service.kept_runs import remove_old_runs
 from editor3d.service.pictures import copy_pairs, job_picture, save_preview_sheet
 from editor3d.service.progress import Progress, last_error, read_progress, tail
 from editor3d.service.requests import JobRequest
@@ -195,6 +196,8 @@ class JobQueue:
             if job.state != "queued":
                 return
             job.state, job.started = "running", time.time()
+        # jobs run one after the other: nothing is at work in that folder now
+        remove_old_runs(job.places.runs)
         state, error = "done", ""
         try:
             for index, step in enumerate(job.steps):

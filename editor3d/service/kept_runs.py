@@ -1,0 +1,51 @@
+"""Which runs of captures the service keeps: enough to go on from, and no more."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+KEPT_RUNS = 10
+"""Runs of edits that are kept, finished or not; the oldest go first."""
+KEPT_BASES = 5
+"""Reconstructions that are kept besides those that a kept run was made from."""
+_CONFIG, _RECORD, _BASE = "config.yml", "edit.json", "base-"
+
+
+def remove_old_runs(folder: Path, runs: int = KEPT_RUNS, bases: int = KEPT_BASES) -> list[Path]:
+    """Take away the oldest runs. Only to be called while none is at work.
+
+    Args:
+        folder: what runs lie in, at any depth; a run is a folder with a `config.yml`.
+        runs: how many edits stay.
+        bases: how many reconstructions stay; what a kept edit was made from is as new as that edit, and stays with it.
+
+    Returns:
+        The folders that were removed.
+    """
+    found = {path.parent.resolve(): _changed(path.parent) for path in folder.rglob(_CONFIG)}
+    edits = sorted((run for run in found if not run.name.startswith(_BASE)), key=found.get, reverse=True)
+    kept = edits[:runs]
+    used = {base for run in kept if (base := _base_of(run)) is not None}
+    others = sorted((run for run in found if run.name.startswith(_BASE)), key=found.get, reverse=True)
+    gone = edits[runs:] + [base for base in others[bases:] if base not in used]
+    for run in gone:
+        shutil.rmtree(run, ignore_errors=True)
+    return gone
+
+
+def _changed(run: Path) -> float:
+    """When a run was last written to: files that training appends to count, not the folder alone."""
+    times = [path.stat().st_mtime for path in run.iterdir() if not path.is_symlink()]
+    return max(times, default=0.0)
+
+
+def _base_of(run: Path) -> Path | None:
+    """The folder of the reconstruction that a run was made from; None where its record names none."""
+    try:
+        base = json.loads((run / _RECORD).read_text(encoding="utf-8")).get("base")
+    except (OSError, ValueError, AttributeError):
+        return None
+    # .../base-DIGEST/nerfstudio_models/step-N.ckpt
+    return Path(base).resolve().parent.parent if isinstance(base, str) and base else None
