@@ -183,6 +183,7 @@ def recall(context, entry):
         return
     if chosen.what == "REFINE":
         chosen.part = next((item[0] for item in properties.PARTS if item[1] == entry["subject"]), "MATERIAL")
+        chosen.target = str(entry.get("target", ""))
         return
     thing = bpy.data.objects.get(entry["subject"])
     if subject_mesh(context) is None and thing is not None:

@@ -15,7 +15,7 @@ _FILE = "editor3d_history.json"
 LENGTH = 30
 
 entries = []
-"""Dictionaries: kind, instruction, subject, settings, state, time."""
+"""Dictionaries: kind, instruction, subject, settings, target (the path of a picture, or ""), state, time."""
 
 
 def _path():
@@ -41,6 +41,7 @@ def note(asked, state):
         "instruction": asked.instruction,
         "subject": asked.subject,
         "settings": asked.settings,
+        "target": asked.inputs.get("target", ""),
         "state": state,
         "time": time.time(),
     }

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import pytest
-
 KINDS = [("SCENE", "DRAFT"), ("SCENE", "NORMAL"), ("REFINE", "FINE"), ("MESH", "DRAFT"), ("MESH", "FINE")]
 
 
-@pytest.mark.parametrize(("what", "quality"), KINDS)
-def test_the_history_asks_the_same_again(blender, what, quality):
+def test_the_history_asks_the_same_again(blender, tmp_path):
+    picture = tmp_path / "target.png"
+    picture.write_bytes(b"a picture")
     told = blender.run(
         """
         asking, history = part("asking"), part("history")
         chosen = bpy.context.window_manager.editor3d
-        chosen.instruction, chosen.what, chosen.quality = "make it red", names["what"], names["quality"]
-        chosen.scene_path, chosen.part, chosen.strength, chosen.seed = "demo", "LIGHTS", "STRONG", 7
-        first = asking.ask(bpy.context)
-        history.note(first, "done")
-        history.load()
-        chosen.instruction, chosen.what, chosen.quality = "other", "MESH", "NORMAL"
-        chosen.scene_path, chosen.part, chosen.strength, chosen.seed = "", "MATERIAL", "NORMAL", 1
-        asking.recall(bpy.context, history.entries[0])
-        again = asking.ask(bpy.context)
-        result = {"first": [first.kind, first.instruction, first.subject, first.settings],
-                  "again": [again.kind, again.instruction, again.subject, again.settings]}
+        def told(asked):
+            return [asked.kind, asked.instruction, asked.subject, asked.settings, asked.inputs.get("target", "")]
+        def choose(instruction, what, quality, scene, part, strength, seed, target):
+            chosen.instruction, chosen.what, chosen.quality = instruction, what, quality
+            chosen.scene_path, chosen.part, chosen.strength = scene, part, strength
+            chosen.seed, chosen.target = seed, target
+        for what, quality, target in names["kinds"]:
+            choose("make it red", what, quality, "demo", "LIGHTS", "STRONG", 7, target)
+            first = asking.ask(bpy.context)
+            history.note(first, "done")
+            history.load()
+            choose("other", "MESH", "NORMAL", "", "MATERIAL", "NORMAL", 1, "/another.png")
+            asking.recall(bpy.context, history.entries[0])
+            result[f"{what} {quality} {target}"] = [told(first), told(asking.ask(bpy.context))]
         """,
-        what=what,
-        quality=quality,
+        kinds=[(what, quality, target) for what, quality in KINDS for target in ("", str(picture))],
     )
-    assert told["again"] == told["first"]
-    assert told["first"][3]["seed"] == 7
+    assert len(told) == 2 * len(KINDS)
+    for name, (first, again) in told.items():
+        assert again == first, name
+        assert first[3]["seed"] == 7
+    assert told[f"REFINE FINE {picture}"][0][4] == str(picture)
 
 
 def test_copies_of_the_scene_go_with_the_session(blender):
@@ -63,40 +67,44 @@ def test_copies_of_the_scene_go_with_the_session(blender):
     assert told["refused"] == told["read"] == told["closed"] == []
 
 
-@pytest.mark.parametrize("text", ["5", "null", "{", '[3, {"kind": "mesh"}]'])
-def test_a_damaged_history_is_empty(blender, text):
+def test_a_damaged_history_is_empty(blender):
+    texts = ["5", "null", "{", '[3, {"kind": "mesh"}]']
     told = blender.run(
         """
         path = os.path.join(bpy.utils.user_resource("CONFIG", create=True), "editor3d_history.json")
-        open(path, "w").write(names["text"])
-        part("history").load()
-        result = {"entries": part("history").entries}
+        history = part("history")
+        for text in names["texts"]:
+            history.entries[:] = [{"kind": "of an earlier session"}]
+            open(path, "w").write(text)
+            history.load()
+            result[text] = history.entries
         """,
-        text=text,
+        texts=texts,
     )
-    assert told["entries"] == []
+    assert told == {text: [] for text in texts}
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, b""), (401, b'{"error": "wrong"}'), (200, b"[]"), (200, b"hello")])
-def test_another_program_on_an_old_port_is_not_taken_for_the_engine(blender, status, body):
+def test_another_program_on_an_old_port_is_not_taken_for_the_engine(blender):
+    answers = [(404, ""), (401, '{"error": "wrong"}'), (200, "[]"), (200, "hello")]
     told = blender.run(
         """
         import threading
         from http.server import BaseHTTPRequestHandler, HTTPServer
         class Other(BaseHTTPRequestHandler):
             def do_GET(self):
-                self.send_response(names["status"])
+                self.send_response(self.server.answer[0])
                 self.end_headers()
-                self.wfile.write(names["body"].encode())
-        server = HTTPServer(("127.0.0.1", 0), Other)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+                self.wfile.write(self.server.answer[1].encode())
         engine = part("engine")
         os.makedirs(engine.user_folder())
-        with open(engine.state_file(), "w") as file:
-            json.dump({"port": server.server_port, "token": "old"}, file)
-        result = {"found": engine.running()}
+        for answer in names["answers"]:
+            server = HTTPServer(("127.0.0.1", 0), Other)
+            server.answer = answer
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            with open(engine.state_file(), "w") as file:
+                json.dump({"port": server.server_port, "token": "old"}, file)
+            result[str(answer)] = engine.running()
         """,
-        status=status,
-        body=body.decode(),
+        answers=answers,
     )
-    assert told["found"] == [None, None]
+    assert told == {str(list(answer)): [None, None] for answer in answers}

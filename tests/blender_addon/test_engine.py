@@ -80,7 +80,7 @@ lamp.energy = 150.0
 bpy.ops.render.render(write_still=True)
 lamp.energy = 1500.0
 chosen.what, chosen.part, chosen.target = "REFINE", "LIGHTS", names["target"]
-seen = ask(budget_seconds=25, allow_weaker_sandbox=True)
+seen = ask(budget_seconds=60, depth=4, allow_weaker_sandbox=True)
 result = {"phase": session.phase, "message": session.message, "seen": seen}
 if session.phase == "pending":
     changes = part("programs").changes_in(session.outcome.program, session.asked.entries)
