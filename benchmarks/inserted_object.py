@@ -60,8 +60,8 @@ def judged(run: Path) -> dict[str, float]:
         either = judge | (change & ~known)
         found["iou"].append(float((judge & change).sum() / either.sum()))
         distance = inserter.distance(request)
-        error = (after["depth"][..., 0].cpu() / space.frame.scale - distance).abs() / distance
-        found["depth"].append(float(error[known].median()))
+        reached = edited.model.outputs_at(camera.to(edited.device), known)["depth"][:, 0].cpu() / space.frame.scale
+        found["depth"].append(float(((reached - distance[known]).abs() / distance[known]).median()))
         found["inside"].append(psnr(after["rgb"].cpu(), reference, known))
     count = len(found["iou"])
     return {name: sum(values) / len(values) if values else float("nan") for name, values in found.items()} | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -36,17 +37,27 @@ class PictureSampler:
     def __init__(self, pictures: TrainingPictures, cameras: Cameras, seed: int) -> None:
         self.pictures, self.seed = pictures, seed
         self.lenses = [Lens.of(cameras, index) for index in range(len(pictures))]
+        self.drawn: Sequence[int] = range(len(pictures))
         self._round, self._order = -1, torch.empty(0)
         self._flat: dict[int, tuple[tuple[int, int], Tensor]] = {}
         self._masks: dict[int, Tensor | None] = {}
 
+    def favour(self, masks: Sequence[Tensor], share: float) -> None:
+        """Go through those views alone whose mask shows something; one [H, W] bool for each picture.
+
+        Args:
+            share: without effect; of whole pictures no part is drawn.
+        """
+        self.drawn = [index for index, mask in enumerate(masks) if bool(mask.any())]
+        self._round = -1
+
     def view_at(self, step: int) -> int:
         """The view of a step."""
-        round_, place = divmod(step, len(self.pictures))
+        round_, place = divmod(step, len(self.drawn))
         if round_ != self._round:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + round_)
-            self._round, self._order = round_, torch.randperm(len(self.pictures), generator=generator)
-        return int(self._order[place])
+            self._round, self._order = round_, torch.randperm(len(self.drawn), generator=generator)
+        return self.drawn[int(self._order[place])]
 
     def batch(self, index: int, downscale: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
         """`image` [H', W', 3] float 0..1 on the view's canvas, at 1/downscale; `mask` [H', W', 1] unless all count."""

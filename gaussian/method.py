@@ -68,6 +68,19 @@ def edit_training(steps: int, refine_start: int) -> tuple[dict[str, dict[str, An
     return splat_optimizers(steps, 1.6e-4, **pace), strategy
 
 
+def insertion_training(steps: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:
+    """The rates and the densification of what grows out of seeds in a region.
+
+    Most seeds lie where nothing is to stand, and are removed as soon as they have faded.
+
+    Args:
+        steps: of the whole insertion.
+    """
+    optimizers, strategy = edit_training(steps, refine_start=steps // 10)
+    strategy.refine_every = max(1, min(strategy.refine_every, steps // 10))
+    return optimizers, strategy
+
+
 def splatfacto_model() -> SplatModelConfig:
     """The model and its densification as nerfstudio's splatfacto has them by default."""
     return SplatModelConfig(

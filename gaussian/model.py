@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from editor3d.datasets.images import WHITE
 from editor3d.errors import RegionError
 from editor3d.metrics.image import psnr, ssim
-from editor3d.plugin.rays import Lens
+from editor3d.plugin.rays import Lens, LensTable
 from editor3d.types import Region, View
 from gaussian.background import BLACK, color_of_step, is_transparent
 from gaussian.densify import StrategyConfig, make_strategy
+from gaussian.depth import median_depth, slabs
 from gaussian.files import write_splats
 from gaussian.initialize import from_points, random_points
 from gaussian.kernels.harmonics import MAX_DEGREE
@@ -33,7 +34,7 @@ from gaussian.lens import canvas_of
 from gaussian.losses import elongation, fused_ssim
 from gaussian.rasterize import rasterization
 from gaussian.splatfacto import is_splatfacto, scene_of, settings_of
-from gaussian.splats import Splats
+from gaussian.splats import Splats, concatenate
 from gaussian.splats import transform as moved
 
 PARAMETERS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
@@ -41,6 +42,7 @@ PARAMETERS = ("means", "scales", "quats", "features_dc", "features_rest", "opaci
 _OPENGL_TO_OPENCV = (1.0, -1.0, -1.0)
 _REGULARIZE_EVERY = 10
 _NEAR = 0.01  # times the scene's size
+_SEED_GREY, _SEED_OPACITY = 0.5, 0.1
 
 
 @dataclass
@@ -87,6 +89,12 @@ class SplatModelConfig(ModelConfig):
     scene_suffix: str = field(default=".ply", repr=False)
     """Of the file that the scene came from: edits of it leave such a one, too."""
 
+    def insertion_training(self, steps: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:
+        """The optimisers and the densification with which something new grows in so many steps."""
+        from gaussian.method import insertion_training
+
+        return insertion_training(steps)
+
 
 class SplatModel(Model):
     """A scene of Gaussians, rendered through a pinhole canvas that is bent to each view's lens."""
@@ -132,6 +140,17 @@ class SplatModel(Model):
         for name, value in parameters_of(splats).items():
             self.gauss_params[name].data = value.to(self.device)
             self.gauss_params[name].grad = None
+
+    def add(self, points: Tensor) -> None:
+        """Put grey, faint Gaussians at points [M, 3] scene units, for training to make something of.
+
+        Those that were there keep their bits and their places. For before the first step, while optimisers hold nothing
+        of any.
+        """
+        points = points.cpu().float()
+        colors, generator = torch.full_like(points, _SEED_GREY), torch.Generator().manual_seed(0)
+        seeds = from_points(points, colors, self.sh_degree, generator, _SEED_OPACITY)
+        self.set_splats(concatenate([self.splats.to("cpu"), seeds]))
 
     @property
     def means(self) -> Tensor:
@@ -437,6 +456,26 @@ class SplatModel(Model):
             return self.get_outputs(camera)
         finally:
             self.crop_box = None
+
+    @cached_property
+    def lenses(self) -> LensTable:
+        """Directions of rays by lens, looked up."""
+        return LensTable()
+
+    @torch.no_grad()
+    def outputs_at(self, camera: Cameras, wanted: Tensor) -> dict[str, Tensor]:
+        """Outputs [n, C] of the pixels of one camera that are wanted, [H, W] bool, row by row.
+
+        In evaluation mode. `depth` is the median, along the ray: what hangs thinly before a surface does not count.
+        """
+        wanted = wanted.to(self.device)
+        viewmat = viewmat_of(camera.camera_to_worlds[0].to(self.device))
+        colors = slabs(self.means @ viewmat[2, :3] + viewmat[2, 3])
+        outputs = self.get_outputs_for_camera(camera)
+        depth = median_depth(self._draw(camera, colors, None)[0])
+        lens = Lens.of(camera, 0)
+        outputs["depth"] = depth * _ray_lengths(lens, canvas_of(lens), False).to(depth)
+        return {name: value[wanted] for name, value in outputs.items()}
 
     def get_image_metrics_and_images(self, outputs, batch) -> tuple[dict[str, float], dict[str, Tensor]]:
         truth = batch["image"].to(self.device)[..., :3]

@@ -88,7 +88,8 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
         if hasattr(parser, key):
             setattr(own_parser, key, getattr(parser, key))
     own = config.pipeline.model
-    if not isinstance(own, type(found)):
+    other_kind = not isinstance(own, type(found))
+    if other_kind:
         for entry in METHODS.values():
             candidate = load_target(entry.target).config if entry.kind == "base" else None
             if candidate is not None and isinstance(candidate.pipeline.model, type(found)):
@@ -104,6 +105,8 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     kept = {"_target", *own.EDIT_SETTINGS}
     taken = {key: value for key, value in vars(found).items() if key not in kept and hasattr(own, key)}
     config.pipeline.model = replace(own, **taken)
+    if other_kind:
+        config.pipeline.adopted(config)
 
 
 def _adopt_batches(config: PluginTrainerConfig, candidate: PluginTrainerConfig) -> None:

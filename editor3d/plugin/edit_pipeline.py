@@ -130,6 +130,14 @@ class EditPipelineConfig(PluginPipelineConfig):
         """
         require_parts(model, "--region")
 
+    def adopted(self, edit: Any) -> None:
+        """Called when an edit has taken over the kind of its base, which it was not configured for: what a method
+        chooses otherwise there.
+
+        Args:
+            edit: the trainer's configuration, whose `pipeline` this is.
+        """
+
     def resolve_editor(self) -> tuple[str, str]:
         """What `auto` means: the editor, and why in one clause."""
         return resolve_auto()

@@ -99,7 +99,9 @@ def _region_shares(
     if not config.pipeline.region:
         return {}
     which = kept_selection(run / REGION_FOLDER)
-    base.model.restrict_to(select(base, parse_region(config.pipeline.region)) if which is None else which)
+    which = select(base, parse_region(config.pipeline.region)) if which is None else which
+    if was_there := bool(which.any()):  # something may have been put into empty space
+        base.model.restrict_to(which)
     edited.load_counters(checkpoints.load(checkpoints.latest_checkpoint(run))["counters"])  # what is frozen is in them
     dataset = edited.datamanager.eval_dataset
 
@@ -108,7 +110,9 @@ def _region_shares(
         return seen.abs().clamp(max=1.0)  # bending a pinhole picture to a lens may overshoot beside a region
 
     views = dataset.metadata["views"]
-    return {view.name: RegionShares(share(base, i), share(edited, i)) for i, view in enumerate(views)}
+    after = [share(edited, index) for index in range(len(views))]
+    before = [share(base, index) if was_there else torch.zeros_like(after[index]) for index in range(len(views))]
+    return {view.name: RegionShares(*shares) for view, *shares in zip(views, before, after, strict=True)}
 
 
 def _inside(rows: Sequence[HeldOutView], shares: Mapping[str, RegionShares], run: Path) -> list[HeldOutView]:

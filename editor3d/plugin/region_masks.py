@@ -24,6 +24,8 @@ SAMPLES = 96
 _PROBES = 96
 """Along each side of the cameras' cube, where the size of a hull is looked for."""
 _CHUNK = 1 << 14
+_LEAST_SHARE = 0.01
+"""Of the box round a region, that the region is taken to fill where it is filled with points."""
 _REACH = 1.5
 """Half the side of the cube, scene units, in which a hull is looked for; cameras are within 1."""
 
@@ -133,6 +135,26 @@ class SpaceRegion:
             distance = t.gather(1, first)[:, 0]
             out[part] = torch.where(inside.any(1), distance, torch.inf)
         return out
+
+
+def filled(space: SpaceRegion, count: int) -> Tensor:
+    """About so many points in a region, as evenly spread as at random: one anywhere in each cell of a lattice.
+
+    Returns:
+        [n, 3] float32 scene units, on the CPU; the same ones every time.
+    """
+    extent = (space.high - space.low).double()
+    share = 1.0  # of the box round it that the region takes up
+    for _ in range(2):
+        cells = (extent / (extent.prod() * share / count) ** (1 / 3)).ceil().long().clamp_min(1)
+        axes = [torch.arange(n, dtype=torch.float64) for n in cells.tolist()]
+        corners = torch.cartesian_prod(*axes)
+        generator = torch.Generator().manual_seed(0)
+        within = (corners + torch.rand(corners.shape, dtype=torch.float64, generator=generator)) / cells
+        points = (space.low.double() + within * extent).float()
+        points = points[space.contains(points)]
+        share = max(len(points) / len(corners), _LEAST_SHARE)
+    return points
 
 
 def dilated(mask: Tensor, radius: int) -> Tensor:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
 from nerfstudio.utils.rich_utils import CONSOLE
 from safetensors.torch import load_file, save_file
@@ -19,7 +20,16 @@ from editor3d.editors import resolve_auto_inserter
 from editor3d.errors import ConfigError, DataError, RegionError
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
-from editor3d.plugin.region_masks import RegionView, SpaceRegion, dilated, geometry_of, look_at, require_shapes
+from editor3d.plugin.project import pixels_of
+from editor3d.plugin.region_masks import (
+    RegionView,
+    SpaceRegion,
+    dilated,
+    filled,
+    geometry_of,
+    look_at,
+    require_shapes,
+)
 from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection
 from editor3d.regions import parse_region
 from editor3d.types import ViewGeometry
@@ -41,7 +51,10 @@ class InsertPipelineConfig(EditPipelineConfig):
     min_mask: float = 0.005
     """Views of which less than this share shows the region are left as they are."""
     mask_rays: float = 0.3
-    """Share of a batch's rays that is drawn inside the masks; the rest from everywhere."""
+    """Share of a batch's rays that is drawn inside the masks; the rest from everywhere. Of no effect on splats, which
+    are fitted to whole pictures."""
+    seeds: int = 8000
+    """Gaussians that a region of splats is filled with, for training to make something of."""
 
     def check(self) -> None:
         super().check()
@@ -55,14 +68,21 @@ class InsertPipelineConfig(EditPipelineConfig):
                 f"Expected mask-rays and min-mask in 0..1 and mask-dilation of at least 0, got {self.mask_rays:g}, "
                 f"{self.min_mask:g} and {self.mask_dilation}."
             )
-
+        if self.seeds < 1:
+            raise ConfigError(f"Expected at least 1 Gaussian to begin with, got {self.seeds}: raise seeds.")
         require_shapes(parse_region(self.region))
 
     def check_region_of(self, model: type[Model]) -> None:
         if not hasattr(model, "outputs_at"):
             raise RegionError(
-                f"Expected a radiance field to put something into, got {model.__name__}: reconstruct by voxel, or by "
-                f"nerfacto-editable on a GPU."
+                f"Expected a radiance field or splats to put something into, got {model.__name__}: reconstruct by "
+                f"voxel or splat, or by nerfacto-editable on a GPU."
+            )
+
+    def adopted(self, edit: Any) -> None:
+        if hasattr(edit.pipeline.model, "insertion_training"):
+            edit.optimizers, edit.pipeline.model.strategy = edit.pipeline.model.insertion_training(
+                edit.max_num_iterations
             )
 
     def resolve_editor(self) -> tuple[str, str]:
@@ -70,7 +90,8 @@ class InsertPipelineConfig(EditPipelineConfig):
 
 
 class InsertPipeline(EditPipeline):
-    """Edits see the scene as it is now inside the region, and the photograph around it."""
+    """Edits see the scene as it is now inside the region, and the photograph around it; around splats, which are fitted
+    to whole pictures, what the base shows."""
 
     config: InsertPipelineConfig
 
@@ -98,10 +119,12 @@ class InsertPipeline(EditPipeline):
         return self._space
 
     def choose_condition(self, base_is_edit: bool) -> None:
-        self.config.condition_on, self.config.condition_reason = "base", "inside the region; photographs around it"
+        reason = "whole pictures are fitted" if self._of_splats else "inside the region; photographs around it"
+        self.config.condition_on, self.config.condition_reason = "base", reason
 
     def _read_base_renders(self, folder: Path, pictures) -> None:
-        """The photographs, with renders of the base where the box round the region is; kept in `folder`.
+        """The photographs, with renders of the base where the box round the region is, or for splats everywhere; kept
+        in `folder`.
 
         Raises:
             DataError: no view shows the region.
@@ -114,8 +137,12 @@ class InsertPipeline(EditPipeline):
             if not (path.is_file() and mask_path.is_file() and distances.is_file()):
                 with self.stopwatch.measure("render"):
                     seen = self._looked_at(index)
-                picture = read_image(view)
-                picture[seen.canvas] = torch.from_numpy(to_uint8(seen.colors[None]))[0]
+                if self._of_splats:
+                    with self.stopwatch.measure("render"):
+                        picture = torch.from_numpy(to_uint8(super()._render_train_view(index)))
+                else:
+                    picture = read_image(view)
+                    picture[seen.canvas] = torch.from_numpy(to_uint8(seen.colors[None]))[0]
                 shorter = min(view.width, view.height)
                 mask = dilated(seen.mask, round(self.config.mask_dilation * shorter / 512))
                 save_png(path, picture.numpy())
@@ -151,15 +178,52 @@ class InsertPipeline(EditPipeline):
         which = kept_selection(folder)
         if which is None:
             which = self.space.contains(self.model.places).cpu()
-            if not bool(which.any()):
+            if not (self._of_splats or bool(which.any())):
                 raise RegionError(
                     f"Expected a region that is larger than what the scene is made of, found none of its {len(which)} "
                     f"parts inside: make it larger, or give the scene more of them."
                 )
             keep_selection(folder, which)
-        self.model.restrict_to(which)
         self.region = {**self.space.region.to_json(), "parts": int(which.sum()), "of": len(which)}
+        if self._of_splats:
+            self._seeds = self._places_to_fill()
+            self.region["seeds"] = len(self._seeds)
+        else:
+            self.model.restrict_to(which)
         return store
+
+    @property
+    def _of_splats(self) -> bool:
+        return hasattr(self.model, "add")
+
+    def _places_to_fill(self) -> Tensor:
+        """Points [N, 3] in the region that some view can see, in front of what the scene shows there: nothing would
+        ever be told of others."""
+        points, cameras = filled(self.space, self.config.seeds), self.datamanager.train_dataset.cameras
+        seen = torch.zeros(len(points), dtype=torch.bool)
+        for index, mask in enumerate(self._masks):
+            if bool(mask.any()):
+                pixels, held = pixels_of(cameras, index, points)
+                x, y = pixels[held].long().unbind(-1)
+                away = (points[held] - cameras.camera_to_worlds[index, :, 3].cpu()).norm(dim=-1)
+                seen[held] |= mask[y, x] & (away < self._distance(index)[y, x])
+        return points[seen]
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        edit, *own = super().get_training_callbacks(attributes)
+        begun = False
+
+        def fill(step: int) -> None:
+            """After the first edits, which are of the base, and before the first step; again for a run that goes on,
+            whose Gaussians come with its checkpoint."""
+            nonlocal begun
+            if self._of_splats and self.updater is not None and not begun:
+                begun = True
+                if step == 0:
+                    self.model.add(self._seeds)
+                self.model.restrict_to(self.space)
+
+        return [edit, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], fill), *own]
 
     def _original(self) -> Model:
         """The base, in a model of its own."""
@@ -185,9 +249,12 @@ class InsertPipeline(EditPipeline):
 
     def _render_train_view(self, index: int) -> Tensor:
         """The scene as it is now on the canvas, the photograph around it."""
-        cameras = self.datamanager.train_dataset.cameras[index : index + 1]
         picture = self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
         mask = self._masks[index]
+        if self._of_splats:
+            picture[mask] = super()._render_train_view(index)[mask]
+            return picture
+        cameras = self.datamanager.train_dataset.cameras[index : index + 1]
         was_training = self.training
         self.eval()
         try:
@@ -197,10 +264,13 @@ class InsertPipeline(EditPipeline):
         return picture
 
     def _geometry(self, index: int) -> ViewGeometry:
-        view = self.train_views[index]
-        path = self.config.run / REGION_FOLDER / f"{view.name}{DISTANCE_SUFFIX}"
         cameras = self.datamanager.train_dataset.cameras
-        return geometry_of(self.space, cameras, index, load_file(path)["distance"].float(), self.model.lenses)
+        return geometry_of(self.space, cameras, index, self._distance(index), self.model.lenses)
+
+    def _distance(self, index: int) -> Tensor:
+        """How far away is what the base shows of a view: [H, W] scene units, infinite off the box round the region."""
+        path = self.config.run / REGION_FOLDER / f"{self.train_views[index].name}{DISTANCE_SUFFIX}"
+        return load_file(path)["distance"].float()
 
 
 def _feathered(mask: Tensor) -> Tensor:
