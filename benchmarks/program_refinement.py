@@ -5,6 +5,9 @@ down by 5 to 20 % of their range, at random, and the picture of that hidden prog
 the search: for a size or scale, whose range is a factor of 8 to both sides, 20 % is a factor of 2.3. The refinement
 sees the target alone. It is scored from a camera that it never saw: by how much the mean absolute difference to the
 hidden program's picture (sRGB in 0..1) has fallen.
+
+A whole run takes an hour or two; in pieces, with the figures kept:
+python benchmarks/program_refinement.py --kinds lighting --results outputs/program_refinement.jsonl
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import json
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +27,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from editor3d.outputs.files import jsonable
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.asked import read_picture
@@ -51,8 +56,9 @@ class Arguments:
     """Renders of each refinement at most."""
     random: bool = True
     """Search at random as well, with as many renders."""
-    json_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Where to write the figures."""
+    results: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
+    """Where to write the figures, one JSON line a hidden program as soon as it is done. What is there already, with the
+    same budget, is not done again: a run may be made in pieces."""
     pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Where to write each first, found and hidden picture, seen by the search's camera."""
 
@@ -80,17 +86,46 @@ class Result:
 
 
 def main(arguments: Arguments) -> None:
-    results = []
+    results = _read(arguments)
     with tempfile.TemporaryDirectory() as folder:
         for kind in arguments.kinds:
-            results += _measured(kind, arguments, Path(folder))
+            done = {result.perturbation for result in results if result.kind == kind}
+            numbers = [number for number in range(arguments.perturbations) if number not in done]
+            if numbers:
+                results += _measured(kind, numbers, arguments, Path(folder))
     _print(results, arguments)
-    if arguments.json_file is not None:
-        rows = [{f.name: getattr(r, f.name) for f in fields(r)} | {"cut": r.cut} for r in results]
-        arguments.json_file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-def _measured(kind: str, arguments: Arguments, folder: Path) -> list[Result]:
+def _budget(arguments: Arguments) -> dict[str, float | bool]:
+    """What figures have to have in common to stand in one table."""
+    return {"renders": arguments.renders, "seconds": arguments.seconds, "with_random": arguments.random}
+
+
+def _read(arguments: Arguments) -> list[Result]:
+    """The figures of earlier runs with the same budget; a line that was cut off while it was written is none."""
+    if arguments.results is None or not arguments.results.is_file():
+        return []
+    found = []
+    for line in arguments.results.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        wanted = row["kind"] in arguments.kinds and row["perturbation"] < arguments.perturbations
+        if wanted and row["budget"] == _budget(arguments):
+            found.append(Result(**{f.name: np.nan if row[f.name] is None else row[f.name] for f in fields(Result)}))
+    return found
+
+
+def _write(result: Result, arguments: Arguments) -> None:
+    if arguments.results is not None:
+        arguments.results.parent.mkdir(parents=True, exist_ok=True)
+        row = jsonable(asdict(result)) | {"cut": result.cut, "budget": _budget(arguments)}
+        with arguments.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, allow_nan=False) + "\n")
+
+
+def _measured(kind: str, numbers: Sequence[int], arguments: Arguments, folder: Path) -> list[Result]:
     scenes = _scenes()
     scene = getattr(scenes, kind)(folder / f"{kind}.blend")
     source = scenes.PROGRAMS[kind]
@@ -99,7 +134,7 @@ def _measured(kind: str, arguments: Arguments, folder: Path) -> list[Result]:
     space, results = Space(Program(source)), []
     with Workers(scene, SCORING) as held_out, Workers(scene, RenderSettings()) as workers:
         before_picture = _picture(held_out, source)
-        for number in range(arguments.perturbations):
+        for number in numbers:
             rng = np.random.default_rng([number, len(kind)])
             hidden = _hidden(space, source, rng)
             target = folder / f"{kind}-{number}.png"
@@ -109,6 +144,7 @@ def _measured(kind: str, arguments: Arguments, folder: Path) -> list[Result]:
                 Asked(scene, program, target=target, proposer="embedded", seed=number),
                 folder / f"{kind}-{number}",
                 budget=Budget(renders=arguments.renders, seconds=arguments.seconds),
+                save_scene=False,
             )
             seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
             truth = _picture(held_out, hidden)
@@ -120,6 +156,7 @@ def _measured(kind: str, arguments: Arguments, folder: Path) -> list[Result]:
                 guess = _random_search(workers, space, source, read_picture(target), spent, rng)
                 other = _difference(_picture(held_out, guess), truth)
             results.append(Result(kind, number, before, after, float(other), spent, seconds))
+            _write(results[-1], arguments)
             print(f"{kind} {number}: {before:.4f} -> {after:.4f} (random {other:.4f}), {spent} renders", flush=True)
             if arguments.pictures is not None:
                 shown = [_picture(workers, source), read_picture(done.picture), read_picture(target)]
@@ -141,10 +178,15 @@ def _hidden(space: Space, source: str, rng: np.random.Generator) -> str:
 def _random_search(
     workers: Workers, space: Space, source: str, target: np.ndarray, renders: int, rng: np.random.Generator
 ) -> str:
-    """The best of as many programs, numbers drawn evenly in the same bounds; the first program is one of them."""
-    loss, best = PictureLoss(target), (np.inf, source)
+    """The best of as many programs; the first program is one of them.
+
+    Numbers are drawn evenly from all that a hidden program may have: random search is told how far it is to look, which
+    the refinement is not.
+    """
+    loss, best, start = PictureLoss(target), (np.inf, source), space.vector(Program(source))
     for number in range(renders):
-        candidate = source if number == 0 else space.source(rng.random(len(space)))
+        away = rng.uniform(-MOST_MOVE, MOST_MOVE, len(space))
+        candidate = source if number == 0 else space.source((start + away).clip(0, 1))
         rendered = workers.render(candidate)
         if rendered.image is not None:
             best = min(best, (loss(rendered.image), candidate))
