@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from editor3d.errors import ConfigError
 from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.programs.picture_loss import Embed
+from editor3d.silence import silenced
 
 ClipChoice = Literal["auto", "on", "off"]
 """auto: where the weights of a full CLIP or SigLIP are on this machine; on: also with the package's small one."""
@@ -39,7 +41,8 @@ def embedding() -> Embed:
 
     from editor3d.metrics.clip import load_clip
 
-    scorer = load_clip()
+    with silenced(sys.stderr, 2):  # a bar of how far the weights are read
+        scorer = load_clip()
 
     def embed(image: np.ndarray) -> np.ndarray:
         return scorer.embed_images([torch.from_numpy(image).float() / 255.0])[0].numpy()
