@@ -126,19 +126,19 @@ def _write(result: Result, arguments: Arguments) -> None:
 
 
 def _measured(kind: str, numbers: Sequence[int], arguments: Arguments, folder: Path) -> list[Result]:
-    scenes = _scenes()
+    scenes = test_scenes()
     scene = getattr(scenes, kind)(folder / f"{kind}.blend")
     source = scenes.PROGRAMS[kind]
     program = folder / f"{kind}.py"
     program.write_text(source, encoding="utf-8")
     space, results = Space(Program(source)), []
     with Workers(scene, SCORING) as held_out, Workers(scene, RenderSettings()) as workers:
-        before_picture = _picture(held_out, source)
+        before_picture = picture_of(held_out, source)
         for number in numbers:
             rng = np.random.default_rng([number, len(kind)])
-            hidden = _hidden(space, source, rng)
+            hidden = hidden_program(space, source, rng)
             target = folder / f"{kind}-{number}.png"
-            save_png(target, _picture(workers, hidden))
+            save_png(target, picture_of(workers, hidden))
             began = time.monotonic()
             done = refine(
                 Asked(scene, program, target=target, proposer="embedded", seed=number),
@@ -147,25 +147,26 @@ def _measured(kind: str, numbers: Sequence[int], arguments: Arguments, folder: P
                 save_scene=False,
             )
             seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
-            truth = _picture(held_out, hidden)
-            found = _picture(held_out, done.program.read_text(encoding="utf-8"))
-            before, after = _difference(before_picture, truth), _difference(found, truth)
+            truth = picture_of(held_out, hidden)
+            found = picture_of(held_out, done.program.read_text(encoding="utf-8"))
+            before, after = difference(before_picture, truth), difference(found, truth)
             other = np.nan
             if arguments.random:
                 rng = np.random.default_rng([number, 1])
                 guess = _random_search(workers, space, source, read_picture(target), spent, rng)
-                other = _difference(_picture(held_out, guess), truth)
+                other = difference(picture_of(held_out, guess), truth)
             results.append(Result(kind, number, before, after, float(other), spent, seconds))
             _write(results[-1], arguments)
             print(f"{kind} {number}: {before:.4f} -> {after:.4f} (random {other:.4f}), {spent} renders", flush=True)
             if arguments.pictures is not None:
-                shown = [_picture(workers, source), read_picture(done.picture), read_picture(target)]
+                shown = [picture_of(workers, source), read_picture(done.picture), read_picture(target)]
                 columns = ["before", "found", "hidden"]
                 save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
     return results
 
 
-def _hidden(space: Space, source: str, rng: np.random.Generator) -> str:
+def hidden_program(space: Space, source: str, rng: np.random.Generator) -> str:
+    """A program all of whose numbers are moved."""
     start = space.vector(Program(source))
     moves = rng.uniform(LEAST_MOVE, MOST_MOVE, len(start))
     up = rng.random(len(start)) < 0.5
@@ -193,18 +194,21 @@ def _random_search(
     return best[1]
 
 
-def _picture(workers: Workers, source: str) -> np.ndarray:
+def picture_of(workers: Workers, source: str) -> np.ndarray:
+    """A program's picture [H, W, 3] uint8."""
     rendered = workers.render(source)
     if rendered.image is None:
         raise RuntimeError(f"{rendered.status}: {rendered.message}\n{source}")
     return rendered.image
 
 
-def _difference(one: np.ndarray, other: np.ndarray) -> float:
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference of two pictures, 0..1."""
     return float(np.abs(one.astype(float) - other.astype(float)).mean() / 255.0)
 
 
-def _scenes():
+def test_scenes():
+    """The module that makes the tests' scenes."""
     spec = importlib.util.spec_from_file_location("blender_scenes", SCENES)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
