@@ -66,10 +66,12 @@ def find_person(
     cameras: Cameras,
     picture_of: Callable[[int], Tensor],
     objects_of: Callable[[int], Mapping[str, Tensor]],
+    data: str,
 ) -> Person:
     """Find the person in every view; kept in `folder` for as long as the pictures stay the same.
 
     Args:
+        data: digest of what the views are read from, as `digest_together` gives it.
         picture_of: [H, W, 3] in 0..1 by a view's index.
         objects_of: masks of the data's objects by a view's index.
 
@@ -77,7 +79,7 @@ def find_person(
         DataError: nobody is found in most views.
         Editor3DError: the disk is full, or the folder cannot be written.
     """
-    facts, data = folder / FACTS, digest_of_all(views)
+    facts = folder / FACTS
     known = json.loads(facts.read_text(encoding="utf-8")) if facts.is_file() else {}
     if known.get("data") != data:
         found = 0
@@ -135,9 +137,9 @@ def digest_of(view: View) -> str:
     return digest.hexdigest()
 
 
-def digest_of_all(views: Sequence[View]) -> str:
-    """Of several views together, in their order."""
-    return hashlib.blake2b("".join(digest_of(view) for view in views).encode(), digest_size=8).hexdigest()
+def digest_together(digests: Sequence[str]) -> str:
+    """One of several views' digests, in their order."""
+    return hashlib.blake2b("".join(digests).encode(), digest_size=8).hexdigest()
 
 
 def _found(parts: segment.Parts | None) -> bool:

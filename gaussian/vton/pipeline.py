@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,7 +24,7 @@ from editor3d.guidance.ddnm import RestorationSettings, best_prior, create_resto
 from editor3d.outputs.orbit import look_at_point
 from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
 from editor3d.plugin.regions import REGION_FOLDER
-from editor3d.types import Editor, Garment, View
+from editor3d.types import Editor, Garment
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
 from gaussian.model import PARAMETERS, SplatModel
@@ -86,13 +87,15 @@ class VtonPipelineConfig(EditPipelineConfig):
         """
         return RestorationSettings(self.restoration_factor, self.restoration_level, self.restoration_steps)
 
-    def check_data(self, views: tuple[View, ...]) -> None:
+    def check_data(self, now: str) -> None:
         """Refuse to go on with other pictures than those a run began with, and note which those are.
+
+        Args:
+            now: digest of the training views, as `persons.digest_together` gives it.
 
         Raises:
             DataError: they have changed.
         """
-        now = persons.digest_of_all(views)
         if self.data_digest not in ("", now):
             raise DataError(
                 f"Expected the pictures and labels that this run began with, found others in "
@@ -123,9 +126,18 @@ class VtonPipeline(EditPipeline):
     UPDATER: ClassVar[type[DatasetUpdater]] = DressingUpdater
     updater: DressingUpdater | None
 
+    @cached_property
+    def _view_digests(self) -> tuple[str, ...]:
+        """Of each training view; the files are read once, since a run's pictures may not change under it."""
+        return tuple(persons.digest_of(view) for view in self.train_views)
+
+    @property
+    def _data_digest(self) -> str:
+        return persons.digest_together(self._view_digests)
+
     def choose_condition(self, base_is_edit: bool) -> None:
         config = self.config
-        config.check_data(self.train_views)
+        config.check_data(self._data_digest)
         if config.condition_on != "auto":
             return
         if base_is_edit:
@@ -136,7 +148,7 @@ class VtonPipeline(EditPipeline):
 
     def begin(self, run: Path, total_steps: int, seed: int) -> None:
         config = self.config
-        config.check_data(self.train_views)
+        config.check_data(self._data_digest)
         self._garment = read_garment(config.garment)
         self._person = persons.find_person(
             run / PERSON_FOLDER,
@@ -144,6 +156,7 @@ class VtonPipeline(EditPipeline):
             self.datamanager.train_dataset.cameras,
             lambda index: read_image(self.train_views[index]).float() / 255.0,
             self._objects_of,
+            self._data_digest,
         )
         own_region = config.region
         if not own_region:  # frozen is what is not worn
@@ -180,12 +193,11 @@ class VtonPipeline(EditPipeline):
 
     def scene(self, **parts: Any) -> Scene:
         parts["condition"] = self._condition
-        seen = [persons.digest_of(view) for view in self.train_views]
         return super().scene(
             **parts,
             mask=lambda index: self._person.garments[index],
             garment=self._garment_for,
-            seen=lambda index: seen[index],
+            seen=lambda index: self._view_digests[index],
         )
 
     def _condition(self, index: int) -> Tensor:

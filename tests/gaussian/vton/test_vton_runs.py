@@ -23,6 +23,7 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.metrics.image import psnr
 from editor3d.update.engine import EditInterrupted
 from gaussian.model import PARAMETERS
+from gaussian.vton import person as persons
 
 VIEWS = 18
 
@@ -234,6 +235,13 @@ def test_a_run_does_not_go_on_with_other_pictures(try_on, start, few_views, tmp_
     config.max_num_iterations = 4
     with pytest.raises(DataError, match="began with"):
         start(config)
+
+
+def test_each_view_is_digested_once(try_on, start, few_views, monkeypatch):
+    seen, digest = [], persons.digest_of
+    monkeypatch.setattr(persons, "digest_of", lambda view: (seen.append(view.name), digest(view))[1])
+    trainer = start(try_on(data=few_views, steps=1))
+    assert sorted(seen) == sorted(view.name for view in trainer.pipeline.train_views)
 
 
 def test_other_pictures_are_edited_anew(try_on, start, spy_on, few_views, tmp_path):
