@@ -121,8 +121,11 @@ def _write(result: Result, arguments: Arguments) -> None:
     if arguments.results is not None:
         arguments.results.parent.mkdir(parents=True, exist_ok=True)
         row = jsonable(asdict(result)) | {"cut": result.cut, "budget": _budget(arguments)}
-        with arguments.results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+        # a line of its own even behind one that was cut off
+        with arguments.results.open("a+b") as file:
+            file.seek(max(0, file.seek(0, 2) - 1))
+            between = b"" if file.read(1) in (b"", b"\n") else b"\n"
+            file.write(between + json.dumps(row, allow_nan=False).encode() + b"\n")
 
 
 def _measured(kind: str, numbers: Sequence[int], arguments: Arguments, folder: Path) -> list[Result]:
