@@ -13,6 +13,8 @@ from gaussian.model import SplatModelConfig
 
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
 CPU_STEPS, CPU_EDIT_RATE = 900, 300
+CPU_AVERAGE_SHARE = 0.28
+"""Of a CPU's steps: most of those after the last round of edits, in which no Gaussian is added or removed."""
 
 
 def _config() -> EditTrainerConfig:
@@ -20,9 +22,13 @@ def _config() -> EditTrainerConfig:
     on_cuda = default_device() == "cuda"
     steps, rate = (CUDA_STEPS, CUDA_EDIT_RATE) if on_cuda else (CPU_STEPS, CPU_EDIT_RATE)
     optimizers, strategy = edit_training(steps, refine_start=rate // 2)
+    if not on_cuda:
+        strategy.refine_stop = steps - rate
     pipeline = EditPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),
-        model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),
+        model=SplatModelConfig(
+            sh_degree_interval=0, strategy=strategy, average_share=0.0 if on_cuda else CPU_AVERAGE_SHARE
+        ),
         guidance_scale=12.5,
         image_guidance_scale=1.5,
         lower_bound=0.7,

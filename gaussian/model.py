@@ -24,6 +24,7 @@ from editor3d.errors import RegionError
 from editor3d.metrics.image import psnr, ssim
 from editor3d.plugin.rays import Lens, LensTable
 from editor3d.types import Region, View
+from gaussian.averaging import ParameterMean
 from gaussian.background import BLACK, color_of_step, is_transparent
 from gaussian.densify import StrategyConfig, make_strategy
 from gaussian.depth import median_depth, slabs
@@ -49,7 +50,9 @@ _SEED_GREY, _SEED_OPACITY = 0.5, 0.1
 class SplatModelConfig(ModelConfig):
     """Configuration of `SplatModel`."""
 
-    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("strategy", "ssim_lambda", "sh_degree_interval", "random_background")
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = (
+        "strategy", "ssim_lambda", "sh_degree_interval", "random_background", "average_share"
+    )  # fmt: skip
     """What an edit chooses itself; everything else it takes over from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0, "random_background": False}
     """What an edit that was not configured for splats chooses: all harmonics are in use from the start, and the scene
@@ -84,6 +87,8 @@ class SplatModelConfig(ModelConfig):
     """When and where Gaussians are added and removed."""
     scene_scale: float = 1.0
     """Size of the scene, by which rates and thresholds of length are multiplied; 1 where cameras are within 1."""
+    average_share: float = 0.0
+    """Share of the run, at its end, whose mean is the result; 0 leaves what the last step made."""
     rasterize_mode: Literal["classic", "antialiased"] = "classic"
     """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
     scene_suffix: str = field(default=".ply", repr=False)
@@ -123,6 +128,7 @@ class SplatModel(Model):
         )
         self.views: Sequence[View] = self.kwargs.get("metadata", {}).get("views", ())
         self._region: Region | None = None
+        self._mean = ParameterMean()
         self._optimizers: dict[str, torch.optim.Optimizer] = {}
         self._info: dict[str, Any] = {}
 
@@ -287,12 +293,14 @@ class SplatModel(Model):
     # Training
 
     def counters(self) -> dict[str, int | Tensor]:
-        """What densification has gathered since it last acted, for exact resume."""
-        return {name: value for name, value in self.strategy_state.items() if isinstance(value, Tensor)}
+        """What densification has gathered since it last acted, and the mean so far, for exact resume."""
+        gathered = {name: value for name, value in self.strategy_state.items() if isinstance(value, Tensor)}
+        return gathered | self._mean.state()
 
     def load_counters(self, counters: Mapping[str, int | Tensor]) -> None:
         """Take over what `counters` gave."""
-        self.strategy_state.update({name: value.to(self.device) for name, value in counters.items()})
+        gathered = self._mean.load_state(counters, self.device)
+        self.strategy_state.update({name: value.to(self.device) for name, value in gathered.items()})
 
     def update_to_step(self, step: int) -> None:
         self.step = step
@@ -300,6 +308,8 @@ class SplatModel(Model):
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         optimizers = attributes.optimizers.optimizers
         rates = attributes.optimizers.schedulers["means"]
+        total = attributes.trainer.config.max_num_iterations
+        average_from = total - round(self.config.average_share * total)
 
         def begin(step: int) -> None:
             self.step = step
@@ -318,11 +328,22 @@ class SplatModel(Model):
             if self._region is not None:
                 self._keep_inside(self._region)
             self._info = {}
+            if step >= average_from:
+                self._average(last=step == total - 1)
 
         return [
             TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], begin),
             TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], densify),
         ]
+
+    def _average(self, last: bool) -> None:
+        """Take this step's scene into the mean, and at the last step put that in its place."""
+        self._mean.add(self.gauss_params)
+        if last:
+            self._mean.put(self.gauss_params)
+            self._mean = ParameterMean()
+            if self._region is not None:  # the mean of places inside may lie in a hollow
+                self._keep_inside(self._region)
 
     @torch.no_grad()
     def _keep_inside(self, region: Region) -> None:
