@@ -8,7 +8,8 @@ search has rendered near the incumbent x*, by weighted least squares with the fo
 so a step along each axis is enough to begin with and each later picture corrects it (with one sample and mu -> 0 this
 is Broyden's update). Steps minimise |r + J d|^2 + lambda |d|^2 within the box, for several lambda at a time, as in
 Levenberg-Marquardt. Renders have the same noise for the same seed, so that small differences are not drowned in it. The
-coarse levels of the pictures are matched first, and then all of them.
+coarse levels of the pictures are matched first, and then all of them. Two of three steps hold whole numbers, along whose
+axes pictures have hardly a slope: leaps are what finds them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ DAMPING = (1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """lambda, relative to the last one that helped; ordered by use below."""
 ORDER = (4, 2, 3, 5, 1, 6, 0, 7)
 PRIOR = 0.05
+COUNTS_EVERY = 3
+"""Every third step also moves whole numbers, along whose axes pictures have hardly a slope; the others hold them."""
 COARSE_PATIENCE = 2
 """Rounds of coarse steps that bring nothing before the fine levels are looked at."""
 
@@ -127,10 +130,12 @@ class Descent:
         gradient = jacobian.T @ residuals[self._fine :]
         curvature = (jacobian.T @ jacobian).astype(np.float64)
         unit = max(float(np.trace(curvature)) / len(best), 1e-12)
+        gradual = self._least_steps == 0.0 if np.any(self._least_steps == 0.0) else np.ones(len(best), bool)
         steps = []
         for place in range(count):
             damping = self._damping * DAMPING[ORDER[place % len(ORDER)]] * (1.0 + place // len(ORDER))
-            point = _bounded_step(best, gradient, curvature + damping * unit * np.eye(len(best)))
+            free = gradual if place % COUNTS_EVERY else np.ones(len(best), bool)
+            point = _bounded_step(best, gradient, curvature + damping * unit * np.eye(len(best)), free)
             steps.append((point, damping))
         return steps
 
@@ -144,9 +149,10 @@ class Descent:
         return np.clip(point, 0.0, 1.0)
 
 
-def _bounded_step(start: np.ndarray, gradient: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The minimum of a quadratic within the box 0..1: axes that would leave it are held at its side."""
-    free = np.ones(len(start), bool)
+def _bounded_step(start: np.ndarray, gradient: np.ndarray, matrix: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """The minimum of a quadratic within the box 0..1 along the axes that are free, [N] bool; those that would leave the
+    box are held at its side."""
+    free = free.copy()
     point = start.copy()
     for _ in range(len(start)):
         step = np.zeros(len(start))

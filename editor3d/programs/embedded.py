@@ -247,7 +247,8 @@ def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Tried], loss: Pic
     """Let a lineage learn from a round of its own, and move to its best."""
     mine = [one for one in tried if one.source in plan.points]
     for one in mine:
-        lineage.descent.remember(plan.points[one.source], loss.residuals(one.image))
+        # what was rendered has whole numbers where the step may have gone between two
+        lineage.descent.remember(lineage.space.snapped(plan.points[one.source]), loss.residuals(one.image))
     winner = min(mine, key=lambda one: one.loss, default=None)
     if winner is None or winner.loss >= lineage.best.loss:
         lineage.descent.tell(0.0, None)

@@ -79,6 +79,14 @@ class Space:
         """[N] in 0..1: the values of a program of this structure."""
         return np.array([axis.to_unit(_number(program.parameters[axis.parameter], axis)) for axis in self.axes])
 
+    def snapped(self, vector: np.ndarray) -> np.ndarray:
+        """The vector [N] with whole numbers where they are, as `source` writes them."""
+        whole = [
+            axis.to_unit(axis.from_unit(float(x))) if axis.whole else x
+            for axis, x in zip(self.axes, vector, strict=True)
+        ]
+        return np.array(whole, dtype=float)
+
     def source(self, vector: np.ndarray) -> str:
         """The program with the values of a vector [N]."""
         values: dict[int, Any] = {}
