@@ -8,8 +8,8 @@ search has rendered near the incumbent x*, by weighted least squares with the fo
 so a step along each axis is enough to begin with and each later picture corrects it (with one sample and mu -> 0 this
 is Broyden's update). Steps minimise |r + J d|^2 + lambda |d|^2 within the box, for several lambda at a time, as in
 Levenberg-Marquardt. Renders have the same noise for the same seed, so that small differences are not drowned in it. The
-coarse levels of the pictures are matched first, and then all of them. Two of three steps hold whole numbers, along whose
-axes pictures have hardly a slope: leaps are what finds them.
+coarse levels of the pictures are matched first, and then all of them. Two of three steps hold whole numbers, along
+whose axes pictures have hardly a slope: leaps are what finds them.
 """
 
 from __future__ import annotations
