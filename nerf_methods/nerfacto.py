@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -23,18 +24,22 @@ from nerfstudio.plugins.types import MethodSpecification
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
+from editor3d.errors import CheckpointError
 from editor3d.metrics.image import psnr, ssim
 from editor3d.outputs.surface import SolidField
 from editor3d.plugin.datamanager import EditDataManagerConfig
 from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipelineConfig
-from editor3d.plugin.rays import FastCameraRays
+from editor3d.plugin.rays import FastCameraRays, camera_rays
 from editor3d.plugin.trainer import PluginTrainerConfig, default_device
 from editor3d.types import Region, View
+from nerf_methods.composite import Composite
 from nerf_methods.spatial_loss import spatial_loss
 
 STEPS = 30_000
 _APPEARANCE = f"{MODEL_PREFIX}field.embedding_appearance.embedding.weight"
 _POSE = f"{MODEL_PREFIX}camera_optimizer.pose_adjustment"
+_ORIGINAL, _KEPT = "original", ("field", "proposal_networks")
+"""Name of the frozen original in a model, and the parts that it is made of."""
 
 
 def default_implementation() -> Literal["tcnn", "torch"]:
@@ -62,6 +67,8 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
     """Nerfacto that can be built offline. All its losses are kept, the camera optimiser's regulariser among them."""
 
     config: EditNerfactoModelConfig
+    composite: Composite | None = None
+    """What keeps the scene as the original is outside of a region; None where there is no such region."""
 
     def populate_modules(self) -> None:
         with _without_lpips():
@@ -69,6 +76,58 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
         self.rgb_loss = nn.L1Loss() if self.config.loss == "l1" else nn.MSELoss()
         self._held: tuple[Region, EditNerfactoModel] | None = None  # a tuple: the original is no part of this module
         self._sampled: tuple[RaySamples, dict[FieldHeadNames, Tensor]] | None = None
+
+    # Regions
+
+    def keep_outside(self, region: Region) -> None:
+        """From here on be the original scene outside of a region, sample by sample; see `Composite`.
+
+        The original is part of the model's state: it comes with every checkpoint, and `adapt_base_state` fills it from
+        the base. It has the mean appearance in training, too, as in the renders of it that are trained on.
+
+        Args:
+            region: in scene units.
+        """
+        self.composite = composite = Composite(region)
+        kept = nn.ModuleDict({name: deepcopy(getattr(self, name)) for name in _KEPT})
+        self.original = kept.requires_grad_(False).eval()
+        own, originals = list(self.proposal_networks), list(kept["proposal_networks"])
+        pairs = [(function, originals[own.index(function.__self__)].density_fn) for function in self.density_fns]
+        self.density_fns = [composite.density(*pair) for pair in pairs]
+        field, original = self.field, kept["field"]
+        # a hook would not be called: nerfstudio calls `forward` itself
+        field.forward, field.density_fn = (
+            composite.field(field.forward, original.forward),
+            composite.density(field.density_fn, original.density_fn),
+        )
+
+    def train(self, mode: bool = True) -> EditNerfactoModel:
+        super().train(mode)
+        if self.composite is not None:
+            self.original.eval()
+        return self
+
+    @torch.no_grad()
+    def region_share(self, camera: Cameras, *, before: bool = False) -> Tensor:
+        """How much of what each pixel of a view shows lies in the region: [H, W, 1] in 0..1.
+
+        Args:
+            before: of what the original shows.
+        """
+        camera = camera.reshape((1,))
+        rays, found = camera_rays(camera, 0, self.lenses, self.device), []
+        self.composite.alone, was_training = before, self.training
+        self.eval()
+        try:
+            for part in torch.arange(len(rays), device=self.device).split(self.config.eval_num_rays_per_chunk):
+                self(rays[part])
+                samples, values, inside = self.composite.last
+                weights = samples.get_weights(values[FieldHeadNames.DENSITY])
+                found.append((weights * inside[..., None]).sum(-2))
+        finally:
+            self.composite.alone, self.composite.last = False, None
+            self.train(was_training)
+        return torch.cat(found).view(int(camera.height[0]), int(camera.width[0]), 1).clamp(0.0, 1.0)
 
     def hold_outside(self, region: Region, original: EditNerfactoModel) -> None:
         """From here on train with a loss that keeps the field outside a region like the original's.
@@ -176,8 +235,26 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
             state: the `pipeline` entry of a checkpoint.
             base: the configuration it was trained with; unknown without it, rows are kept if their number fits.
             views: the training views now.
+
+        Raises:
+            CheckpointError: the base is an edit that was kept to a region, two fields in one.
         """
-        state = dict(state)
+        if any(key.startswith(f"{MODEL_PREFIX}{_ORIGINAL}.") for key in state):
+            raise CheckpointError(
+                "Expected a base that is one neural field, got an edit that was kept to a region, which is two: edit "
+                "the scene that it was made from, or reconstruct by voxel, whose edits can be edited further."
+            )
+        return self._with_original(self._by_picture(dict(state), base, views))
+
+    def _with_original(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A base's state with what the frozen original takes of it."""
+        if self.composite is None:
+            return state
+        parts = tuple(f"{MODEL_PREFIX}{name}." for name in _KEPT)
+        kept = {key.removeprefix(MODEL_PREFIX): value for key, value in state.items() if key.startswith(parts)}
+        return state | {f"{MODEL_PREFIX}{_ORIGINAL}.{key}": value for key, value in kept.items()}
+
+    def _by_picture(self, state: dict[str, Any], base: TrainerConfig | None, views: Sequence[View]) -> dict[str, Any]:
         rows = state.get(_APPEARANCE, state.get(_POSE))
         if rows is None or base is None:
             return state

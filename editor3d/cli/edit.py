@@ -34,7 +34,7 @@ class Edit:
     .json file; object:NAME (what the capture's label pictures name so); "text:the teapot" (what GroundingDINO and SAM
     find, or objects of that name without their weights); masks:FOLDER (a PNG for some of the training views, VIEW.png,
     white inside): Gaussians or voxels of which at least half of what the views see lies inside.
-    Everything else is frozen. For scenes of splats and of voxels."""
+    Everything else is frozen. A nerfacto takes a box, a sphere, a mesh, a hull or a .json file of those alone."""
     garment: Path | None = None
     """For gaussian-vton, which auto takes then: the picture of a garment alone, from the front, as a PNG with
     transparency or before a plain background. The instruction may be left out."""

@@ -24,12 +24,9 @@ from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.panel import EditPanel
 from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
-from editor3d.plugin.regions import (
-    REGION_FOLDER,
-    freeze_outside,
-    require_parts,
-)
-from editor3d.regions import settled
+from editor3d.plugin.region_masks import SpaceRegion, pixels_that_meet, require_shapes
+from editor3d.plugin.regions import REGION_FOLDER, freeze_outside, require_parts, stored_by_share
+from editor3d.regions import parse_region, settled
 from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.schedule import TIMESTEPS, Kind, Noise, Schedule, least_noise_level, rounds_of, suited_schedule
@@ -51,6 +48,8 @@ class EditPipelineConfig(PluginPipelineConfig):
     """Whether edits are told where in space their view and the region are."""
     GIVES_GARMENT: ClassVar[bool] = False
     """Whether edits are given the picture of a garment."""
+    COMPOSES: ClassVar[bool] = True
+    """Whether a neural field is kept to a region by being composed with the frozen original."""
     _target: type = field(default_factory=lambda: EditPipeline)
     prompt: str = ""
     """The instruction (also: --instruction)."""
@@ -128,7 +127,10 @@ class EditPipelineConfig(PluginPipelineConfig):
         Raises:
             RegionError: it is one.
         """
-        require_parts(model, "--region")
+        if self.COMPOSES and hasattr(model, "keep_outside"):
+            require_shapes(parse_region(self.region), "to keep a neural field's edit to")
+        else:
+            require_parts(model, "--region")
 
     def adopted(self, edit: Any) -> None:
         """Called when an edit has taken over the kind of its base, which it was not configured for: what a method
@@ -219,6 +221,10 @@ class EditPipeline(PluginPipeline):
                 config.datamanager.patch_size = LPIPS_PATCH
                 self._lpips = lpips_loss
         super().__init__(config, *args, **kwargs)
+        self._space: SpaceRegion | None = None
+        if config.region and config.COMPOSES and hasattr(self.model, "keep_outside"):
+            config.check_region_of(type(self.model))
+            self.model.keep_outside(self.space)
         self.updater: DatasetUpdater | None = None
         self.should_stop: Callable[[], bool] = lambda: False
         self.load_base: Callable[[], None] = lambda: None
@@ -231,6 +237,17 @@ class EditPipeline(PluginPipeline):
     @property
     def train_views(self) -> tuple[View, ...]:
         return self.datamanager.train_dataset.metadata["views"]
+
+    @property
+    def space(self) -> SpaceRegion:
+        """The region, in scene units."""
+        if self._space is None:
+            manager = self.datamanager
+            dataset, outputs = manager.train_dataset, manager.train_dataparser_outputs
+            posed = dataset.metadata["posed_images"]
+            region = parse_region(self.config.region)
+            self._space = SpaceRegion.of(region, outputs, dataset.cameras, self.train_views, posed)
+        return self._space
 
     @property
     def objects(self) -> Mapping[str, int]:
@@ -382,6 +399,11 @@ class EditPipeline(PluginPipeline):
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         """Freeze what lies outside the region; returns how an edited picture is stored from here on."""
+        if getattr(self.model, "composite", None) is not None:
+            self.region = self.space.region.to_json()
+            met = pixels_that_meet(self.space, self.datamanager.train_dataset.cameras)
+            self.datamanager.train_pixel_sampler.favour(met, 1.0)  # no other ray could change anything
+            return stored_by_share(self, folder)
         self.region, store = freeze_outside(self, self.config.region, folder)
         return store
 

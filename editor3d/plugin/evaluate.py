@@ -98,18 +98,23 @@ def _region_shares(
     """By held-out view; nothing for an edit that was not kept to a region."""
     if not config.pipeline.region:
         return {}
+    cameras, views = edited.datamanager.eval_dataset.cameras, edited.datamanager.eval_dataset.metadata["views"]
+    if getattr(edited.model, "composite", None) is not None:  # the base is part of it
+
+        def of_pixels(index: int, before: bool) -> Tensor:
+            return edited.model.region_share(cameras[index : index + 1].to(edited.device), before=before)[..., 0].cpu()
+
+        return {view.name: RegionShares(of_pixels(i, True), of_pixels(i, False)) for i, view in enumerate(views)}
     which = kept_selection(run / REGION_FOLDER)
     which = select(base, parse_region(config.pipeline.region)) if which is None else which
     if was_there := bool(which.any()):  # something may have been put into empty space
         base.model.restrict_to(which)
     edited.load_counters(checkpoints.load(checkpoints.latest_checkpoint(run))["counters"])  # what is frozen is in them
-    dataset = edited.datamanager.eval_dataset
 
     def share(pipeline: PluginPipeline, index: int) -> Tensor:
-        seen = pipeline.model.region_share(dataset.cameras[index : index + 1].to(pipeline.device))[..., 0].cpu()
+        seen = pipeline.model.region_share(cameras[index : index + 1].to(pipeline.device))[..., 0].cpu()
         return seen.abs().clamp(max=1.0)  # bending a pinhole picture to a lens may overshoot beside a region
 
-    views = dataset.metadata["views"]
     after = [share(edited, index) for index in range(len(views))]
     before = [share(base, index) if was_there else torch.zeros_like(after[index]) for index in range(len(views))]
     return {view.name: RegionShares(*shares) for view, *shares in zip(views, before, after, strict=True)}

@@ -12,7 +12,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from scipy import ndimage
 from torch import Tensor
 
-from editor3d.errors import RegionError
+from editor3d.errors import DataError, RegionError
 from editor3d.plugin.rays import LensTable, camera_rays
 from editor3d.plugin.regions import CaptureRegion, hull_holds
 from editor3d.regions import HullRegion, SeenRegion, bounds_of, chosen, seen_parts
@@ -30,8 +30,11 @@ _REACH = 1.5
 """Half the side of the cube, scene units, in which a hull is looked for; cameras are within 1."""
 
 
-def require_shapes(region: Region | SeenRegion) -> None:
+def require_shapes(region: Region | SeenRegion, purpose: str = "to put something into") -> None:
     """Refuse a region that does not tell of empty space.
+
+    Args:
+        purpose: what it is for, for the refusal.
 
     Raises:
         RegionError: a part is known by what the scene shows only, or it has no end.
@@ -39,7 +42,7 @@ def require_shapes(region: Region | SeenRegion) -> None:
     for part in seen_parts(region):
         if not isinstance(part, HullRegion):
             raise RegionError(
-                f"Expected a region of shapes to put something into, got one of what pictures show "
+                f"Expected a region of shapes {purpose}, got one of what pictures show "
                 f"({part.to_json()['type']}): give box:..., sphere:..., mesh:FILE or hull:FOLDER."
             )
     if bounds_of(region) is None and not seen_parts(region):
@@ -135,6 +138,25 @@ class SpaceRegion:
             distance = t.gather(1, first)[:, 0]
             out[part] = torch.where(inside.any(1), distance, torch.inf)
         return out
+
+
+def pixels_that_meet(space: SpaceRegion, cameras: Cameras) -> list[Tensor]:
+    """The pixels of each camera whose rays meet a region, be it hidden or not: [H, W] bool each.
+
+    Raises:
+        DataError: there are none.
+    """
+    lenses, masks = LensTable(), []
+    for index in range(len(cameras)):
+        rays = camera_rays(cameras, index, lenses, "cpu")
+        size = int(cameras.height[index]), int(cameras.width[index])
+        masks.append(space.entry(rays.origins, rays.directions).isfinite().view(size))
+    if not any(bool(mask.any()) for mask in masks):
+        raise DataError(
+            f"Expected views that show the region, found none of {len(masks)}: check its numbers, which are in the "
+            f"capture's own frame."
+        )
+    return masks
 
 
 def filled(space: SpaceRegion, count: int) -> Tensor:

@@ -164,13 +164,26 @@ def freeze_outside(
     record = {**region.to_json(), "parts": int(which.sum()), "of": len(which)}
     if seen_parts(region):
         record["threshold"] = THRESHOLD
+    return record, stored_by_share(pipeline, folder)
+
+
+def stored_by_share(pipeline: PluginPipeline, folder: Path) -> Callable[[int, Tensor], None]:
+    """How an edited picture [H, W, 3] uint8 of a view is stored: as far as its pixels show what may change in the base.
+
+    Args:
+        folder: where those shares are kept, for a run that goes on.
+    """
+    model, manager = pipeline.model, pipeline.datamanager
     pictures, views = manager.train_pictures, manager.train_dataset.metadata["views"]
-    base = pictures.pixels.clone()
+    base, cameras = pictures.pixels.clone(), manager.train_dataset.cameras
     for index, view in enumerate(views):
         path = folder / f"{view.name}.png"
         if not path.is_file():
             with pipeline.stopwatch.measure("render"):
-                share = model.region_share(manager.train_dataset.cameras[index : index + 1])
+                if hasattr(model, "corrected_camera"):  # the pose that this picture is trained at
+                    share = model.region_share(model.corrected_camera(cameras, index))
+                else:
+                    share = model.region_share(cameras[index : index + 1])
             save_png(path, to_uint8(share.clamp(0.0, 1.0).expand(-1, -1, 3)))
 
     def store(index: int, picture: Tensor) -> None:
@@ -179,7 +192,7 @@ def freeze_outside(
         mixed = share * picture.float() + (1.0 - share) * pictures.within(base, index).float()
         pictures.write(index, mixed.round().to(torch.uint8))
 
-    return record, store
+    return store
 
 
 def hull_holds(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:

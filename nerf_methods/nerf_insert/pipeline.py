@@ -23,7 +23,6 @@ from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
 from editor3d.plugin.project import pixels_of
 from editor3d.plugin.region_masks import (
     RegionView,
-    SpaceRegion,
     dilated,
     filled,
     geometry_of,
@@ -45,6 +44,7 @@ class InsertPipelineConfig(EditPipelineConfig):
     """Configuration of `InsertPipeline`."""
 
     GIVES_GEOMETRY: ClassVar[bool] = True
+    COMPOSES: ClassVar[bool] = False
     _target: type = field(default_factory=lambda: InsertPipeline)
     mask_dilation: int = 20
     """Pixels that a view's mask is widened by, of a picture whose shorter side has 512."""
@@ -97,26 +97,11 @@ class InsertPipeline(EditPipeline):
 
     def __init__(self, config: InsertPipelineConfig, *args, **kwargs) -> None:
         super().__init__(config, *args, **kwargs)
-        self._space: SpaceRegion | None = None
         self._masks: list[Tensor] = []
 
     def begin(self, run: Path, total_steps: int, seed: int) -> None:
         self.config.check_region_of(type(self.model))
         super().begin(run, total_steps, seed)
-
-    @property
-    def space(self) -> SpaceRegion:
-        """The region, in scene units."""
-        if self._space is None:
-            dataset = self.datamanager.train_dataset
-            self._space = SpaceRegion.of(
-                parse_region(self.config.region),
-                self.datamanager.train_dataparser_outputs,
-                dataset.cameras,
-                self.train_views,
-                dataset.metadata["posed_images"],
-            )
-        return self._space
 
     def choose_condition(self, base_is_edit: bool) -> None:
         reason = "whole pictures are fitted" if self._of_splats else "inside the region; photographs around it"

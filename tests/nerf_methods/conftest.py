@@ -64,6 +64,45 @@ def gold_prior(monkeypatch) -> GaussianPrior:
     return prior
 
 
+@pytest.fixture(scope="session")
+def small_nerfacto(tiny_capture: Path) -> Callable[[object, int], object]:
+    """Makes a configuration one of a tiny nerfacto of the tiny capture, of so many steps."""
+    from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto_optimizers
+
+    def shrink(config, steps: int):
+        config.pipeline.datamanager.data, config.experiment_name, config.vis = tiny_capture, "tiny", "tensorboard"
+        config.machine.device_type, config.max_num_iterations, config.mixed_precision = "cpu", steps, False
+        config.pipeline.datamanager.train_num_rays_per_batch = 64
+        config.pipeline.model = EditNerfactoModelConfig(
+            num_levels=2,
+            log2_hashmap_size=8,
+            hidden_dim=8,
+            hidden_dim_color=8,
+            appearance_embed_dim=2,
+            num_nerf_samples_per_ray=8,
+            num_proposal_samples_per_ray=(8, 8),
+            proposal_net_args_list=[{"hidden_dim": 4, "log2_hashmap_size": 6, "num_levels": 2, "max_res": 16}] * 2,
+            implementation="torch",
+            use_proposal_weight_anneal=False,
+        )
+        config.pipeline.model.camera_optimizer.mode = "off"
+        config.optimizers = nerfacto_optimizers()
+        del config.optimizers["camera_opt"]
+        return config
+
+    return shrink
+
+
+@pytest.fixture(scope="session")
+def nerfacto_base(small_nerfacto, finished: Callable[[object], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a tiny nerfacto: 4 steps."""
+    from nerf_methods.nerfacto import nerfacto
+
+    config = small_nerfacto(deepcopy(nerfacto.config), 4)
+    config.output_dir, config.timestamp = tmp_path_factory.mktemp("neural"), "base"
+    return finished(config)
+
+
 @pytest.fixture
 def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
     """Makes the configuration of a tiny edit by score distillation; `pipeline` are fields of its pipeline."""

@@ -8,6 +8,7 @@ from math import exp
 import pytest
 import torch
 
+from editor3d.plugin.runs import open_run
 from nerf_methods.spatial_loss import spatial_loss
 
 
@@ -44,42 +45,13 @@ def test_it_is_nothing_for_the_original_and_where_nothing_is_outside():
 
 
 @pytest.fixture
-def neural(tiny_capture, tmp_path):
+def neural(small_nerfacto, nerfacto_base, tmp_path):
     """Makes a tiny insertion into a tiny nerfacto."""
     from nerf_methods.nerf_insert.method import nerf_insert
-    from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto, nerfacto_optimizers
-
-    def small(config, steps):
-        config.pipeline.datamanager.data, config.experiment_name, config.vis = tiny_capture, "tiny", "tensorboard"
-        config.machine.device_type, config.max_num_iterations, config.mixed_precision = "cpu", steps, False
-        config.pipeline.datamanager.train_num_rays_per_batch = 64
-        config.pipeline.model = EditNerfactoModelConfig(
-            num_levels=2,
-            log2_hashmap_size=8,
-            hidden_dim=8,
-            hidden_dim_color=8,
-            appearance_embed_dim=2,
-            num_nerf_samples_per_ray=8,
-            num_proposal_samples_per_ray=(8, 8),
-            proposal_net_args_list=[{"hidden_dim": 4, "log2_hashmap_size": 6, "num_levels": 2, "max_res": 16}] * 2,
-            implementation="torch",
-            use_proposal_weight_anneal=False,
-        )
-        config.pipeline.model.camera_optimizer.mode = "off"
-        config.optimizers = nerfacto_optimizers()
-        del config.optimizers["camera_opt"]
-        return config
-
-    base = small(deepcopy(nerfacto.config), 4)
-    base.output_dir, base.timestamp = tmp_path / "bases", "base"
-    base.save_config()
-    trainer = base.setup(local_rank=0, world_size=1)
-    trainer.prepare()
-    assert trainer.fit()
 
     def make(output: str = "runs", steps: int = 6):
-        config = small(deepcopy(nerf_insert.config), steps)
-        config.output_dir, config.timestamp, config.load_dir = tmp_path / output, "run", trainer.base_dir
+        config = small_nerfacto(deepcopy(nerf_insert.config), steps)
+        config.output_dir, config.timestamp, config.load_dir = tmp_path / output, "run", nerfacto_base
         config.instruction, config.region, config.turntable_frames = "a red ball", "box:0,0,0,1.1,1.1,1.1", 0
         config.pipeline.edit_rate, config.pipeline.min_mask = 3, 0.0
         config.check()
@@ -88,7 +60,7 @@ def neural(tiny_capture, tmp_path):
         edit.prepare()
         return edit
 
-    return make, trainer.pipeline.model
+    return make, open_run(nerfacto_base)[1].model
 
 
 def test_a_resumed_run_is_held_to_the_original_and_ends_as_one_that_was_not(neural, stop_before):
