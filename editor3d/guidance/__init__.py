@@ -44,7 +44,7 @@ def _entry(name: str, summary: str, hub_id: str, target: str, scale: float, **ca
 
 
 def _small(name: str, summary: str, target: str, scale: float, **capabilities: Any) -> GuidanceEntry:
-    """A model that this project trains, on changes of colour. It draws 64 x 64 pixels, and up to twice that in width."""
+    """A model that this project trains, on changes of colour. It draws 64 x 64 pixels, and up to twice as wide."""
     info = GuidanceInfo(name, summary, "Apache-2.0", keeps_shape=True, **capabilities)
     return GuidanceEntry(info, target, f"{PACKAGED}/{name}", scale, 1.0, sides=(64, 128), knows_views=False)
 
