@@ -135,6 +135,11 @@ def refine(
     imagination = Imagination(asked.editor, asked.instruction) if asked.evaluator == "imagination" else None
     target, render_settings = target_and_settings(asked)
     check_folder(folder, resume)
+    if renderer is None and save_scene and asked.scene.resolve() == (folder / SCENE).resolve():
+        raise ConfigError(
+            f"Expected another folder than the one where the scene is named {SCENE}, which the result would replace: "
+            "choose another, or do without by --no-save-scene."
+        )
     budget = budget or Budget()
     settings = Settings(asked.breadth, asked.depth, asked.edits, asked.seed)
     begun = fingerprint(asked, source, target, vision, imagination)
@@ -200,11 +205,12 @@ class _Run:
             with _interruptible():
                 self._write_best(self.search.start(self.source))
                 found = self.search.run(self.source)
+                scene = None if keep is None else self._kept(found.best.source, keep)
         except KeyboardInterrupt:
             if self.search.best is not None:
                 self._write(self._found("it was interrupted"), None)
             raise
-        return self._write(found, None if keep is None else self._kept(found.best.source, keep))
+        return self._write(found, scene)
 
     def _kept(self, source: str, keep: Callable[[str, Path], list[str]]) -> dict[str, Any]:
         """Write the scene; what came of it, for the summary. Nothing that goes wrong here costs the search's result."""

@@ -138,7 +138,7 @@ def written(path: Path) -> list[Any]:
 
 
 def read(path: list[Any]) -> Path:
-    """A path from JSON.
+    """A path from JSON: a kind, one of its datablocks, and what of that; of a scene only what changes may be about.
 
     Raises:
         ValueError: it is none.
@@ -154,6 +154,10 @@ def read(path: list[Any]) -> Path:
             raise ValueError("a path has names and lookups only")
     if not parts or parts[0] not in (*KINDS, "scenes"):
         raise ValueError("a path begins with a kind of datablock")
+    if len(parts) > 1 and not isinstance(parts[1], tuple):
+        raise ValueError("a kind is followed by a lookup")
+    if parts[0] == "scenes" and not (len(parts) > 2 and parts[2] in _SCENE):
+        raise ValueError("how a scene is rendered is not a program's to say")
     return tuple(parts)
 
 

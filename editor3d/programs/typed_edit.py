@@ -91,6 +91,9 @@ def _shaped(path: Path, change: dict[str, Any]) -> None:
     mesh, given = _at(path), change["geometry"]
     if not isinstance(mesh, bpy.types.Mesh) or len(mesh.vertices):
         raise ValueError("only new meshes are given a shape")
+    corners, count = [*given["edges"], *given["faces"]], len(given["vertices"])
+    if not all(type(index) is int and 0 <= index < count for part in corners for index in part):
+        raise ValueError("a face of vertices that there are not")
     mesh.from_pydata(given["vertices"], given["edges"], given["faces"], shade_flat=False)
     for name, key in (("use_smooth", "smooth"), ("material_index", "material")):
         if given[key] is not None:
@@ -118,9 +121,14 @@ def _with_parts(path: Path, change: dict[str, Any]) -> None:
         return
     parts = getattr(owner, name)
     if name == "materials":
-        parts.clear()
-        for (block,) in wanted:
-            parts.append(None if block is None else bpy.data.materials[block])
+        blocks = [None if block is None else bpy.data.materials[block] for (block,) in wanted]
+        while len(parts) > len(blocks):
+            parts.pop(index=len(parts) - 1)
+        # one by one: clearing the list would give all faces the first material
+        for index, block in enumerate(blocks[: len(parts)]):
+            parts[index] = block
+        for block in blocks[len(parts) :]:
+            parts.append(block)
         return
     if name == "elements":
         while len(parts) > len(wanted):
@@ -223,10 +231,11 @@ def _removed(path: Path, change: dict[str, Any]) -> None:
 
 
 def _at(path: Path) -> Any:
-    """What lies at a path.
+    """What lies at a path, in the datablock that it names and not in one that this points to.
 
     Raises:
         AttributeError: a name that is no property that programs may use.
+        ValueError: it leads to another datablock, or into another file.
     """
     owner: Any = bpy.data
     for index, part in enumerate(path):
@@ -237,8 +246,11 @@ def _at(path: Path) -> Any:
         else:
             _described(owner, part)
             owner = getattr(owner, part)
-    if isinstance(owner, bpy.types.ID) and owner.library is not None:
-        raise ValueError("it belongs to another file")
+        if isinstance(owner, bpy.types.ID):
+            if owner.library is not None:
+                raise ValueError("it belongs to another file")
+            if index > 1 and not owner.is_embedded_data:
+                raise ValueError("it is another datablock")
     return owner
 
 

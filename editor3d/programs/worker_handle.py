@@ -182,7 +182,7 @@ class WorkerHandle:
         self._send({"source": source}, until)
         answer = self.hear(until)
         if answer.get("state") != "ran":
-            raise WorkerEnded(_printable(str(answer.get("message", "it gave no answer"))[:2000]))
+            raise WorkerEnded(message_of(answer))
         nonce = secrets.token_hex(16)
         self._send({"nonce": nonce}, until)
         if self.hear(until).get("state") != "done":
@@ -193,8 +193,7 @@ class WorkerHandle:
             raise WorkerEnded("its result cannot be read") from error
         if not isinstance(found, dict) or not all(isinstance(found.get(n), list) for n in ("changes", "left_out")):
             raise WorkerEnded("its result is not the one that was asked for")
-        names = [_printable(str(name)[:100]) for name in found["left_out"][:_MAX_NAMES]]
-        return {"changes": found["changes"], "left_out": names}
+        return {"changes": found["changes"], "left_out": names_of(found)}
 
     def kill(self) -> None:
         """End the process and all it started; again is harmless."""
@@ -280,6 +279,17 @@ class WorkerHandle:
         code = self._process.poll()
         ended = f", exit code {code}" if code is not None else ""
         return f"{reason}{ended}{f' ({last[:200]})' if last else ''}."
+
+
+def message_of(answer: Mapping[str, Any]) -> str:
+    """What a worker says of why there is no result, as far as it may be shown."""
+    return _printable(str(answer.get("message", "it gave no answer"))[:2000])
+
+
+def names_of(answer: Mapping[str, Any]) -> list[str]:
+    """The datablocks that a worker left out, as far as they may be shown; their names are a program's own."""
+    found = answer.get("left_out")
+    return [_printable(str(name)[:100]) for name in (found if isinstance(found, list) else [])[:_MAX_NAMES]]
 
 
 def _printable(text: str) -> str:

@@ -18,7 +18,7 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import replacing
 from editor3d.programs import gate as program_gate
 from editor3d.programs.contracts import Rendered, RenderSettings
-from editor3d.programs.worker_handle import WorkerEnded, WorkerHandle, WorkerLate, readable
+from editor3d.programs.worker_handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of, readable
 
 SCENE = "/scene/scene.blend"
 """The scene's name inside a worker's file tree."""
@@ -137,7 +137,7 @@ class Workers:
         refusal = self._gate(source) if self._gate is not None else None
         if refusal is not None:
             raise ConfigError(refusal)
-        if path.absolute() == self._scene:
+        if path.resolve() == self._scene.resolve():
             raise ConfigError(f"Expected another file than the scene for the result, got {path}: choose another.")
         copy = str(self._folder / "scene.blend")
         files = {SCENE: copy, **{path: path for path in self._extra}}
@@ -149,21 +149,23 @@ class Workers:
             raise ConfigError(f"The program's changes could not be told ({error or 'it took too long'}).") from error
         finally:
             self._end(worker)
-        writer = self._begin("write", str(self._scene), _WHOLE_TREE, weaker=True, changes=found["changes"])
+        writer = None
         try:
+            writer = self._begin("write", str(self._scene), _WHOLE_TREE, weaker=True, changes=found["changes"])
             until = time.monotonic() + WRITE_SECONDS
             writer.hear(until)
             answer = writer.hear(until)
             if answer.get("state") != "written":
-                raise ConfigError(f"The scene was not written: {answer.get('message', 'it gave no answer')}")
+                raise ConfigError(f"The scene was not written: {message_of(answer)}")
             with replacing(path) as temporary:
                 shutil.move(writer.folder / "scene.blend", temporary)
                 temporary.chmod(0o644)
         except (WorkerEnded, WorkerLate) as error:
             raise ConfigError(f"The scene could not be written ({error or 'it took too long'}).") from error
         finally:
-            self._end(writer)
-        return list(dict.fromkeys([*found["left_out"], *answer["left_out"]]))
+            if writer is not None:
+                self._end(writer)
+        return list(dict.fromkeys([*found["left_out"], *names_of(answer)]))
 
     def protections(self) -> Sequence[str]:
         """The layers of containment that are active, by name; see `sandbox.LAYERS`."""

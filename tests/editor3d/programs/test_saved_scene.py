@@ -14,6 +14,7 @@ from PIL import Image
 
 from editor3d.errors import ConfigError
 from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.worker_handle import message_of, names_of
 from editor3d.programs.workers import Workers
 
 pytest.importorskip("bpy")
@@ -147,6 +148,9 @@ HOSTILE = [
     {"path": ["objects", {"at": "Block"}, "bl_rna", "name"], "value": "x"},
     {"path": ["objects", {"at": "Nobody"}, "hide_render"], "value": True},
     {"path": ["scenes", {"at": "Scene"}, "render", "filepath"], "value": "/tmp/out"},
+    {"path": ["scenes", {"at": "Scene"}, "frame_start"], "value": 7},
+    {"path": ["objects", {"at": "Block"}, "data", "remesh_voxel_size"], "value": 0.5},
+    {"path": ["objects", "x"], "value": 1},
     {"path": ["images"], "items": [["picture"]]},
     {"path": ["node_groups"], "items": [["Files", "CompositorNodeTree", []]]},
     {"path": ["materials", {"at": "Block"}, "node_tree", "nodes"], "items": [["Script", "ShaderNodeScript"]]},
@@ -179,3 +183,55 @@ def test_changes_that_reach_for_more_than_values_come_to_nothing(blend, tmp_path
     for change, (missing, changed) in zip(HOSTILE, told, strict=True):
         assert missing, change
         assert changed is None, change
+
+
+MESHES = """
+import bpy, json, os, sys
+from editor3d.programs import typed_changes, typed_edit
+given, found = json.loads(sys.argv[1]), {}
+bpy.ops.wm.open_mainfile(filepath=given["scene"], load_ui=False, use_scripts=False)
+vertices, faces = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2], [1, 3, 2]]
+first, second, third = (bpy.data.materials.new(name) for name in ("First", "Second", "Third"))
+mesh = bpy.data.meshes.new("Pair")
+mesh.from_pydata(vertices, [], faces)
+mesh.materials.append(first)
+mesh.materials.append(second)
+mesh.polygons[1].material_index = 1
+before = typed_changes.state()
+mesh.materials[0] = third
+mesh.materials.append(first)
+changes = typed_changes.changes(before, typed_changes.state())
+mesh.materials.pop(index=2)
+mesh.materials[0] = first
+found["missing"] = typed_edit.apply(changes)
+found["materials"] = [material.name for material in mesh.materials]
+found["faces"] = [face.material_index for face in mesh.polygons]
+
+names = [[block.name] for block in bpy.data.meshes]
+for name, face in (("Whole", [0, 1, 2]), ("Beyond", [0, 1, 4]), ("Below", [0, 1, -1])):
+    names.append([name])
+    shape = {"vertices": vertices, "edges": [], "faces": [face], "smooth": None, "material": None, "uvs": None}
+    geometry = {"path": ["meshes", {"at": name}], "geometry": shape}
+    missing = typed_edit.apply([{"path": ["meshes"], "items": names}, geometry])
+    found[name] = [missing, len(bpy.data.meshes[name].polygons)]
+json.dump(found, open(given["found"], "w"))
+os._exit(0)
+"""
+
+
+def test_faces_keep_their_materials_and_have_vertices(blend, tmp_path):
+    found = in_blender(MESHES, tmp_path, scene=str(blend("placement")))
+    assert found["missing"] == []
+    assert found["materials"] == ["Third", "Second", "First"]
+    assert found["faces"] == [0, 1]
+    assert found["Whole"] == [[], 1]
+    assert found["Beyond"] == [["mesh Beyond"], 0]
+    assert found["Below"] == [["mesh Below"], 0]
+
+
+def test_what_is_told_of_datablocks_gives_a_terminal_no_orders():
+    named = names_of({"left_out": ["mesh \x1b]0;x\x07", *(f"mesh {index}" for index in range(200))]})
+    assert named[0] == "mesh  ]0;x "
+    assert len(named) == 100
+    assert names_of({"left_out": "mesh"}) == names_of({}) == []
+    assert message_of({"message": "\x1b[2J"}) == " [2J"

@@ -116,3 +116,12 @@ def test_mistakes_are_told_in_one_sentence(words, told, lights, tmp_path, capsys
     assert told in error
     assert error.startswith("error:")
     assert "Traceback" not in error
+
+
+def test_the_scene_itself_is_never_taken_for_an_earlier_result(lights, tmp_path, capsys):
+    scene = tmp_path / "result.blend"
+    scene.write_bytes(lights[0].read_bytes())
+    words = ["refine", str(scene), "--program", str(lights[1]), "--instruction", "make it night"]
+    assert main([*words, "--proposer", "embedded", "--output", str(tmp_path / "." / "x" / "..")]) == 2
+    assert "--no-save-scene" in capsys.readouterr().err
+    assert scene.read_bytes() == lights[0].read_bytes()

@@ -11,11 +11,14 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from editor3d.errors import DataError
-from editor3d.programs import Asked, Budget, refine
+from editor3d.programs import Asked, Budget, refine, workers
 from editor3d.programs.budget import Account, BudgetSpentError
+from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.run_ledger import RunLedger
 
 from .conftest import FIRST, Painter
@@ -171,3 +174,22 @@ def test_one_folder_has_one_run_at_a_time(files, tmp_path):
     asked = Asked(scene, program, "make it brighter", proposer="embedded", editor="procedural", width=24, height=24)
     with FileLock(tmp_path / "run/.lock"), pytest.raises(ConfigError, match="Another process"):
         refine(asked, tmp_path / "run", renderer=Painter)
+
+
+def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_path, monkeypatch):
+    class Interrupted(Painter):
+        def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
+            super().__init__(settings)
+
+        def save_scene(self, source: str, path: Path) -> list[str]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers, "Workers", Interrupted)
+    target = tmp_path / "target.png"
+    Image.fromarray(np.full((24, 24, 3), 128, np.uint8)).save(target)
+    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=2, depth=1, clip="off")
+    with pytest.raises(KeyboardInterrupt):
+        refine(asked, tmp_path / "run")
+    summary = json.loads((tmp_path / "run" / "refine.json").read_text())
+    assert summary["result"] is None
+    assert summary["rounds"] == 1
