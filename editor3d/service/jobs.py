@@ -196,10 +196,10 @@ class JobQueue:
             if job.state != "queued":
                 return
             job.state, job.started = "running", time.time()
-        # jobs run one after the other: nothing is at work in that folder now
-        remove_old_runs(job.places.runs)
         state, error = "done", ""
         try:
+            # jobs run one after the other: nothing is at work in that folder now
+            remove_old_runs(job.places.runs)
             for index, step in enumerate(job.steps):
                 job.step = index
                 code = self._run_step(job, step)

@@ -9,7 +9,7 @@ from pathlib import Path
 KEPT_RUNS = 10
 """Runs of edits that are kept, finished or not; the oldest go first."""
 KEPT_BASES = 5
-"""Reconstructions that are kept besides those that a kept run was made from."""
+"""Newest reconstructions that are kept; those that a kept run was made from are, too, however old."""
 _CONFIG, _RECORD, _BASE = "config.yml", "edit.json", "base-"
 
 
@@ -19,7 +19,7 @@ def remove_old_runs(folder: Path, runs: int = KEPT_RUNS, bases: int = KEPT_BASES
     Args:
         folder: what runs lie in, at any depth; a run is a folder with a `config.yml`.
         runs: how many edits stay.
-        bases: how many reconstructions stay; what a kept edit was made from is as new as that edit, and stays with it.
+        bases: how many of the newest reconstructions stay; what a kept edit was made from stays besides.
 
     Returns:
         The folders that were removed.
