@@ -66,6 +66,7 @@ def small_root(libc: ctypes.CDLL, folder: Path, read: Iterable[str], *, at: dict
         at: further files: name inside, name outside.
         quota: bytes that `PRIVATE` may hold.
     """
+    os.umask(0o022)  # whoever this process becomes must be able to pass through the tree's folders
     _mount(libc, None, "/", None, _RECURSIVE | _PRIVATE)
     _mount(libc, "tmpfs", str(folder), "tmpfs", _NO_SUID | _NO_DEVICES, "size=4m,mode=755")
     done: list[str] = []

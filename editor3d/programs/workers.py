@@ -159,7 +159,6 @@ class Workers:
                 raise ConfigError(f"The scene was not written: {message_of(answer)}")
             with replacing(path) as temporary:
                 shutil.move(writer.folder / "scene.blend", temporary)
-                temporary.chmod(0o644)
         except (WorkerEnded, WorkerLate) as error:
             raise ConfigError(f"The scene could not be written ({error or 'it took too long'}).") from error
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,12 @@ def test_the_saved_scene_has_the_programs_picture_and_no_program(blend, programs
     with Workers(scene, SETTINGS, allow_weaker_sandbox=True) as workers:
         wanted = workers.render(programs[name]).image
         plain = workers.render("import bpy").image
-        assert workers.save_scene(programs[name], saved) == []
+        earlier = os.umask(0o077)
+        try:
+            assert workers.save_scene(programs[name], saved) == []
+        finally:
+            os.umask(earlier)
+    assert saved.stat().st_mode & 0o777 == 0o600
     assert scene.read_bytes() == before
     found, picture = fresh(saved)
     assert np.array_equal(picture, wanted)
