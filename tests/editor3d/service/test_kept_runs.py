@@ -66,6 +66,8 @@ if "edit" in sys.argv:
     runs = call.service.jobs.folder / "runs"
     old = [run(runs / f"old-{index}", age=1000 + index) for index in range(KEPT_RUNS + 2)]
     scene = {"scene": call.upload("scene.ply", b"ply")}
-    finished(call, call.job(kind="scene", inputs=scene).body["id"])
+    answer = call.job(kind="scene", inputs=scene)
+    assert answer.status == 200, answer.body
+    finished(call, answer.body["id"])
     assert [path.exists() for path in old] == [True] * KEPT_RUNS + [False] * 2
     assert (runs / "own").is_dir()
