@@ -14,7 +14,7 @@ from gaussian.model import SplatModelConfig
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
 CPU_STEPS, CPU_EDIT_RATE = 900, 300
 CPU_AVERAGE_SHARE = 0.28
-"""Of a CPU's steps: most of those after the last round of edits, in which no Gaussian is added or removed."""
+"""Of a CPU's steps: of that many, most of those after the last round of edits, in which no Gaussian comes or goes."""
 
 
 def _config() -> EditTrainerConfig:

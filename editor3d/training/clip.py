@@ -29,7 +29,7 @@ class ClipRecipe:
     """What `train-clip` does."""
 
     data: PairSettings = field(default_factory=PairSettings)
-    steps: int = 1000
+    steps: int = 2400
     batch: int = 64
     """Pairs a step; each brings its original and its edited picture."""
     seed: int = 0
