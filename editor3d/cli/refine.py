@@ -66,8 +66,8 @@ class Refine:
     """Seed of everything random."""
     output: Path | None = None
     """The run's folder; outputs/refine/ and the scene's and program's names by default."""
-    save_scene: bool = True
-    """Write result.blend: the scene with what the best program changes, taken over as plain values."""
+    no_save_scene: bool = False
+    """Do without result.blend: the scene with what the best program changes, taken over as plain values."""
     resume: bool = False
     """Go on with the run in the folder; nothing that was finished is done or paid for again."""
     allow_weaker_sandbox: bool = False
@@ -88,7 +88,7 @@ class Refine:
             budget=budget,
             resume=self.resume,
             allow_weaker_sandbox=self.allow_weaker_sandbox,
-            save_scene=self.save_scene,
+            save_scene=not self.no_save_scene,
             on_round=_Progress(),
         )
         return _tell(done)
