@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -221,7 +222,6 @@ class EditPipeline(PluginPipeline):
                 config.datamanager.patch_size = LPIPS_PATCH
                 self._lpips = lpips_loss
         super().__init__(config, *args, **kwargs)
-        self._space: SpaceRegion | None = None
         if config.region and config.COMPOSES and hasattr(self.model, "keep_outside"):
             config.check_region_of(type(self.model))
             self.model.keep_outside(self.space)
@@ -238,16 +238,14 @@ class EditPipeline(PluginPipeline):
     def train_views(self) -> tuple[View, ...]:
         return self.datamanager.train_dataset.metadata["views"]
 
-    @property
+    @cached_property
     def space(self) -> SpaceRegion:
-        """The region, in scene units."""
-        if self._space is None:
-            manager = self.datamanager
-            dataset, outputs = manager.train_dataset, manager.train_dataparser_outputs
-            posed = dataset.metadata["posed_images"]
-            region = parse_region(self.config.region)
-            self._space = SpaceRegion.of(region, outputs, dataset.cameras, self.train_views, posed)
-        return self._space
+        """The region, in scene units. Cached: the viewer reads all other properties, where there is no region, too."""
+        manager = self.datamanager
+        dataset, outputs = manager.train_dataset, manager.train_dataparser_outputs
+        posed = dataset.metadata["posed_images"]
+        region = parse_region(self.config.region)
+        return SpaceRegion.of(region, outputs, dataset.cameras, self.train_views, posed)
 
     @property
     def objects(self) -> Mapping[str, int]:
