@@ -20,7 +20,7 @@ from typing import Any, Literal
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.service.commands import Places, Step, newest_run, steps_of
 from editor3d.service.kept_runs import remove_old_runs
-from editor3d.service.pictures import copy_pairs, job_picture, save_preview_sheet
+from editor3d.service.pictures import copy_pairs, files_below, job_picture, save_preview_sheet
 from editor3d.service.progress import Progress, last_error, read_progress, tail
 from editor3d.service.requests import JobRequest
 
@@ -93,8 +93,11 @@ class Job:
     def files(self) -> dict[str, int]:
         """Sizes in bytes of the results, by name."""
         folder = self.places.result
-        found = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-        return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+        sizes = {}
+        for path in sorted(files_below(folder)):
+            with suppress(FileNotFoundError):  # written under another name just now
+                sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+        return sizes
 
 
 class JobQueue:

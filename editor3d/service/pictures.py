@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from editor3d.service.commands import Places
@@ -27,11 +29,17 @@ def job_picture(places: Places, since: float | None, until: float | None = None)
         return None
     found = list(places.result.glob("*.png"))
     for folder in (places.work, places.runs):
-        found += [path for name in _PICTURES for path in folder.rglob(name)]
+        found += [path for path in files_below(folder) if any(path.match(name) for name in _PICTURES)]
     low, high = (since - _CLOCKS) * 1e9, math.inf if until is None else (until + _CLOCKS) * 1e9
     own = [(changed, path) for path in found if low <= (changed := _changed(path)) <= high]
     changed, newest = max(own, default=(0, None))
     return (newest, changed) if newest is not None else None
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, while jobs write and old runs are taken away: what goes meanwhile is passed over."""
+    for place, _, names in os.walk(folder):  # unlike Path.rglob, it raises nothing when a folder has gone
+        yield from (Path(place, name) for name in names)
 
 
 def _changed(path: Path) -> int:
