@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 KEPT_RUNS = 10
 """Runs of edits that are kept, finished or not; the oldest go first."""
@@ -42,10 +45,28 @@ def _changed(run: Path) -> float:
 
 
 def _base_of(run: Path) -> Path | None:
-    """The folder of the reconstruction that a run was made from; None where its record names none."""
+    """The folder of the scene that a run was made from: its record says it, which an unfinished run lacks, or its
+    configuration, which says it from the moment that the base is loaded. None where neither does."""
+    checkpoint = _recorded_base(run) or _configured_base(run)
+    # .../base-DIGEST/nerfstudio_models/step-N.ckpt
+    return None if checkpoint is None else checkpoint.resolve().parent.parent
+
+
+def _recorded_base(run: Path) -> Path | None:
     try:
         base = json.loads((run / _RECORD).read_text(encoding="utf-8")).get("base")
     except (OSError, ValueError, AttributeError):
         return None
-    # .../base-DIGEST/nerfstudio_models/step-N.ckpt
-    return Path(base).resolve().parent.parent if isinstance(base, str) and base else None
+    return Path(base) if isinstance(base, str) and base else None
+
+
+def _configured_base(run: Path) -> Path | None:
+    try:
+        # every tag is taken for the list, mapping or text behind it: nothing is built, nothing imported
+        config = yaml.load((run / _CONFIG).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    parts: Any = config.get("load_checkpoint") if isinstance(config, dict) else None
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+        return None
+    return Path(*parts)

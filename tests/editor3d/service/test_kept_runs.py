@@ -6,16 +6,27 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+import yaml
+
 from editor3d.service.kept_runs import remove_old_runs
 
 
+class Boom:
+    """A configuration that builds one of these has run what it names."""
+
+    def __init__(self) -> None:
+        raise AssertionError("a configuration was built")
+
+
 def run(folder: Path, age: int, base: Path | None = None, finished: bool = True) -> Path:
-    """A run as commands leave them, all of it `age` seconds old."""
+    """A run as commands leave them, all of it `age` seconds old; one that is not finished has no record."""
     (folder / "nerfstudio_models").mkdir(parents=True)
-    (folder / "config.yml").write_text("!!python/object")
-    if base is not None and finished:
-        record = {"base": str(base / "nerfstudio_models" / "step-000000599.ckpt")}
-        (folder / "edit.json").write_text(json.dumps(record))
+    checkpoint = None if base is None else base / "nerfstudio_models" / "step-000000599.ckpt"
+    config = yaml.dump({"load_checkpoint": checkpoint, "load_dir": None, "data": Path("/data")})
+    (folder / "config.yml").write_text(f"!!python/object/apply:{__name__}.Boom []\n" if base is None else config)
+    if checkpoint is not None and finished:
+        (folder / "edit.json").write_text(json.dumps({"base": str(checkpoint)}))
     for path in (*folder.iterdir(), folder):
         os.utime(path, (2e9 - age, 2e9 - age))
     return folder
@@ -30,6 +41,20 @@ def test_the_oldest_go_and_what_kept_edits_were_made_from_stays(tmp_path):
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in (*edits[:4], *bases[:2], *bases[3:]))
     assert remove_old_runs(tmp_path, runs=4, bases=2) == []
+
+
+def test_what_an_unfinished_edit_goes_on_from_stays(tmp_path):
+    """It has no record yet: its configuration names the base, which is read without building what it describes."""
+    bases = [run(tmp_path / f"base-{index}", age=index) for index in range(3)]
+    run(tmp_path / "in2n", age=0, base=bases[2], finished=False)
+    assert remove_old_runs(tmp_path, bases=1) == [bases[1]]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "load_checkpoint: {}", "load_checkpoint: []", "load_checkpoint: null"])
+def test_a_configuration_that_names_no_base_keeps_none(tmp_path, text):
+    base, edit = run(tmp_path / "base-0", age=9), run(tmp_path / "edit", age=0)
+    (edit / "config.yml").write_text(text)
+    assert remove_old_runs(tmp_path, bases=0) == [base]
 
 
 def test_what_is_no_run_stays(tmp_path):

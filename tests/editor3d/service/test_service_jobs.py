@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from editor3d.service import jobs
 from editor3d.service.requests import parse_request
 
 DONE = ("done", "failed", "cancelled")
@@ -82,11 +84,27 @@ if "second" in sys.argv[-1]:
 
 def test_a_job_that_cannot_be_started_fails_alone(serve):
     call = serve("raise SystemExit('started')")
-    jobs = call.service.jobs
+    waiting = call.service.jobs
     request = parse_request({"kind": "scene", "instruction": "winter", "inputs": {"scene": {"path": "demo"}}}, {})
-    bad = jobs.submit(replace(request, instruction="\0"))  # what no command can be given
+    bad = waiting.submit(replace(request, instruction="\0"))  # what no command can be given
     assert "null" in finished(call, bad.id)["error"]
-    assert finished(call, jobs.submit(request).id)["error"] == "started"
+    assert finished(call, waiting.submit(request).id)["error"] == "started"
+
+
+def test_a_failing_clean_up_fails_its_job_alone(serve, monkeypatch):
+    """A disk that cannot be read for a moment, say: the job says so in a sentence, and the next one runs."""
+    failures = [OSError(errno.EIO, os.strerror(errno.EIO), "/runs")]
+
+    def remove(folder: Path) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(jobs, "remove_old_runs", remove)
+    call = serve(STYLES)
+    first, second = (finished(call, call.job().body["id"]) for _ in range(2))
+    assert (first["state"], first["error"]) == ("failed", "Input/output error: /runs")
+    assert first["log"] == ""
+    assert second["state"] == "done", second
 
 
 def test_an_instruction_is_never_taken_for_a_flag(serve):
@@ -141,11 +159,11 @@ def test_a_queued_job_is_cancelled_before_it_starts(serve):
 
 def test_jobs_run_one_after_the_other(serve):
     call = serve("import time; time.sleep(0.3)")
-    jobs = [call.job().body["id"] for _ in range(3)]
-    states = [[call("GET", f"/v1/jobs/{job}").body["state"] for job in jobs] for _ in range(10)]
+    ids = [call.job().body["id"] for _ in range(3)]
+    states = [[call("GET", f"/v1/jobs/{job}").body["state"] for job in ids] for _ in range(10)]
     assert all(row.count("running") <= 1 for row in states)
-    assert [finished(call, job)["state"] for job in jobs] == ["done"] * 3
-    assert [job["id"] for job in call("GET", "/v1/jobs").body["jobs"]] == jobs[::-1]
+    assert [finished(call, job)["state"] for job in ids] == ["done"] * 3
+    assert [job["id"] for job in call("GET", "/v1/jobs").body["jobs"]] == ids[::-1]
 
 
 def test_a_forgotten_job_leaves_nothing(serve):
