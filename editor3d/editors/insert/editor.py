@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _OFFSETS = (-0.25, 0.25)
 """Of the rays inside a pixel, along each of its sides."""
+_FILL = 0.9
+"""Of the region's sides, what a thing takes up: at its very wall, what is outside holds on to what can be shown."""
 _BEHIND = 0.02
 """Times the region's size: what the scene shows less than this before a thing does not hide it."""
 
@@ -86,7 +88,7 @@ class ProceduralInserter:
 
 
 def stand_of(thing: Thing, geometry: ViewGeometry) -> Stand:
-    """The place of a thing: in the middle of the region, on its bottom, as large as fits."""
+    """The place of a thing: in the middle of the region, on its bottom, nearly as large as fits."""
     up, region = geometry.up.double().numpy(), geometry.region
     if isinstance(region, Box):
         center, axes, half = np.array(region.center), np.array(region.axes), np.array(region.half_extents)
@@ -105,6 +107,7 @@ def stand_of(thing: Thing, geometry: ViewGeometry) -> Stand:
             half = np.full(3, half.min())
         case "cylinder" | "cone":
             half = np.array([half[:2].min()] * 2 + [half[2]])
+    half = _FILL * half
     return Stand(bottom + axes[:, 2] * half[2], half, axes)
 
 
