@@ -132,9 +132,13 @@ def begin(ledger: RunLedger, settings: dict[str, Any]) -> None:
     earlier = begun[0]["settings"]
     other = sorted(name for name in settings if earlier.get(name) != settings[name])
     if other:
+        same = "give the same"
+        if other == ["clip"]:  # weights that came or went change what auto means
+            was = earlier.get("clip")
+            same = "say --clip off" if was is None else f"make the weights of {was} available again with --clip on"
         raise ConfigError(
-            f"Expected what {ledger.path.parent} was begun with, got another {', '.join(other)}: give the same, or "
-            "begin a new run in another folder."
+            f"Expected what {ledger.path.parent} was begun with, got another {', '.join(other)}: {same}, or begin a "
+            f"new run in another folder."
         )
 
 

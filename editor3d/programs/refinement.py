@@ -257,8 +257,12 @@ class _Run:
         return Found(self.search.first, self.search.best, self.search.rounds, reason, False)
 
     def _write_best(self, best: Tried) -> None:
+        path, scene = self.folder / "best.py", self.folder / SCENE
+        stale = path.is_file() and path.read_text(encoding="utf-8") != best.source
+        if stale and scene.resolve() != self.asked.scene.resolve():
+            scene.unlink(missing_ok=True)  # it has what an earlier best changes
         save_png(self.folder / "best.png", best.image)
-        with replacing(self.folder / "best.py") as temporary:
+        with replacing(path) as temporary:
             temporary.write_text(best.source, encoding="utf-8")
 
     def _write(self, found: Found, scene: dict[str, Any] | None) -> Refinement:

@@ -93,7 +93,8 @@ def _made_anew(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
 def digests(changes: list[dict[str, Any]]) -> dict[str, str]:
     """SHA-256 of all that is known of each datablock, by what a person calls it; more than `state` can tell.
 
-    Of meshes whose geometry is among the changes, only that: how Blender orders their edges is its own affair.
+    Another file's datablock may have the name of one of the scene's own: it is called by its file besides. Of meshes
+    whose geometry is among the changes, only that: how Blender orders their edges is its own affair.
     """
     shaped = {change["path"][1]["at"] for change in changes if "geometry" in change}
     found = {}
@@ -102,14 +103,19 @@ def digests(changes: list[dict[str, Any]]) -> dict[str, str]:
             continue
         for block in getattr(bpy.data, kind):
             digest = hashlib.sha256()
-            if kind == "meshes" and block.name in shaped:
+            if kind == "meshes" and block.library is None and block.name in shaped:
                 digest.update(repr(_geometry(block)).encode())
             else:
                 worker_scene.add(digest, block, 0)
-            found[called((kind, at(block.name)))] = digest.hexdigest()
+            found[_called(kind, block)] = digest.hexdigest()
     for image in bpy.data.images:
-        found[called(("images", at(image.name)))] = "painted" if image.is_dirty else "as it is in its file"
+        found[_called("images", image)] = "painted" if image.is_dirty else "as it is in its file"
     return found
+
+
+def _called(kind: str, block: bpy.types.ID) -> str:
+    name = called((kind, at(block.name)))
+    return name if block.library is None else f"{name} of {block.library.name}"
 
 
 def unlike(changes: list[dict[str, Any]], wanted: dict[Path, dict[str, Any]], whole: dict[str, str]) -> list[str]:

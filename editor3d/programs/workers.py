@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -78,6 +79,7 @@ class Workers:
         self._idle: Queue[WorkerHandle] = Queue()
         try:
             self._scene = Path(scene).expanduser().absolute()
+            self._scene_digest = _digest(self._scene)
             self._extra = self._prepare(self._scene)
             for _ in range(count):
                 self._idle.put(self._start())
@@ -132,13 +134,15 @@ class Workers:
             What a person calls the datablocks whose changes cannot be told by plain values: they are as they were.
 
         Raises:
-            Editor3DError: the program does not run to its end, or the file cannot be written.
+            Editor3DError: the program does not run to its end, the file cannot be written, or the scene's file is no
+                longer what it was: what was searched for in one scene is not mixed into another.
         """
         refusal = self._gate(source) if self._gate is not None else None
         if refusal is not None:
             raise ConfigError(refusal)
         if path.resolve() == self._scene.resolve():
             raise ConfigError(f"Expected another file than the scene for the result, got {path}: choose another.")
+        self._check_unchanged()
         copy = str(self._folder / "scene.blend")
         files = {SCENE: copy, **{path: path for path in self._extra}}
         worker = self._begin("differ", SCENE, {"read": self._read, "files": files})
@@ -157,6 +161,7 @@ class Workers:
             answer = writer.hear(until)
             if answer.get("state") != "written":
                 raise ConfigError(f"The scene was not written: {message_of(answer)}")
+            self._check_unchanged()  # while it was read
             with replacing(path) as temporary:
                 shutil.move(writer.folder / "scene.blend", temporary)
         except (WorkerEnded, WorkerLate) as error:
@@ -165,6 +170,13 @@ class Workers:
             if writer is not None:
                 self._end(writer)
         return list(dict.fromkeys([*found["left_out"], *names_of(answer)]))
+
+    def _check_unchanged(self) -> None:
+        if _digest(self._scene) != self._scene_digest:
+            raise ConfigError(
+                f"Expected {self._scene} as it was when the run began, found it saved anew since, and what the program "
+                f"changes was found in the earlier one: begin a new run in another folder, or put the earlier one back."
+            )
 
     def protections(self) -> Sequence[str]:
         """The layers of containment that are active, by name; see `sandbox.LAYERS`."""
@@ -233,7 +245,7 @@ class Workers:
 
     def _prepare(self, scene: Path) -> list[str]:
         """Copy the scene with its pictures and libraries; gives the files that could not be packed."""
-        if not scene.is_file():
+        if self._scene_digest is None:
             raise DataError(f"No .blend file at {scene}: give the path of a scene saved by Blender.")
         worker = self._begin("prepare", str(scene), _WHOLE_TREE, weaker=True)
         until = time.monotonic() + 300
@@ -269,6 +281,15 @@ def _check(settings: RenderSettings, count: int, recycle_after: int, memory: int
     ):
         if not low <= value <= high:
             raise ConfigError(f"{name} is {value}: give a number from {low} to {high}.")
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _clean_up(live: set[WorkerHandle], folder: Path) -> None:

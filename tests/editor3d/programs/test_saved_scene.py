@@ -235,6 +235,50 @@ def test_faces_keep_their_materials_and_have_vertices(blend, tmp_path):
     assert found["Below"] == [["mesh Below"], 0]
 
 
+NAMESAKES = """
+import bpy, json, os, sys
+from editor3d.programs import typed_changes
+given, found = json.loads(sys.argv[1]), {}
+bpy.ops.wm.read_factory_settings(use_empty=True)
+mesh = bpy.data.meshes.new("Shape")
+mesh.from_pydata([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [], [[0, 1, 2]])
+bpy.data.libraries.write(given["library"], {mesh})
+with bpy.data.libraries.load(given["library"], link=True) as (there, wanted):
+    wanted.meshes = ["Shape"]
+found["blocks"] = [[block.name, block.library is not None] for block in bpy.data.meshes]
+before, state = typed_changes.digests([]), typed_changes.state()
+mesh.vertices[0].co.z = 1.0
+after = typed_changes.digests([])
+found["names"] = sorted(name for name in after if name.startswith("mesh "))
+found["changed"] = sorted(name for name in after if after[name] != before[name])
+found["unlike"] = typed_changes.unlike([], state, before)
+json.dump(found, open(given["found"], "w"))
+os._exit(0)
+"""
+
+
+def test_a_datablock_is_told_from_another_file_s_of_the_same_name(tmp_path):
+    found = in_blender(NAMESAKES, tmp_path, library=str(tmp_path / "library.blend"))
+    assert sorted(found["blocks"]) == [["Shape", False], ["Shape", True]]
+    assert found["names"] == ["mesh Shape", "mesh Shape of library.blend"]
+    assert found["changed"] == found["unlike"] == ["mesh Shape"]
+
+
+def test_a_scene_that_was_saved_anew_is_not_mixed_with_the_earlier_one(blend, programs, tmp_path):
+    scene, saved = blend("lighting"), tmp_path / "result.blend"
+    earlier = scene.read_bytes()
+    with Workers(scene, SETTINGS, allow_weaker_sandbox=True) as workers:
+        scene.write_bytes(blend("placement").read_bytes())
+        with pytest.raises(ConfigError, match="saved anew since"):
+            workers.save_scene(programs["lighting"], saved)
+        scene.unlink()
+        with pytest.raises(ConfigError, match="saved anew since"):
+            workers.save_scene(programs["lighting"], saved)
+        assert not saved.exists()
+        scene.write_bytes(earlier)
+        assert workers.save_scene(programs["lighting"], saved) == []
+
+
 def test_what_is_told_of_datablocks_gives_a_terminal_no_orders():
     named = names_of({"left_out": ["mesh \x1b]0;x\x07", *(f"mesh {index}" for index in range(200))]})
     assert named[0] == "mesh  ]0;x "

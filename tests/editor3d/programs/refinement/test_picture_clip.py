@@ -74,5 +74,21 @@ def test_the_ledger_says_which_model_had_which_part(no_weights, files, tmp_path)
         assert all(("clip" in event["parts"]) == (model is not None) for event in renders)
         parts = {"photometric", "structure", "colour"} | ({"clip"} if model else set())
         assert set(renders[-1]["parts"]) == parts
-    with pytest.raises(ConfigError, match="another clip"):
-        refine(asked, tmp_path / "on", renderer=Painter, budget=Budget(renders=20), resume=True)
+    more = {"renderer": Painter, "budget": Budget(renders=20), "resume": True}
+    with pytest.raises(ConfigError, match=f"another clip: .*{TINY_CLIP}.*--clip on"):
+        refine(asked, tmp_path / "on", **more)
+
+
+def test_weights_that_came_since_do_not_end_a_run(no_weights, files, tmp_path):
+    """The sentence says what goes on."""
+    target = tmp_path / "target.png"
+    Image.fromarray(Painter(RenderSettings(32, 32)).render("brightness = 0.8\nangle = 0.7\n").image).save(target)
+    asked = Asked(*files, target=target, proposer="embedded", width=32, height=32)
+    refine(asked, tmp_path / "run", renderer=Painter, budget=Budget(renders=5))
+    no_weights.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"):
+        (no_weights / name).write_text("{}")
+    more = {"renderer": Painter, "budget": Budget(renders=10), "resume": True}
+    with pytest.raises(ConfigError, match="another clip: say --clip off"):
+        refine(asked, tmp_path / "run", **more)
+    assert refine(replace(asked, clip="off"), tmp_path / "run", **more).summary["spent"]["renders"] == 10

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from editor3d.programs import Asked, Budget, refine, workers
 from editor3d.programs.budget import Account, BudgetSpentError
 from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.run_ledger import RunLedger
+from editor3d.programs.tournament import Outcome
 
 from .conftest import FIRST, Painter
 
@@ -193,3 +195,48 @@ def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_
     summary = json.loads((tmp_path / "run" / "refine.json").read_text())
     assert summary["result"] is None
     assert summary["rounds"] == 1
+
+
+def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
+    """What is interrupted after it found something better leaves no scene of what was the best before."""
+
+    class Saving(Painter):
+        def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
+            super().__init__(settings)
+
+        def save_scene(self, source: str, path: Path) -> list[str]:
+            path.write_text(source)
+            return []
+
+    monkeypatch.setattr(workers, "Workers", Saving)
+    target, run = tmp_path / "target.png", tmp_path / "run"
+    Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save(target)
+    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=2, depth=1, clip="off")
+    refine(asked, run)
+    assert (run / "result.blend").read_text() == (run / "best.py").read_text()
+    further = replace(asked, depth=8)
+
+    def stop(number: int, outcome: Outcome, account: Account) -> None:
+        if outcome.changed:
+            raise KeyboardInterrupt
+
+    before = (run / "best.py").read_text()
+    with pytest.raises(KeyboardInterrupt):
+        refine(further, run, resume=True, on_round=stop)
+    assert (run / "best.py").read_text() != before
+    assert not (run / "result.blend").exists()
+    refine(further, run, resume=True)
+    assert (run / "result.blend").read_text() == (run / "best.py").read_text()
+
+
+def test_a_scene_named_like_the_result_stays(tmp_path):
+    run, program = tmp_path / "run", tmp_path / "program.py"
+    run.mkdir()
+    (run / "result.blend").write_bytes(b"BLENDER")
+    program.write_text(FIRST)
+    target = tmp_path / "target.png"
+    Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save(target)
+    asked = Asked(run / "result.blend", program, target=target, evaluator="target", proposer="embedded", clip="off")
+    done = refine(replace(asked, breadth=2, depth=8), run, renderer=Painter, save_scene=False)
+    assert done.improved
+    assert (run / "result.blend").read_bytes() == b"BLENDER"
