@@ -19,6 +19,7 @@ from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.trainer import PluginTrainerConfig
+from editor3d.regions import REGION_FILES, files_in
 from editor3d.registry import METHODS, load_target
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
@@ -71,6 +72,8 @@ def read_config(path: Path) -> TrainerConfig:
         ) from error
     if not isinstance(config, TrainerConfig):
         raise CheckpointError(f"Expected the configuration of a run at {path}, found something else: check the path.")
+    if getattr(config.pipeline, "region", ""):
+        config.pipeline.region = files_in(config.pipeline.region, path.parent / REGION_FILES)
     return config
 
 

@@ -18,6 +18,7 @@ from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
+from editor3d.regions import REGION_FILES, keep_files
 from editor3d.registry import METHODS, load_target
 from editor3d.types import PosedImages
 from editor3d.update.engine import Guidance, check_instruction
@@ -111,6 +112,8 @@ class EditTrainer(PluginTrainer):
         self.config.load_checkpoint = self.base.checkpoint.resolve()
         self.config.load_dir = self.config.load_step = None
         self.config.pipeline.run = self.base_dir
+        if self.config.pipeline.region:
+            self.config.pipeline.region = keep_files(self.config.pipeline.region, self.base_dir / REGION_FILES)
         adopt_base(self.config, self.base)
         if self.config.pipeline.create_editor(self.config.machine.device_type).info.keeps_shape:
             keep_shape(self.config)

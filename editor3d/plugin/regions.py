@@ -221,13 +221,14 @@ def require_parts(model: type | torch.nn.Module, what: str) -> None:
         model: a model or its class.
 
     Raises:
-        RegionError: a scene whose parts cannot be frozen one by one.
+        RegionError: a scene whose parts cannot be frozen one by one; a nerfacto, which is composed with its original
+            instead, is not asked here.
     """
     if not hasattr(model, "restrict_to"):
         name = model.__name__ if isinstance(model, type) else type(model).__name__
         raise RegionError(
-            f"Expected a scene of Gaussian splats or voxels for {what}, got {name}: reconstruct by splat and edit by "
-            f"igs2gs, or reconstruct by voxel."
+            f"Expected a scene of Gaussian splats or voxels for {what}, or one by nerfacto-editable that in2n edits, "
+            f"got {name}: reconstruct by splat and edit by igs2gs, or reconstruct by voxel."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -32,6 +33,7 @@ from editor3d.plugin import checkpoints
 from editor3d.plugin.event_log import optional_event_logs
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.progress import TrainingProgress
+from editor3d.regions import REGION_FILES
 from editor3d.update.engine import EditInterrupted
 
 INTERRUPTED = 130
@@ -78,9 +80,11 @@ on keeps its folder."""
 
 
 def _discard_empty(run: Path) -> None:
-    """Remove the folder of a run that has nothing but its configuration, and the folders above that this empties."""
-    if {path.name for path in run.glob("*")} <= {CONFIG}:
+    """Remove the folder of a run that has nothing but its configuration, and what that names, and the folders above
+    that this empties."""
+    if {path.name for path in run.glob("*")} <= {CONFIG, REGION_FILES}:
         (run / CONFIG).unlink(missing_ok=True)
+        shutil.rmtree(run / REGION_FILES, ignore_errors=True)
         for folder in (run, *run.parents[:2]):
             with suppress(OSError):  # it holds something else, or was never made
                 folder.rmdir()

@@ -1,6 +1,7 @@
 """3D regions: shapes, what pictures show, how they combine, and how they are written down. Imports no torch."""
 
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union, bounds_of
+from editor3d.regions.kept_files import REGION_FILES, files_in, keep_files
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import from_json, parse_region, settled
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion, chosen, seen_parts
@@ -8,6 +9,7 @@ from editor3d.regions.shapes import Box, Sphere
 from editor3d.regions.text import TextRegion
 
 __all__ = [
+    "REGION_FILES",
     "Box",
     "Dilate",
     "HullRegion",
@@ -22,7 +24,9 @@ __all__ = [
     "Union",
     "bounds_of",
     "chosen",
+    "files_in",
     "from_json",
+    "keep_files",
     "parse_region",
     "seen_parts",
     "settled",

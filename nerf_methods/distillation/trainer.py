@@ -17,6 +17,7 @@ from editor3d.plugin.edit_trainer import EditTrainerConfig, keep_shape
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
+from editor3d.regions import REGION_FILES, keep_files
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.results import DistillationResults
 from nerf_methods.voxel.model import VoxelModelConfig
@@ -65,6 +66,8 @@ class DistillationTrainer(PluginTrainer):
         self.config.load_checkpoint = self.base.checkpoint.resolve()
         self.config.load_dir = self.config.load_step = None
         self.config.pipeline.run = self.base_dir
+        if self.config.pipeline.region:
+            self.config.pipeline.region = keep_files(self.config.pipeline.region, self.base_dir / REGION_FILES)
         adopt_base(self.config, self.base)
         if guidance_entry(self.config.pipeline.guidance).info.keeps_shape:
             keep_shape(self.config)

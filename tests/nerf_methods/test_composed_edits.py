@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import trimesh
 from nerfstudio.utils.eval_utils import eval_setup
 
 from editor3d.errors import CheckpointError, DataError, RegionError
@@ -84,6 +85,24 @@ def test_other_readers_of_the_run_see_the_same_scene(composed, start):
     assert all(scores.locality > 40 for scores in report.views.values())
 
 
+def test_what_becomes_of_a_region_s_mesh_changes_nothing(composed, start, tmp_path):
+    mesh = tmp_path / "ball.ply"
+    trimesh.creation.icosphere(2, 0.6).export(mesh)
+    trainer = start(composed(region=f"mesh:{mesh}"))
+    assert trainer.fit()
+    expected = renders(trainer.pipeline)
+    trimesh.creation.icosphere(2, 0.3).export(mesh)
+
+    def same(run: Path) -> bool:
+        return all(map(torch.equal, renders(open_run(run)[1]), expected))
+
+    assert same(trainer.base_dir)
+    mesh.unlink()
+    assert same(trainer.base_dir)
+    moved = trainer.base_dir.rename(tmp_path / "moved")
+    assert same(moved)
+
+
 def test_a_stopped_run_ends_as_one_that_was_not(composed, start, stop_before):
     whole = start(composed("whole"))
     assert whole.fit()
@@ -121,8 +140,10 @@ def test_a_region_that_no_view_shows_is_refused(composed, start):
         start(composed(region="sphere:50,50,50,0.1"))
 
 
-def test_an_edit_kept_to_a_region_is_no_base(composed, start):
+def test_an_edit_kept_to_a_region_is_no_base(composed, start, tmp_path):
     trainer = start(composed(steps=1))
     assert trainer.fit()
+    trimesh.creation.icosphere(1, 0.6).export(tmp_path / "ball.ply")
     with pytest.raises(CheckpointError, match="one neural field"):
-        start(composed("further", load_dir=trainer.base_dir))
+        start(composed("further", load_dir=trainer.base_dir, region=f"mesh:{tmp_path / 'ball.ply'}"))
+    assert list((tmp_path / "further").iterdir()) == []  # no copy of the mesh either
