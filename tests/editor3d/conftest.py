@@ -10,6 +10,8 @@ import torch
 
 from editor3d.types import PosedImages
 
+from .tiny_diffusion import clip, ddim, unet, vae
+
 
 @pytest.fixture(scope="module")
 def one_thread():
@@ -48,67 +50,21 @@ def _tokenizer():
             pieces[:2] = ["".join(pair)]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
     vocab = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=16), len(vocab)
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=16)
 
 
 def _pipeline(in_channels: int = 8):
     """Seeded tiny modules of the architecture of InstructPix2Pix; the VAE's factor is 4."""
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInstructPix2PixPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from diffusers import StableDiffusionInstructPix2PixPipeline
 
     torch.manual_seed(0)
-    tokenizer, size = _tokenizer()
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=size,
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=16,
-            bos_token_id=size - 2,
-            eos_token_id=size - 1,
-            pad_token_id=size - 1,
-        )
-    )
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        in_channels=in_channels,
-        out_channels=4,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=16,
-        attention_head_dim=4,
-        norm_num_groups=4,
-    )
-    vae = AutoencoderKL(
-        in_channels=3,
-        out_channels=3,
-        latent_channels=4,
-        block_out_channels=(8, 8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        layers_per_block=1,
-        norm_num_groups=4,
-        sample_size=16,
-        scaling_factor=0.18215,
-    )
-    scheduler = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
+    tokenizer = _tokenizer()
     return StableDiffusionInstructPix2PixPipeline(
-        vae=vae.eval(),
-        text_encoder=text_encoder.eval(),
+        text_encoder=clip(tokenizer),
         tokenizer=tokenizer,
-        unet=unet.eval(),
-        scheduler=scheduler,
+        unet=unet(in_channels),
+        vae=vae(levels=3, scaling_factor=0.18215),
+        scheduler=ddim(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -118,7 +74,7 @@ def _pipeline(in_channels: int = 8):
 @pytest.fixture(scope="session")
 def clip_tokenizer():
     """A byte-pair tokenizer of a few words, of 16 tokens at most."""
-    return _tokenizer()[0]
+    return _tokenizer()
 
 
 @pytest.fixture(scope="session")

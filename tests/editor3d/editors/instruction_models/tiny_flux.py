@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .tiny_parts import clip, flow, qwen_tokenizer, vae
+from ...tiny_diffusion import clip, vae
+from .tiny_parts import flow, qwen_tokenizer
 
 
 def _t5():

@@ -3,42 +3,6 @@
 from __future__ import annotations
 
 
-def clip(tokenizer, projected: bool = False):
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    size = len(tokenizer)
-    config = CLIPTextConfig(
-        vocab_size=size,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=16,
-        projection_dim=16,
-        bos_token_id=size - 2,
-        eos_token_id=size - 1,
-        pad_token_id=size - 1,
-    )
-    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
-
-
-def vae(latent_channels: int = 4, **options):
-    from diffusers import AutoencoderKL
-
-    return AutoencoderKL(
-        in_channels=3,
-        out_channels=3,
-        latent_channels=latent_channels,
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        layers_per_block=1,
-        norm_num_groups=4,
-        sample_size=16,
-        **options,
-    ).eval()
-
-
 def flow():
     from diffusers import FlowMatchEulerDiscreteScheduler
 

@@ -2,43 +2,10 @@
 
 from __future__ import annotations
 
-from .tiny_parts import clip, vae
+from ...tiny_diffusion import clip, ddim, unet, vae
 
-
-def _unet(in_channels: int, width: int, sdxl: bool):
-    from diffusers import UNet2DConditionModel
-
-    further = (
-        {"addition_embed_type": "text_time", "addition_time_embed_dim": 4, "projection_class_embeddings_input_dim": 40}
-        if sdxl
-        else {}
-    )
-    return UNet2DConditionModel(
-        sample_size=8,
-        in_channels=in_channels,
-        out_channels=4,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=width,
-        attention_head_dim=4,
-        norm_num_groups=4,
-        **further,
-    ).eval()
-
-
-def _ddim():
-    from diffusers import DDIMScheduler
-
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
+XL = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4, "projection_class_embeddings_input_dim": 40}
+"""What the XL's UNet is told besides."""
 
 
 def sd_inpaint(tokenizer, in_channels: int = 9):
@@ -48,8 +15,8 @@ def sd_inpaint(tokenizer, in_channels: int = 9):
         vae=vae(),
         text_encoder=clip(tokenizer),
         tokenizer=tokenizer,
-        unet=_unet(in_channels, 16, sdxl=False),
-        scheduler=_ddim(),
+        unet=unet(in_channels),
+        scheduler=ddim(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -63,8 +30,8 @@ def _sdxl(pipeline, tokenizer, in_channels: int):
         text_encoder_2=clip(tokenizer, projected=True),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        unet=_unet(in_channels, 32, sdxl=True),
-        scheduler=_ddim(),
+        unet=unet(in_channels, 32, **XL),
+        scheduler=ddim(),
         add_watermarker=False,
     )
 
