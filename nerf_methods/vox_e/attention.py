@@ -16,6 +16,7 @@ from torch import Tensor
 
 from editor3d.outputs.files import replacing
 from nerf_methods.vox_e import graph_cut
+from nerf_methods.vox_e.color_model import ROUNDS, ColorModel
 from nerf_methods.voxel.field import VoxelField
 
 START = -4.0
@@ -99,8 +100,10 @@ class CutSettings:
 
     smoothness: float = graph_cut.SMOOTHNESS
     sigma: float = graph_cut.SIGMA
-    temperature: float = 0.1
+    temperature: float = 1.0
     """Of the softmax: differences of attention well above it decide a label."""
+    color_weight: float = 2.0
+    """What the colours of the source tell counts beside attention; 0 for the paper's energy."""
     min_alpha: float = 0.02
     """Opacity over one step from which a voxel holds something."""
 
@@ -128,14 +131,26 @@ def cut(
     a_rest = 1.0 - a_edit if rest is None else _scaled(rest.cpu().numpy(), opinion)
     cost_in, cost_out = graph_cut.unary_costs(a_edit, a_rest, settings.temperature)
     cost_in, cost_out = np.where(opinion, cost_in, 0.0), np.where(opinion, cost_out, 0.0)
-    colors = torch.sigmoid(edited.grid.detach()[..., 1:]).cpu().numpy()
-    labels = graph_cut.minimise(
-        cost_in, cost_out, graph_cut.neighbor_weights(colors, settings.sigma), settings.smoothness, nodes
-    )
+    weights = graph_cut.neighbor_weights(_colors(edited), settings.sigma)
     # by attention, not by voxels: a faint hint may fill a large part that hardly any view shows
-    kept = graph_cut.largest_component(labels, np.where(opinion, edit.cpu().numpy(), 0.0))
+    mass = np.where(opinion, edit.cpu().numpy(), 0.0)
+    labels = graph_cut.minimise(cost_in, cost_out, weights, settings.smoothness, nodes)
+    kept = graph_cut.largest_component(labels, mass)
+    model = ColorModel(_colors(source)) if settings.color_weight > 0.0 else None
+    for _ in range(ROUNDS if model is not None else 0):
+        ratio = settings.color_weight * model.log_ratio(kept, mass**2, opinion)
+        labels = graph_cut.minimise(
+            cost_in + np.maximum(-ratio, 0.0), cost_out + np.maximum(ratio, 0.0), weights, settings.smoothness, nodes
+        )
+        kept = graph_cut.largest_component(labels, mass)
+    if model is not None:  # highlights and shadows have colours of their own
+        kept = graph_cut.largest_component(kept | (ndimage.binary_closing(kept) & nodes), mass)
     mask = with_border(kept, nodes)
     return Cut(torch.from_numpy(mask), int(kept.sum()), int(nodes.sum()), int(ndimage.label(labels)[1]))
+
+
+def _colors(field: VoxelField) -> np.ndarray:
+    return torch.sigmoid(field.grid.detach()[..., 1:]).cpu().numpy()
 
 
 def with_border(labels: np.ndarray, nodes: np.ndarray) -> np.ndarray:

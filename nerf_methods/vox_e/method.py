@@ -12,7 +12,7 @@ from nerf_methods.voxel.model import VoxelModelConfig
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 
 LEARNING_RATE = 0.03
-CPU_STEPS, CPU_REFINE_STEPS = 700, 100
+CPU_STEPS, CPU_REFINE_STEPS = 1000, 100
 PAPER_STEPS, PAPER_REFINE_STEPS = 8000, 2000
 
 

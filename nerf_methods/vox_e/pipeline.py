@@ -50,8 +50,10 @@ class VoxEPipelineConfig(DistillationPipelineConfig):
     """lambda: what separating two neighbouring voxels of one colour costs."""
     sigma: float = 0.1
     """Difference of colour across which separating is cheap."""
-    temperature: float = 0.1
+    temperature: float = 1.0
     """Of the softmax over the two attentions."""
+    color_weight: float = 2.0
+    """What the colours of the scene tell of a local edit's voxels, beside attention; 0 for the paper's energy."""
 
     @property
     def method(self) -> str:
@@ -72,8 +74,11 @@ class VoxEPipelineConfig(DistillationPipelineConfig):
             raise ConfigError(
                 f"Expected at least 1 step for the attention, got {self.refine_steps}: raise refine-steps."
             )
-        if self.sigma <= 0.0 or self.temperature <= 0.0:
-            raise ConfigError(f"Expected sigma and temperature above 0, got {self.sigma:g} and {self.temperature:g}.")
+        if self.sigma <= 0.0 or self.temperature <= 0.0 or self.color_weight < 0.0:
+            raise ConfigError(
+                f"Expected sigma and temperature above 0 and a color-weight of at least 0, got {self.sigma:g}, "
+                f"{self.temperature:g} and {self.color_weight:g}."
+            )
 
     def check_steps(self, total: int) -> None:
         if self.is_local and total <= self.refine_steps:
@@ -179,7 +184,8 @@ class VoxEPipeline(DistillationPipeline):
         chosen, source = self.config, self.session.source
         edit, rest = self._attention.values()
         rest = rest if chosen.object_words else None
-        settings = CutSettings(chosen.smoothness, chosen.sigma, chosen.temperature, self.model.config.min_alpha)
+        least = self.model.config.min_alpha
+        settings = CutSettings(chosen.smoothness, chosen.sigma, chosen.temperature, chosen.color_weight, least)
         found = cut(edit, rest, self._attention.seen, self.model.field, source, settings)
         save_attention(chosen.run / ATTENTION_FILE, edit, rest, found.mask)
         merge(self.model.field, source, found.mask)
@@ -200,7 +206,7 @@ class VoxEPipeline(DistillationPipeline):
     def describe(self) -> dict[str, Any]:
         keys = ["reg_weight"]
         if self.config.is_local:
-            keys += ["edit_words", "object_words", "refine_steps", "smoothness", "sigma", "temperature"]
+            keys += ["edit_words", "object_words", "refine_steps", "smoothness", "sigma", "temperature", "color_weight"]
         return {**super().describe(), **{key: getattr(self.config, key) for key in keys}}
 
     def results(self) -> dict[str, Any]:
