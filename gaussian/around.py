@@ -79,7 +79,7 @@ def intrinsics(width: int, height: int) -> Tensor:
 @torch.no_grad()
 def _nearest(splats: Splats, pose: np.ndarray) -> float:
     """Median z-depth of what a camera at `pose` sees; infinite where that is nothing."""
-    from gaussian.model import viewmat_of
+    from gaussian.drawing import viewmat_of
 
     viewmat = viewmat_of(torch.from_numpy(pose).float().to(splats.device))
     depth, seen, _ = rasterization(

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from editor3d.datasets.images import WHITE
 from editor3d.types import View
 
 BLACK = (0.0, 0.0, 0.0)
@@ -27,6 +28,21 @@ def is_transparent(views: Sequence[View]) -> bool:
         if decoded == _DECODED:
             break
     return False
+
+
+def color_behind(given: Sequence[float] | None, transparent: bool, step: int | None = None) -> Tensor:
+    """The colour behind a scene: [3] in 0..1.
+
+    Args:
+        given: the colour that is asked for; None for that of the capture's pictures.
+        transparent: whether these have transparent parts.
+        step: of a training before another colour at every step; those pictures are laid over one colour, though.
+    """
+    if step is not None and not transparent:
+        return color_of_step(step)
+    if given is not None:
+        return torch.tensor(given)
+    return torch.tensor(WHITE if transparent else BLACK)
 
 
 def color_of_step(step: int) -> Tensor:

@@ -12,6 +12,10 @@ _NEIGHBOURS = 3
 _SMALLEST = 1e-5
 
 
+GREY, FAINT = 0.5, 0.1
+"""Colour and opacity of Gaussians that training is to make something of."""
+
+
 def from_points(points: Tensor, colors: Tensor, sh_degree: int, generator: torch.Generator, opacity: float) -> Splats:
     """A round Gaussian at every point, as wide as the mean distance to its three nearest neighbours.
 
@@ -31,6 +35,12 @@ def from_points(points: Tensor, colors: Tensor, sh_degree: int, generator: torch
     quats = torch.randn(n, 4, generator=generator)
     logits = torch.full((n,), opacity).logit()
     return Splats(points.float().contiguous(), log_scale[:, None].repeat(1, 3), quats, logits, sh)
+
+
+def seeds(points: Tensor, sh_degree: int) -> Splats:
+    """Grey, faint Gaussians at points [M, 3] scene units, on the CPU; the same ones every time."""
+    points = points.cpu().float()
+    return from_points(points, torch.full_like(points, GREY), sh_degree, torch.Generator().manual_seed(0), FAINT)
 
 
 def random_points(count: int, radius: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

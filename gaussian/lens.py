@@ -103,6 +103,17 @@ def canvas_of(lens: Lens) -> Canvas:
     return Canvas(lens, right - left, bottom - top, left, top)
 
 
+def ray_lengths(canvas: Canvas, on_canvas: bool) -> Tensor:
+    """[H, W, 1] length of a pixel's ray per unit of z-depth, of the canvas's pixels or of the lens's."""
+    if not on_canvas:
+        lens = canvas.lens
+        forward = (-lens.directions()[:, 2]).clamp_min(1e-3)
+        return (1.0 / forward).view(lens.height, lens.width, 1)
+    x = (torch.arange(canvas.width) + 0.5 - canvas.K[0, 2]) / canvas.K[0, 0]
+    y = (torch.arange(canvas.height) + 0.5 - canvas.K[1, 2]) / canvas.K[1, 1]
+    return (1 + x[None, :] ** 2 + y[:, None] ** 2).sqrt()[..., None]
+
+
 def _through_pinhole(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
     """Where a pinhole of the same focal length and centre shows what each pixel of a lens sees: x, y [H, W]."""
     rays = lens.directions().double().numpy().reshape(lens.height, lens.width, 3)

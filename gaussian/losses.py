@@ -32,6 +32,14 @@ def fused_ssim(a: Tensor, b: Tensor) -> Tensor:
     return _SSIM.apply(a, b.detach())
 
 
+def photometric(drawn: Tensor, wanted: Tensor, ssim_lambda: float) -> dict[str, Tensor]:
+    """3D Gaussian Splatting's loss (1 - lambda) L1 + lambda (1 - SSIM) of pictures [H, W, 3], its terms apart."""
+    losses = {"rgb_loss": (1 - ssim_lambda) * (drawn - wanted).abs().mean()}
+    if ssim_lambda > 0:
+        losses["ssim_loss"] = ssim_lambda * (1 - fused_ssim(drawn, wanted))
+    return losses
+
+
 def elongation(log_scales: Tensor, limit: float) -> Tensor:
     """How far Gaussians are longer than `limit` times their shortest axis: mean max(longest / shortest, limit) - limit,
     the anisotropy loss of PhysGaussian.

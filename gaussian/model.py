@@ -15,35 +15,28 @@ from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import Model, ModelConfig
-from nerfstudio.utils import colormaps
-from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
-from editor3d.datasets.images import WHITE
-from editor3d.errors import RegionError
-from editor3d.metrics.image import psnr, ssim
+from editor3d.plugin.judged import judged
 from editor3d.plugin.rays import Lens, LensTable
 from editor3d.types import Region, View
-from gaussian.averaging import ParameterMean
-from gaussian.background import BLACK, color_of_step, is_transparent
-from gaussian.densify import StrategyConfig, make_strategy
+from gaussian.background import color_behind, is_transparent
+from gaussian.densify import StrategyConfig
 from gaussian.depth import median_depth, slabs
+from gaussian.drawing import draw, viewmat_of
 from gaussian.files import write_splats
-from gaussian.initialize import from_points, random_points
+from gaussian.growth import Growth
+from gaussian.initialize import from_points, random_points, seeds
 from gaussian.kernels.harmonics import MAX_DEGREE
-from gaussian.lens import canvas_of
-from gaussian.losses import elongation, fused_ssim
-from gaussian.rasterize import rasterization
+from gaussian.lens import canvas_of, ray_lengths
+from gaussian.losses import elongation, photometric
+from gaussian.parameters import PARAMETERS, harmonics_of, parameters_of, splats_of
+from gaussian.selection import PosedPinhole, vote
 from gaussian.splatfacto import is_splatfacto, scene_of, settings_of
-from gaussian.splats import Splats, concatenate
-from gaussian.splats import transform as moved
+from gaussian.splats import Splats, concatenate, transform_back
 
-PARAMETERS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
-"""Names of the parameters, and of their groups in the optimisers."""
-_OPENGL_TO_OPENCV = (1.0, -1.0, -1.0)
 _REGULARIZE_EVERY = 10
 _NEAR = 0.01  # times the scene's size
-_SEED_GREY, _SEED_OPACITY = 0.5, 0.1
 
 
 @dataclass
@@ -117,29 +110,20 @@ class SplatModel(Model):
             points, colors = self.seed_points[0], self.seed_points[1].float() / 255.0
         else:
             points, colors = random_points(self.config.num_random, self.config.random_radius, generator)
-        start = from_points(points, colors, self.config.sh_degree, generator, self.config.initial_opacity)
-        self.gauss_params = nn.ParameterDict(
-            {name: nn.Parameter(value) for name, value in parameters_of(start).items()}
-        )
+        config = self.config
+        start = parameters_of(from_points(points, colors, config.sh_degree, generator, config.initial_opacity))
+        self.gauss_params = nn.ParameterDict({name: nn.Parameter(value) for name, value in start.items()})
         self.step = 0
         self.crop_box: OrientedBox | None = None
-        self.strategy, self.strategy_state = make_strategy(
-            self.config.strategy, self.config.scene_scale, self.num_train_data
-        )
+        self.growth = Growth(self.gauss_params, config.strategy, config.scene_scale, self.num_train_data)
         self.views: Sequence[View] = self.kwargs.get("metadata", {}).get("views", ())
-        self._region: Region | None = None
-        self._mean = ParameterMean()
-        self._optimizers: dict[str, torch.optim.Optimizer] = {}
-        self._info: dict[str, Any] = {}
 
     # The scene
 
     @property
     def splats(self) -> Splats:
         """The scene, sharing memory with the parameters."""
-        p = self.gauss_params
-        sh = torch.cat([p["features_dc"][:, None], p["features_rest"]], 1)
-        return Splats(p["means"], p["scales"], p["quats"], p["opacities"][:, 0], sh).detach()
+        return splats_of(self.gauss_params)
 
     def set_splats(self, splats: Splats) -> None:
         """Take over a scene. The Parameter objects stay the same, so that optimisers go on holding what is rendered."""
@@ -153,10 +137,12 @@ class SplatModel(Model):
         Those that were there keep their bits and their places. For before the first step, while optimisers hold nothing
         of any.
         """
-        points = points.cpu().float()
-        colors, generator = torch.full_like(points, _SEED_GREY), torch.Generator().manual_seed(0)
-        seeds = from_points(points, colors, self.sh_degree, generator, _SEED_OPACITY)
-        self.set_splats(concatenate([self.splats.to("cpu"), seeds]))
+        self.set_splats(concatenate([self.splats.to("cpu"), seeds(points, self.sh_degree)]))
+
+    @property
+    def strategy_state(self) -> dict[str, Any]:
+        """What densification goes by; `frozen` [N] bool, once an edit is kept to a region."""
+        return self.growth.state
 
     @property
     def means(self) -> Tensor:
@@ -200,15 +186,7 @@ class SplatModel(Model):
         Raises:
             RegionError: there is no Gaussian inside.
         """
-        selected = isinstance(where, Tensor)
-        free = where.to(self.device) if selected else inside_of(where, self.means)
-        if not bool(free.any()):
-            raise RegionError(
-                f"Expected Gaussians inside the region, found none of {len(free)} there: "
-                + ("check its masks." if selected else "check its numbers, which are in the scene file's own frame.")
-            )
-        self._region = None if selected else where
-        self.strategy_state["frozen"] = ~free
+        self.growth.restrict_to(where)
 
     def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
         """How much of what views show of each Gaussian lies inside their masks; see `gaussian.selection.vote`.
@@ -219,8 +197,6 @@ class SplatModel(Model):
         Returns:
             [N] in 0..1; 0 for what none of these cameras sees.
         """
-        from gaussian.selection import PosedPinhole, vote
-
         pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
         return vote(self.splats, pinholes, list(masks.values()))
 
@@ -254,20 +230,12 @@ class SplatModel(Model):
 
     def captured_splats(self, outputs: DataparserOutputs) -> Splats:
         """The scene on the CPU, in the frame and scale of the capture file."""
-        splats = self.splats.to("cpu")
-        transform, scale = outputs.dataparser_transform.double(), outputs.dataparser_scale
-        if scale != 1.0 or not torch.equal(transform, torch.eye(4, dtype=torch.float64)[:3]):
-            # x_scene = scale (R x_file + t)
-            rotation = transform[:, :3].T
-            back = torch.cat([rotation / scale, -rotation @ transform[:, 3:]], 1)
-            splats = moved(splats, back)
-        return splats
+        return transform_back(self.splats.to("cpu"), outputs.dataparser_transform, outputs.dataparser_scale)
 
     def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
         """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many."""
-        splats = self.captured_splats(outputs)
-        write_splats(path, splats)
-        return len(splats)
+        write_splats(path, self.captured_splats(outputs))
+        return self.num_points
 
     def adapt_base_state(
         self, state: Mapping[str, Any], base: TrainerConfig | None, views: Sequence[View]
@@ -294,13 +262,11 @@ class SplatModel(Model):
 
     def counters(self) -> dict[str, int | Tensor]:
         """What densification has gathered since it last acted, and the mean so far, for exact resume."""
-        gathered = {name: value for name, value in self.strategy_state.items() if isinstance(value, Tensor)}
-        return gathered | self._mean.state()
+        return self.growth.counters()
 
     def load_counters(self, counters: Mapping[str, int | Tensor]) -> None:
         """Take over what `counters` gave."""
-        gathered = self._mean.load_state(counters, self.device)
-        self.strategy_state.update({name: value.to(self.device) for name, value in gathered.items()})
+        self.growth.load_counters(counters, self.device)
 
     def update_to_step(self, step: int) -> None:
         self.step = step
@@ -314,65 +280,26 @@ class SplatModel(Model):
         def begin(step: int) -> None:
             self.step = step
             optimizers["means"].param_groups[0]["lr"] = rates.get_last_lr()[0] * self.config.scene_scale
-            if self._region is not None:
-                self._before = self.means.detach()[~self.strategy_state["frozen"]].clone()
-            # a strategy puts new parameters in the place of the old, in these very optimisers
-            self._optimizers = {name: optimizers[name] for name in PARAMETERS}
+            self.growth.before_step({name: optimizers[name] for name in PARAMETERS})
 
-        def densify(step: int) -> None:
-            if self.strategy is not None:
-                self.strategy.step_post_backward(
-                    self.gauss_params, self._optimizers, self.strategy_state, step, self._info,
-                    **self._strategy_arguments(),
-                )  # fmt: skip
-            if self._region is not None:
-                self._keep_inside(self._region)
-            self._info = {}
-            if step >= average_from:
-                self._average(last=step == total - 1)
+        def end(step: int) -> None:
+            self.growth.after_step(step, average=step >= average_from, last=step == total - 1)
 
         return [
             TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], begin),
-            TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], densify),
+            TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], end),
         ]
-
-    def _average(self, last: bool) -> None:
-        """Take this step's scene into the mean, and at the last step put that in its place."""
-        self._mean.add(self.gauss_params)
-        if last:
-            self._mean.put(self.gauss_params)
-            self._mean = ParameterMean()
-            if self._region is not None:  # the mean of places inside may lie in a hollow
-                self._keep_inside(self._region)
-
-    @torch.no_grad()
-    def _keep_inside(self, region: Region) -> None:
-        """Bring what this step has moved out of the region, or made there, to the nearest place where one was."""
-        left = (~self.strategy_state["frozen"] & ~inside_of(region, self.means)).nonzero()[:, 0]
-        if len(left):
-            # an index, since a scene may have a million Gaussians and the region most of them
-            nearest = cKDTree(self._before.cpu().numpy()).query(self.means.data[left].cpu().numpy())[1]
-            self.means.data[left] = self._before[torch.from_numpy(nearest).to(self._before.device)]
-
-    def _strategy_arguments(self) -> dict[str, Any]:
-        if self.config.strategy.kind == "mcmc":
-            return {"lr": self._optimizers["means"].param_groups[0]["lr"]}
-        return {"packed": False}
 
     def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
         drawn, wanted = outputs["rgb"], batch["image"].to(self.device)
         if "mask" in batch:
             mask = batch["mask"].to(self.device)
             drawn, wanted = drawn * mask, wanted * mask
-        weight = self.config.ssim_lambda
-        losses = {"rgb_loss": (1 - weight) * (drawn - wanted).abs().mean()}
-        if weight > 0:
-            losses["ssim_loss"] = weight * (1 - fused_ssim(drawn, wanted))
+        trained = self.growth.held(self.gauss_params)
+        losses = photometric(drawn, wanted, self.config.ssim_lambda)
         if self.config.use_scale_regularization and self.step % _REGULARIZE_EVERY == 0:
-            losses["scale_reg"] = 0.1 * elongation(
-                self._trained(self.gauss_params)["scales"], self.config.max_gauss_ratio
-            )
-        return losses | self.config.strategy.regularization(self._trained(self.gauss_params))
+            losses["scale_reg"] = 0.1 * elongation(trained["scales"], self.config.max_gauss_ratio)
+        return losses | self.config.strategy.regularization(trained)
 
     # Rendering
 
@@ -387,8 +314,7 @@ class SplatModel(Model):
             the ray, scene units.
         """
         degree = min(MAX_DEGREE, self._degree_in_use())
-        p = self.gauss_params
-        sh = torch.cat([p["features_dc"][:, None], p["features_rest"][:, : (degree + 1) ** 2 - 1]], 1)
+        sh = harmonics_of(self.gauss_params, degree)
         drawn, accumulation, depth = self._draw(camera, sh, degree, self._background()[None].to(self.device))
         outputs = {"rgb": drawn, "accumulation": accumulation}
         if not self.training or self.config.clamp_in_training:
@@ -403,65 +329,34 @@ class SplatModel(Model):
 
     def _background(self) -> Tensor:
         """The colour behind the scene now: [3]."""
-        if self.training and self.config.random_background and not self._transparent:
-            return color_of_step(self.step)
-        if self.config.background is not None:
-            return torch.tensor(self.config.background)
-        return torch.tensor(WHITE if self._transparent else BLACK)
+        step = self.step if self.training and self.config.random_background else None
+        return color_behind(self.config.background, self._transparent, step)
 
     def _draw(
         self, camera: Cameras, colors: Tensor, sh_degree: int | None, background: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Picture [H, W, C], accumulation [H, W, 1], and outside training depth [H, W, 1], of Gaussians so coloured."""
-        said = camera.metadata or {}
-        on_canvas, downscale = bool(said.get("canvas", False)), int(said.get("downscale", 1))
-        lens = Lens.of(camera, 0)
-        canvas = canvas_of(lens)
-        width, height = max(1, canvas.width // downscale), max(1, canvas.height // downscale)
-        K = canvas.K.clone()
-        K[0] *= width / canvas.width
-        K[1] *= height / canvas.height
-        shapes = {name: self.gauss_params[name] for name in ("means", "quats", "scales", "opacities")}
-        p = self._trained({**shapes, "colors": colors})
+        p = {name: self.gauss_params[name] for name in ("means", "quats", "scales", "opacities")} | {"colors": colors}
+        if self.training:
+            p = self.growth.held(p)
         if self.crop_box is not None and not self.training:
             inside = self.crop_box.within(p["means"]).squeeze(-1)
             p = {name: value[inside] for name, value in p.items()}
-        drawn, accumulation, info = rasterization(
-            means=p["means"],
-            quats=p["quats"],
-            scales=p["scales"].exp(),
-            opacities=p["opacities"].sigmoid()[:, 0],
-            colors=p["colors"],
-            viewmats=viewmat_of(camera.camera_to_worlds[0].to(self.device))[None],
-            Ks=K[None].to(self.device),
-            width=width,
-            height=height,
-            near_plane=self.near,
+        picture, accumulation, depth, info = draw(
+            p,
+            camera,
             sh_degree=sh_degree,
-            packed=False,
-            backgrounds=background,
-            render_mode="RGB" if self.training else "RGB+ED",
+            near=self.near,
+            background=background,
+            with_depth=not self.training,
             absgrad=self.training and self.config.strategy.absgrad,
             rasterize_mode=self.config.rasterize_mode,
         )
         if self.training:
-            self._info = info
+            self.growth.info = info
             if info["means2d"].requires_grad:
                 info["means2d"].retain_grad()
-        picture, accumulation = drawn[0], accumulation[0]
-        if not on_canvas:
-            picture, accumulation = canvas.bend(picture), canvas.bend(accumulation)
-        if self.training:
-            return picture, accumulation, None
-        depth = picture[..., -1:] * _ray_lengths(lens, canvas, on_canvas).to(self.device)
-        return picture[..., :-1], accumulation, depth
-
-    def _trained(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`values`, one row a Gaussian, of which in training only those that are free get gradients."""
-        values = dict(values)
-        if not self.training or "frozen" not in self.strategy_state:
-            return values
-        return {name: held(value, self.strategy_state["frozen"]) for name, value in values.items()}
+        return picture, accumulation, depth
 
     def _degree_in_use(self) -> int:
         interval, stored = self.config.sh_degree_interval, self.sh_degree
@@ -494,61 +389,12 @@ class SplatModel(Model):
         colors = slabs(self.means @ viewmat[2, :3] + viewmat[2, 3])
         outputs = self.get_outputs_for_camera(camera)
         depth = median_depth(self._draw(camera, colors, None)[0])
-        lens = Lens.of(camera, 0)
-        outputs["depth"] = depth * _ray_lengths(lens, canvas_of(lens), False).to(depth)
+        outputs["depth"] = depth * ray_lengths(canvas_of(Lens.of(camera, 0)), on_canvas=False).to(depth)
         return {name: value[wanted] for name, value in outputs.items()}
 
     def get_image_metrics_and_images(self, outputs, batch) -> tuple[dict[str, float], dict[str, Tensor]]:
-        truth = batch["image"].to(self.device)[..., :3]
-        rgb = outputs["rgb"]
-        images = {
-            "img": torch.cat([truth, rgb], dim=1),
-            "accumulation": colormaps.apply_colormap(outputs["accumulation"]),
-            "depth": colormaps.apply_depth_colormap(outputs["depth"], accumulation=outputs["accumulation"]),
-        }
-        return {"psnr": psnr(rgb, truth), "ssim": ssim(rgb, truth)}, images
+        return judged(outputs, batch["image"])
 
     def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
         """Colour with the share of light that the scene itself sends as alpha; [H, W, 4]."""
         return torch.cat([outputs[output_name], outputs["accumulation"]], dim=-1)
-
-
-def parameters_of(splats: Splats) -> dict[str, Tensor]:
-    """A scene as splatfacto names and shapes its parameters; copies."""
-    return {
-        "means": splats.means.clone(),
-        "scales": splats.log_scales.clone(),
-        "quats": splats.quats.clone(),
-        "features_dc": splats.sh[:, 0].clone(),
-        "features_rest": splats.sh[:, 1:].clone(),
-        "opacities": splats.opacity_logits[:, None].clone(),
-    }
-
-
-def inside_of(region: Region, points: Tensor) -> Tensor:
-    """Which of `points` [N, 3] lie inside a region: [N] bool."""
-    return region.contains(points.detach())
-
-
-def held(value: Tensor, frozen: Tensor) -> Tensor:
-    """The same numbers, of which the rows that are `frozen` [N] get no gradient. Adam leaves such rows, bit by bit."""
-    return torch.where(frozen.view(-1, *(1,) * (value.ndim - 1)), value.detach(), value)
-
-
-def viewmat_of(c2w: Tensor) -> Tensor:
-    """World-to-camera [4, 4] with OpenCV axes from camera-to-world [3, 4] with OpenGL's."""
-    rotation = c2w[:, :3] * c2w.new_tensor(_OPENGL_TO_OPENCV)
-    viewmat = torch.eye(4, device=c2w.device)
-    viewmat[:3, :3] = rotation.T
-    viewmat[:3, 3] = -rotation.T @ c2w[:, 3]
-    return viewmat
-
-
-def _ray_lengths(lens: Lens, canvas, on_canvas: bool) -> Tensor:
-    """[H, W, 1] length of a pixel's ray per unit of z-depth."""
-    if not on_canvas:
-        forward = (-lens.directions()[:, 2]).clamp_min(1e-3)
-        return (1.0 / forward).view(lens.height, lens.width, 1)
-    x = (torch.arange(canvas.width) + 0.5 - canvas.K[0, 2]) / canvas.K[0, 0]
-    y = (torch.arange(canvas.height) + 0.5 - canvas.K[1, 2]) / canvas.K[1, 1]
-    return (1 + x[None, :] ** 2 + y[:, None] ** 2).sqrt()[..., None]

@@ -38,7 +38,7 @@ class PosedPinhole:
     @staticmethod
     def of(cameras: Cameras, index: int, near: float = 0.01) -> PosedPinhole:
         """The canvas of one of `cameras`."""
-        from gaussian.model import viewmat_of
+        from gaussian.drawing import viewmat_of
 
         canvas = canvas_of(Lens.of(cameras, index))
         viewmat = viewmat_of(cameras.camera_to_worlds[index])

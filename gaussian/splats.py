@@ -179,6 +179,21 @@ def transform(splats: Splats, similarity: Tensor) -> Splats:
     )
 
 
+def transform_back(splats: Splats, transform_there: Tensor, scale: float) -> Splats:
+    """A scene where x' = s (R x + t), at x again.
+
+    Args:
+        splats: N Gaussians.
+        transform_there: [R | t], [3, 4].
+        scale: s > 0.
+    """
+    there = transform_there.double()
+    if scale == 1.0 and torch.equal(there, torch.eye(4, dtype=torch.float64)[:3]):
+        return splats
+    rotation = there[:, :3].T
+    return transform(splats, torch.cat([rotation / scale, -rotation @ there[:, 3:]], 1))
+
+
 def sh_basis(directions: Tensor, degree: int) -> Tensor:
     """The real spherical harmonics of 3D Gaussian Splatting, with the Condon-Shortley phase.
 

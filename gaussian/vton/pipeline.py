@@ -27,7 +27,8 @@ from editor3d.plugin.regions import REGION_FOLDER
 from editor3d.types import Editor, Garment
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
-from gaussian.model import PARAMETERS, SplatModel
+from gaussian.model import SplatModel
+from gaussian.parameters import PARAMETERS
 from gaussian.selection import PosedPinhole
 from gaussian.vton import person as persons
 from gaussian.vton.cloth import make_ready, paint, seen_colors

@@ -11,13 +11,12 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model, ModelConfig
-from nerfstudio.utils import colormaps
 from torch import Tensor
 from torch.nn import Parameter
 
 from editor3d.errors import RegionError
-from editor3d.metrics.image import psnr, ssim
 from editor3d.outputs.surface import SolidField
+from editor3d.plugin.judged import judged
 from editor3d.plugin.rays import FastCameraRays, camera_rays
 from editor3d.types import Region
 from nerf_methods.voxel.field import Activation, VoxelField
@@ -196,14 +195,7 @@ class VoxelModel(FastCameraRays, Model):
         return {"rgb_loss": loss}
 
     def get_image_metrics_and_images(self, outputs, batch) -> tuple[dict[str, float], dict[str, Tensor]]:
-        truth = batch["image"].to(self.device)[..., :3]
-        rgb = outputs["rgb"]
-        images = {
-            "img": torch.cat([truth, rgb], dim=1),
-            "accumulation": colormaps.apply_colormap(outputs["accumulation"]),
-            "depth": colormaps.apply_depth_colormap(outputs["depth"], accumulation=outputs["accumulation"]),
-        }
-        return {"psnr": psnr(rgb, truth), "ssim": ssim(rgb, truth)}, images
+        return judged(outputs, batch["image"])
 
     def solid_field(self) -> SolidField:
         """The field as meshing sees it: what lies among the cameras, or the core cube if nothing lies beyond."""

@@ -15,8 +15,10 @@ from editor3d.plugin import checkpoints
 from editor3d.plugin.rays import Lens
 from editor3d.plugin.trainer import PluginTrainer
 from gaussian.densify import StrategyConfig
+from gaussian.drawing import viewmat_of
 from gaussian.method import splat, splat_optimizers
-from gaussian.model import PARAMETERS, SplatModel, SplatModelConfig, viewmat_of
+from gaussian.model import SplatModel, SplatModelConfig
+from gaussian.parameters import PARAMETERS
 
 SPLATFACTO = {f"gauss_params.{name}" for name in PARAMETERS}
 BOX = SceneBox(torch.tensor([[-1.0, -1, -1], [1, 1, 1]]))

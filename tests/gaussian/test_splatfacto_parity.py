@@ -93,8 +93,8 @@ def test_the_strategy_is_splatfactos_field_by_field(splatfacto):
     theirs = splatfacto()
     ours = splatfacto_model().setup(scene_box=BOX, num_train_data=VIEWS)
     wanted = asdict(theirs.strategy) | {"verbose": False}  # it prints, where we have a progress bar
-    assert asdict(ours.strategy) == wanted
-    assert ours.strategy.max_gaussians is None
+    assert asdict(ours.growth.strategy) == wanted
+    assert ours.growth.strategy.max_gaussians is None
     assert ours.strategy_state == theirs.strategy_state
     assert wanted["pause_refine_after_reset"] == VIEWS + 100
 

@@ -14,7 +14,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
 from editor3d.outputs.record import read_record
 from editor3d.plugin.regions import kept_selection
-from gaussian.model import PARAMETERS
+from gaussian.parameters import PARAMETERS
 
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
 HOOKS = "from editor3d.plugin.trainer import PluginTrainer"
@@ -90,7 +90,7 @@ def test_copies_of_what_is_selected_belong_to_it(splat_edit):
     assert trainer.fit()
     model = trainer.pipeline.model
     assert model.num_points != before
-    assert model._region is None  # nothing is brought back: a selection has no border
+    assert model.growth.region is None  # nothing is brought back: a selection has no border
 
 
 def test_the_record_says_what_was_selected(splat_edit):

@@ -9,7 +9,7 @@ from editor3d.errors import RegionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.runs import open_run
 from gaussian.files import read_splats
-from gaussian.model import PARAMETERS
+from gaussian.parameters import PARAMETERS
 
 BALL = "sphere:0,0,0,0.7"
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
@@ -101,7 +101,7 @@ def test_outside_a_region_every_number_stays(splat_edit, splat_base, kind):
     assert changed.shape != before["features_dc"][~frozen].shape or not torch.equal(
         changed, before["features_dc"][~frozen]
     )
-    inside = model._region.contains(model.means.detach())
+    inside = model.growth.region.contains(model.means.detach())
     assert torch.equal(inside[~still], torch.ones_like(inside[~still]))
 
 

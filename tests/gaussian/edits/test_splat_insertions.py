@@ -19,7 +19,8 @@ from editor3d.plugin.evaluate import evaluate
 from editor3d.plugin.region_masks import filled
 from editor3d.plugin.regions import CaptureRegion
 from editor3d.plugin.runs import open_run
-from gaussian.model import PARAMETERS, inside_of
+from gaussian.growth import inside_of
+from gaussian.parameters import PARAMETERS
 
 ABOVE = "box:0,0,0.85,0.3,0.3,0.3"
 """Empty space above the ball,"""

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gaussian.model import PARAMETERS
+from gaussian.parameters import PARAMETERS
 from gaussian.selection import PosedPinhole
 from gaussian.splats import SH_C0, Splats
 from gaussian.vton.cloth import MOST, make_ready, seen_colors
