@@ -13,16 +13,17 @@ import torch
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from editor3d.api import Scene, edit_config
+from editor3d.api import Scene
 from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.datasets.subject import garment_path, subject_path, worn_path
+from editor3d.edit_config import edit_config
 from editor3d.editors.try_on import landmarks
 from editor3d.editors.try_on.editor import TryOnEditor
 from editor3d.editors.try_on.garment import digest_of
 from editor3d.errors import ConfigError, DataError
 from editor3d.metrics.image import psnr
 from editor3d.update.engine import EditInterrupted
-from gaussian.model import PARAMETERS
+from gaussian.parameters import PARAMETERS
 from gaussian.vton import person as persons
 
 VIEWS = 18
