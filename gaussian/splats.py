@@ -179,15 +179,15 @@ def transform(splats: Splats, similarity: Tensor) -> Splats:
     )
 
 
-def transform_back(splats: Splats, transform_there: Tensor, scale: float) -> Splats:
-    """A scene where x' = s (R x + t), at x again.
+def transform_back(splats: Splats, frame: Tensor, scale: float) -> Splats:
+    """A scene that lies at x' = s (R x + t), at x again; the very same one where frame and scale change nothing.
 
     Args:
         splats: N Gaussians.
-        transform_there: [R | t], [3, 4].
+        frame: [R | t], [3, 4].
         scale: s > 0.
     """
-    there = transform_there.double()
+    there = frame.double()
     if scale == 1.0 and torch.equal(there, torch.eye(4, dtype=torch.float64)[:3]):
         return splats
     rotation = there[:, :3].T

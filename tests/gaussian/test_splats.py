@@ -18,6 +18,7 @@ from gaussian.splats import (
     sh_basis,
     sh_rotation,
     transform,
+    transform_back,
     with_sh_degree,
 )
 
@@ -98,13 +99,20 @@ def test_a_transformed_scene_looks_the_same_from_a_camera_that_moves_along(seed,
 def test_a_transform_and_its_inverse_leave_the_scene_as_it_was(seed):
     splats, similarity = random_splats(seed), random_similarity(seed)
     inverse = torch.linalg.inv(torch.cat([similarity, torch.tensor([[0.0, 0, 0, 1]], dtype=torch.float64)]))[:3]
-    back = transform(transform(splats, similarity), inverse)
-    for field in fields(Splats):
-        # q and -q are one rotation; going forth and back keeps the sign or turns it for all components at once
-        one, other = getattr(splats, field.name), getattr(back, field.name)
-        if field.name == "quats":
-            other = other * (one * other).sum(1, keepdim=True).sign()
-        assert torch.allclose(one, other, atol=1e-4), field.name
+    scale = float(torch.linalg.det(similarity[:, :3]) ** (1 / 3))
+    there = transform(splats, similarity)
+    for back in (transform(there, inverse), transform_back(there, similarity / scale, scale)):
+        for field in fields(Splats):
+            # q and -q are one rotation; going forth and back keeps the sign or turns it for all components at once
+            one, other = getattr(splats, field.name), getattr(back, field.name)
+            if field.name == "quats":
+                other = other * (one * other).sum(1, keepdim=True).sign()
+            assert torch.allclose(one, other, atol=1e-4), field.name
+
+
+def test_the_frame_of_the_capture_itself_keeps_every_bit():
+    splats = random_splats(0)
+    assert same_bits(transform_back(splats, torch.eye(4)[:3], 1.0), splats)
 
 
 @pytest.mark.parametrize(
