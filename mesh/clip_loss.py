@@ -37,6 +37,8 @@ class ClipLossSettings:
     augmentations: int = 1
     crop: float = 0.1
     """Share of a picture's area that a crop shows."""
+    smoothness: float = 0.0
+    """Weight of the colour change's variance over the vertices: large for one colour all over."""
 
 
 def clip_loss(

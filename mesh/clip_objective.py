@@ -81,7 +81,12 @@ class ClipObjective:
         if run.config.style.displacement > 0.0:
             plain = styled.lit(shading, styled.looks.at(shading.hits.face, shading.weights))
             shaped = compose(shading.hits, plain, styled.background)
-        return clip_loss(self.encoder, self.text, colored, shaped, run.config.clip_loss, run.generator)
+        settings = run.config.clip_loss
+        loss = clip_loss(self.encoder, self.text, colored, shaped, settings, run.generator)
+        if settings.smoothness > 0.0:
+            inside = change[styled.inside]
+            loss = loss + settings.smoothness * (inside - inside.mean(0)).square().sum(1).mean()
+        return loss
 
     def saved(self) -> None:
         """There is nothing besides the checkpoint."""

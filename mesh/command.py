@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.editors import resolve_auto
 from editor3d.errors import CheckpointError
+from editor3d.guidance.clip import find_encoder
+from editor3d.metrics.clip_weights import TINY_CLIP
 from mesh.cameras import ViewSettings
+from mesh.clip_loss import ClipLossSettings
 from mesh.config import CONFIG, EditSettings, StyleConfig, read_config
 from mesh.field import FieldSettings
 from mesh.render import LightSettings
@@ -26,6 +29,9 @@ LIGHTS = {
 """Lights by name."""
 CLIP_DISPLACEMENT = 0.1
 """Text2Mesh's."""
+SMALL_CLIP_SIGMA = 0.2
+SMALL_CLIP_LOSS = ClipLossSettings(smoothness=0.5)
+"""The package's small CLIP knows colours and materials, no shapes; blotches please it where they are possible."""
 
 
 def style(asked: Mesh) -> Path:
@@ -66,9 +72,12 @@ def config_of(asked: Mesh) -> StyleConfig:
     editor, reason = asked.editor, "asked for by name"
     if editor == "auto" and not by_clip:
         editor, reason = resolve_auto()
-    displacement = asked.displacement
+    by_small = by_clip and find_encoder(asked.clip)[0] == TINY_CLIP
+    displacement, sigma = asked.displacement, asked.sigma
     if displacement is None:
-        displacement = CLIP_DISPLACEMENT if by_clip else 0.0
+        displacement = CLIP_DISPLACEMENT if by_clip and not by_small else 0.0
+    if sigma is None and by_small:
+        sigma = SMALL_CLIP_SIGMA
     steps = asked.steps
     if steps is None and by_clip and default_device() == "cuda":
         steps = 1500
@@ -101,7 +110,8 @@ def config_of(asked: Mesh) -> StyleConfig:
             front=asked.front,
         ),
         lights=LIGHTS[asked.lights],
-        style=_with(FieldSettings, sigma=asked.sigma, displacement=displacement, symmetry=asked.symmetry),
+        style=_with(FieldSettings, sigma=sigma, displacement=displacement, symmetry=asked.symmetry),
+        clip_loss=SMALL_CLIP_LOSS if by_small else None,
         edits=_with(EditSettings, guidance_scale=asked.guidance_scale, image_guidance_scale=asked.image_guidance_scale),
     )
 

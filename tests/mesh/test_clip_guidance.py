@@ -88,6 +88,22 @@ def test_similarity_to_the_prompt_rises(clip_folder, config, tmp_path):
     assert (run.folder / "mesh.glb").is_file()
 
 
+def test_smoothness_is_the_variance_of_the_colour_change(clip_folder, config, tmp_path):
+    def losses(weight: float) -> tuple[StyleRun, torch.Tensor]:
+        asked = config(prompt="a bronze ball", clip=str(clip_folder), editor="auto", clip_loss=ClipLossSettings(smoothness=weight))
+        run = StyleRun(asked, tmp_path / f"run-{weight}", device="cpu")
+        run.objective.begin()
+        with torch.no_grad():  # from a field that changes something
+            run.styled.field.color[-1].weight.normal_(0.0, 0.2, generator=torch.Generator().manual_seed(0))
+        return run, run.objective.loss(0)
+
+    (run, plain), (_, smooth) = losses(0.0), losses(2.0)
+    change, _ = run.styled.style()
+    variance = change.double().var(0, unbiased=False).sum()
+    assert float(variance) > 1e-3
+    assert float(smooth - plain) == pytest.approx(2.0 * float(variance), rel=1e-4)
+
+
 def test_without_weights_one_sentence_says_what_is_missing(config, tmp_path, monkeypatch):
     monkeypatch.setattr("editor3d.guidance.clip.packaged_clip", lambda: None)
     monkeypatch.setenv("HF_HOME", str(tmp_path))

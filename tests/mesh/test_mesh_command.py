@@ -13,7 +13,9 @@ import tyro
 
 from editor3d.cli import main
 from editor3d.cli.mesh import Mesh
+from editor3d.metrics.clip_weights import packaged_clip
 from mesh.command import config_of
+from mesh.config import StyleConfig
 from mesh.files import read_mesh
 
 ROOT = Path(__file__).parents[2]
@@ -69,8 +71,20 @@ def test_flags_reach_the_configuration(ball_file, tmp_path):
     assert (config.style.symmetry, config.style.sigma, config.style.displacement) == ("z", 3.0, 0.2)
     assert (config.views.side, config.views.up, config.lights.attached_to) == (48, (0.0, 0.0, 1.0), "camera")
     assert (config.background, config.edits.guidance_scale) == ((0.0, 0.0, 0.0), 9.0)
-    assert config_of(tyro.cli(Mesh, args=["style", "a.obj", "--prompt", "a gold ball"])).style.displacement == 0.1
     assert config_of(tyro.cli(Mesh, args=["style", "a.obj", "--instruction", "gold"])).style.displacement == 0.0
+
+
+def test_the_small_clip_gets_smooth_colours_alone_and_another_what_the_paper_has(tmp_path):
+    def made(clip: str, *flags: str) -> StyleConfig:
+        return config_of(tyro.cli(Mesh, args=["style", "a.obj", "--prompt", "a gold ball", "--clip", clip, *flags]))
+
+    (tmp_path / "config.json").write_text("{}")
+    small, other = made(str(packaged_clip())), made(str(tmp_path))
+    assert (small.style.displacement, other.style.displacement) == (0.0, 0.1)
+    assert small.style.sigma < 1.0 < other.style.sigma
+    assert small.clip_loss.smoothness > other.clip_loss.smoothness == 0.0
+    asked = made(str(packaged_clip()), "--displacement", "0.05", "--sigma", "4")
+    assert (asked.style.displacement, asked.style.sigma) == (0.05, 4.0)
 
 
 def documented() -> list[str]:
