@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TrainClip:
-    """Train tiny-clip on this machine, on the pictures and captions of `train-editor`.
+    """Train tiny-clip on this machine, on the pictures and captions of `train-editor` and on more still lifes.
 
     Prints the learning curve. Interrupted at any time and called again with the same flags, it goes on where it was
     last saved. The result is the folder tiny-clip below the output folder, for transformers' CLIPModel.
@@ -16,23 +16,32 @@ class TrainClip:
 
     output: Path = Path("outputs/tiny")
     """Folder for the data, the checkpoint and the model; data of `train-editor` there is used."""
-    steps: int = 2400
+    steps: int = 6000
     """Training steps."""
     batch: int = 64
     """Pairs of pictures a step."""
     originals: int = 7000
-    """Pictures that are drawn; each is edited five times."""
+    """Pictures of `train-editor`'s data; each is edited five times."""
+    stills: int = 20000
+    """Rendered still lifes that are drawn besides; each is edited twice."""
     workers: int = 2
     """Processes that draw and edit pictures, before the training."""
     seed: int = 0
     """Of everything random."""
 
     def run(self) -> int:
-        from editor3d.training.clip import ClipRecipe, train_clip
-        from editor3d.training.pairs import PairSettings
+        from dataclasses import replace
 
-        recipe = ClipRecipe(
-            PairSettings(originals=self.originals, seed=self.seed), steps=self.steps, batch=self.batch, seed=self.seed
+        from editor3d.training.clip import ClipRecipe, train_clip
+
+        usual = ClipRecipe()
+        recipe = replace(
+            usual,
+            data=replace(usual.data, originals=self.originals, seed=self.seed),
+            stills=replace(usual.stills, originals=self.stills, seed=self.seed + 1),
+            steps=self.steps,
+            batch=self.batch,
+            seed=self.seed,
         )
         train_clip(self.output, recipe, self.workers, lambda line: print(line, flush=True))
         return 0

@@ -36,6 +36,8 @@ class PairSettings:
     chunk: int = 200
     """Originals a file."""
     seed: int = 0
+    sort: str = "editor"
+    """What is drawn, a key of `pictures.SHARES`."""
 
     @property
     def chunks(self) -> int:
@@ -101,9 +103,9 @@ def make_chunk(settings: PairSettings, index: int, source: OriginalSource | None
     Args:
         settings: decide the data.
         index: of the chunk, from 0.
-        source: draws originals at twice `settings.side`; made if not given.
+        source: draws originals of that sort at twice `settings.side`; made if not given.
     """
-    source = source or OriginalSource(2 * settings.side)
+    source = source or OriginalSource(2 * settings.side, settings.sort)
     rng = np.random.default_rng([settings.seed, index])
     count = min(settings.chunk, settings.originals - index * settings.chunk)
     originals, captions, rows = [], [], []
@@ -168,7 +170,7 @@ def _halved(pixels: np.ndarray) -> np.ndarray:
     return (small.clip(0, 1) * 255).round().astype(np.uint8)
 
 
-_source: dict[int, OriginalSource] = {}
+_source: dict[tuple[int, str], OriginalSource] = {}
 
 
 def _start_worker() -> None:
@@ -179,9 +181,10 @@ def _start_worker() -> None:
 
 
 def _write_chunk(folder: Path, settings: PairSettings, index: int) -> None:
-    if settings.side not in _source:
-        _source[settings.side] = OriginalSource(2 * settings.side)
-    chunk = make_chunk(settings, index, _source[settings.side])
+    key = (settings.side, settings.sort)
+    if key not in _source:
+        _source[key] = OriginalSource(2 * settings.side, settings.sort)
+    chunk = make_chunk(settings, index, _source[key])
     partial = folder / f"part_{index:03d}.tmp.npz"
     np.savez(partial, **vars(chunk))
     partial.replace(_file(folder, index))

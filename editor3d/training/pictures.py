@@ -15,8 +15,11 @@ from editor3d.training.photographs import Photograph, draw_crop, load_photograph
 from editor3d.training.renders import draw_still
 from editor3d.training.textures import dead_leaves, jitter, tinted_noise
 
-KINDS: dict[str, float] = {"photograph": 0.30, "dead leaves": 0.13, "still": 0.32, "demo": 0.25}
-"""Share of each kind of original."""
+SHARES: dict[str, dict[str, float]] = {
+    "editor": {"photograph": 0.30, "dead leaves": 0.13, "still": 0.32, "demo": 0.25},
+    "stills": {"still": 0.75, "studio": 0.25},
+}
+"""Of each sort of data, the share of each kind of original."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +47,16 @@ class DemoView:
 class OriginalSource:
     """Holds what pictures are drawn from."""
 
-    def __init__(self, side: int = 128) -> None:
+    def __init__(self, side: int = 128, sort: str = "editor") -> None:
         """
         Args:
             side: of the square pictures, in pixels.
+            sort: of data, a key of `SHARES`.
 
         Raises:
             DataError: the sample photographs of the dependencies are missing.
         """
-        self.side = side
+        self.side, self._kinds = side, SHARES[sort]
         self._photographs = load_photographs()
         weights = np.array([photograph.weight for photograph in self._photographs])
         self._shares = weights / weights.sum()
@@ -61,12 +65,13 @@ class OriginalSource:
             "photograph": self._photograph,
             "dead leaves": self._dead_leaves,
             "still": self._still,
+            "studio": self._studio,
             "demo": self._demo,
         }
 
     def draw(self, rng: np.random.Generator) -> Original:
         """One original, [side, side, 3]."""
-        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        kind = str(rng.choice(list(self._kinds), p=list(self._kinds.values())))
         original = self._draw[kind](rng)
         if rng.random() < 0.5:
             flipped = {name: np.ascontiguousarray(mask[:, ::-1]) for name, mask in original.masks.items()}
@@ -95,6 +100,12 @@ class OriginalSource:
 
     def _still(self, rng: np.random.Generator) -> Original:
         still = draw_still(rng, self.side, self._fill)
+        return Original(still.pixels, _listing(still.masks, still.colors), still.masks)
+
+    def _studio(self, rng: np.random.Generator) -> Original:
+        """A still life with nothing behind it but one tone, as meshes are often shown."""
+        tone = (rng.uniform(0.0, 1.0) + rng.normal(0.0, 0.05, 3)).clip(0.0, 1.0) if rng.random() < 0.6 else np.ones(3)
+        still = draw_still(rng, self.side, lambda _, side: np.tile(tone.astype(np.float32), (side, side, 1)))
         return Original(still.pixels, _listing(still.masks, still.colors), still.masks)
 
     def _demo(self, rng: np.random.Generator) -> Original:

@@ -67,16 +67,18 @@ def train_editor(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[
     train_models(output, recipe, pairs, tokenizer, vae, curve, tell)
 
 
-def prepare_data(output: Path, settings: PairSettings, workers: int, tell: Callable[[str], None]) -> Pairs:
-    """The paired data below `output`, made where it is missing.
+def prepare_data(
+    output: Path, settings: PairSettings, workers: int, tell: Callable[[str], None], folder: str = "data"
+) -> Pairs:
+    """The paired data in a folder below `output`, made where it is missing.
 
     Raises:
         ConfigError: the folder holds data of other settings.
     """
-    noted = output / "data" / "settings.json"
+    noted = output / folder / "settings.json"
     if noted.is_file():
         held = json.loads(noted.read_text(encoding="utf-8"))
-        if held != asdict(settings):
+        if {**asdict(PairSettings()), **held} != asdict(settings):
             raise ConfigError(
                 f"{noted.parent} holds data made with {held}, not {asdict(settings)}; give another folder."
             )

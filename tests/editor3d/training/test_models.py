@@ -204,12 +204,12 @@ def test_the_generator_is_a_stable_diffusion_pipeline(tokenizer, tmp_path):
 
 def test_clip_learns_and_loads_as_clip(pairs, tokenizer, tmp_path):
     from editor3d.metrics.clip import ClipScorer
-    from editor3d.training.clip import fit_clip, normalized, write_clip
+    from editor3d.training.clip import Part, fit_clip, normalized, write_clip
 
     torch.manual_seed(0)
     model = make_clip(tokenizer)
     stage = Stage("clip", 30, 2e-3, warmup=2, report_every=10, average=0.5)
-    progress = fit_clip(model, tokenizer, pairs, stage, 4, tmp_path / "clip.safetensors", lambda line: None)
+    progress = fit_clip(model, [Part(pairs, tokenizer, 4, 0)], stage, tmp_path / "clip.safetensors", lambda line: None)
     losses = [point["pictures"] for point in progress.curve]
     assert losses[-1] < losses[0]
     write_clip(tmp_path / "clip", model, tokenizer, progress)

@@ -15,7 +15,7 @@ from editor3d.editors.procedural.parse import parse
 from editor3d.training import pairs
 from editor3d.training.pairs import Pairs, PairSettings, draw_edit, make_chunk
 from editor3d.training.photographs import draw_crop, load_photographs
-from editor3d.training.pictures import KINDS, Original, OriginalSource
+from editor3d.training.pictures import SHARES, Original, OriginalSource
 from editor3d.training.raster import rasterize
 from editor3d.training.renders import PALETTE, draw_still
 from editor3d.training.shapes import NAMES, mesh
@@ -105,8 +105,22 @@ def test_held_out_views_of_the_demo_scene_are_never_drawn(source):
         assert all(np.abs(own.pixels - pixels).max() > 0.1 for own in source._views)
 
 
+@pytest.mark.parametrize("sort", SHARES)
+def test_shares_sum_to_one(sort):
+    assert sum(SHARES[sort].values()) == pytest.approx(1.0)
+
+
+def test_still_lifes_alone_are_of_named_things():
+    rng = np.random.default_rng(0)
+    source = OriginalSource(48, "stills")
+    drawn = [source.draw(rng) for _ in range(16)]
+    assert all(original.masks for original in drawn)
+    plain = [len(np.unique(original.pixels[0].round(2), axis=0)) == 1 for original in drawn]  # nothing behind them
+    assert any(plain)
+    assert not all(plain)
+
+
 def test_every_kind_of_original_is_drawn(source):
-    assert sum(KINDS.values()) == pytest.approx(1.0)
     rng = np.random.default_rng(1)
     drawn = [source.draw(rng) for _ in range(24)]
     assert {original.pixels.shape for original in drawn} == {(64, 64, 3)}
