@@ -8,11 +8,18 @@ import pytest
 import torch
 from numba import njit
 
-from nerf_methods.voxel import kernels
+from nerf_methods.voxel import kernels, step_kernels
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 from nerf_methods.voxel.warmup import warm_up
 
-KERNELS = ("march", "march_backward", "sum_chunks", "update_occupancy", "add_smoothness_gradient", "sparse_adam")
+KERNELS = {
+    name: getattr(module, name)
+    for module, names in (
+        (kernels, ("march", "march_backward", "sum_chunks", "update_occupancy")),
+        (step_kernels, ("add_smoothness_gradient", "sparse_adam")),
+    )
+    for name in names
+}
 
 
 def test_all_calls_use_one_compiled_version(voxels):
@@ -30,18 +37,18 @@ def test_all_calls_use_one_compiled_version(voxels):
         field.resize(24)
         with torch.inference_mode():
             field.render(origins[:1], directions[:1])
-    for name in KERNELS:
-        assert len(getattr(kernels, name).signatures) == 1, name
+    for name, kernel in KERNELS.items():
+        assert len(kernel.signatures) == 1, name
 
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_arithmetic_is_in_single_precision(name):
     warm_up()
-    kernel = getattr(kernels, name)
+    kernel = KERNELS[name]
     (signature,) = kernel.signatures
     assert "float64" not in str(signature)
     # the loops of a parallel kernel are compiled apart from it: look at the same source compiled serially
-    serial = njit(error_model="numpy", fastmath=kernels._FAST)(kernel.py_func)
+    serial = njit(error_model="numpy", fastmath=kernels.FAST)(kernel.py_func)
     serial.compile(signature)
     (code,) = serial.inspect_llvm().values()
     # PyFloat_AsDouble unpacks arguments, and is no part of the loops
