@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -13,16 +13,14 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.images import read_object_masks
 from editor3d.editors import create_editor, resolve_auto
 from editor3d.errors import ConfigError
-from editor3d.metrics.image import lpips_loss, lpips_weights
-from editor3d.metrics.unavailable import Unavailable
-from editor3d.outputs.pictures import save_png, to_uint8
+from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, read_base_renders, suited_condition
 from editor3d.plugin.panel import EditPanel
+from editor3d.plugin.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
 from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.region_masks import SpaceRegion, pixels_that_meet, require_shapes
@@ -30,15 +28,11 @@ from editor3d.plugin.regions import REGION_FOLDER, freeze_outside, require_parts
 from editor3d.regions import parse_region, settled
 from editor3d.types import Condition, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
-from editor3d.update.schedule import TIMESTEPS, Kind, Noise, Schedule, least_noise_level, rounds_of, suited_schedule
+from editor3d.update.schedule import Kind, Noise, Schedule, rounds_of, suited_schedule, with_all_steps
 from editor3d.update.state import EditState, PictureStore
 
-LPIPS_PATCH = 32
-"""Side of the patches that LPIPS compares, as in Instruct-NeRF2NeRF."""
-BY_NAME, AS_ASKED = "asked for by name", "as asked"
-"""Why an editor, and why pictures to edit, where nothing was left to choose."""
-CONDITIONS = "conditions"
-"""Folder of a run for the renders of the base that are edited in the photographs' place."""
+BY_NAME = "asked for by name"
+"""Why an editor, where nothing was left to choose."""
 
 
 @dataclass
@@ -167,14 +161,7 @@ class EditPipelineConfig(PluginPipelineConfig):
             upper_bound=self.upper_bound,
             noise=noise if self.noise_schedule == "auto" else self.noise_schedule,
         )
-        least = least_noise_level(editor.info, self.diffusion_steps)
-        if least > self.upper_bound or least >= 1.0:  # the model's last timestep cannot be reached one by one
-            most = min(int(self.upper_bound * TIMESTEPS + 1e-6), TIMESTEPS - 1)
-            raise ConfigError(
-                f"Expected at most {most} diffusion steps up to a noise level of {self.upper_bound:g}, got "
-                f"{self.diffusion_steps}: lower diffusion-steps, or raise upper-bound."
-            )
-        return replace(schedule, lower_bound=max(self.lower_bound, least))
+        return with_all_steps(schedule, editor.info, self.diffusion_steps)
 
     def create_editor(self, device: str) -> Editor:
         """The 2D editor; loads no weights yet.
@@ -209,18 +196,12 @@ class EditPipeline(PluginPipeline):
     UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
-        self._lpips: Callable[[Tensor, Tensor], Tensor] | None = None
-        self.lpips = "off"  # what became of it, for the record
+        self._lpips, self.lpips = None, "off"  # the term of the loss, and what became of it, for the record
         self.region: dict[str, Any] = {}  # what was found of it, for the record
         if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
-            weights = lpips_weights()
-            if isinstance(weights, Unavailable):
-                self.lpips = f"left out: {weights.reason}"
-                CONSOLE.print(f"LPIPS is left out of the loss: {weights}")
-            else:
-                self.lpips = "used"
+            self._lpips, self.lpips = lpips_term()
+            if self._lpips is not None:
                 config.datamanager.patch_size = LPIPS_PATCH
-                self._lpips = lpips_loss
         super().__init__(config, *args, **kwargs)
         if config.region and config.COMPOSES and hasattr(self.model, "keep_outside"):
             config.check_region_of(type(self.model))
@@ -261,16 +242,9 @@ class EditPipeline(PluginPipeline):
         config = self.config
         if config.region:
             config.condition_on, config.condition_reason = "base", "what lies outside the region is frozen"
-        if config.condition_on != "auto":
-            return
-        named = edited_objects(config.create_editor(self.device_name), config.instruction(), self.objects)
-        if base_is_edit:
-            config.condition_on, config.condition_reason = "base", "the base is itself the result of an edit"
-        elif named:
-            reason = f"the instruction is about {', '.join(named)}, and all else stays as it is"
-            config.condition_on, config.condition_reason = "base", reason
-        else:
-            config.condition_on, config.condition_reason = "original", "the instruction is about the whole picture"
+        elif config.condition_on == "auto":
+            named = edited_objects(config.create_editor(self.device_name), config.instruction(), self.objects)
+            config.condition_on, config.condition_reason = suited_condition(base_is_edit, named)
 
     def begin(self, run: Path, total_steps: int, seed: int) -> None:
         """Prepare the edit: editor, conditions, state. The model is loaded, and the condition chosen.
@@ -387,13 +361,12 @@ class EditPipeline(PluginPipeline):
 
     def _read_base_renders(self, folder: Path, pictures: TrainingPictures) -> None:
         """Make `pictures` renders of the base; kept in `folder` for a resumed run."""
-        for index, view in enumerate(self.train_views):
-            path = folder / f"{view.name}.png"
-            if not path.is_file():
-                with self.stopwatch.measure("render"):
-                    render = to_uint8(self._render_train_view(index))
-                save_png(path, render)
-            pictures.write(index, read_image(path, (view.width, view.height)))
+
+        def render(index: int) -> Tensor:
+            with self.stopwatch.measure("render"):
+                return self._render_train_view(index)
+
+        read_base_renders(folder, self.train_views, pictures, render)
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         """Freeze what lies outside the region; returns how an edited picture is stored from here on."""
@@ -419,9 +392,5 @@ class EditPipeline(PluginPipeline):
         if self._lpips is None:
             return {}
         size = self.config.datamanager.patch_size
-        rendered, wanted = (
-            # rays come in patches; whole pictures as they are
-            (pixels[None] if pixels.ndim == 3 else pixels.view(-1, size, size, 3)).permute(0, 3, 1, 2)
-            for pixels in (outputs["rgb"], batch["image"])
-        )
+        rendered, wanted = as_patches(outputs["rgb"], size), as_patches(batch["image"], size)
         return {"lpips_loss": self.config.lpips_weight * self._lpips(rendered, wanted)}

@@ -13,7 +13,8 @@ from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, Editor3DError, InstructionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
-from editor3d.plugin.edit_pipeline import AS_ASKED, BY_NAME, CONDITIONS, EditPipeline, EditPipelineConfig
+from editor3d.plugin.conditions import AS_ASKED, CONDITIONS
+from editor3d.plugin.edit_pipeline import BY_NAME, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
 from editor3d.plugin.results import EditResults

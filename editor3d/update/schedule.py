@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -108,6 +108,22 @@ def one_edit_is_final(info: EditorInfo) -> bool:
 def least_noise_level(info: EditorInfo, diffusion_steps: int) -> float:
     """The noise level below which an editor cannot take that many steps; 0 where any will do."""
     return diffusion_steps / TIMESTEPS if info.one_timestep_per_step else 0.0
+
+
+def with_all_steps(schedule: Schedule, info: EditorInfo, diffusion_steps: int) -> Schedule:
+    """The same schedule, its noise levels beginning where an editor can take all its steps.
+
+    Raises:
+        ConfigError: the upper bound is too low for that many steps.
+    """
+    least = least_noise_level(info, diffusion_steps)
+    if least > schedule.upper_bound or least >= 1.0:  # the model's last timestep cannot be reached one by one
+        most = min(int(schedule.upper_bound * TIMESTEPS + 1e-6), TIMESTEPS - 1)
+        raise ConfigError(
+            f"Expected at most {most} diffusion steps up to a noise level of {schedule.upper_bound:g}, got "
+            f"{diffusion_steps}: lower diffusion-steps, or raise upper-bound."
+        )
+    return replace(schedule, lower_bound=max(schedule.lower_bound, least))
 
 
 def rounds_of(total_steps: int, edit_rate: int, edit_count: int, n_views: int) -> float:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints, edit_pipeline, pictures
+from editor3d.plugin import checkpoints, edit_pipeline, patch_lpips, pictures
 from editor3d.plugin.base import open_base, read_config
 
 
@@ -115,8 +115,8 @@ def test_what_is_edited_and_how_is_said_and_recorded(tiny_edit, capsys, own, cho
 @pytest.mark.parametrize("there", [True, False])
 def test_what_became_of_lpips_is_recorded(tiny_edit, monkeypatch, there, start):
     found = Path("lpips") if there else Unavailable("no weights of LPIPS", "fetch them")
-    monkeypatch.setattr(edit_pipeline, "lpips_weights", lambda: found)
-    monkeypatch.setattr(edit_pipeline, "lpips_loss", lambda rendered, wanted: (rendered - wanted).abs().mean())
+    monkeypatch.setattr(patch_lpips, "lpips_weights", lambda: found)
+    monkeypatch.setattr(patch_lpips, "lpips_loss", lambda rendered, wanted: (rendered - wanted).abs().mean())
     monkeypatch.setattr(edit_pipeline, "LPIPS_PATCH", 8)
     trainer = start(tiny_edit(pipeline={"lpips_weight": 1.0}, steps=1))
     assert trainer.fit()

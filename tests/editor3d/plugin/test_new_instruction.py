@@ -11,7 +11,7 @@ from editor3d import api
 from editor3d.outputs.record import read_record
 from editor3d.plugin import edit_pipeline
 from editor3d.plugin.base import read_config
-from editor3d.plugin.edit_pipeline import CONDITIONS
+from editor3d.plugin.conditions import CONDITIONS
 
 OBJECT, WHOLE = "make the ball gold", "make it night"
 CYCLIC = {"schedule": "cyclic", "edit_rate": 1, "edit_count": 1}
