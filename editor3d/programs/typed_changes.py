@@ -212,8 +212,12 @@ def _made_of(kind: str, block: bpy.types.ID) -> list[Any]:
 
 
 def reference(block: bpy.types.ID | None) -> list[str] | None:
-    """Kind and name of a datablock; a kind that changes cannot be about is named by Blender's own word."""
-    return None if block is None else [_BY_TYPE.get(block.id_type, block.id_type), block.name]
+    """Kind and name of a datablock, and another file's name where it is that one's; a kind that changes cannot be about
+    is named by Blender's own word."""
+    if block is None:
+        return None
+    found = [_BY_TYPE.get(block.id_type, block.id_type), block.name]
+    return found if block.library is None else [*found, block.library.name]
 
 
 def points_to_block(entry: bpy.types.Property) -> bool:

@@ -262,7 +262,10 @@ def _described(owner: Any, name: str) -> Any:
 
 
 def _block(reference: list[str]) -> bpy.types.ID:
-    kind, name = reference
+    kind, name, *file = reference
     if kind not in _POINTED_AT:
         raise ValueError("no kind of datablock that is pointed at")
-    return getattr(bpy.data, kind)[name]
+    for block in getattr(bpy.data, kind):
+        if typed_changes.reference(block) == [kind, name, *file]:
+            return block
+    raise KeyError(name)

@@ -217,7 +217,7 @@ def add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
         if child is None:
             continue
         if isinstance(child, bpy.types.ID) and not _owned(child):
-            digest.update(f"{name}>{child.name}".encode())
+            digest.update(f"{name}>{_named(child)}".encode())
         elif isinstance(child, (bpy.types.Node, bpy.types.NodeSocket)):
             digest.update(f"{name}>{child.path_from_id()}".encode())
         elif isinstance(child, bpy.types.bpy_struct):
@@ -228,6 +228,11 @@ def add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
     # what a modifier made of nodes is given is no property of Blender's own either
     if isinstance(struct, (bpy.types.ID, bpy.types.NodesModifier)) and len(struct.keys()):
         digest.update(json.dumps(_custom(struct), sort_keys=True, default=str).encode())
+
+
+def _named(block: bpy.types.ID) -> str:
+    """A datablock's name; with its file's, which may have one of the same name, where it is another file's."""
+    return block.name if block.library is None else f"{block.name}@{block.library.name}"
 
 
 def _owned(block: bpy.types.ID) -> bool:
@@ -271,6 +276,6 @@ def _add_all(digest: Any, name: str, items: Any, depth: int) -> None:
         return
     for item in items:
         if isinstance(item, bpy.types.ID):
-            digest.update(item.name.encode())
+            digest.update(_named(item).encode())
         elif isinstance(item, bpy.types.bpy_struct):
             add(digest, item, depth + 1)

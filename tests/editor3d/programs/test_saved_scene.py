@@ -237,7 +237,7 @@ def test_faces_keep_their_materials_and_have_vertices(blend, tmp_path):
 
 NAMESAKES = """
 import bpy, json, os, sys
-from editor3d.programs import typed_changes
+from editor3d.programs import typed_changes, typed_edit
 given, found = json.loads(sys.argv[1]), {}
 bpy.ops.wm.read_factory_settings(use_empty=True)
 mesh = bpy.data.meshes.new("Shape")
@@ -252,6 +252,20 @@ after = typed_changes.digests([])
 found["names"] = sorted(name for name in after if name.startswith("mesh "))
 found["changed"] = sorted(name for name in after if after[name] != before[name])
 found["unlike"] = typed_changes.unlike([], state, before)
+
+own, other = sorted(bpy.data.meshes, key=lambda block: block.library is not None)
+thing = bpy.data.objects.new("Thing", own)
+bpy.context.scene.collection.objects.link(thing)
+for source, target in ((own, other), (other, own)):
+    thing.data = source
+    before = typed_changes.state()
+    whole = typed_changes.digests([])
+    thing.data = target
+    found["seen"] = found.get("seen", True) and whole != typed_changes.digests([])
+    changes = json.loads(json.dumps(typed_changes.changes(before, typed_changes.state())))
+    thing.data = source
+    found.setdefault("missing", []).extend(typed_edit.apply(changes))
+    found.setdefault("pointed", []).append(thing.data == target)
 json.dump(found, open(given["found"], "w"))
 os._exit(0)
 """
@@ -262,6 +276,9 @@ def test_a_datablock_is_told_from_another_file_s_of_the_same_name(tmp_path):
     assert sorted(found["blocks"]) == [["Shape", False], ["Shape", True]]
     assert found["names"] == ["mesh Shape", "mesh Shape of library.blend"]
     assert found["changed"] == found["unlike"] == ["mesh Shape"]
+    assert found["seen"]
+    assert found["missing"] == []
+    assert found["pointed"] == [True, True]
 
 
 def test_a_scene_that_was_saved_anew_is_not_mixed_with_the_earlier_one(blend, programs, tmp_path):
