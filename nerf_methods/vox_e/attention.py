@@ -116,7 +116,8 @@ def cut(
     A model shares its attention among all tokens, so each grid is scaled first: one half is the value that parts it
     best into two classes (Otsu 1979). Without `rest` whatever the edit's words do not look at is the rest:
     A_obj = 1 - A_e.
-    Voxels that no ray has met have no opinion; empty ones no label.
+    Voxels that no ray has met have no opinion; empty ones no label. What was found is then parted by the source's
+    colours from what is around it (`color_model`).
 
     Args:
         edit: A_e, [R, R, R] in 0..1.
