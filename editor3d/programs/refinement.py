@@ -205,6 +205,7 @@ class _Run:
             with _interruptible():
                 self._write_best(self.search.start(self.source))
                 found = self.search.run(self.source)
+                self._write_best(found.best)  # first: it takes away an earlier best's scene
                 scene = None if keep is None else self._kept(found.best.source, keep)
         except KeyboardInterrupt:
             if self.search.best is not None:
@@ -258,7 +259,7 @@ class _Run:
 
     def _write_best(self, best: Tried) -> None:
         path, scene = self.folder / "best.py", self.folder / SCENE
-        stale = path.is_file() and path.read_text(encoding="utf-8") != best.source
+        stale = path.is_file() and path.read_bytes() != best.source.encode()
         if stale and scene.resolve() != self.asked.scene.resolve():
             scene.unlink(missing_ok=True)  # it has what an earlier best changes
         save_png(self.folder / "best.png", best.image)
