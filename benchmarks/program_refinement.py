@@ -6,7 +6,7 @@ the search: for a size or scale, whose range is a factor of 8 to both sides, 20 
 sees the target alone. It is scored from a camera that it never saw: by how much the mean absolute difference to the
 hidden program's picture (sRGB in 0..1) has fallen.
 
-A whole run takes an hour or two; in pieces, with the figures kept:
+A whole run takes some hours; in pieces, with the figures kept:
 python benchmarks/program_refinement.py --kinds lighting --results outputs/program_refinement.jsonl
 """
 
@@ -51,9 +51,9 @@ class Arguments:
     perturbations: int = 10
     """Hidden programs of each."""
     seconds: float = 600.0
-    """The longest time of each refinement; the renders usually end it before."""
-    renders: int = 600
-    """Renders of each refinement at most."""
+    """The longest time of each refinement; what it has by then is scored."""
+    renders: int = 2000
+    """Renders of each refinement at most; one takes about 0.2 s of a core, its share of the search included."""
     random: bool = True
     """Search at random as well, with as many renders."""
     results: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None

@@ -135,7 +135,7 @@ class Descent:
         for place in range(count):
             damping = self._damping * DAMPING[ORDER[place % len(ORDER)]] * (1.0 + place // len(ORDER))
             free = gradual if place % COUNTS_EVERY else np.ones(len(best), bool)
-            point = _bounded_step(best, gradient, curvature + damping * unit * np.eye(len(best)), free)
+            point = bounded_step(best, gradient, curvature + damping * unit * np.eye(len(best)), free)
             steps.append((point, damping))
         return steps
 
@@ -149,7 +149,7 @@ class Descent:
         return np.clip(point, 0.0, 1.0)
 
 
-def _bounded_step(start: np.ndarray, gradient: np.ndarray, matrix: np.ndarray, free: np.ndarray) -> np.ndarray:
+def bounded_step(start: np.ndarray, gradient: np.ndarray, matrix: np.ndarray, free: np.ndarray) -> np.ndarray:
     """The minimum of a quadratic within the box 0..1 along the axes that are free, [N] bool; those that would leave the
     box are held at its side."""
     free = free.copy()

@@ -1,10 +1,11 @@
 """The proposer that needs no model: it reads the program and learns from each picture.
 
 Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. When they come to a halt, the search looks
-elsewhere: leaps (other words, switches, links, materials, counts, numbers drawn anew) are tried, and the best of them
-is tuned for some rounds by steps of its own, even where it was worse than the incumbent to begin with; whether it then
-is better the tournament says. CMA-ES has a turn in between. Where pictures are only compared, tweaks are CMA-ES's,
-which needs no more than an order.
+elsewhere: leaps (other words, switches, links, materials) are tried, and the best of them is tuned for some rounds by
+steps of its own, even where it was worse than the incumbent to begin with; whether it then is better the tournament
+says. In between, and where no such leaps are left, a population of programs of the incumbent's structure has a turn,
+and steps go on from what it finds. Where pictures are only compared, tweaks are CMA-ES's, which needs no more than an
+order.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from editor3d.programs.descent import Descent
 from editor3d.programs.evolution import Evolution
 from editor3d.programs.leaps import leaps
 from editor3d.programs.picture_loss import PictureLoss
+from editor3d.programs.population import Population
 from editor3d.programs.space import Space
 from editor3d.programs.syntax import Program
 
@@ -28,10 +30,10 @@ PATIENCE = 2
 """Rounds of steps that bring nothing before the search looks elsewhere."""
 EXPLORED = 12
 """The most rounds that a leap is tuned for."""
-GENERATIONS = 8
-"""Rounds of a turn of CMA-ES."""
-EVOLVE_EVERY = 3
-"""Every third look elsewhere is a turn of CMA-ES."""
+TURN = 40
+"""Rounds of a turn of the population."""
+BREED_EVERY = 3
+"""Every third look elsewhere is a turn of the population; all are where no leaps are left."""
 SPREADS = (0.15, 0.3, 0.08)
 """First standard deviations of CMA-ES, one after the other."""
 TRIES = 3
@@ -62,9 +64,11 @@ class _Plan:
 
     number: int
     origin: str
-    """steps, explore, evolve or leap."""
+    """steps, explore, breed, evolve or leap."""
     sources: list[tuple[str, str]] = field(default_factory=list)
     points: dict[str, np.ndarray] = field(default_factory=dict)
+    in_order: list[np.ndarray] = field(default_factory=list)
+    """The points of `sources`, where all have one; two may be of one source."""
 
 
 class EmbeddedProposer:
@@ -87,7 +91,8 @@ class EmbeddedProposer:
         self._main: Lineage | None = None
         self._explorer: Lineage | None = None
         self._evolution: Evolution | None = None
-        self._generations = self._looks = self._evolutions = self._turns = 0
+        self._populations: dict[str, Population] = {}
+        self._left = self._looks = self._evolutions = self._turns = 0
         self._axes: list[int] = []
         self._swept: Space | None = None
 
@@ -106,7 +111,12 @@ class EmbeddedProposer:
         if plan is None or plan.number != asked.number:
             return
         changed = best.source != asked.best.source
-        if plan.origin == "steps":
+        if plan.origin == "breed":
+            self._bred(asked, plan, tried)
+            if self._left or best.source == self._main.best.source:
+                return  # steps go on from what a whole turn has found
+            changed = True
+        elif plan.origin == "steps":
             _step_taken(self._main, plan, tried, self._loss)
         elif plan.origin == "explore":
             _step_taken(self._explorer, plan, tried, self._loss)
@@ -116,19 +126,20 @@ class EmbeddedProposer:
             self._evolved(plan, tried)
         else:
             self._wait = 0 if changed else min(max(1, 2 * self._wait), LONGEST_WAIT)
-            if self._loss is not None and tried and not changed and self._explorer is None:
-                self._explorer = self._lineage(self._most_promising(tried))
+            if self._loss is not None and not changed and self._explorer is None:
+                self._explorer = self._most_promising(asked.best, tried)
         if self._loss is not None and changed:
             self._follow(best)
 
-    def _most_promising(self, tried: Sequence[Tried]) -> Tried:
-        """The best candidate whose structure was not tuned yet; the best of all where all were."""
+    def _most_promising(self, incumbent: Tried, tried: Sequence[Tried]) -> Lineage | None:
+        """The best candidate of a structure that was not tuned yet; the incumbent's own has its population."""
+        self._explored.add(Program(incumbent.source).structure)
         for one in tried:
             structure = Program(one.source).structure
             if structure not in self._explored:
                 self._explored.add(structure)
-                return one
-        return tried[0]
+                return self._lineage(one)
+        return None
 
     def _planned(self, asked: Round) -> _Plan:
         rng = np.random.default_rng(asked.seed)
@@ -147,13 +158,16 @@ class EmbeddedProposer:
             return self._steps(asked, "steps", self._main, rng)
         if self._explorer is not None and len(self._explorer.space):
             return self._steps(asked, "explore", self._explorer, rng)
-        if self._generations == 0:
+        if self._left == 0:
             self._looks += 1
-            if self._looks % EVOLVE_EVERY:
+            if self._looks % BREED_EVERY and self._new_structures(Program(asked.best.source), rng):
                 return self._leaps(asked, space, rng)
-            self._generations, self._evolution = GENERATIONS, None
-        self._generations -= 1
-        return self._evolve(asked, space)
+            self._left = TURN
+            self._population(asked).add(self._main.here, self._loss.residuals(asked.best.image))
+        self._left -= 1
+        return _of_points(
+            asked, "breed", space, space.vector(Program(asked.best.source)), self._population(asked).ask(asked.breadth)
+        )
 
     def _goes_well(self) -> bool:
         """Whether steps bring the loss down at present: a leap can wait."""
@@ -192,6 +206,22 @@ class EmbeddedProposer:
         lineage.rounds += 1
         return _of_points(asked, origin, lineage.space, here, points)
 
+    def _population(self, asked: Round) -> Population:
+        structure = Program(asked.best.source).structure
+        if structure not in self._populations:
+            self._populations[structure] = Population(self._spaces[structure], self._loss.fine, asked.seed)
+        return self._populations[structure]
+
+    def _bred(self, asked: Round, plan: _Plan, tried: Sequence[Tried]) -> None:
+        images = {one.source: one.image for one in (asked.best, *tried)}
+        self._population(asked).tell(
+            [
+                (point, self._loss.residuals(images[source]))
+                for (source, _), point in zip(plan.sources, plan.in_order, strict=True)
+                if source in images
+            ]
+        )
+
     def _evolve(self, asked: Round, space: Space) -> _Plan:
         here = space.vector(Program(asked.best.source))
         stale = self._evolution is None or self._evolution.size != len(here) or self._evolution.converged
@@ -216,8 +246,7 @@ class EmbeddedProposer:
         program = Program(asked.best.source)
         # where numbers can be drawn anew as well, both have a half
         most = asked.breadth if not len(space) else -(-asked.breadth // 2)
-        known = [(Program(source).structure, source, note) for source, note in leaps(program, rng)]
-        known = [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
+        known = self._new_structures(program, rng)
         for key, source, note in sorted(known, key=lambda leap: self._tried_leaps[leap[0]])[:most]:
             self._tried_leaps[key] += 1
             plan.sources.append((source, f"leap: {note}"))
@@ -229,6 +258,11 @@ class EmbeddedProposer:
             plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
             plan.points[source] = point
         return plan
+
+    def _new_structures(self, program: Program, rng: np.random.Generator) -> list[tuple[str, str, str]]:
+        """Structure, source and note of the leaps that were neither tuned nor tried too often yet."""
+        known = [(Program(source).structure, source, note) for source, note in leaps(program, rng)]
+        return [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
 
     def _elsewhere(self, here: np.ndarray, space: Space, count: int, rng: np.random.Generator) -> list[np.ndarray]:
         """Points far away: in turn, values all along one axis, counts first, and several numbers drawn anew."""
@@ -294,6 +328,7 @@ def _of_points(asked: Round, origin: str, space: Space, here: np.ndarray, points
         source = space.source(point)
         plan.sources.append((source, f"{origin}: {_moved(space, here, point)}"))
         plan.points[source] = point
+        plan.in_order.append(point)
     return plan
 
 
