@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 import editor3d
-from editor3d.api import edit_config
 from editor3d.datasets.locate import DEMO
+from editor3d.edit_config import edit_config
 from editor3d.outputs.files import write_json
 from editor3d.outputs.record import read_record
 

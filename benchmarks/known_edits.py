@@ -58,7 +58,8 @@ def truly_edited_capture(name: str, folder: Path) -> Path:
 
 def reconstruct(data: Path, method: str, output: Path, downscale_factor: int = 1) -> tuple[Path, float]:
     """Train (or find) the base of a capture; its run folder and the seconds this took."""
-    from editor3d.api import Scene, edit_config
+    from editor3d.api import Scene
+    from editor3d.edit_config import edit_config
 
     config = edit_config(Scene(data, downscale_factor), WHOLE, method=method, output=output)
     config.check()

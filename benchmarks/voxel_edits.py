@@ -21,8 +21,8 @@ from skimage.color import rgb2lab
 
 from editor3d import Edit, load
 from editor3d.api import _run as run_config
-from editor3d.api import edit_config
 from editor3d.datasets.images import read_object_masks
+from editor3d.edit_config import edit_config
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.metrics.image import psnr
 from editor3d.outputs.files import write_json
