@@ -92,6 +92,8 @@ class EmbeddedProposer:
         self._explorer: Lineage | None = None
         self._evolution: Evolution | None = None
         self._populations: dict[str, Population] = {}
+        self._fruitful: set[str] = set()
+        """Structures whose population has found an incumbent."""
         self._left = self._looks = self._evolutions = self._turns = 0
         self._axes: list[int] = []
         self._swept: Space | None = None
@@ -115,6 +117,7 @@ class EmbeddedProposer:
             self._bred(asked, plan, tried)
             if self._left or best.source == self._main.best.source:
                 return  # steps go on from what a whole turn has found
+            self._fruitful.add(Program(best.source).structure)
             changed = True
         elif plan.origin == "steps":
             _step_taken(self._main, plan, tried, self._loss)
@@ -163,7 +166,9 @@ class EmbeddedProposer:
             if self._looks % BREED_EVERY and self._new_structures(Program(asked.best.source), rng):
                 return self._leaps(asked, space, rng)
             self._left = TURN
-            self._population(asked).add(self._main.here, self._loss.residuals(asked.best.image))
+            # an incumbent of another descent may be a deep minimum far from the first program, and all its kin
+            if Program(asked.best.source).structure in self._fruitful:
+                self._population(asked).add(self._main.here, self._loss.residuals(asked.best.image))
         self._left -= 1
         return _of_points(
             asked, "breed", space, space.vector(Program(asked.best.source)), self._population(asked).ask(asked.breadth)
