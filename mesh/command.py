@@ -30,7 +30,7 @@ LIGHTS = {
 CLIP_DISPLACEMENT = 0.1
 """Text2Mesh's."""
 SMALL_CLIP_SIGMA = 0.2
-SMALL_CLIP_LOSS = ClipLossSettings(smoothness=0.5)
+SMALL_CLIP_LOSS = ClipLossSettings(smoothness=2.0)
 """The package's small CLIP knows colours and materials, no shapes; blotches please it where they are possible."""
 
 
