@@ -36,10 +36,6 @@ OWN = (1.2, 1.0)
 """The scales at which this model's edits are nearest to their references."""
 
 
-_MIRRORED = 1 << 32
-"""Added to the seed of the edit of the mirror image."""
-
-
 class TinyInstructPix2PixEditor:
     """Edits a small copy of the picture by diffusion, and carries the change over to the full size.
 
@@ -90,8 +86,7 @@ class TinyInstructPix2PixEditor:
             return ()
 
     def edit(self, request: EditRequest) -> Tensor:
-        """Edit `request.render` under `request.condition` at the model's size: the mean of two edits, of which one is
-        of the mirror image. What two draws of the noise have in common is the edit; the rest is this model's own error.
+        """Edit `request.render` under `request.condition` at the model's size.
 
         Returns:
             [H, W, 3] float32 in 0..1 on the condition's device: the condition, changed as its small copy was.
@@ -105,8 +100,7 @@ class TinyInstructPix2PixEditor:
         height, width = working_size(*request.condition.shape[:2])
         before = resized(request.condition.float(), height, width)
         small = replace(request, condition=before, render=resized(request.render.float(), height, width))
-        mirrored = replace(small, condition=before.flip(1), render=small.render.flip(1), seed=small.seed + _MIRRORED)
-        after = (self.edit_small(small) + self.edit_small(mirrored).flip(1)) / 2
+        after = self.edit_small(small)
         return upsample_edit(request.condition.float(), self.reconstruct(before), after)
 
     def edit_small(self, request: EditRequest) -> Tensor:

@@ -90,7 +90,9 @@ def test_similarity_to_the_prompt_rises(clip_folder, config, tmp_path):
 
 def test_smoothness_is_the_variance_of_the_colour_change(clip_folder, config, tmp_path):
     def losses(weight: float) -> tuple[StyleRun, torch.Tensor]:
-        asked = config(prompt="a bronze ball", clip=str(clip_folder), editor="auto", clip_loss=ClipLossSettings(smoothness=weight))
+        asked = config(
+            prompt="a bronze ball", clip=str(clip_folder), editor="auto", clip_loss=ClipLossSettings(smoothness=weight)
+        )
         run = StyleRun(asked, tmp_path / f"run-{weight}", device="cpu")
         run.objective.begin()
         with torch.no_grad():  # from a field that changes something
