@@ -76,11 +76,13 @@ class EmbeddedProposer:
 
     asks_a_model = False
 
-    def __init__(self, target: np.ndarray | None = None) -> None:
+    def __init__(self, target: np.ndarray | None = None, *, structures: bool = True) -> None:
         """
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one and candidates are measured by it.
+            structures: propose other structures as well; values alone change without.
         """
+        self._may_leap = structures
         self._loss = None if target is None else PictureLoss(target)
         self._spaces: dict[str, Space] = {}
         self._bounds: dict[tuple[str, int], Bounds] = {}
@@ -119,6 +121,8 @@ class EmbeddedProposer:
                 return  # steps go on from what a whole turn has found
             self._fruitful.add(Program(best.source).structure)
             changed = True
+        elif not plan.sources and plan.origin != "leap":
+            return  # a program without numbers
         elif plan.origin == "steps":
             _step_taken(self._main, plan, tried, self._loss)
         elif plan.origin == "explore":
@@ -141,18 +145,19 @@ class EmbeddedProposer:
             structure = Program(one.source).structure
             if structure not in self._explored:
                 self._explored.add(structure)
-                return self._lineage(one)
+                if len(self._space(one.source)):  # else there is nothing to tune
+                    return self._lineage(one)
         return None
 
     def _planned(self, asked: Round) -> _Plan:
         rng = np.random.default_rng(asked.seed)
         space = self._space(asked.best.source)
+        if not len(space):
+            return self._leaps(asked, space, rng)
         if asked.kind == "leap" and self._waited >= self._wait and not self._goes_well():
             self._waited = 0
             return self._leaps(asked, space, rng)
         self._waited += asked.kind == "leap"
-        if not len(space):
-            return _Plan(asked.number, "steps")
         if self._loss is None:
             return self._evolve(asked, space)
         if self._main is None:
@@ -266,6 +271,8 @@ class EmbeddedProposer:
 
     def _new_structures(self, program: Program, rng: np.random.Generator) -> list[tuple[str, str, str]]:
         """Structure, source and note of the leaps that were neither tuned nor tried too often yet."""
+        if not self._may_leap:
+            return []
         known = [(Program(source).structure, source, note) for source, note in leaps(program, rng)]
         return [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
 

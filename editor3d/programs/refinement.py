@@ -186,6 +186,8 @@ class _Run:
         self.asked, self.folder, self.source, self.target = asked, folder, source, target
         self.ledger, self.account, self.renderer = ledger, account, renderer
         self.imagination, self.vision, self.told = imagination, vision, on_round
+        self.known_rounds = len(ledger.of("round"))
+        """Those of earlier sessions, which are gone through again: until then their best stays written."""
         self.search: Search | None = None
 
     def go(self, keep: Callable[[str, Path], list[str]] | None) -> Refinement:
@@ -194,7 +196,7 @@ class _Run:
         if self.imagination is not None:
             self.target = self._imagined(task)
         client = VisionClient(self.vision, self.account)
-        proposer = VisionProposer(client) if self.asked.proposer == "vision" else EmbeddedProposer(self._measured())
+        proposer = VisionProposer(client) if self.asked.proposer == "vision" else self._embedded()
         evaluator: Evaluator
         if self.asked.evaluator == "vision":
             evaluator = VisionEvaluator(client, task, self.target, self.asked.seed)
@@ -203,12 +205,14 @@ class _Run:
         self.search = self._search(task, proposer, evaluator)
         try:
             with _interruptible():
-                self._write_best(self.search.start(self.source))
+                first = self.search.start(self.source)
+                if not self.known_rounds:
+                    self._write_best(first)
                 found = self.search.run(self.source)
                 self._write_best(found.best)  # first: it takes away an earlier best's scene
                 scene = None if keep is None else self._kept(found.best.source, keep)
         except KeyboardInterrupt:
-            if self.search.best is not None:
+            if self.search.best is not None and self.search.rounds >= self.known_rounds:
                 self._write(self._found("it was interrupted"), None)
             raise
         return self._write(found, scene)
@@ -221,6 +225,9 @@ class _Run:
         except Editor3DError as error:
             path.unlink(missing_ok=True)
             return {"file": None, "left_out": [], "error": str(error)}
+
+    def _embedded(self) -> EmbeddedProposer:
+        return EmbeddedProposer(self._measured(), structures=self.settings.edits != "tweak")
 
     def _measured(self) -> np.ndarray | None:
         """The target that the embedded proposer may look at: only one that also decides."""
@@ -250,7 +257,7 @@ class _Run:
         return imagined.image
 
     def _round(self, number: int, outcome: Outcome) -> None:
-        if outcome.changed:
+        if number + 1 == self.known_rounds or (outcome.changed and number >= self.known_rounds):
             self._write_best(outcome.best)
         self.told(number, outcome, self.account)
 

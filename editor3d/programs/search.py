@@ -176,8 +176,8 @@ class Search:
             raise spent
         self._proposer.learn(asked, outcome.ranking, outcome.best)
         self.rounds = asked.number + 1
-        known = self._ledger.answer(f"{asked.number}.round") is not None
-        if not known:
+        known = self._ledger.answer(f"{asked.number}.round")
+        if known is None:
             self._ledger.append(
                 "round", key=f"{asked.number}.round", round=asked.number, kind=asked.kind, seed=asked.seed,
                 best=digest(outcome.best.source), loss=outcome.best.loss, changed=outcome.changed,
@@ -219,6 +219,11 @@ class Search:
         self._failures = 0 if models else self._failures
         if proposal is None:
             return None
+        if known is not None and known["source"] != digest(proposal.source):
+            raise ConfigError(
+                f"Expected the candidates of the earlier session in {self._ledger.path.parent}, but this version "
+                f"proposes others: begin a new run in another folder; what was found stays."
+            )
         if known is None:
             self._ledger.append(
                 "proposal", key=key, source=digest(proposal.source), text=proposal.source, note=proposal.note,

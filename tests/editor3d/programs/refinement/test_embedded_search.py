@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,32 @@ def test_words_are_leapt_to(scene, tmp_path):
     done = refine(asked, tmp_path / "run", renderer=Islands, budget=Budget(renders=240))
     assert '"SPOT"' in done.program.read_text().replace("'", '"')
     assert done.summary["loss"]["after"] < 0.1 * done.summary["loss"]["before"]
+
+
+class Words(Islands):
+    def render(self, source: str, deadline: float | None = None) -> Rendered:
+        return super().render(f"{source}light.energy = 200.0\n")
+
+
+@pytest.mark.parametrize("edits", ["alternate", "leap", "tweak"])
+def test_a_program_of_words_alone(scene, tmp_path, edits):
+    program, target = tmp_path / "program.py", tmp_path / "target.png"
+    program.write_text('light.type = "POINT"\n')
+    Image.fromarray(Words(RenderSettings(32, 32)).render('light.type = "SPOT"\n').image).save(target)
+    asked = Asked(scene, program, target=target, proposer="embedded", width=32, height=32, edits=edits)
+    done = refine(asked, tmp_path / "run", renderer=Words, budget=Budget(renders=60))
+    assert done.complete
+    assert done.improved is (edits != "tweak")  # it has no value that could be another
+
+
+def test_tweaks_alone_keep_the_structure(matching, tmp_path):
+    program, run = matching.program, tmp_path / "run"
+    program.write_text(f'{FIRST}light.type = "POINT"\n')
+    refine(replace(matching, edits="tweak"), run, renderer=Painter, budget=Budget(renders=260))
+    events = [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
+    proposed = [event["text"] for event in events if event["event"] == "proposal"]
+    assert len(proposed) > 100
+    assert {Program(text).structure for text in proposed} == {Program(program.read_text()).structure}
 
 
 def test_an_instruction_is_imagined_by_the_2d_editor(scene, tmp_path):

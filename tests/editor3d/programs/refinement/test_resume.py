@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.errors import DataError
+from editor3d.errors import ConfigError, DataError
 from editor3d.programs import Asked, Budget, refine, workers
 from editor3d.programs.budget import Account, BudgetSpentError
 from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.embedded import EmbeddedProposer
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.tournament import Outcome
 
@@ -240,3 +241,24 @@ def test_a_scene_named_like_the_result_stays(tmp_path):
     done = refine(replace(asked, breadth=2, depth=8), run, renderer=Painter, save_scene=False)
     assert done.improved
     assert (run / "result.blend").read_bytes() == b"BLENDER"
+
+
+def test_what_another_version_would_propose_is_refused_and_the_best_stays(files, tmp_path, monkeypatch):
+    target, run = tmp_path / "target.png", tmp_path / "run"
+    Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save(target)
+    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=4, depth=4, clip="off")
+    refine(asked, run, renderer=Painter)
+    best, summary = (run / "best.py").read_text(), (run / "refine.json").read_text()
+    assert best != FIRST
+    propose = EmbeddedProposer.propose
+
+    def otherwise(self, task, index):
+        proposal = propose(self, task, index)
+        return proposal and replace(proposal, source=proposal.source + "other = 1.0\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddedProposer, "propose", otherwise)
+        with pytest.raises(ConfigError, match="begin a new run in another folder"):
+            refine(replace(asked, depth=8), run, renderer=Painter, resume=True)
+    assert ((run / "best.py").read_text(), (run / "refine.json").read_text()) == (best, summary)
+    assert refine(replace(asked, depth=8), run, renderer=Painter, resume=True).summary["rounds"] >= 4
