@@ -10,6 +10,7 @@ from editor3d.editors import resolve_auto
 from editor3d.errors import CheckpointError
 from editor3d.guidance.clip import find_encoder
 from editor3d.metrics.clip_weights import TINY_CLIP
+from editor3d.regions import settled
 from mesh.cameras import ViewSettings
 from mesh.clip_loss import ClipLossSettings
 from mesh.config import CONFIG, EditSettings, StyleConfig, read_config
@@ -81,9 +82,7 @@ def config_of(asked: Mesh) -> StyleConfig:
     steps = asked.steps
     if steps is None and by_clip and default_device() == "cuda":
         steps = 1500
-    region = asked.region or ""
-    if region.lower().endswith(".json"):
-        region = str(Path(region).resolve())
+    region = settled(asked.region) if asked.region else ""
     return _with(
         StyleConfig,
         mesh=str(asked.data.resolve()),

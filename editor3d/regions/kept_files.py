@@ -113,6 +113,7 @@ def _copied_masks(region: MasksRegion, folder: Path) -> Path:
                 for name, data in contents.items():
                     (partial / name).parent.mkdir(parents=True, exist_ok=True)
                     (partial / name).write_bytes(data)
+                partial.chmod(folder.stat().st_mode & 0o777)  # not for its maker alone, as mkdtemp has it
                 os.rename(partial, copy)  # all of them, or none
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
