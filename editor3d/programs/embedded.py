@@ -151,12 +151,12 @@ class EmbeddedProposer:
 
     def _planned(self, asked: Round) -> _Plan:
         rng = np.random.default_rng(asked.seed)
-        space = self._space(asked.best.source)
+        program, space = Program(asked.best.source), self._space(asked.best.source)
         if not len(space):
-            return self._leaps(asked, space, rng)
+            return self._leaps(asked, space, rng, self._new_structures(program, rng))
         if asked.kind == "leap" and self._waited >= self._wait and not self._goes_well():
             self._waited = 0
-            return self._leaps(asked, space, rng)
+            return self._leaps(asked, space, rng, self._new_structures(program, rng))
         self._waited += asked.kind == "leap"
         if self._loss is None:
             return self._evolve(asked, space)
@@ -168,16 +168,15 @@ class EmbeddedProposer:
             return self._steps(asked, "explore", self._explorer, rng)
         if self._left == 0:
             self._looks += 1
-            if self._looks % BREED_EVERY and self._new_structures(Program(asked.best.source), rng):
-                return self._leaps(asked, space, rng)
+            known = self._new_structures(program, rng) if self._looks % BREED_EVERY else []
+            if known:
+                return self._leaps(asked, space, rng, known)
             self._left = TURN
             # an incumbent of another descent may be a deep minimum far from the first program, and all its kin
-            if Program(asked.best.source).structure in self._fruitful:
+            if program.structure in self._fruitful:
                 self._population(asked).add(self._main.here, self._loss.residuals(asked.best.image))
         self._left -= 1
-        return _of_points(
-            asked, "breed", space, space.vector(Program(asked.best.source)), self._population(asked).ask(asked.breadth)
-        )
+        return _of_points(asked, "breed", space, space.vector(program), self._population(asked).ask(asked.breadth))
 
     def _goes_well(self) -> bool:
         """Whether steps bring the loss down at present: a leap can wait."""
@@ -250,19 +249,17 @@ class EmbeddedProposer:
             ]
         )
 
-    def _leaps(self, asked: Round, space: Space, rng: np.random.Generator) -> _Plan:
-        """Changes of structure that were not tried yet, and numbers drawn anew for what is left of the round."""
+    def _leaps(self, asked: Round, space: Space, rng: np.random.Generator, known: list[tuple[str, str, str]]) -> _Plan:
+        """Some of the `known` changes of structure, and numbers drawn anew for what is left of the round."""
         plan = _Plan(asked.number, "leap")
-        program = Program(asked.best.source)
         # where numbers can be drawn anew as well, both have a half
         most = asked.breadth if not len(space) else -(-asked.breadth // 2)
-        known = self._new_structures(program, rng)
         for key, source, note in sorted(known, key=lambda leap: self._tried_leaps[leap[0]])[:most]:
             self._tried_leaps[key] += 1
             plan.sources.append((source, f"leap: {note}"))
         if not len(space):
             return plan
-        here = space.vector(program)
+        here = space.vector(Program(asked.best.source))
         for point in self._elsewhere(here, space, asked.breadth - len(plan.sources), rng):
             source = space.source(point)
             plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
