@@ -17,8 +17,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -50,12 +49,14 @@ class Arguments:
     """Scenes of the tests."""
     perturbations: int = 10
     """Hidden programs of each."""
+    begin: int = 0
+    """Number of the first one: two runs at a time may share the work and the results."""
     seconds: float = 600.0
     """The longest time of each refinement; what it has by then is scored."""
     renders: int = 2000
     """Renders of each refinement at most; one takes about 0.2 s of a core, its share of the search included."""
     random: bool = True
-    """Search at random as well, with as many renders."""
+    """Search at random as well, with as many renders; also for what is in the results without it."""
     results: Annotated[Path | None, tyro.conf.arg(metavar="FILE.jsonl")] = None
     """Where to write the figures, one JSON line a hidden program as soon as it is done. What is there already, with the
     same budget, is not done again: a run may be made in pieces."""
@@ -89,31 +90,40 @@ def main(arguments: Arguments) -> None:
     results = _read(arguments)
     with tempfile.TemporaryDirectory() as folder:
         for kind in arguments.kinds:
-            done = {result.perturbation for result in results if result.kind == kind}
-            numbers = [number for number in range(arguments.perturbations) if number not in done]
-            if numbers:
-                results += _measured(kind, numbers, arguments, Path(folder))
-    _print(results, arguments)
+            known = {number: result for (name, number), result in results.items() if name == kind}
+            if any(not _complete(known.get(number), arguments) for number in _numbers(arguments)):
+                results |= {(kind, r.perturbation): r for r in _measured(kind, known, arguments, Path(folder))}
+    _print(list(results.values()), arguments)
 
 
-def _budget(arguments: Arguments) -> dict[str, float | bool]:
+def _numbers(arguments: Arguments) -> range:
+    return range(arguments.begin, arguments.begin + arguments.perturbations)
+
+
+def _complete(result: Result | None, arguments: Arguments) -> bool:
+    return result is not None and not (arguments.random and np.isnan(result.random))
+
+
+def _budget(arguments: Arguments) -> dict[str, float]:
     """What figures have to have in common to stand in one table."""
-    return {"renders": arguments.renders, "seconds": arguments.seconds, "with_random": arguments.random}
+    return {"renders": arguments.renders, "seconds": arguments.seconds}
 
 
-def _read(arguments: Arguments) -> list[Result]:
-    """The figures of earlier runs with the same budget; a line that was cut off while it was written is none."""
+def _read(arguments: Arguments) -> dict[tuple[str, int], Result]:
+    """The figures of earlier runs with the same budget, by kind and number; later lines count, and a line that was cut
+    off while it was written is none."""
     if arguments.results is None or not arguments.results.is_file():
-        return []
-    found = []
+        return {}
+    found = {}
     for line in arguments.results.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        wanted = row["kind"] in arguments.kinds and row["perturbation"] < arguments.perturbations
+        wanted = row["kind"] in arguments.kinds and row["perturbation"] in _numbers(arguments)
         if wanted and row["budget"] == _budget(arguments):
-            found.append(Result(**{f.name: np.nan if row[f.name] is None else row[f.name] for f in fields(Result)}))
+            values = {f.name: np.nan if row[f.name] is None else row[f.name] for f in fields(Result)}
+            found[row["kind"], row["perturbation"]] = Result(**values)
     return found
 
 
@@ -128,7 +138,8 @@ def _write(result: Result, arguments: Arguments) -> None:
             file.write(between + json.dumps(row, allow_nan=False).encode() + b"\n")
 
 
-def _measured(kind: str, numbers: Sequence[int], arguments: Arguments, folder: Path) -> list[Result]:
+def _measured(kind: str, known: dict[int, Result], arguments: Arguments, folder: Path) -> list[Result]:
+    """What is not known yet of one kind of scene, by number."""
     scenes = test_scenes()
     scene = getattr(scenes, kind)(folder / f"{kind}.blend")
     source = scenes.PROGRAMS[kind]
@@ -137,34 +148,42 @@ def _measured(kind: str, numbers: Sequence[int], arguments: Arguments, folder: P
     space, results = Space(Program(source)), []
     with Workers(scene, SCORING) as held_out, Workers(scene, RenderSettings()) as workers:
         before_picture = picture_of(held_out, source)
-        for number in numbers:
-            rng = np.random.default_rng([number, len(kind)])
-            hidden = hidden_program(space, source, rng)
+        for number in _numbers(arguments):
+            result = known.get(number)
+            if _complete(result, arguments):
+                continue
+            hidden = hidden_program(space, source, np.random.default_rng([number, len(kind)]))
             target = folder / f"{kind}-{number}.png"
             save_png(target, picture_of(workers, hidden))
-            began = time.monotonic()
-            done = refine(
-                Asked(scene, program, target=target, proposer="embedded", seed=number),
-                folder / f"{kind}-{number}",
-                budget=Budget(renders=arguments.renders, seconds=arguments.seconds),
-                save_scene=False,
-            )
-            seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
             truth = picture_of(held_out, hidden)
-            found = picture_of(held_out, done.program.read_text(encoding="utf-8"))
-            before, after = difference(before_picture, truth), difference(found, truth)
-            other = np.nan
+            if result is None:
+                began = time.monotonic()
+                done = refine(
+                    Asked(scene, program, target=target, proposer="embedded", seed=number),
+                    folder / f"{kind}-{number}",
+                    budget=Budget(renders=arguments.renders, seconds=arguments.seconds),
+                    save_scene=False,
+                )
+                seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
+                found = picture_of(held_out, done.program.read_text(encoding="utf-8"))
+                before, after = difference(before_picture, truth), difference(found, truth)
+                result = Result(kind, number, before, after, np.nan, spent, seconds)
+                _write(result, arguments)
+                if arguments.pictures is not None:
+                    shown = [picture_of(workers, source), read_picture(done.picture), read_picture(target)]
+                    columns = ["before", "found", "hidden"]
+                    save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
             if arguments.random:
                 rng = np.random.default_rng([number, 1])
-                guess = _random_search(workers, space, source, read_picture(target), spent, rng)
-                other = difference(picture_of(held_out, guess), truth)
-            results.append(Result(kind, number, before, after, float(other), spent, seconds))
-            _write(results[-1], arguments)
-            print(f"{kind} {number}: {before:.4f} -> {after:.4f} (random {other:.4f}), {spent} renders", flush=True)
-            if arguments.pictures is not None:
-                shown = [picture_of(workers, source), read_picture(done.picture), read_picture(target)]
-                columns = ["before", "found", "hidden"]
-                save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
+                guess = _random_search(workers, space, source, read_picture(target), result.renders, rng)
+                result = replace(result, random=difference(picture_of(held_out, guess), truth))
+                _write(result, arguments)
+            results.append(result)
+            print(
+                f"{kind} {number}: {result.before:.4f} -> {result.after:.4f} (random {result.random:.4f}), "
+                f"{result.renders} renders",
+                flush=True,
+            )
     return results
 
 
