@@ -58,9 +58,18 @@ class Client:
         path = "/uploads?" + urllib.parse.urlencode({"name": name})
         return json.loads(self.call("POST", path, data, "application/octet-stream", timeout=120.0))
 
-    def file(self, job, name):
-        """A result's bytes."""
-        return self.call("GET", f"/jobs/{job}/files/{urllib.parse.quote(name)}", timeout=120.0)
+    def file(self, job, name, side=None):
+        """A result's bytes; see `picture` for `side`."""
+        return self.call("GET", f"/jobs/{job}/files/{urllib.parse.quote(name)}{_sized(side)}", timeout=120.0)
+
+    def picture(self, job, side=None):
+        """The newest picture of a job: PNG, or PPM of at most `side` pixels high and wide. An engine of an earlier
+        version knows no small ones and gives PNG all the same."""
+        return self.call("GET", f"/jobs/{job}/picture{_sized(side)}")
+
+
+def _sized(side):
+    return "" if side is None else f"?side={side}"
 
 
 def _reason(status, data):

@@ -11,6 +11,8 @@ import json
 import struct
 from array import array
 
+from .blocks import blocks, joined, looked_up, low_and_high
+
 FLOAT, UINT = 5126, 5125
 
 
@@ -38,8 +40,14 @@ def picked(values, width, indices):
     """The rows (`width` numbers each) of a flat array at `indices`, as another."""
     out = array(values.typecode, bytes(values.itemsize * width * len(indices)))
     for k in range(width):
-        out[k::width] = array(values.typecode, map(values[k::width].__getitem__, indices))
+        out[k::width] = looked_up(values[k::width], indices)
     return out
+
+
+def _turned_over(uvs):
+    """Coordinates with v counted from the other end: glTF counts downwards, Blender upwards."""
+    uvs[1::2] = joined("f", ([1.0 - v for v in part] for part in blocks(uvs[1::2])))
+    return uvs
 
 
 def write(geometry, looks):
@@ -75,8 +83,8 @@ def write(geometry, looks):
             "type": kind,
         }
         if bounds:
-            entry["min"] = [min(values[k::width]) for k in range(width)]
-            entry["max"] = [max(values[k::width]) for k in range(width)]
+            ends = [low_and_high(values[k::width]) for k in range(width)]
+            entry["min"], entry["max"] = [low for low, _ in ends], [high for _, high in ends]
         document["accessors"].append(entry)
         return len(document["accessors"]) - 1
 
@@ -91,12 +99,10 @@ def write(geometry, looks):
             document.setdefault("textures", []).append({"source": len(images) - 1})
             shown["baseColorTexture"] = {"index": len(images) - 1}
         document["materials"].append({"pbrMetallicRoughness": shown, "doubleSided": True})
-        vertices = array("i", map(geometry.loops.__getitem__, corners))
+        vertices = looked_up(geometry.loops, corners)
         attributes = {"POSITION": accessor(picked(geometry.positions, 3, vertices), "VEC3", 3, bounds=True)}
         if geometry.uvs is not None:
-            uvs = picked(geometry.uvs, 2, corners)
-            uvs[1::2] = array("f", [1.0 - v for v in uvs[1::2]])
-            attributes["TEXCOORD_0"] = accessor(uvs, "VEC2", 2)
+            attributes["TEXCOORD_0"] = accessor(_turned_over(picked(geometry.uvs, 2, corners)), "VEC2", 2)
         if geometry.colors is not None and look.picture is None:
             attributes["COLOR_0"] = accessor(picked(geometry.colors, 4, corners), "VEC4", 4)
         document["meshes"][0]["primitives"].append(
@@ -154,7 +160,7 @@ def read(data):
         offset = document["nodes"][0].get("translation")
         if offset:
             for k in range(3):
-                raw[k::3] = array("f", [value + offset[k] for value in raw[k::3]])
+                raw[k::3] = joined("f", ([value + offset[k] for value in part] for part in blocks(raw[k::3])))
         indices = _array(document, blob, primitive["indices"], 1)
         uvs = _array(document, blob, attributes["TEXCOORD_0"], 2) if "TEXCOORD_0" in attributes else None
         colors = _colors(document, blob, attributes, "COLOR_0")
@@ -164,17 +170,16 @@ def read(data):
         shown = material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
         texture = _picture(document, blob, shown)
         normal_map = _picture(document, blob, material.get("normalTexture"))
-        if indices and max(indices) >= len(raw) // 3:
+        if indices and low_and_high(indices)[1] >= len(raw) // 3:
             raise ValueError("corners without vertices")
         if uvs is not None:
-            uvs = picked(uvs, 2, indices)
-            uvs[1::2] = array("f", [1.0 - v for v in uvs[1::2]])
+            uvs = _turned_over(picked(uvs, 2, indices))
         if colors is not None:
             colors = picked(colors, 4, indices)
     except (struct.error, LookupError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"a damaged GLB file ({error})") from error
     positions, vertex_of = _merged(raw)
-    return Styled(positions, array("i", map(vertex_of.__getitem__, indices)), uvs, colors, texture, normal_map, mean)
+    return Styled(positions, looked_up(vertex_of, indices), uvs, colors, texture, normal_map, mean)
 
 
 def _merged(raw):
@@ -220,7 +225,8 @@ def _mean(colors, gamma):
     """The mean of colours, made linear, 4 each."""
     if not colors:
         return (0.8, 0.8, 0.8, 1.0)
-    channels = [min(1.0, max(0.0, 4.0 * sum(colors[k::4]) / len(colors))) ** gamma for k in range(3)]
+    sums = [sum(sum(part) for part in blocks(colors[k::4])) for k in range(3)]
+    channels = [min(1.0, max(0.0, 4.0 * total / len(colors))) ** gamma for total in sums]
     return (*channels, 1.0)
 
 
@@ -253,25 +259,31 @@ def corner_uvs(geometry, styled):
     """
     if styled.uvs is None:
         return None
-    places = list(zip(styled.positions[0::3], styled.positions[1::3], styled.positions[2::3]))  # noqa: B905
+    # numbers in place of tuples and sets: the collector of garbage would look through millions of these, and again
+    numbers, own, old = {}, array("q"), array("q")
+    for vertices, positions in ((own, styled.positions), (old, geometry.positions)):
+        for place in zip(positions[0::3], positions[1::3], positions[2::3]):  # noqa: B905 three slices of one array
+            vertices.append(numbers.setdefault(place, len(numbers)))
     found = {}
-    for triangle in range(len(styled.corners) // 3):
-        corners = range(3 * triangle, 3 * triangle + 3)
-        uvs = {places[styled.corners[c]]: (styled.uvs[2 * c], styled.uvs[2 * c + 1]) for c in corners}
-        found[frozenset(uvs)] = uvs
-    old = list(zip(geometry.positions[0::3], geometry.positions[1::3], geometry.positions[2::3]))  # noqa: B905
+    for start in range(0, len(styled.corners), 3):
+        low, middle, high = sorted(own[v] for v in styled.corners[start : start + 3])
+        found[low << 64 | middle << 32 | high] = start
     out = array("f", bytes(8 * len(geometry.loops)))
     given = bytearray(len(geometry.loops))
     triangles, loops = geometry.triangles, geometry.loops
     for start in range(0, len(triangles), 3):
         corners = triangles[start : start + 3]
-        uvs = found.get(frozenset(old[loops[c]] for c in corners))
-        if uvs is None:
-            if len({old[loops[c]] for c in corners}) < 3:
-                continue  # a face without area, which the engine leaves out
+        places = [old[loops[c]] for c in corners]
+        low, middle, high = sorted(places)
+        if low == middle or middle == high:
+            continue  # a face without area, which the engine leaves out
+        at = found.get(low << 64 | middle << 32 | high)
+        if at is None:
             return None
-        for corner in corners:
-            u, v = uvs[old[loops[corner]]]
+        theirs = [own[v] for v in styled.corners[at : at + 3]]
+        for corner, place in zip(corners, places):  # noqa: B905 equally long
+            one = at + theirs.index(place)
+            u, v = styled.uvs[2 * one], styled.uvs[2 * one + 1]
             if given[corner] and (abs(out[2 * corner] - u) > 1e-6 or abs(out[2 * corner + 1] - v) > 1e-6):
                 return None
             out[2 * corner], out[2 * corner + 1], given[corner] = u, v, 1

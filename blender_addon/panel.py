@@ -40,6 +40,7 @@ class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
 
     def draw(self, context):
         layout = self.layout
+        thumbnails.fit(context)
         chosen = context.window_manager.editor3d
         if session.missing:
             _draw_missing(layout)
@@ -114,7 +115,7 @@ def _draw_running(layout, chosen):
         box.label(text=note[:60])
     icon = thumbnails.icon("progress")
     if icon:
-        box.template_icon(icon_value=icon, scale=7.0)
+        box.template_icon(icon_value=icon, scale=thumbnails.scales["progress"])
     row = box.row()
     row.scale_y = 1.4
     row.operator("editor3d.cancel", text="Stop (Esc)", icon="CANCEL")
@@ -130,11 +131,11 @@ def _draw_result(layout, chosen):
         for name in ("before", "after"):
             column = row.column(align=True)
             column.label(text=name.capitalize())
-            column.template_icon(icon_value=thumbnails.icon(f"{name}-{index}"), scale=5.5)
+            column.template_icon(icon_value=thumbnails.icon(f"{name}-{index}"), scale=thumbnails.scales["pair"])
         if len(outcome.pairs) > 1:
             box.prop(chosen, "pair", text="View", slider=True)
     elif outcome.sheet is not None:
-        box.template_icon(icon_value=thumbnails.icon("sheet"), scale=9.0)
+        box.template_icon(icon_value=thumbnails.icon("sheet"), scale=thumbnails.scales["sheet"])
     if outcome.sheet is not None:
         box.operator("editor3d.open_picture", icon="IMAGE_DATA")
     if session.asked.kind.endswith("preview"):

@@ -8,6 +8,8 @@ import math
 import struct
 from array import array
 
+from .blocks import blocks, joined, low_and_high
+
 _CODES = {
     **dict.fromkeys(("float", "float32"), "f"),
     **dict.fromkeys(("double", "float64"), "d"),
@@ -61,8 +63,10 @@ def read(data):
         for name, faces, lists in others:
             if name == "face":
                 corners = _triangles(body, layout.size * count, faces, lists)
-        if corners and not 0 <= min(corners) <= max(corners) < count:
-            raise ValueError("corners without vertices")
+        if corners:
+            low, high = low_and_high(corners)
+            if not 0 <= low <= high < count:
+                raise ValueError("corners without vertices")
         return _cloud(columns, count, corners)
     except (LookupError, ValueError, OverflowError, struct.error) as error:
         raise ValueError(f"a PLY file of another kind ({error})") from error
@@ -112,7 +116,7 @@ def _cloud(columns, count, corners):
 def _woven(columns):
     out = array("f", bytes(4 * len(columns) * len(columns[0])))
     for k, column in enumerate(columns):
-        out[k :: len(columns)] = array("f", column)
+        out[k :: len(columns)] = joined("f", blocks(column))
     return out
 
 

@@ -55,7 +55,7 @@ class Session:
         self.drop()
         self.asked, self.phase, self.message, self.missing = asked, "running", "Starting the engine…", False
         self.job, self.outcome, self.began = {}, None, time.monotonic()
-        self.work = work.Work(asked, command)
+        self.work = work.Work(asked, command, thumbnails.sides)
         self.work.start()
         ensure_ticking()
 
@@ -138,7 +138,7 @@ class Session:
             self.message = _told(value)
         elif name == "picture":
             self.shown += 1
-            thumbnails.show("progress", self.file(f"progress-{self.shown}.png", value))
+            self._show("progress", value)
         else:
             self.work = None
             self.phase = "idle"
@@ -151,12 +151,17 @@ class Session:
     def _done(self, outcome):
         self.outcome, self.phase, self.message = outcome, "pending", "Done."
         for index, (_, before, after) in enumerate(outcome.pairs):
-            thumbnails.show(f"before-{index}", self.file(f"before-{index}.png", before))
-            thumbnails.show(f"after-{index}", self.file(f"after-{index}.png", after))
-        if outcome.sheet is not None:
-            thumbnails.show("sheet", self.file("sheet.png", outcome.sheet))
+            self._show(f"before-{index}", before)
+            self._show(f"after-{index}", after)
+        if outcome.shown is not None:
+            self._show("sheet", outcome.shown)
         if self.asked.kind.endswith("preview"):
             self.message = "This is what the 2D editor makes of it."
+
+    def _show(self, name, picture):
+        if isinstance(picture, bytes):
+            picture = self.file(f"{name}-{self.shown}.png", picture)
+        thumbnails.show(name, picture)
 
 
 def _told(job):

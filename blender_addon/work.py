@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from queue import SimpleQueue
 
-from . import engine, glb, ply
+from . import engine, glb, pixels, ply
 from .client import EngineError
 
 _POLL = 0.25
@@ -35,22 +35,30 @@ class Asked:
 class Outcome:
     """What a finished job left.
 
-    files: name to size, of all results. pairs: (name, PNG before, PNG after). sheet: PNG or None. styled, uvs: see
-    `glb.read`, `glb.corner_uvs`, for a mesh. cloud: see `ply.read`, for a scene. program: text, of a refinement.
+    files: name to size, of all results. pairs: (name, picture before, picture after), small: see `Work`. sheet: PNG or
+    None; shown: the same, small. styled, uvs: see `glb.read`, `glb.corner_uvs`, for a mesh. cloud: see `ply.read`, for
+    a scene. program: text, of a refinement.
     """
 
     def __init__(self):
-        self.files, self.pairs, self.sheet = {}, [], None
+        self.files, self.pairs, self.sheet, self.shown = {}, [], None, None
         self.styled = self.uvs = self.cloud = self.program = None
 
 
 class Work(threading.Thread):
-    """Carries out one `Asked`. Events come as (name, value): health, status (the job), picture (PNG), done (an
-    `Outcome`), cancelled, missing (text), failed (text)."""
+    """Carries out one `Asked`. Events come as (name, value): health, status (the job), picture (small), done (an
+    `Outcome`), cancelled, missing (text), failed (text).
 
-    def __init__(self, asked, command):
+    Small pictures are `pixels.Pixels`, or the bytes of a PNG file where the engine is of an earlier version.
+
+    Args:
+        command: see `engine.find_command`.
+        sides: pixels that pictures are drawn with, by use (`thumbnails.sides`); may change meanwhile.
+    """
+
+    def __init__(self, asked, command, sides):
         super().__init__(name="editor3d", daemon=True)
-        self.asked, self._command = asked, command
+        self.asked, self._command, self._sides = asked, command, sides
         self.events = SimpleQueue()
         self.stop = threading.Event()
 
@@ -101,7 +109,7 @@ class Work(threading.Thread):
             if job["picture_revision"] > revision:
                 revision = job["picture_revision"]
                 with suppress(EngineError):  # it may be written anew just then; the next one comes
-                    self._tell("picture", client.call("GET", f"/jobs/{name}/picture"))
+                    self._tell("picture", _small(client.picture(name, self._sides["progress"])))
             if self.stop.wait(_POLL):
                 client.post(f"/jobs/{name}/cancel", timeout=2.0)
                 return {"state": "cancelled"}
@@ -119,11 +127,13 @@ class Work(threading.Thread):
         out.files = job["files"]
         after = [file for file in sorted(out.files) if file.startswith("after/")]
         for file in after[:PICTURES]:
-            before = client.file(name, file.replace("after/", "before/", 1))
-            out.pairs.append((file[len("after/") : -len(".png")], before, client.file(name, file)))
+            both = (file.replace("after/", "before/", 1), file)
+            before, after = (_small(client.file(name, one, self._sides["pair"])) for one in both)
+            out.pairs.append((file[len("after/") : -len(".png")], before, after))
         sheets = [file for file in sorted(out.files) if "/" not in file and file.endswith(".png")]
         if sheets:
-            out.sheet = client.file(name, "before_after.png" if "before_after.png" in sheets else sheets[0])
+            sheet = "before_after.png" if "before_after.png" in sheets else sheets[0]
+            out.sheet, out.shown = client.file(name, sheet), _small(client.file(name, sheet, self._sides["sheet"]))
         kind = self.asked.kind
         if kind == "mesh":
             out.styled = glb.read(client.file(name, "result.glb"))
@@ -133,3 +143,7 @@ class Work(threading.Thread):
         elif kind == "refine":
             out.program = client.file(name, "best.py").decode("utf-8", "replace")
         return out
+
+
+def _small(data):
+    return pixels.read(data) or data

@@ -1,16 +1,20 @@
-"""The picture that shows how a job stands, and the pair that a preview of a mesh is shown by."""
+"""The picture that shows how a job stands, the pair that a preview of a mesh is shown by, and both of them small."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from editor3d.errors import Editor3DError
 from editor3d.service.commands import Places
 
 PREVIEW = "preview.png"
+MAX_SIDE = 1024
+"""Pixels of a small picture's longer side."""
 _PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png")
 """Within a run: the finished sheet, 2D edits as they come, renders of candidates."""
 _CLOCKS = 1.0
@@ -47,6 +51,29 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:  # written anew just now
         return 0
+
+
+def small_picture(path: Path, side: int) -> bytes:
+    """A picture as binary PPM (P6, RGB), which needs no decoder: whoever shows it has but to copy its pixels.
+
+    Args:
+        path: a PNG file.
+        side: it gets at most this many pixels high and wide, its shape kept; a smaller one stays as it is.
+
+    Raises:
+        Editor3DError: the file is no PNG, or is being written just now.
+    """
+    from PIL import Image
+
+    out = io.BytesIO()
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            small = picture.convert("RGB")
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        small.save(out, "PPM")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Editor3DError(f"Expected a PNG picture, but {path.name} cannot be read as one ({error}).") from error
+    return out.getvalue()
 
 
 def copy_pairs(places: Places, run: Path, preview: bool) -> None:

@@ -12,6 +12,9 @@ Origin comes from a web page and is refused, whatever it knows.
     GET    /v1/jobs/ID/picture        the newest picture of it, PNG
     GET    /v1/jobs/ID/files/NAME     a result
     POST   /v1/shutdown               end the service and all jobs
+
+With `?side=N` (1 to 1024) a picture, or a result that is one, comes scaled down to at most N pixels high and wide, as
+PPM (`pictures.small_picture`).
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.service.jobs import UPLOADS, Job, JobQueue
 from editor3d.service.limits import MAX_CONNECTIONS, MAX_JSON, MAX_UPLOAD, MAX_UPLOADS, TIMEOUT, Rate
+from editor3d.service.pictures import MAX_SIDE, small_picture
 from editor3d.service.requests import KINDS, parse_request
 from editor3d.service.state import PROTOCOL
 
@@ -159,6 +163,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             if isinstance(result, Path):
                 self._send_file(result)
+            elif isinstance(result, bytes):
+                self._send(200, "image/x-portable-pixmap", result)
             else:
                 self._send_json(200, result)
         if self._ends_service:  # after the answer is sent
@@ -210,9 +216,9 @@ class Handler(BaseHTTPRequestHandler):
                 found = self._job(name).picture()
                 if found is None:
                     raise Refusal(404, "There is no picture yet.")
-                return found[0]
+                return self._sized(found[0])
             case ("GET", "v1", "jobs", name, "files", *path) if path:
-                return self._result(self._job(name), "/".join(path))
+                return self._sized(self._result(self._job(name), "/".join(path)))
             case ("POST", "v1", "shutdown"):
                 self._ends_service = True
                 return {}
@@ -228,6 +234,20 @@ class Handler(BaseHTTPRequestHandler):
         if name not in job.files():  # only names that the job itself lists: no path leads out of its folder
             raise Refusal(404, "The job has no such file.")
         return job.places.result / name
+
+    def _sized(self, path: Path) -> Path | bytes:
+        """The file, or where `side` is given its picture scaled down."""
+        text = self._query("side")
+        if text is None:
+            return path
+        side = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+        if not 1 <= side <= MAX_SIDE:
+            raise Refusal(400, f"Expected a side from 1 to {MAX_SIDE}.")
+        return small_picture(path, side)
+
+    def _query(self, name: str) -> str | None:
+        """The first value of a name after the question mark; None where it is not given."""
+        return parse_qs(urlsplit(self.path).query, keep_blank_values=True).get(name, [None])[0]
 
     def _length(self, limit: int) -> int:
         if self.headers.get("Transfer-Encoding"):
@@ -249,7 +269,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(400, f"Expected JSON ({error}).") from error
 
     def _take_upload(self) -> str:
-        name = parse_qs(urlsplit(self.path).query).get("name", [""])[0]
+        name = self._query("name") or ""
         if not _UPLOAD_NAME.fullmatch(name):
             raise Refusal(400, "Expected a plain file name of letters, digits, dots and dashes.")
         length = self._length(MAX_UPLOAD)
@@ -269,8 +289,10 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.keep_upload(name, write)
 
     def _send_json(self, status: int, body: Any) -> None:
-        data = json.dumps(body, allow_nan=False).encode()
-        self._head(status, "application/json", len(data))
+        self._send(status, "application/json", json.dumps(body, allow_nan=False).encode())
+
+    def _send(self, status: int, kind: str, data: bytes) -> None:
+        self._head(status, kind, len(data))
         self.wfile.write(data)
 
     def _send_file(self, path: Path) -> None:

@@ -17,7 +17,7 @@ import bpy
 
 with open(sys.argv[-1]) as file:
     settings = json.load(file)
-found = {"ticks": {}, "version": list(bpy.app.version)}
+found = {"ticks": {}, "views_drawn": {}, "version": list(bpy.app.version)}
 MODULE = "editor3d_panel"
 
 
@@ -64,11 +64,16 @@ def screenshot(name):
         bpy.ops.screen.screenshot(filepath=os.path.join(settings["pictures"], name))
 
 
+views_drawn = []
+"""One for each time that a 3D view was drawn."""
+
+
 class Ticks:
     """Gaps between the calls of a timer: how long Blender was busy with other things."""
 
     def __init__(self, name):
         self.name, self.gaps, self.last, self.on = name, [], time.perf_counter(), True
+        self.drawn = len(views_drawn)
         bpy.app.timers.register(self, first_interval=0.01)
 
     def __call__(self):
@@ -80,6 +85,7 @@ class Ticks:
     def end(self):
         self.on = False
         found["ticks"][self.name] = self.gaps[1:]
+        found["views_drawn"][self.name] = len(views_drawn) - self.drawn
 
 
 def story():
@@ -112,7 +118,9 @@ def story():
     yield 0.5
     press("mousemove", area.x + area.width // 3, window.height - area.y - area.height // 2)
     yield 0.5
+    bpy.types.SpaceView3D.draw_handler_add(lambda: views_drawn.append(1), (), "WINDOW", "PRE_VIEW")
     screenshot("idle.png")
+    yield 1.0
     ticks = Ticks("idle")
     yield 5.0
     ticks.end()
@@ -131,7 +139,7 @@ def story():
     ticks.end()
     if session.running:
         screenshot("running.png")
-        yield 0.5
+        yield 1.0
     ticks = Ticks("rest")
     yield lambda: not session.running
     ticks.end()

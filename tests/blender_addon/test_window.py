@@ -28,6 +28,7 @@ def found(addon_zip: Path, tmp_path_factory) -> dict:
     pictures = ROOT / "outputs" / "blender"
     pictures.mkdir(parents=True, exist_ok=True)
     (home / "runtime").mkdir(mode=0o700)
+    (home / "temporary").mkdir()
     settings = {
         "zip": str(addon_zip),
         "command": str(Path(sys.executable).parent),
@@ -38,6 +39,7 @@ def found(addon_zip: Path, tmp_path_factory) -> dict:
     environment = {
         **os.environ,
         "HOME": str(home),
+        "TMPDIR": str(home / "temporary"),  # Blender's own temporary folder stays where it ends by os._exit
         "XDG_RUNTIME_DIR": str(home / "runtime"),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_CACHE_HOME": str(home / "cache"),
@@ -79,6 +81,11 @@ def test_the_panel_is_drawn(found):
 def test_a_run_ends_in_a_result_that_waits(found):
     assert found["phase"] == "pending", found["message"]
     assert found["untouched"]
+
+
+def test_pictures_that_come_have_no_3d_view_drawn_anew(found):
+    """A heavy scene takes long to draw: only the sidebar, whose panel has something new to show, is drawn."""
+    assert found["views_drawn"] == dict.fromkeys(("idle", "redraws", "run", "rest"), 0)
 
 
 def test_a_result_is_tried_on_and_taken_off(found):

@@ -1,12 +1,18 @@
-"""Looking for a job's pictures and files while others write and remove."""
+"""A job's pictures and files: found while others write and remove, and given whole and small."""
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from editor3d.errors import Editor3DError
 from editor3d.service.commands import Places
-from editor3d.service.pictures import files_below, job_picture
+from editor3d.service.pictures import files_below, job_picture, small_picture
 
 
 def test_folders_that_go_while_they_are_searched_are_passed_over(tmp_path):
@@ -37,3 +43,65 @@ def test_the_newest_picture_of_the_job_is_found_at_any_depth(tmp_path):
     assert revision == picture.stat().st_mtime_ns
     assert job_picture(places, since=now + 60) is None  # made before the job began
     assert job_picture(places, since=None) is None
+
+
+def opened(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.format == "PPM"
+        return np.asarray(picture)
+
+
+@pytest.mark.parametrize("size", [(300, 100), (100, 300), (64, 64), (65, 1), (20, 10)])
+def test_a_small_picture_is_no_larger_than_asked_and_keeps_its_shape(tmp_path, size):
+    picture = Image.radial_gradient("L").resize(size).convert("RGBA")
+    picture.save(tmp_path / "picture.png")
+    small = opened(small_picture(tmp_path / "picture.png", 64))
+    factor = min(1.0, 64 / max(size))
+    assert small.shape == (max(1, round(factor * size[1])), max(1, round(factor * size[0])), 3)
+    if factor == 1.0:
+        assert np.array_equal(small, np.asarray(picture.convert("RGB")))
+
+
+def test_what_is_no_picture_is_told_in_a_sentence(tmp_path):
+    Image.new("RGB", (100, 100), "red").save(tmp_path / "whole.png")
+    (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-40])
+    (tmp_path / "text.png").write_bytes(b"text")
+    Image.new("RGB", (9, 9)).save(tmp_path / "other.gif")
+    for name in ("half.png", "text.png", "other.gif", "none.png"):
+        with pytest.raises(Editor3DError, match=f"{name} cannot be read"):
+            small_picture(tmp_path / name, 64)
+
+
+PICTURES = """
+import pathlib, sys
+from PIL import Image
+folder = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
+(folder / "after").mkdir(parents=True)
+Image.linear_gradient("L").resize((400, 200)).save(folder / "after" / "view.png")
+(folder / "notes.json").write_text("{}")
+(folder / "before_after.png").write_bytes((folder / "after" / "view.png").read_bytes())
+"""
+
+
+def test_the_service_gives_pictures_whole_and_small(serve):
+    call = serve(PICTURES)
+    job = call.job(kind="picture-preview", inputs={"picture": call.upload("view.png", b"png")}).body["id"]
+    end = time.monotonic() + 20
+    while (state := call("GET", f"/v1/jobs/{job}").body["state"]) not in ("done", "failed"):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert state == "done"
+    for path in (f"/v1/jobs/{job}/picture", f"/v1/jobs/{job}/files/after/view.png"):
+        whole = call("GET", path)
+        with Image.open(io.BytesIO(whole.body)) as picture:
+            assert (picture.format, picture.size) == ("PNG", (400, 200))
+        for side in (1, 50, 1024):
+            small = call("GET", f"{path}?side={side}")
+            assert small.status == 200
+            assert max(opened(small.body).shape[:2]) == min(side, 400)
+        for side in ("", "0", "-1", "1025", "x", "1.5", "9" * 50, "%D9%A1"):
+            assert call("GET", f"{path}?side={side}").status == 400
+    answer = call("GET", f"/v1/jobs/{job}/files/notes.json?side=50")
+    assert answer.status == 400
+    assert "notes.json cannot be read" in answer.body["error"]
+    assert call("GET", f"/v1/jobs/{job}/files/..%2Flog.txt?side=50").status == 404
