@@ -10,6 +10,7 @@ python benchmarks/program_workers.py
 from __future__ import annotations
 
 import importlib.util
+import os
 import statistics
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def main(size: int = 128, samples: int = 4, candidates: int = 9, heavy: bool = T
         if heavy:
             found["two million triangles"] = Path(folder) / "heavy.blend"
             script = [sys.executable, "-c", _HEAVY, str(light), str(found["two million triangles"])]
-            subprocess.run(script, check=True, capture_output=True)
+            subprocess.run(script, check=True, capture_output=True, env=os.environ | {"TMPDIR": folder})
         table = Table("scene", "edit", "warm, confined", "fresh, bare", "fresh, confined", "warm / bare", "same pixels")
         for title, scene in found.items():
             for kind, template in EDITS.items():
@@ -138,7 +139,8 @@ def _bare(scene: Path, source: str, settings: RenderSettings, folder: Path) -> n
     program, picture = folder / "program.py", folder / "picture.png"
     program.write_text(source)
     order = [str(scene), str(program), str(picture), str(settings.width), str(settings.samples)]
-    subprocess.run([sys.executable, "-c", _FRESH, *order], check=True, capture_output=True)
+    environment = os.environ | {"TMPDIR": str(folder)}  # where Blender leaves a folder, as it ends by os._exit
+    subprocess.run([sys.executable, "-c", _FRESH, *order], check=True, capture_output=True, env=environment)
     return np.array(Image.open(picture))
 
 

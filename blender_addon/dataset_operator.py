@@ -39,9 +39,10 @@ class Export:
         else:  # Blender as a module of Python
             words = [sys.executable, script, path]
         own = {} if sys.platform == "win32" else {"start_new_session": True}
-        self.process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **own
-        )
+        # a Blender that is stopped, or ends at once, leaves its temporary folder, which goes with this one
+        environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), self.folder)
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        self.process = subprocess.Popen(words, env=environment, **quiet, **own)
 
     def progress(self):
         """Views that are done and all views; 0 and 0 before the first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def properties() -> frozenset[str]:
 
 def main() -> None:
     """Write the file anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TMPDIR"] = folder  # Blender's own temporary folder stays where bpy ends by os._exit
+        _write()
+    # bpy can wait for ever in its own exit handlers
+    os._exit(0)
+
+
+def _write() -> None:
     import bpy
 
     families = tuple(getattr(bpy.types, name) for name in _FAMILIES.split() if hasattr(bpy.types, name))
@@ -90,8 +99,6 @@ def main() -> None:
     kept = sorted(name for name in names - _DENIED if not name.startswith("_"))
     _FILE.write_text(json.dumps(kept, indent=0) + "\n", encoding="utf-8")
     print(f"{len(kept)} names of {len(kinds)} types", flush=True)
-    # bpy can wait for ever in its own exit handlers
-    os._exit(0)
 
 
 if __name__ == "__main__":

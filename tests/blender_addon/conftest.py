@@ -59,7 +59,10 @@ class Blender:
     def environment(self) -> dict[str, str]:
         runtime = self.home / "runtime"
         runtime.mkdir(exist_ok=True, mode=0o700)
+        temporary = self.home / "temporary"
+        temporary.mkdir(exist_ok=True)
         own = {
+            "TMPDIR": str(temporary),
             "HOME": str(self.home),
             "BLENDER_USER_RESOURCES": str(self.home / "blender"),
             "XDG_RUNTIME_DIR": str(runtime),

@@ -44,9 +44,11 @@ for thing in (box, ball):
 bpy.context.view_layer.update()
 corners = [list(box.matrix_world @ v.co) for v in box.data.vertices]
 before = sorted(bpy.data.objects.keys())
+temporary = sorted(os.listdir(os.environ["TMPDIR"]))
 told = bpy.ops.editor3d.export_dataset(directory=names["output"], threads=2, **names["settings"])
 box = [list(row) for row in box.matrix_world]
 result = {"corners": corners, "box": box, "told": list(told), "unchanged": before == sorted(bpy.data.objects.keys())}
+result["tidy"] = temporary == sorted(os.listdir(os.environ["TMPDIR"])) and len(temporary) > 0
 """
 
 
@@ -56,6 +58,7 @@ def test_an_orbit_reads_back_and_its_depth_is_the_scene(blender, tmp_path: Path)
     told = blender.run(SCENE, size=(64, 64), output=output, settings=settings)
     assert told["told"] == ["FINISHED"]
     assert told["unchanged"]
+    assert told["tidy"]  # the Blender that renders takes its temporary folder with it
     posed = load_posed_images(output)
     assert posed.format == "nerfstudio"
     assert posed.objects == {"ball": 1, "box": 2} or posed.objects == {"box": 1, "ball": 2}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 LIGHTING = """
@@ -127,7 +128,10 @@ def shape_keys(path: Path) -> Path:
 
 def _save(name: str, path: Path) -> Path:
     path = Path(path).absolute()
-    ran = subprocess.run([sys.executable, __file__, name, str(path)], capture_output=True, text=True, timeout=120)
+    words = [sys.executable, __file__, name, str(path)]
+    with tempfile.TemporaryDirectory() as folder:  # Blender's own temporary folder stays where bpy ends by os._exit
+        environment = os.environ | {"TMPDIR": folder}
+        ran = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
     if not path.exists():
         raise RuntimeError(f"bpy did not save {path}: {ran.stdout}{ran.stderr}")
     return path

@@ -60,7 +60,8 @@ def in_blender(code: str, folder: Path, **given: Any) -> Any:
     """What a script finds; it sees `given` as JSON in its first argument."""
     found = folder / "found.json"
     words = [sys.executable, "-c", code, json.dumps({**given, "found": str(found)})]
-    run = subprocess.run(words, capture_output=True, text=True, timeout=240)
+    environment = os.environ | {"TMPDIR": str(folder)}
+    run = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=240)
     assert found.is_file(), run.stdout + run.stderr
     return json.loads(found.read_text())
 

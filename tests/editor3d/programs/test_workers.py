@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,12 @@ EDITS = {
 }
 
 
+def run_blender(code: str, folder: Path) -> None:
+    """Run a script that ends by os._exit, where Blender leaves its own temporary folder: in `folder`."""
+    environment = os.environ | {"TMPDIR": str(folder)}
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120, env=environment)
+
+
 @pytest.fixture(scope="module")
 def plain():
     """Renders a program in a bare Blender process that does nothing else: no worker, no sandbox."""
@@ -52,7 +59,7 @@ scene.render.filepath = {str(picture)!r}
 bpy.ops.render.render(write_still=True)
 os._exit(0)
 """
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+        run_blender(code, picture.parent)
         return np.array(Image.open(picture))
 
     return render
@@ -146,7 +153,7 @@ def test_a_painted_picture_does_not_outlive_its_candidate(blend, plain, tmp_path
     code = f"import bpy, os\nbpy.ops.wm.open_mainfile(filepath={str(blend('material'))!r})\n{show}"
     code += "n.image.pack()\n"
     code += f"bpy.ops.wm.save_as_mainfile(filepath={str(with_picture)!r})\nos._exit(0)"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+    run_blender(code, tmp_path)
     paint = "import bpy\nbpy.data.images['Shown'].pixels = [1.0, 0.0, 0.0, 1.0] * 16"
     with Workers(with_picture, SETTINGS, allow_weaker_sandbox=True) as workers:
         pictures = [workers.render(source) for source in ("import bpy", paint, "import bpy")]
@@ -168,7 +175,7 @@ def test_pictures_and_libraries_beside_the_scene_are_seen(blend, tmp_path):
     code += "n.image = bpy.data.images.load('//textures/red.png')\n"
     code += "t.links.new(n.outputs[0], t.nodes['Principled BSDF'].inputs['Base Color'])\n"
     code += "bpy.ops.wm.save_mainfile()\nos._exit(0)"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+    run_blender(code, tmp_path)
     kept = scene.read_bytes()
     with Workers(scene, SETTINGS, allow_weaker_sandbox=True) as workers:
         red = workers.render("import bpy").image[18:24, 20:28].mean(axis=(0, 1))
@@ -200,14 +207,16 @@ def test_the_camera_can_be_chosen(blend, workers):
         assert not np.array_equal(other.render("import bpy").image, workers.render("import bpy").image)
 
 
-def test_closing_leaves_nothing(blend):
+def test_closing_leaves_nothing(blend, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     workers = Workers(blend("lighting"), SETTINGS, allow_weaker_sandbox=True)
     pid, folder = workers._idle.queue[0].pid, workers._folder
-    assert folder.exists()
+    assert folder.parent == tmp_path
     workers.close()
     workers.close()
     assert not psutil.pid_exists(pid)
-    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConfigError, match="closed"):
         workers.render("import bpy")
 
