@@ -139,24 +139,22 @@ def _write(result: Result, arguments: Arguments) -> None:
 
 
 def _measured(kind: str, known: dict[int, Result], arguments: Arguments, folder: Path) -> list[Result]:
-    """What is not known yet of one kind of scene, by number."""
+    """Of one kind of scene, what is known and what was not known yet."""
     scenes = test_scenes()
     scene = getattr(scenes, kind)(folder / f"{kind}.blend")
     source = scenes.PROGRAMS[kind]
     program = folder / f"{kind}.py"
     program.write_text(source, encoding="utf-8")
-    space, results = Space(Program(source)), []
+    space, results, truths = Space(Program(source)), {}, {}
     with Workers(scene, SCORING) as held_out, Workers(scene, RenderSettings()) as workers:
         before_picture = picture_of(held_out, source)
         for number in _numbers(arguments):
-            result = known.get(number)
-            if _complete(result, arguments):
-                continue
             hidden = hidden_program(space, source, np.random.default_rng([number, len(kind)]))
             target = folder / f"{kind}-{number}.png"
-            save_png(target, picture_of(workers, hidden))
-            truth = picture_of(held_out, hidden)
-            if result is None:
+            truths[number] = picture_of(workers, hidden), picture_of(held_out, hidden)
+            save_png(target, truths[number][0])
+            results[number] = known.get(number)
+            if results[number] is None:
                 began = time.monotonic()
                 done = refine(
                     Asked(scene, program, target=target, proposer="embedded", seed=number),
@@ -166,25 +164,22 @@ def _measured(kind: str, known: dict[int, Result], arguments: Arguments, folder:
                 )
                 seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
                 found = picture_of(held_out, done.program.read_text(encoding="utf-8"))
-                before, after = difference(before_picture, truth), difference(found, truth)
-                result = Result(kind, number, before, after, np.nan, spent, seconds)
-                _write(result, arguments)
+                before, after = (difference(picture, truths[number][1]) for picture in (before_picture, found))
+                results[number] = Result(kind, number, before, after, np.nan, spent, seconds)
+                _write(results[number], arguments)
+                print(f"{kind} {number}: {before:.4f} -> {after:.4f}, {spent} renders, {seconds:.0f} s", flush=True)
                 if arguments.pictures is not None:
-                    shown = [picture_of(workers, source), read_picture(done.picture), read_picture(target)]
+                    shown = [picture_of(workers, source), read_picture(done.picture), truths[number][0]]
                     columns = ["before", "found", "hidden"]
                     save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
-            if arguments.random:
-                rng = np.random.default_rng([number, 1])
-                guess = _random_search(workers, space, source, read_picture(target), result.renders, rng)
-                result = replace(result, random=difference(picture_of(held_out, guess), truth))
-                _write(result, arguments)
-            results.append(result)
-            print(
-                f"{kind} {number}: {result.before:.4f} -> {result.after:.4f} (random {result.random:.4f}), "
-                f"{result.renders} renders",
-                flush=True,
-            )
-    return results
+        missing = {n: r.renders for n, r in results.items() if not _complete(r, arguments)}
+        if missing:
+            targets = {number: truths[number][0] for number in missing}
+            for number, guess in _random_search(workers, space, source, targets, missing).items():
+                random = difference(picture_of(held_out, guess), truths[number][1])
+                results[number] = replace(results[number], random=random)
+                _write(results[number], arguments)
+    return list(results.values())
 
 
 def hidden_program(space: Space, source: str, rng: np.random.Generator) -> str:
@@ -199,21 +194,25 @@ def hidden_program(space: Space, source: str, rng: np.random.Generator) -> str:
 
 
 def _random_search(
-    workers: Workers, space: Space, source: str, target: np.ndarray, renders: int, rng: np.random.Generator
-) -> str:
-    """The best of as many programs; the first program is one of them.
+    workers: Workers, space: Space, source: str, targets: dict[int, np.ndarray], renders: dict[int, int]
+) -> dict[int, str]:
+    """The best program for each target of as many as the refinement of that target rendered; the first program is one
+    of them, and the others are the same for all targets.
 
     Numbers are drawn evenly from all that a hidden program may have: random search is told how far it is to look, which
     the refinement is not.
     """
-    loss, best, start = PictureLoss(target), (np.inf, source), space.vector(Program(source))
-    for number in range(renders):
+    rng, start = np.random.default_rng(len(space)), space.vector(Program(source))
+    losses = {number: PictureLoss(target) for number, target in targets.items()}
+    best = dict.fromkeys(targets, (np.inf, source))
+    for count in range(max(renders.values())):
         away = rng.uniform(-MOST_MOVE, MOST_MOVE, len(space))
-        candidate = source if number == 0 else space.source((start + away).clip(0, 1))
+        candidate = source if count == 0 else space.source((start + away).clip(0, 1))
         rendered = workers.render(candidate)
-        if rendered.image is not None:
-            best = min(best, (loss(rendered.image), candidate))
-    return best[1]
+        for number, loss in losses.items():
+            if rendered.image is not None and count < renders[number]:
+                best[number] = min(best[number], (loss(rendered.image), candidate))
+    return {number: candidate for number, (_, candidate) in best.items()}
 
 
 def picture_of(workers: Workers, source: str) -> np.ndarray:
