@@ -21,7 +21,7 @@ def end_with_parent(parent: int) -> None:
 if __name__ == "__main__":
     end_with_parent(int(sys.argv[1]))
     if hasattr(os, "nice"):
-        os.nice(10)  # whoever asked goes on working meanwhile
+        os.nice(5)  # whoever asked goes on working meanwhile
     from editor3d.cli import main
 
     sys.exit(main(sys.argv[2:]))
