@@ -59,7 +59,7 @@ class Blender:
     def environment(self) -> dict[str, str]:
         runtime = self.home / "runtime"
         runtime.mkdir(exist_ok=True, mode=0o700)
-        temporary = self.home / "temporary"
+        temporary = self.home / "tmp"
         temporary.mkdir(exist_ok=True)
         own = {
             "TMPDIR": str(temporary),
