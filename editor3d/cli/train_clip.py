@@ -16,7 +16,7 @@ class TrainClip:
 
     output: Path = Path("outputs/tiny")
     """Folder for the data, the checkpoint and the model; data of `train-editor` there is used."""
-    steps: int = 5200
+    steps: int = 7600
     """Training steps."""
     batch: int = 64
     """Pairs of pictures a step."""

@@ -41,7 +41,7 @@ class ClipRecipe:
     """Many more rendered still lifes: which thing has which colour takes many examples."""
     stills_share: float = 0.7
     """Of a batch."""
-    steps: int = 5200
+    steps: int = 7600
     batch: int = 64
     """Pairs a step; each brings its original and its edited picture."""
     seed: int = 0
