@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from editor3d.datasets.images import read_image
 from editor3d.editors import create_editor
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.sizing import resized
-from editor3d.editors.tiny import HUB_ID, working_size
+from editor3d.editors.tiny import HUB_ID, edited_share, working_size
 from editor3d.editors.weights import find_weights
 from editor3d.errors import InstructionError
 from editor3d.metrics.image import psnr
@@ -54,6 +56,26 @@ def test_a_whole_picture_comes_near_to_its_reference(editor, photo, instruction)
     edited = editor.edit(request(photo, instruction))
     assert edited.shape == reference.shape
     assert psnr(edited, reference) > psnr(photo[0], reference) + 4
+
+
+@pytest.mark.parametrize("instruction", ["make it look like winter", "turn it to sepia"])
+def test_a_render_that_shows_the_edit_already_is_not_edited_twice(editor, photo, instruction):
+    first = request(photo, instruction, seed=1, noise_level=0.98)
+    reference = ProceduralEditor().edit(first)
+    once = editor.edit(first)
+    again = editor.edit(replace(first, render=once, seed=2))
+    assert psnr(again, reference) > psnr(once, reference) - 1.0
+
+
+def test_what_is_blurred_is_not_taken_for_edited(photo):
+    pixels, masks = small(photo)
+    blurred = torch.from_numpy(cv2.GaussianBlur(pixels.numpy(), (0, 0), 1.5))
+    assert edited_share(pixels, pixels) == edited_share(blurred, pixels) == 0.0
+    winter = ProceduralEditor().edit(EditRequest("view", "make it look like winter", pixels, pixels))
+    assert edited_share(winter, pixels) == 1.0
+    shares = [edited_share(torch.lerp(pixels, winter, share), pixels) for share in (0.2, 0.4, 0.6)]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[2]
 
 
 def test_an_object_is_edited_and_the_rest_is_kept(editor, photo):
