@@ -33,7 +33,7 @@ SIDE = 64
 MAX_SIDE = 128
 USUAL = (7.5, 1.5)
 """InstructPix2Pix's usual scales of text and image guidance, which requests are stated in."""
-OWN = (1.2, 1.0)
+OWN = (1.1, 1.0)
 """The scales at which this model's edits of pictures are nearest to their references."""
 OWN_AGAIN = (1.0, 1.0)
 """Those for renders that show the edit already. At its greatest noise level a little is left of what was noised, by
