@@ -2,16 +2,19 @@
 
     python benchmarks/tiny_edits.py                       # the demo scene
     python benchmarks/tiny_edits.py --capture CAPTURE
+    python benchmarks/tiny_edits.py --condition-on base
 
 Everything is compared at the editor's working resolution with the procedural editor's map f. The gap is that of the
 known-edit report: PSNR(f(base render), f(photograph)) - PSNR(edited render, f(photograph)) over held-out views. The 2D
-edits are those that the scene was fitted to at last, and the 3D result is rendered from the same training views. Edits
-are made of photographs, and the 3D result of a reconstruction, which misses some of them before any edit; so the 3D
-result is compared with f(photograph) and also with f(base render), the perfect edit of what it was made from.
+edits are those that the scene was fitted to at last, and the 3D result is rendered from the same training views; both
+are compared with f of what was edited. Where that is photographs, the 3D result is still that of a reconstruction,
+which misses some of them before any edit; so it is also compared with f(base render), the perfect edit of what it was
+made from. Where renders of the base were edited (`--condition-on base`) the two are the same.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -30,7 +33,7 @@ from editor3d.editors.sizing import resized
 from editor3d.editors.tiny import working_size
 from editor3d.metrics.image import psnr
 from editor3d.plugin.runs import open_run
-from editor3d.types import EditRequest
+from editor3d.types import Condition, EditRequest
 
 INSTRUCTION = "make it look like winter"
 
@@ -53,6 +56,7 @@ def judged(run: Path, instruction: str) -> dict[str, float]:
     """The figures of one edit, dB."""
     config, edited = open_run(run)
     _, base = open_run(config.load_checkpoint)
+    of_base = json.loads((run / "edit.json").read_text())["condition_on"] == "base"
     found: dict[str, list[float]] = {name: [] for name in ("unedited", "ideal", "edited", "2d", "3d", "3d of base")}
     dataset = edited.datamanager.eval_dataset
     for index, view in enumerate(dataset.metadata["views"]):
@@ -66,9 +70,9 @@ def judged(run: Path, instruction: str) -> dict[str, float]:
         path = run / "edited" / f"{view.name}.png"
         if not path.is_file():
             continue
-        truth = known(small(read_image(view).float() / 255.0), instruction)
-        found["2d"].append(psnr(small(read_image(path, (view.width, view.height)).float() / 255.0), truth))
         before, after = (small(p.render_view(dataset.cameras, index)["rgb"]) for p in (base, edited))
+        truth = known(before if of_base else small(read_image(view).float() / 255.0), instruction)
+        found["2d"].append(psnr(small(read_image(path, (view.width, view.height)).float() / 255.0), truth))
         found["3d"].append(psnr(after, truth))
         found["3d of base"].append(psnr(after, known(before, instruction)))
     return {name: mean(values) for name, values in found.items()}
@@ -80,6 +84,8 @@ def main(
     instruction: str = INSTRUCTION,
     downscale_factor: int = 2,
     steps: int | None = None,
+    base_steps: int | None = None,
+    condition_on: Condition | None = None,
     output: Path = Path("outputs/known_edits"),
 ) -> int:
     """Edit and judge.
@@ -90,10 +96,20 @@ def main(
         instruction: one that the procedural editor and the small one both understand.
         downscale_factor: read the capture's pictures at 1/N of their size.
         steps: of the edit; the method's own number by default.
+        base_steps: of the reconstruction; its method's own number by default.
+        condition_on: what is edited; by default photographs for these instructions.
         output: folder for the runs.
     """
     scene = editor3d.Scene(capture or demo_path(), downscale_factor if capture else 1)
-    edit = scene.edit(instruction, method=method, editor="tiny-ip2p", output=output, steps=steps)
+    edit = scene.edit(
+        instruction,
+        method=method,
+        editor="tiny-ip2p",
+        output=output,
+        steps=steps,
+        base_steps=base_steps,
+        condition_on=condition_on,
+    )
     figures, seconds = judged(edit.folder, instruction), edit.record.times.total
     table = Table(title=f'"{instruction}" by tiny-ip2p, {method}, at its working resolution, PSNR in dB')
     for heading in ("unedited", "edited", "ideal", "gap", "its 2D edits", "3D there", "3D, f(base)", "edit time"):
