@@ -32,6 +32,7 @@ from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.asked import read_picture
 from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.picture_loss import PictureLoss
+from editor3d.programs.refinement import Refinement
 from editor3d.programs.space import Space
 from editor3d.programs.syntax import Program
 from editor3d.programs.workers import Workers
@@ -145,41 +146,53 @@ def _measured(kind: str, known: dict[int, Result], arguments: Arguments, folder:
     source = scenes.PROGRAMS[kind]
     program = folder / f"{kind}.py"
     program.write_text(source, encoding="utf-8")
-    space, results, truths = Space(Program(source)), {}, {}
+    space, results = Space(Program(source)), dict(known)
+    targets: dict[int, np.ndarray] = {}
+    truths: dict[int, np.ndarray] = {}
     with Workers(scene, SCORING) as held_out, Workers(scene, RenderSettings()) as workers:
-        before_picture = picture_of(held_out, source)
+        before = picture_of(held_out, source)
         for number in _numbers(arguments):
+            if _complete(known.get(number), arguments):
+                continue
             hidden = hidden_program(space, source, np.random.default_rng([number, len(kind)]))
-            target = folder / f"{kind}-{number}.png"
-            truths[number] = picture_of(workers, hidden), picture_of(held_out, hidden)
-            save_png(target, truths[number][0])
-            results[number] = known.get(number)
-            if results[number] is None:
-                began = time.monotonic()
-                done = refine(
-                    Asked(scene, program, target=target, proposer="embedded", seed=number),
-                    folder / f"{kind}-{number}",
-                    budget=Budget(renders=arguments.renders, seconds=arguments.seconds),
-                    save_scene=False,
-                )
-                seconds, spent = time.monotonic() - began, int(done.summary["spent"]["renders"])
-                found = picture_of(held_out, done.program.read_text(encoding="utf-8"))
-                before, after = (difference(picture, truths[number][1]) for picture in (before_picture, found))
-                results[number] = Result(kind, number, before, after, np.nan, spent, seconds)
-                _write(results[number], arguments)
-                print(f"{kind} {number}: {before:.4f} -> {after:.4f}, {spent} renders, {seconds:.0f} s", flush=True)
-                if arguments.pictures is not None:
-                    shown = [picture_of(workers, source), read_picture(done.picture), truths[number][0]]
-                    columns = ["before", "found", "hidden"]
-                    save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
-        missing = {n: r.renders for n, r in results.items() if not _complete(r, arguments)}
-        if missing:
-            targets = {number: truths[number][0] for number in missing}
-            for number, guess in _random_search(workers, space, source, targets, missing).items():
-                random = difference(picture_of(held_out, guess), truths[number][1])
+            targets[number], truths[number] = picture_of(workers, hidden), picture_of(held_out, hidden)
+            if number in known:
+                continue
+            done, seconds = _refined(Asked(scene, program, seed=number), targets[number], arguments)
+            after = picture_of(held_out, done.program.read_text(encoding="utf-8"))
+            differences = (difference(picture, truths[number]) for picture in (before, after))
+            spent = int(done.summary["spent"]["renders"])
+            results[number] = result = Result(kind, number, *differences, np.nan, spent, seconds)
+            _write(result, arguments)
+            print(
+                f"{kind} {number}: {result.before:.4f} -> {result.after:.4f}, {spent} renders, {seconds:.0f} s",
+                flush=True,
+            )
+            if arguments.pictures is not None:
+                shown = [picture_of(workers, source), read_picture(done.picture), targets[number]]
+                columns = ["before", "found", "hidden"]
+                save_side_by_side(arguments.pictures / f"{kind}-{number}.png", [Row(kind, shown)], columns=columns)
+        if arguments.random and targets:
+            renders = {number: results[number].renders for number in targets}
+            for number, guess in _random_search(workers, space, source, targets, renders).items():
+                random = difference(picture_of(held_out, guess), truths[number])
                 results[number] = replace(results[number], random=random)
                 _write(results[number], arguments)
     return list(results.values())
+
+
+def _refined(asked: Asked, target: np.ndarray, arguments: Arguments) -> tuple[Refinement, float]:
+    """A refinement towards a picture, and its seconds."""
+    path = asked.program.with_name(f"{asked.program.stem}-{asked.seed}.png")
+    save_png(path, target)
+    began = time.monotonic()
+    done = refine(
+        replace(asked, target=path, proposer="embedded"),
+        path.with_suffix(""),
+        budget=Budget(renders=arguments.renders, seconds=arguments.seconds),
+        save_scene=False,
+    )
+    return done, time.monotonic() - began
 
 
 def hidden_program(space: Space, source: str, rng: np.random.Generator) -> str:
@@ -251,13 +264,13 @@ def _print(results: list[Result], arguments: Arguments) -> None:
         table.add_column(column)
     for kind in arguments.kinds:
         mine = [result for result in results if result.kind == kind]
-        cuts, others = [r.cut for r in mine], [r.random_cut for r in mine]
+        cuts, others = [r.cut for r in mine], [r.random_cut for r in mine if not np.isnan(r.random)]
         table.add_row(
             kind,
             str(len(mine)),
             f"{statistics.median(cuts):.1%} [{min(cuts):.1%}, {max(cuts):.1%}]",
-            f"{statistics.median(others):.1%} [{min(others):.1%}, {max(others):.1%}]",
-            f"{sum(r.after < r.random for r in mine)} of {len(mine)}",
+            f"{statistics.median(others):.1%} [{min(others):.1%}, {max(others):.1%}]" if others else "not run",
+            f"{sum(r.after < r.random for r in mine)} of {len(others)}",
             f"{statistics.median(r.renders for r in mine):.0f}",
             f"{statistics.median(r.before for r in mine):.4f}",
             f"{statistics.median(r.after for r in mine):.4f}",

@@ -14,7 +14,6 @@ made from. Where renders of the base were edited (`--condition-on base`) the two
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -52,11 +51,11 @@ def mean(values: list[float]) -> float:
 
 
 @torch.no_grad()
-def judged(run: Path, instruction: str) -> dict[str, float]:
+def judged(edit: editor3d.Edit, instruction: str) -> dict[str, float]:
     """The figures of one edit, dB."""
+    run, of_base = edit.folder, edit.record.condition_on == "base"
     config, edited = open_run(run)
     _, base = open_run(config.load_checkpoint)
-    of_base = json.loads((run / "edit.json").read_text())["condition_on"] == "base"
     found: dict[str, list[float]] = {name: [] for name in ("unedited", "ideal", "edited", "2d", "3d", "3d of base")}
     dataset = edited.datamanager.eval_dataset
     for index, view in enumerate(dataset.metadata["views"]):
@@ -110,7 +109,7 @@ def main(
         base_steps=base_steps,
         condition_on=condition_on,
     )
-    figures, seconds = judged(edit.folder, instruction), edit.record.times.total
+    figures, seconds = judged(edit, instruction), edit.record.times.total
     table = Table(title=f'"{instruction}" by tiny-ip2p, {method}, at its working resolution, PSNR in dB')
     for heading in ("unedited", "edited", "ideal", "gap", "its 2D edits", "3D there", "3D, f(base)", "edit time"):
         table.add_column(heading, justify="right")

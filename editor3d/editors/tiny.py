@@ -31,14 +31,14 @@ HUB_ID = f"{PACKAGED}/{NAME}"
 SIDE = 64
 """Pixels of the shorter side that the model works at."""
 MAX_SIDE = 128
-USUAL = (7.5, 1.5)
+USUAL_TEXT, USUAL_IMAGE = 7.5, 1.5
 """InstructPix2Pix's usual scales of text and image guidance, which requests are stated in."""
-OWN = (1.1, 1.0)
+TEXT, IMAGE = 1.1, 1.0
 """The scales at which this model's edits of pictures are nearest to their references."""
-OWN_AGAIN = (1.0, 1.0)
-"""Those for renders that show the edit already. At its greatest noise level a little is left of what was noised, by
-which a model that was trained on noised *edits* goes: of an unedited picture it is what more text guidance has to make
-up for, of an edited one it is right, and more guidance would edit it twice."""
+TEXT_AGAIN = 1.0
+"""That of the text for renders that show the edit already. At its greatest noise level a little is left of what was
+noised, by which a model that was trained on noised *edits* goes: of an unedited picture it is what more text guidance
+has to make up for, of an edited one it is right, and more guidance would edit it twice."""
 CELL = 8
 """Pixels of the cells whose mean colours say how far a render is edited: a blurred one is not."""
 UNEDITED, EDITED = 0.05, 0.2
@@ -114,10 +114,13 @@ class TinyInstructPix2PixEditor:
 
     def edit_small(self, request: EditRequest) -> Tensor:
         """Edit pictures that have the working size; what the model itself gives, [h, w, 3]."""
-        done = edited_share(request.render, request.condition)
-        own = ((1.0 - done) * first + done * again for first, again in zip(OWN, OWN_AGAIN, strict=True))
-        text, image = (asked * mine / usual for asked, mine, usual in zip(_scales(request), own, USUAL, strict=True))
-        return self._editor.edit(replace(request, guidance_scale=text, image_guidance_scale=image))
+        share = edited_share(request.render, request.condition)
+        text = ((1.0 - share) * TEXT + share * TEXT_AGAIN) / USUAL_TEXT
+        scales = {
+            "guidance_scale": request.guidance_scale * text,
+            "image_guidance_scale": request.image_guidance_scale * IMAGE / USUAL_IMAGE,
+        }
+        return self._editor.edit(replace(request, **scales))
 
     @torch.no_grad()
     def reconstruct(self, picture: Tensor) -> Tensor:
@@ -170,13 +173,9 @@ def working_size(height: int, width: int) -> tuple[int, int]:
 def edited_share(render: Tensor, condition: Tensor) -> float:
     """How far a render [h, w, 3] shows an edit of its original [h, w, 3]: 0 not at all, 1 in earnest.
 
-    By the cells of 8 x 8 pixels that a tenth of all is beyond: an edit of a small object leaves most of them alone.
+    By the tenth of the cells of 8 x 8 pixels whose colours changed most; an edit of less than that is not seen.
     """
-    change = (render - condition).permute(2, 0, 1)[None].float()
+    change = (render.to(condition) - condition).permute(2, 0, 1)[None].float()
     cells = F.avg_pool2d(change, CELL, ceil_mode=True)[0].abs().amax(0)
     beyond = float(cells.flatten().quantile(0.9))
     return min(1.0, max(0.0, (beyond - UNEDITED) / (EDITED - UNEDITED)))
-
-
-def _scales(request: EditRequest) -> tuple[float, float]:
-    return request.guidance_scale, request.image_guidance_scale
