@@ -53,6 +53,11 @@ class ServiceError(Editor3DError):
     """A service over the network refused, did not answer well, or would cost more than allowed."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of a library says first; its class where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def sentence(error: Editor3DError | OSError) -> str:
     """What a user is told: an error of ours as it stands, one of the system with its file and what to do."""
     if not isinstance(error, OSError) or not error.strerror:

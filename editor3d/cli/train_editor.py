@@ -30,6 +30,8 @@ class TrainEditor:
     """Processes that draw and edit pictures, before the training."""
     seed: int = 0
     """Of everything random."""
+    start_from: Path | None = None
+    """Folder of a trained editor to begin with, such as editor3d/models/tiny-ip2p; its autoencoder and words stay."""
     export_only: bool = False
     """Train nothing; write the models as the last checkpoints hold them."""
 
@@ -44,6 +46,7 @@ class TrainEditor:
             t2i_steps=self.t2i_steps,
             batch=self.batch,
             seed=self.seed,
+            start_from=self.start_from,
         )
         if self.export_only:
             for folder in export(self.output, recipe, self.workers):

@@ -16,7 +16,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
-from editor3d.errors import CheckpointError, ConfigError
+from editor3d.errors import CheckpointError, ConfigError, first_line
 from editor3d.plugin import checkpoints
 from editor3d.plugin.trainer import PluginTrainerConfig
 from editor3d.regions import REGION_FILES, files_in
@@ -65,7 +65,7 @@ def read_config(path: Path) -> TrainerConfig:
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.Loader)
     except (OSError, yaml.YAMLError, ImportError, AttributeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise CheckpointError(
             f"Expected the configuration of a run at {path}, found it unreadable ({reason}): check the path, and that "
             f"the package that trained it is installed."

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from editor3d.errors import CheckpointError
+from editor3d.errors import CheckpointError, first_line
 from editor3d.outputs.files import replacing
 
 _NAME = re.compile(r"step-(\d+)\.ckpt")
@@ -74,7 +74,7 @@ def load(path: Path, mapped: bool = False) -> dict[str, Any]:
         mapped = mapped and zipfile.is_zipfile(path)  # torch before 1.6 wrote files that cannot be mapped
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # noqa: BLE001 - torch raises errors of many kinds for damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise CheckpointError(
             f"Expected a readable checkpoint at {path}, found it damaged or unsafe ({reason}): use another."
         ) from error
@@ -103,7 +103,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
         try:
             torch.save(_plain(state), partial)
         except RuntimeError as error:  # what torch's writer raises where the system says OSError
-            raise OSError(f"no room or no right to write: {str(error).splitlines()[0]}") from error
+            raise OSError(f"no room or no right to write: {first_line(error)}") from error
         finally:
             torch.serialization.set_crc32_options(summed)
     path.parent.mkdir(exist_ok=True)

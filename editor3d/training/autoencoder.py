@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.training.loop import Progress, Stage, fit, mixed_precision
@@ -71,6 +72,18 @@ def encode(vae: AutoencoderKL, pictures: np.ndarray, batch: int = 64) -> Tensor:
         with mixed_precision():
             out.append(vae.encode(to_model(pictures[start : start + batch])).latent_dist.mode().float())
     return torch.cat(out)
+
+
+def colour_map(latents: Tensor, pictures: np.ndarray) -> Tensor:
+    """The linear map [3, 4] by which a cell's latents tell its mean colour in -1..1, by least squares.
+
+    Args:
+        latents: [N, 4, h, w] of the pictures.
+        pictures: [N, H, W, 3] uint8.
+    """
+    colours = F.adaptive_avg_pool2d(to_model(pictures), latents.shape[2:]).permute(0, 2, 3, 1).flatten(0, 2)
+    known = F.pad(latents.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0)
+    return torch.linalg.lstsq(known, colours).solution[:-1].T.contiguous()
 
 
 @torch.no_grad()

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.training import autoencoder
 from editor3d.training.attention import CrossAttentionRecorder, word_loss
+from editor3d.training.export import write_editor, write_generator
 from editor3d.training.loop import Progress, Stage, fit, load_average, mixed_precision
 from editor3d.training.networks import make_scheduler, make_text_encoder, make_unet
 from editor3d.training.pairs import Pairs
+from editor3d.training.start import CURVE, Start
 from editor3d.training.words import encode
 
 if TYPE_CHECKING:
@@ -30,7 +33,15 @@ DROP_TEXT = DROP_IMAGE = DROP_BOTH = 0.05
 OBJECT_WEIGHT = 4.0
 """Added to the loss's weight of 1 where the named object is: objects are small, the rest of the picture is copied."""
 WORD_WEIGHT = 0.1
-OBJECT_SHARE = 0.6
+COLOUR_WEIGHT, REGION_WEIGHT = 2.0, 8.0
+"""Of an editor's errors in the colours of cells, and in the mean colours of regions of REGION x REGION cells. White
+latents weigh all channels alike, but colour hangs on few of them, and a picture that is a little too dark all over is
+wrong in every view, so that no reconciliation of views mends it."""
+REGION = 4
+BLEND_SHARE, BLEND_FROM = 0.4, 0.5
+"""Of an editor's batch, the share where not the edited picture was noised but a blend of it with the original, at
+timesteps from this share of all on: a render that is edited does not show the edit yet, or not all of it."""
+OBJECT_SHARE = 0.5
 """Of an editor's batch, the share whose instruction names an object: to find it is the hardest to learn."""
 
 
@@ -56,6 +67,8 @@ class LatentPairs:
     """[P, h, w] uint8, as `Pairs.masks`."""
     empty: Tensor
     """[16] token ids of the empty text."""
+    colours: Tensor
+    """[3, 4], the linear map from changes of a cell's latents to changes of its mean colour in -1..1."""
 
     @cached_property
     def named(self) -> Tensor:
@@ -68,47 +81,31 @@ class LatentPairs:
         return (~self.words.any(1)).nonzero()[:, 0]
 
 
-def train_models(
-    output: Path,
-    recipe: Recipe,
-    pairs: Pairs,
-    tokenizer: CLIPTokenizer,
-    vae: AutoencoderKL,
-    vae_curve: Progress,
-    tell: Callable[[str], None],
-) -> None:
+def train_models(output: Path, recipe: Recipe, pairs: Pairs, start: Start, tell: Callable[[str], None]) -> None:
     """Train the editor and then, from its weights, the text-to-image model; write both as diffusers folders."""
-    from editor3d.training.export import write_editor, write_generator
-
-    data = to_latents(pairs, tokenizer, vae, output / "latents.safetensors", tell)
-    torch.manual_seed(recipe.seed)
-    text_encoder, unet = make_text_encoder(tokenizer), make_unet(8)
-    stage = Stage("ip2p", recipe.steps, 8e-4, warmup=200, seed=recipe.seed + 1)
-    progress = train_unet(unet, text_encoder, data, stage, recipe.batch, output / "ip2p.safetensors", tell)
-    write_editor(output / "tiny-ip2p", vae, text_encoder, tokenizer, unet, make_scheduler())
-    write_curve(output / "tiny-ip2p" / "learning_curve.json", vae_curve, progress)
+    data = to_latents(pairs, start.tokenizer, start.vae, output / "latents.safetensors", tell)
+    stage = Stage("ip2p", recipe.steps, 8e-4, warmup=200, decay_share=0.6, seed=recipe.seed + 1)
+    progress = train_unet(start.unet, start.text_encoder, data, stage, recipe.batch, output / "ip2p.safetensors", tell)
+    write_model(write_editor, output / "tiny-ip2p", start, progress)
     if not recipe.t2i_steps:
         return
-    generator_unet = without_condition(unet)
+    start = replace(start, unet=without_condition(start.unet), before=[*start.before, progress.report()])
     stage = replace(stage, name="t2i", steps=recipe.t2i_steps, seed=recipe.seed + 2)
-    progress = train_unet(generator_unet, text_encoder, data, stage, recipe.batch, output / "t2i.safetensors", tell)
-    write_generator(output / "tiny-t2i", vae, text_encoder, tokenizer, generator_unet, make_scheduler())
-    write_curve(output / "tiny-t2i" / "learning_curve.json", vae_curve, progress)
+    progress = train_unet(start.unet, start.text_encoder, data, stage, recipe.batch, output / "t2i.safetensors", tell)
+    write_model(write_generator, output / "tiny-t2i", start, progress)
 
 
-def export_now(output: Path, tokenizer: CLIPTokenizer, vae: AutoencoderKL, vae_curve: Progress) -> list[Path]:
+def export_now(output: Path, start: Start) -> list[Path]:
     """Write what the checkpoints hold as diffusers folders, finished or not; returns those folders."""
-    from editor3d.training.export import write_editor, write_generator
-
     written = []
     for name, channels, write in (("ip2p", 8, write_editor), ("t2i", 4, write_generator)):
         checkpoint = output / f"{name}.safetensors"
         if not checkpoint.is_file():
             continue
-        text_encoder, unet = make_text_encoder(tokenizer), make_unet(channels)
-        progress = load_average(checkpoint, {"unet": unet, "text_encoder": text_encoder})
-        write(output / f"tiny-{name}", vae, text_encoder, tokenizer, unet, make_scheduler())
-        write_curve(output / f"tiny-{name}" / "learning_curve.json", vae_curve, progress)
+        model = replace(start, unet=make_unet(channels), text_encoder=make_text_encoder(start.tokenizer))
+        progress = load_average(checkpoint, {"unet": model.unet, "text_encoder": model.text_encoder})
+        write_model(write, output / f"tiny-{name}", model, progress)
+        start.before.append(progress.report())
         written.append(output / f"tiny-{name}")
     return written
 
@@ -116,12 +113,12 @@ def export_now(output: Path, tokenizer: CLIPTokenizer, vae: AutoencoderKL, vae_c
 def to_latents(
     pairs: Pairs, tokenizer: CLIPTokenizer, vae: AutoencoderKL, cache: Path, tell: Callable[[str], None]
 ) -> LatentPairs:
-    """Encode all pictures and texts; the latents are kept in a file beside the data."""
+    """Encode all pictures and texts; the latents are kept in a file beside the data, for this autoencoder."""
     from safetensors.torch import load_file, save_file
 
-    if cache.is_file():
-        latents = load_file(cache)
-    else:
+    latents = load_file(cache) if cache.is_file() else {}
+    few = autoencoder.encode(vae, pairs.originals[:16])
+    if not latents or not torch.allclose(latents["originals"][:16].float(), few, atol=0.05):
         tell(f"latents: encoding {len(pairs.originals) + len(pairs.edited)} pictures")
         latents = {
             "originals": autoencoder.encode(vae, pairs.originals).half().contiguous(),
@@ -145,6 +142,7 @@ def to_latents(
         words,
         torch.from_numpy(pairs.masks),
         encode(tokenizer, [""])[0],
+        autoencoder.colour_map(latents["originals"][:512].float(), pairs.originals[:512]),
     )
 
 
@@ -157,11 +155,12 @@ def train_unet(
     checkpoint: Path,
     tell: Callable[[str], None] = print,
 ) -> Progress:
-    """Minimise w |v_theta(z_t, t, text, c) - v|^2, with v = sqrt(abar_t) eps - sqrt(1 - abar_t) z, and the word loss.
+    """Teach v_theta(z_t, t, text, c), with v = (sqrt(abar_t) z_t - z) / sqrt(1 - abar_t) for the wanted latents z.
 
-    An editor (8 input channels) sees (original, instruction, edited); a generator (4) sees captioned pictures. Where an
-    editor's text alone is dropped, its target is the original: the empty instruction asks for no edit, and guidance by
-    text leads away from the unedited picture.
+    A generator (4 input channels) sees captioned pictures and minimises |v_theta - v|^2. An editor (8) sees (original,
+    instruction, edited) and minimises w |z_theta - z|^2 = w (1 - abar_t) |v_theta - v|^2, the errors of its colours,
+    and the word loss. Where an editor's text alone is dropped, what is wanted is the original: the empty instruction
+    asks for no edit, and guidance by text leads away from the unedited picture.
 
     Args:
         unet: trained in place.
@@ -182,11 +181,12 @@ def train_unet(
 
     def loss(generator: torch.Generator) -> dict[str, Tensor]:
         draw = draw_pairs if edits else draw_captioned
-        clean, condition, tokens, words, masks = draw(data, batch, generator)
+        clean, original, condition, tokens, words, masks = draw(data, batch, generator)
         timesteps = torch.randint(len(alphas), (batch,), generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         a = alphas[timesteps][:, None, None, None]
-        noisy, target = a.sqrt() * clean + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * clean
+        shown = clean.lerp(original, draw_blends(timesteps, len(alphas), generator)) if edits else clean
+        noisy, target = noised(clean, shown, a, noise)
         stacked = noisy if condition is None else torch.cat([noisy, condition], 1)
         recorder.clear()
         with mixed_precision():
@@ -195,7 +195,12 @@ def train_unet(
                 stacked.contiguous(memory_format=torch.channels_last), timesteps, encoder_hidden_states=embedded
             ).sample.float()
         weight = 1 + OBJECT_WEIGHT * masks[:, None]
-        losses = {"v": ((predicted - target).square() * weight).sum() / weight.expand_as(target).sum()}
+        error = predicted - target
+        if edits:
+            error = (1 - a).sqrt() * error
+            losses = {"z": _weighted(error.square(), weight), "colour": colour_loss(error, weight, data.colours)}
+        else:
+            losses = {"v": _weighted(error.square(), weight)}
         named = words.any(1)
         if named.any():
             maps = [attention[named] for attention in recorder.maps]
@@ -211,8 +216,47 @@ def train_unet(
     return progress
 
 
-Batch = tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor]
-"""Target latents, condition latents, token ids, which tokens name the object, its masks in 0..1."""
+def noised(clean: Tensor, shown: Tensor, alpha: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """z_t of latents that are shown, and the v by which z_t tells the wanted ones: sqrt(abar) z_t - sqrt(1 - abar) v.
+
+    Where the wanted ones are shown, v = sqrt(abar) eps - sqrt(1 - abar) z, as usual.
+
+    Args:
+        clean: [B, 4, h, w] wanted latents.
+        shown: the same of what is noised.
+        alpha: [B, 1, 1, 1], abar_t.
+        noise: [B, 4, h, w].
+    """
+    noisy = alpha.sqrt() * shown + (1 - alpha).sqrt() * noise
+    return noisy, (alpha.sqrt() * noisy - clean) / (1 - alpha).sqrt()
+
+
+def draw_blends(timesteps: Tensor, length: int, generator: torch.Generator) -> Tensor:
+    """[B, 1, 1, 1] in 0..1: how much of the original is in what is noised; only at later timesteps, not always."""
+    share = torch.rand(len(timesteps), generator=generator)
+    chosen = torch.rand(len(timesteps), generator=generator) < BLEND_SHARE
+    return (share * chosen * (timesteps >= BLEND_FROM * length))[:, None, None, None]
+
+
+def colour_loss(error: Tensor, weight: Tensor, colours: Tensor) -> Tensor:
+    """Mean square of the errors in the colours of cells, and of regions of cells.
+
+    Args:
+        error: [B, 4, h, w] of latents.
+        weight: [B, 1, h, w] of the cells; regions weigh alike.
+        colours: [3, 4], see `LatentPairs`.
+    """
+    wrong = torch.einsum("ij,bjhw->bihw", colours, error)
+    region = F.avg_pool2d(wrong, REGION, ceil_mode=True)
+    return COLOUR_WEIGHT * _weighted(wrong.square(), weight) + REGION_WEIGHT * region.square().mean()
+
+
+def _weighted(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.expand_as(values).sum()
+
+
+Batch = tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor]
+"""Wanted latents, the original's, condition latents, token ids, which tokens name the object, its masks in 0..1."""
 
 
 def draw_pairs(data: LatentPairs, batch: int, generator: torch.Generator) -> Batch:
@@ -233,7 +277,7 @@ def draw_pairs(data: LatentPairs, batch: int, generator: torch.Generator) -> Bat
     masks = data.masks[rows].float() / 255.0
     # Without the picture nobody knows where the object is; without the text there is none.
     known = ~(no_text | no_image | neither)
-    return clean, condition, tokens, words & known[:, None], masks * known[:, None, None]
+    return clean, original, condition, tokens, words & known[:, None], masks * known[:, None, None]
 
 
 def draw_captioned(data: LatentPairs, batch: int, generator: torch.Generator) -> Batch:
@@ -246,7 +290,7 @@ def draw_captioned(data: LatentPairs, batch: int, generator: torch.Generator) ->
     captions = torch.where(unedited, data.captions[data.source[rows]], data.edited_captions[rows])
     tokens = torch.where((chance[1] < 0.1)[:, None], data.empty, captions)
     nowhere = torch.zeros(batch, *data.masks.shape[1:])
-    return clean, None, tokens, torch.zeros_like(tokens, dtype=torch.bool), nowhere
+    return clean, original, None, tokens, torch.zeros_like(tokens, dtype=torch.bool), nowhere
 
 
 def _chosen(rows: Tensor, instead: Tensor, place: Tensor) -> Tensor:
@@ -265,8 +309,8 @@ def without_condition(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return out
 
 
-def write_curve(path: Path, vae: Progress, unet: Progress) -> None:
-    """The learning curves as JSON: losses over steps and seconds of computing."""
-    stages = {"vae": vae, "unet": unet}
-    body = {name: {"steps": p.step, "seconds": round(p.seconds), "curve": p.curve} for name, p in stages.items()}
-    path.write_text(json.dumps(body, indent=1), encoding="utf-8")
+def write_model(write: Callable[..., None], folder: Path, model: Start, progress: Progress) -> None:
+    """Write a diffusers folder, and beside it the learning curves as JSON: losses over steps and seconds."""
+    write(folder, model.vae, model.text_encoder, model.tokenizer, model.unet, make_scheduler())
+    curves = {"vae": model.vae_curve, "unet": progress.report(), "before": model.before}
+    (folder / CURVE).write_text(json.dumps(curves, indent=1), encoding="utf-8")

@@ -50,6 +50,10 @@ class Progress:
     curve: list[dict[str, float]] = field(default_factory=list)
     """Means over `report_every` steps."""
 
+    def report(self) -> dict[str, object]:
+        """As it is kept with a trained model."""
+        return {"steps": self.step, "seconds": round(self.seconds), "curve": self.curve}
+
 
 def mixed_precision() -> torch.autocast:
     """bfloat16 where the processor multiplies it, else float32: emulated, it takes nine times as long as float32."""

@@ -15,6 +15,7 @@ from editor3d.training import autoencoder
 from editor3d.training.loop import Progress, Stage
 from editor3d.training.networks import make_vae
 from editor3d.training.pairs import Pairs, PairSettings, build, load, texts
+from editor3d.training.start import Start, fresh_start, load_start
 from editor3d.training.words import make_tokenizer
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Recipe:
     """Of the text-to-image model, which starts from the editor's weights; 0 leaves it out."""
     batch: int = 20
     seed: int = 0
+    start_from: Path | None = None
+    """Folder of a trained editor to begin with. Its autoencoder and its tokens stay; `vae_steps` are not made."""
 
     def check(self) -> None:
         """Raises ConfigError where a number is out of range."""
@@ -60,11 +63,21 @@ def train_editor(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[
     """
     recipe.check()
     pairs = prepare_data(output, recipe.data, workers, tell)
-    tokenizer = make_tokenizer(texts(pairs))
-    vae, curve = prepare_vae(output, recipe, pairs, tell)
     from editor3d.training.diffusion import train_models
 
-    train_models(output, recipe, pairs, tokenizer, vae, curve, tell)
+    train_models(output, recipe, pairs, prepare_start(output, recipe, pairs, tell), tell)
+
+
+def prepare_start(output: Path, recipe: Recipe, pairs: Pairs, tell: Callable[[str], None]) -> Start:
+    """What the denoiser's training begins with.
+
+    Raises:
+        ConfigError: `recipe.start_from` holds no editor of this recipe, or not all of the data's words.
+    """
+    if recipe.start_from:
+        return load_start(recipe.start_from, texts(pairs))
+    vae, curve = prepare_vae(output, recipe, pairs, tell)
+    return fresh_start(make_tokenizer(texts(pairs)), vae, curve.report(), recipe.seed)
 
 
 def prepare_data(
@@ -120,5 +133,4 @@ def export(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[[str],
     from editor3d.training.diffusion import export_now
 
     pairs = prepare_data(output, recipe.data, workers, tell)
-    vae, curve = prepare_vae(output, recipe, pairs, tell)
-    return export_now(output, make_tokenizer(texts(pairs)), vae, curve)
+    return export_now(output, prepare_start(output, recipe, pairs, tell))

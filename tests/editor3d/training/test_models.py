@@ -95,21 +95,22 @@ def test_words_of_the_object_are_found(data):
 def test_dropped_conditions(data):
     """5 % text, 5 % picture, 5 % both; where the text alone is dropped, the target is the original."""
     generator = torch.Generator().manual_seed(0)
-    clean, condition, tokens, words, masks = draw_pairs(data, 6000, generator)
+    clean, original, condition, tokens, words, masks = draw_pairs(data, 6000, generator)
     silent = (tokens == data.empty).all(1)
     blind = (condition == 0).flatten(1).all(1)
-    original = torch.stack([(clean == data.originals[i].float()).flatten(1).all(1) for i in range(2)]).any(0)
+    unedited = (clean == original).flatten(1).all(1)
     assert (blind & silent).float().mean() == pytest.approx(0.05 + 0.05 / 6, abs=0.015)
     assert (blind & ~silent).float().mean() == pytest.approx(0.05 * 5 / 6, abs=0.015)
-    assert original.float().mean() == pytest.approx(0.05, abs=0.015)
-    assert (silent & ~blind)[original].all()
+    assert unedited.float().mean() == pytest.approx(0.05, abs=0.015)
+    assert (silent & ~blind)[unedited].all()
+    assert condition[~blind].equal(original[~blind])
     assert not words[silent | blind].any()
     assert not masks[silent | blind].any()
     assert words.any()
 
 
 def test_a_generator_sees_captions_and_no_picture(data):
-    clean, condition, tokens, words, masks = draw_captioned(data, 600, torch.Generator().manual_seed(0))
+    clean, _, condition, tokens, words, masks = draw_captioned(data, 600, torch.Generator().manual_seed(0))
     assert condition is None
     assert not words.any()
     assert not masks.any()
@@ -117,6 +118,45 @@ def test_a_generator_sees_captions_and_no_picture(data):
     gold = (tokens == data.edited_captions[0]).all(1)
     known = torch.stack([(clean == data.edited[i].float()).flatten(1).all(1) for i in range(3)]).any(0)
     assert known[gold].all()
+
+
+def test_what_is_noised_tells_the_wanted_latents_by_v():
+    """DDIM's z_0 = sqrt(abar) z_t - sqrt(1 - abar) v is the wanted one, whatever was noised; usual v where it was."""
+    alpha = make_scheduler().alphas_cumprod[torch.tensor([1, 300, 700, 999])][:, None, None, None].double()
+    clean, shown, noise = torch.randn(3, 4, 4, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    noisy, v = diffusion.noised(clean, shown, alpha, noise)
+    torch.testing.assert_close(alpha.sqrt() * noisy - (1 - alpha).sqrt() * v, clean)
+    _, usual = diffusion.noised(clean, clean, alpha, noise)
+    torch.testing.assert_close(usual, alpha.sqrt() * noise - (1 - alpha).sqrt() * clean)
+
+
+def test_originals_are_blended_in_at_later_timesteps_only():
+    timesteps = torch.arange(1000).repeat(8)
+    blends = diffusion.draw_blends(timesteps, 1000, torch.Generator().manual_seed(0)).flatten()
+    assert not blends[timesteps < 500].any()
+    later = blends[timesteps >= 500]
+    assert (later > 0).float().mean() == pytest.approx(0.4, abs=0.03)
+    assert later[later > 0].mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_latents_tell_the_colours_of_their_cells():
+    """Latents that are a linear map of cell colours give back its inverse."""
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    pictures = cells.repeat(4, 1).repeat(4, 2)
+    mixed = torch.from_numpy(rng.normal(size=(4, 3))).float()
+    latents = torch.einsum("ij,bjhw->bihw", mixed, autoencoder.to_model(cells)) + 0.3
+    found = autoencoder.colour_map(latents, pictures)
+    torch.testing.assert_close(found @ mixed, torch.eye(3), atol=1e-3, rtol=0)
+
+
+def test_a_wrong_tint_costs_more_than_wrong_grain():
+    colours = torch.eye(3, 4)
+    tint = torch.full((1, 4, 16, 16), 0.1)
+    grain = tint * (2 * ((torch.arange(16)[:, None] + torch.arange(16)) % 2) - 1)
+    weight = torch.ones(1, 1, 16, 16)
+    assert diffusion.colour_loss(grain, weight, colours) == pytest.approx(2 * 0.01, rel=1e-4)
+    assert diffusion.colour_loss(tint, weight, colours) == pytest.approx((2 + 8) * 0.01, rel=1e-4)
 
 
 def test_recorded_attention_is_the_unets_own(tokenizer):
@@ -163,8 +203,8 @@ def test_training_lowers_the_losses(data, tokenizer, tmp_path):
     file = tmp_path / "ip2p.safetensors"
     progress = diffusion.train_unet(unet, text_encoder, own, stage, 6, file, lambda line: None)
     first, _, last = progress.curve
-    assert set(first) == {"step", "seconds", "v", "word"}
-    assert last["v"] < 0.95 * first["v"]
+    assert set(first) == {"step", "seconds", "z", "colour", "word"}
+    assert last["z"] < 0.95 * first["z"]
     assert last["word"] < first["word"]
 
 
