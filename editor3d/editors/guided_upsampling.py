@@ -1,24 +1,31 @@
 """Carrying an edit made at a small size over to the full-size picture, so that its detail survives.
 
-In each neighbourhood the edit is taken to be an affine map of colour, e = A g + b, fitted by least squares between the
-small picture before (g) and after (e); A and b vary smoothly, are scaled up, and are applied to the full-size picture.
-This is the guided filter with a colour guide (He et al. 2013, equations 19-21) used for upsampling (Chen et al. 2016,
-"Bilateral guided upsampling"), except that A shrinks toward the map of the whole picture instead of 0, so that fine
-detail in flat areas is carried over too.
+First the whole picture's edit is taken to be one map of colour, a polynomial p fitted to the small picture before (g)
+and after (e): tone curves bend, and no affine map follows them. Around each pixel a share l in 0..1 of it holds, none
+where nothing was edited: q(x) = x + l (p(x) - x). What is left in a neighbourhood is taken to be an affine map,
+e = A q(g) + b. Shares, A and b are fitted by least squares, vary smoothly, are scaled up, and are applied to the
+full-size picture. This is the guided filter with a colour guide (He et al. 2013, equations 19-21) used for upsampling
+(Chen et al. 2016, "Bilateral guided upsampling"), except that A shrinks toward 1 instead of 0, so that fine detail in
+flat areas is carried over too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations_with_replacement
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-_RADIUS = 4
-"""Small pixels around each that one map is fitted to."""
-_SHRINK = 0.01
-"""Added to the diagonal of the guide's covariance: where colour varies by less than its root, the map is that of the
-whole picture."""
+_RIDGE = {1: 1e-5, 2: 2e-3, 3: 2e-3}
+"""Added to the correlations of terms of a degree: the map bends only where that explains much."""
+_RADIUS = 6
+"""Small pixels around each that one affine map is fitted to."""
+
+_SHRINK = 0.03
+"""Added to the diagonal of the guide's covariance: where colour varies by less than its root, p alone is the map."""
 
 
 def upsample_edit(full: Tensor, before: Tensor, after: Tensor) -> Tensor:
@@ -32,21 +39,65 @@ def upsample_edit(full: Tensor, before: Tensor, after: Tensor) -> Tensor:
     Returns:
         [H, W, 3] float32 in 0..1 on `full`'s device. Where `after` equals `before`, the picture as it was.
     """
-    guide, target = _array(before), _array(after)
-    covariance, cross, mean_guide, mean_target = _moments(guide, target, _RADIUS)
-    whole_covariance, whole_cross = _flat_moments(guide, target)
-    # Toward the identity by as good as nothing: only a picture of one colour has no map of its own.
-    whole = np.linalg.solve(whole_covariance + 1e-5 * np.eye(3), whole_cross + 1e-5 * np.eye(3))
-    matrix = np.linalg.solve(covariance + _SHRINK * np.eye(3), cross + _SHRINK * whole)
-    offset = mean_target - np.einsum("hwi,hwij->hwj", mean_guide, matrix)
-    # Averaged over the windows that hold the pixel, then scaled up.
-    coefficients = np.concatenate([matrix.reshape(*matrix.shape[:2], 9), offset], -1)
     height, width = full.shape[:2]
-    smooth = [_box(np.ascontiguousarray(coefficients[..., i]), 1) for i in range(12)]
-    large = np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in smooth], -1)
-    picture = _array(full)
-    out = np.einsum("hwi,hwij->hwj", picture, large[..., :9].reshape(height, width, 3, 3)) + large[..., 9:]
+
+    def enlarged(values: np.ndarray) -> np.ndarray:
+        """Values [h, w, C], averaged over the windows that hold the pixel, then scaled up."""
+        smooth = [_box(np.ascontiguousarray(plane), 1) for plane in np.moveaxis(values, -1, 0)]
+        return np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in smooth], -1)
+
+    small, target, picture = _array(before), _array(after), _array(full)
+    whole = _fit_colours(small, target)
+    change = whole(small) - small
+    share = _share(change, target - small)
+    guide = small + share * change
+    covariance, cross, mean_guide, mean_target = _moments(guide, target, _RADIUS)
+    toward = _SHRINK * np.eye(3)
+    matrix = np.linalg.solve(covariance + toward, cross + toward)
+    offset = mean_target - np.einsum("hwi,hwij->hwj", mean_guide, matrix)
+    coefficients = enlarged(np.concatenate([matrix.reshape(*matrix.shape[:2], 9), offset], -1))
+    picture += enlarged(share) * (whole(picture) - picture)
+    out = np.einsum("hwi,hwij->hwj", picture, coefficients[..., :9].reshape(height, width, 3, 3))
+    out += coefficients[..., 9:]
     return torch.from_numpy(out.clip(0, 1).astype(np.float32)).to(full.device)
+
+
+def _fit_colours(before: np.ndarray, after: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The map of colour x + sum_k w_k m_k(x) + c, m_k the monomials, by ridge regression of what changed."""
+    terms = np.stack([term.ravel() for term in _monomials(before)], -1)
+    mean, spread = terms.mean(0), terms.std(0) + 1e-6
+    terms = (terms - mean) / spread
+    change = (after - before).reshape(-1, 3)
+    ridge = [_RIDGE[degree] for degree, _ in _terms()]
+    correlations = terms.T @ terms / len(terms) + np.diag(ridge)
+    weights = np.linalg.solve(correlations, terms.T @ (change - change.mean(0)) / len(terms)) / spread[:, None]
+    constant = change.mean(0) - mean @ weights
+
+    def apply(picture: np.ndarray) -> np.ndarray:
+        out = picture + constant
+        for term, weight in zip(_monomials(picture), weights, strict=True):
+            out += term[..., None] * weight
+        return out
+
+    return apply
+
+
+def _share(change: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The share [h, w, 1] in 0..1 of a change of colour [h, w, 3] that comes nearest to the wanted one in windows."""
+    along, square = (_box((change * other).sum(-1), _RADIUS) for other in (wanted, change))
+    return (along / (square + 1e-6)).clip(0, 1)[..., None]
+
+
+def _terms() -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Degree and channels of each monomial."""
+    for degree in _RIDGE:
+        for channels in combinations_with_replacement(range(3), degree):
+            yield degree, channels
+
+
+def _monomials(picture: np.ndarray) -> Iterator[np.ndarray]:
+    """[H, W] each, of a picture [H, W, 3]."""
+    return (np.prod([picture[..., channel] for channel in channels], axis=0) for _, channels in _terms())
 
 
 def _moments(guide: np.ndarray, target: np.ndarray, radius: int) -> tuple[np.ndarray, ...]:
@@ -61,13 +112,6 @@ def _moments(guide: np.ndarray, target: np.ndarray, radius: int) -> tuple[np.nda
             )
             cross[..., i, j] = _box(guide[..., i] * target[..., j], radius) - mean_guide[..., i] * mean_target[..., j]
     return covariance, cross, mean_guide, mean_target
-
-
-def _flat_moments(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same two covariances [3, 3] over the whole picture."""
-    g, t = guide.reshape(-1, 3), target.reshape(-1, 3)
-    g, t = g - g.mean(0), t - t.mean(0)
-    return g.T @ g / len(g), g.T @ t / len(g)
 
 
 def _box(values: np.ndarray, radius: int) -> np.ndarray:

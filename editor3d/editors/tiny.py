@@ -33,7 +33,7 @@ SIDE = 64
 MAX_SIDE = 128
 USUAL_TEXT, USUAL_IMAGE = 7.5, 1.5
 """InstructPix2Pix's usual scales of text and image guidance, which requests are stated in."""
-TEXT, IMAGE = 1.1, 1.0
+TEXT, IMAGE = 1.05, 1.0
 """The scales at which this model's edits of pictures are nearest to their references."""
 TEXT_AGAIN = 1.0
 """That of the text for renders that show the edit already. At its greatest noise level a little is left of what was

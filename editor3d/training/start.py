@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from editor3d.errors import ConfigError, first_line
-from editor3d.training.networks import make_text_encoder, make_unet
+from editor3d.training.networks import make_text_encoder, make_unet, make_vae
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -61,10 +61,10 @@ def load_start(folder: Path, texts: Iterable[str]) -> Start:
             str(folder), variant=VARIANT, dtype=torch.float32, local_files_only=True
         )
         curves = json.loads((folder / CURVE).read_text(encoding="utf-8"))
-        start = fresh_start(pipeline.tokenizer, pipeline.vae.eval(), curves["vae"], 0)
+        start = fresh_start(pipeline.tokenizer, make_vae().eval(), curves["vae"], 0)
         # Into modules of this recipe: an editor of another shape is refused here.
-        start.unet.load_state_dict(pipeline.unet.state_dict())
-        start.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
+        for name in ("vae", "unet", "text_encoder"):
+            getattr(start, name).load_state_dict(getattr(pipeline, name).state_dict())
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ConfigError(
             f"Expected an editor that train-editor wrote in {folder}, to begin with; it cannot be used: "

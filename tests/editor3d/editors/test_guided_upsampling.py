@@ -39,6 +39,22 @@ def test_an_affine_map_of_colour_is_carried_over_exactly(picture):
     torch.testing.assert_close(out, edit(picture), atol=2e-3, rtol=0)
 
 
+def test_a_tone_curve_is_carried_over(picture):
+    """A map of colour that bends, of detail that the small copy does not have."""
+    wanted = picture**2.2
+    assert psnr(upsample_edit(picture, small(picture), small(picture) ** 2.2), wanted) > 45
+
+
+def test_a_tone_curve_in_one_part_leaves_the_other(picture):
+    before = small(picture)
+    after = before.clone()
+    after[:, :24] = before[:, :24] ** 2.2
+    out = upsample_edit(picture, before, after)
+    torch.testing.assert_close(out[:, 160:], picture[:, 160:], atol=0.01, rtol=0)
+    wanted = picture[:, :64] ** 2.2
+    assert psnr(out[:, :64], wanted) > psnr(picture[:, :64], wanted) + 5
+
+
 @pytest.mark.parametrize("effect", ["night", "winter", "sepia", "negative"])
 def test_detail_survives(picture, effect):
     """Nearer to the edit made at full size than scaling up the small edit is."""
