@@ -23,9 +23,8 @@ _RIDGE = {1: 1e-5, 2: 2e-3, 3: 2e-3}
 """Added to the correlations of terms of a degree: the map bends only where that explains much."""
 _RADIUS = 6
 """Small pixels around each that one affine map is fitted to."""
-
 _SHRINK = 0.03
-"""Added to the diagonal of the guide's covariance: where colour varies by less than its root, p alone is the map."""
+"""Added to the diagonal of the guide's covariance: where colour varies by less than its root, q alone is the map."""
 
 
 def upsample_edit(full: Tensor, before: Tensor, after: Tensor) -> Tensor:
