@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from editor3d.editors import resolve_auto
 from editor3d.errors import CheckpointError
 from editor3d.guidance.clip import find_encoder
 from editor3d.metrics.clip_weights import TINY_CLIP
+from editor3d.outputs.files import new_run_folder, remove_empty
 from editor3d.regions import settled
 from mesh.cameras import ViewSettings
 from mesh.clip_loss import ClipLossSettings
@@ -43,8 +43,12 @@ def style(asked: Mesh) -> Path:
         KeyboardInterrupt: stopped by Ctrl-C; `resume` goes on.
     """
     config = config_of(asked)
-    folder = asked.runs / Path(config.mesh).stem / METHOD / time.strftime("%Y-%m-%d_%H%M%S")
-    return _finished(StyleRun(config, folder))
+    above = 2 if asked.runs.exists() else 3
+    folder = new_run_folder(asked.runs / Path(config.mesh).stem / METHOD)
+    try:
+        return _finished(StyleRun(config, folder))
+    finally:
+        remove_empty(folder, above)  # it is, if the run could not begin
 
 
 def resume(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from editor3d.stopwatch import Stopwatch
 from editor3d.update.engine import EditInterrupted
 from mesh.cameras import cameras_round
 from mesh.clip_objective import ClipObjective
-from mesh.config import StyleConfig
+from mesh.config import CONFIG, StyleConfig
 from mesh.field import StyleField
 from mesh.files import read_mesh
 from mesh.objectives import EditObjective, Objective
@@ -112,7 +112,7 @@ class StyleRun:
 
     def _begin(self) -> None:
         """Prepare the objective; a new run that cannot start leaves no folder behind."""
-        new = not self.folder.exists()
+        new = not (self.folder / CONFIG).exists()
         try:
             self.config.write(self.folder)
             self.objective.begin()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
+from filelock import FileLock, Timeout
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -223,6 +228,28 @@ def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Ba
         None if training it was interrupted: its checkpoint is kept, and the next call goes on.
     """
     config = base_config(method, edit, steps)
+    with alone(config.get_base_dir()):
+        return _kept_base(config)
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Wait until no other process of this user works on a run's folder, and keep others waiting."""
+    name = hashlib.sha256(f"{getpass.getuser()} {run.resolve()}".encode()).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"editor3d-{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        CONSOLE.print(f"Waiting for another run, which works on {run}", soft_wrap=True, markup=False)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _kept_base(config: PluginTrainerConfig) -> Base | None:
+    """The work of `ensure_base`."""
     folder = config.get_checkpoint_dir()
     done = config.max_num_iterations - 1
     if done not in checkpoints.find_checkpoints(folder):

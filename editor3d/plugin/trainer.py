@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,7 +28,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
-from editor3d.outputs.files import replacing
+from editor3d.outputs.files import new_run_folder, remove_empty, replacing
 from editor3d.plugin import checkpoints
 from editor3d.plugin.event_log import optional_event_logs
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
@@ -77,6 +77,9 @@ def resume_command(run: Path) -> str:
 _NEW_RUNS: set[Path] = set()
 """Folders of runs that this process was the first to write to, until they are prepared: an earlier run that cannot go
 on keeps its folder."""
+_UNNAMED_RUNS: set[str] = set()
+"""Names that this process made up for runs that it has not written to yet: another process may have made up the same
+one in that second, so the folder decides."""
 
 
 def _discard_empty(run: Path) -> None:
@@ -85,9 +88,7 @@ def _discard_empty(run: Path) -> None:
     if {path.name for path in run.glob("*")} <= {CONFIG, REGION_FILES}:
         (run / CONFIG).unlink(missing_ok=True)
         shutil.rmtree(run / REGION_FILES, ignore_errors=True)
-        for folder in (run, *run.parents[:2]):
-            with suppress(OSError):  # it holds something else, or was never made
-                folder.rmdir()
+        remove_empty(run)
 
 
 @dataclass
@@ -140,6 +141,12 @@ class PluginTrainerConfig(TrainerConfig):
         if self.load_checkpoint is not None and not self.load_checkpoint.is_file():
             raise CheckpointError(f"Expected a checkpoint at {self.load_checkpoint}, found none: check the path.")
 
+    def set_timestamp(self) -> None:
+        """Called by ns-train: name a run that has no name yet."""
+        if self.timestamp == "{timestamp}":
+            super().set_timestamp()
+            _UNNAMED_RUNS.add(self.timestamp)
+
     def print_to_terminal(self) -> None:
         """One line; the whole configuration is in the run's config.yml."""
         CONSOLE.print(f"{self.method_name}: {self.max_num_iterations} steps on {self.machine.device_type}")
@@ -159,9 +166,13 @@ class PluginTrainerConfig(TrainerConfig):
         Raises:
             Editor3DError: the disk is full, or the folder cannot be written; an earlier config.yml is unchanged.
         """
+        new = self.timestamp in _UNNAMED_RUNS
+        if new:
+            _UNNAMED_RUNS.discard(self.timestamp)
+            self.timestamp = new_run_folder(self.get_base_dir().parent).name
         path = self.get_base_dir() / CONFIG
         content = yaml.dump(self).encode()
-        new = not path.exists()
+        new = new or not path.exists()
         if not new and path.read_bytes() == content:
             return
         for leftover in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):  # of a run killed while writing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from editor3d import api
 from editor3d.cli import main
 from editor3d.errors import CheckpointError, ConfigError, Editor3DError
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import ensure_base
+from editor3d.plugin.base import alone, ensure_base
 
 
 @pytest.fixture
@@ -93,6 +94,21 @@ def test_a_base_is_kept_for_the_next_edit_of_the_same_data(tiny_edit, own_captur
     assert changed != first
     assert first.stat().st_mtime_ns == written
     assert edit("fourth") == changed
+
+
+def test_of_two_who_want_the_same_base_one_waits(tmp_path, capsys):
+    entered = threading.Event()
+
+    def enter() -> None:
+        with alone(tmp_path / "base"):
+            entered.set()
+
+    other = threading.Thread(target=enter, daemon=True)
+    with alone(tmp_path / "another"), alone(tmp_path / "base"):
+        other.start()
+        assert not entered.wait(0.5)
+    assert entered.wait(10)
+    assert "Waiting for another run" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("small_voxels")

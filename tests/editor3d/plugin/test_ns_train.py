@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,6 +88,20 @@ def test_an_unknown_flag_is_refused(ns_train, tmp_path):
     assert result.code == 2
     assert "no-such-flag" in result.stderr + result.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tiny_edit, monkeypatch):
+    stamp, frozen = "2025-01-01_000000", SimpleNamespace(now=lambda: datetime(2025, 1, 1))
+    monkeypatch.setattr("nerfstudio.configs.experiment_config.datetime", frozen)
+    monkeypatch.setattr("time.strftime", lambda *_: stamp)
+    configs = [tiny_edit(timestamp="{timestamp}") for _ in range(3)]
+    for config in configs:
+        config.set_timestamp()
+        assert config.timestamp == stamp
+        config.check()
+        config.write_config()
+    assert [config.timestamp for config in configs] == [stamp, f"{stamp}-2", f"{stamp}-3"]
+    assert all((config.get_base_dir() / "config.yml").is_file() for config in configs)
 
 
 INTERRUPT = """
