@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.editors import EDITORS
@@ -35,21 +34,13 @@ USUAL_TEXT, USUAL_IMAGE = 7.5, 1.5
 """InstructPix2Pix's usual scales of text and image guidance, which requests are stated in."""
 TEXT, IMAGE = 1.05, 1.0
 """The scales at which this model's edits of pictures are nearest to their references."""
-TEXT_AGAIN = 1.0
-"""That of the text for renders that show the edit already. At its greatest noise level a little is left of what was
-noised, by which a model that was trained on noised *edits* goes: of an unedited picture it is what more text guidance
-has to make up for, of an edited one it is right, and more guidance would edit it twice."""
-CELL = 8
-"""Pixels of the cells whose mean colours say how far a render is edited: a blurred one is not."""
-UNEDITED, EDITED = 0.05, 0.2
-"""Difference in colour of cells up to which a render is the unedited picture, and from which it is an edited one."""
 
 
 class TinyInstructPix2PixEditor:
     """Edits a small copy of the picture by diffusion, and carries the change over to the full size.
 
     Guidance scales are stated as for InstructPix2Pix: 7.5 and 1.5 stand for this model's own usual ones, and others are
-    in proportion. Where the render already shows an edit, as in later rounds of a scene's, less text guidance is usual.
+    in proportion.
     """
 
     def __init__(self, source: str = "", **options: Any) -> None:
@@ -114,10 +105,8 @@ class TinyInstructPix2PixEditor:
 
     def edit_small(self, request: EditRequest) -> Tensor:
         """Edit pictures that have the working size; what the model itself gives, [h, w, 3]."""
-        share = edited_share(request.render, request.condition)
-        text = ((1.0 - share) * TEXT + share * TEXT_AGAIN) / USUAL_TEXT
         scales = {
-            "guidance_scale": request.guidance_scale * text,
+            "guidance_scale": request.guidance_scale * TEXT / USUAL_TEXT,
             "image_guidance_scale": request.image_guidance_scale * IMAGE / USUAL_IMAGE,
         }
         return self._editor.edit(replace(request, **scales))
@@ -168,14 +157,3 @@ def working_size(height: int, width: int) -> tuple[int, int]:
     """Height and width that the model works at: the shorter side 64, unless the longer one would pass 128."""
     scale = min(SIDE / min(height, width), MAX_SIDE / max(height, width))
     return max(8, round(height * scale)), max(8, round(width * scale))
-
-
-def edited_share(render: Tensor, condition: Tensor) -> float:
-    """How far a render [h, w, 3] shows an edit of its original [h, w, 3]: 0 not at all, 1 in earnest.
-
-    By the tenth of the cells of 8 x 8 pixels whose colours changed most; an edit of less than that is not seen.
-    """
-    change = (render.to(condition) - condition).permute(2, 0, 1)[None].float()
-    cells = F.avg_pool2d(change, CELL, ceil_mode=True)[0].abs().amax(0)
-    beyond = float(cells.flatten().quantile(0.9))
-    return min(1.0, max(0.0, (beyond - UNEDITED) / (EDITED - UNEDITED)))

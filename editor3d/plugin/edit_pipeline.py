@@ -70,8 +70,9 @@ class EditPipelineConfig(PluginPipelineConfig):
     """auto: cyclic for editors that look at the render, if each view is edited three times or more; otherwise all views
     at once, and then again one by one where two edits of a view can differ."""
     noise_schedule: Literal["auto"] | Noise = "auto"
-    """Draw noise levels between the bounds, lower the upper bound in the course of the run, or take
-    1 - 0.8 sqrt(step / total). auto: sqrt where `schedule: auto` finds too few rounds for draws, uniform otherwise."""
+    """Draw noise levels between the bounds, lower the upper bound in the course of the run, take
+    1 - 0.8 sqrt(step / total), or the upper bound first and 0.7 for later edits of a view. auto: the last (high) where
+    `schedule: auto` finds too few rounds for draws, uniform otherwise."""
     condition_on: Condition = "auto"
     """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
     itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;

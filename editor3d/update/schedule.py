@@ -16,8 +16,11 @@ TIMESTEPS = 1000
 FEW_ROUNDS = 3.0
 """Edits of each view below which a walk by draws of the noise level ends half-way."""
 
+LATER_LEVEL = 0.7
+"""Noise level of `high` from a view's second edit on: the least that Instruct-GS2GS draws."""
+
 Kind = Literal["cyclic", "all-at-once", "all-then-cyclic"]
-Noise = Literal["uniform", "decaying", "sqrt"]
+Noise = Literal["uniform", "decaying", "sqrt", "high"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Schedule:
 
     The timestep is drawn from U{lower, ..., upper} * 1000 (`uniform`), or the upper end falls from `upper_bound` to
     `lower_bound` in a straight line over the run (`decaying`): large changes first, then details. `sqrt` is
-    NeRF-Insert's: no draw, but 1 - 0.8 sqrt(step / total), kept between the bounds.
+    NeRF-Insert's: no draw, but 1 - 0.8 sqrt(step / total), kept between the bounds. `high` is the upper bound for a
+    view's first edit and 0.7 for later ones, kept between the bounds.
 
     Raises:
         ConfigError: a value is out of range.
@@ -80,18 +84,20 @@ class Schedule:
             return []
         all_views = self.kind == "all-at-once" or (self.kind == "all-then-cyclic" and step == 0)
         due = n_views if all_views else min(self.edit_count, n_views)
+        progress = min(1.0, step / max(1, total_steps))
         return [
-            PlannedEdit((cursor + i) % n_views, self._noise_level(step, total_steps, generator), _seed(generator))
-            for i in range(due)
+            PlannedEdit(i % n_views, self._noise_level(progress, i < n_views, generator), _seed(generator))
+            for i in range(cursor, cursor + due)
         ]
 
-    def _noise_level(self, step: int, total_steps: int, generator: torch.Generator) -> float:
+    def _noise_level(self, progress: float, first: bool, generator: torch.Generator) -> float:
+        """That of an edit at `progress` in 0..1 of the run; `first`: of its view."""
         upper = self.upper_bound
-        if self.noise == "sqrt":
-            level = 1.0 - 0.8 * math.sqrt(min(1.0, step / max(1, total_steps)))
+        if self.noise in ("sqrt", "high"):
+            level = 1.0 - 0.8 * math.sqrt(progress) if self.noise == "sqrt" else upper if first else LATER_LEVEL
             return max(1, round(min(max(level, self.lower_bound), upper) * TIMESTEPS)) / TIMESTEPS
         if self.noise == "decaying":
-            upper += (self.lower_bound - self.upper_bound) * min(1.0, step / max(1, total_steps))
+            upper += (self.lower_bound - self.upper_bound) * progress
         low, high = max(1, round(self.lower_bound * TIMESTEPS)), round(upper * TIMESTEPS)
         return int(torch.randint(low, max(low, high) + 1, (1,), generator=generator)) / TIMESTEPS
 
@@ -136,13 +142,13 @@ def suited_schedule(info: EditorInfo, rounds: float = math.inf) -> tuple[Kind, N
 
     An editor that looks at the render has to follow the scene round by round, and an edit at a low noise level can only
     add to what earlier ones did. In a run too short for several rounds most views would keep such an edit of the
-    unedited scene: there each view is edited in full before the first step, and later rounds, at ever lower levels,
-    bring the pictures together. For an editor that does not look, half-edited sets of pictures only delay the fit: all
-    views at once; and then again one by one, if a second edit can differ.
+    unedited scene: there each view is edited in full before the first step, and later rounds bring the pictures
+    together, at a level that does not keep what the first edit did wrong. For an editor that does not look, half-edited
+    sets of pictures only delay the fit: all views at once; and then again one by one, if a second edit can differ.
 
     Args:
         rounds: see `rounds_of`.
     """
     if info.uses_render:
-        return ("cyclic", "uniform") if rounds >= FEW_ROUNDS else ("all-then-cyclic", "sqrt")
+        return ("cyclic", "uniform") if rounds >= FEW_ROUNDS else ("all-then-cyclic", "high")
     return ("all-at-once" if one_edit_is_final(info) else "all-then-cyclic"), "uniform"

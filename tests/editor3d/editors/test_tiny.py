@@ -15,7 +15,7 @@ from editor3d.datasets.images import read_image
 from editor3d.editors import create_editor
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.sizing import resized
-from editor3d.editors.tiny import HUB_ID, edited_share, working_size
+from editor3d.editors.tiny import HUB_ID, working_size
 from editor3d.editors.weights import find_weights
 from editor3d.errors import InstructionError
 from editor3d.metrics.image import psnr
@@ -63,21 +63,9 @@ def test_a_render_that_shows_the_edit_already_is_not_edited_twice(editor, photo,
     first = request(photo, instruction, seed=1, noise_level=0.98)
     reference = ProceduralEditor().edit(first)
     once = editor.edit(first)
-    again = psnr(editor.edit(replace(first, render=once, seed=2)), reference)
-    assert again > psnr(once, reference) - 4.0
-    monkeypatch.setattr("editor3d.editors.tiny.edited_share", lambda render, condition: 0.0)
-    assert again > psnr(editor.edit(replace(first, render=once, seed=2)), reference) + 0.5
-
-
-def test_what_is_blurred_is_not_taken_for_edited(photo):
-    pixels, masks = small(photo)
-    blurred = torch.from_numpy(cv2.GaussianBlur(pixels.numpy(), (0, 0), 1.5))
-    assert edited_share(pixels, pixels) == edited_share(blurred, pixels) == 0.0
-    winter = ProceduralEditor().edit(EditRequest("view", "make it look like winter", pixels, pixels))
-    assert edited_share(winter, pixels) == 1.0
-    shares = [edited_share(torch.lerp(pixels, winter, share), pixels) for share in (0.2, 0.4, 0.6)]
-    assert shares == sorted(shares)
-    assert shares[0] < shares[2]
+    again = editor.edit(replace(first, render=once, seed=2))
+    print("XX", instruction, psnr(again, reference), psnr(once, reference))
+    assert psnr(again, reference) > psnr(once, reference) - 1.0
 
 
 def test_an_object_is_edited_and_the_rest_is_kept(editor, photo):

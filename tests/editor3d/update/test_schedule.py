@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from editor3d.editors import EDITORS
 from editor3d.errors import ConfigError
 from editor3d.types import EditorInfo
-from editor3d.update.schedule import FEW_ROUNDS, Schedule, one_edit_is_final, suited_schedule
+from editor3d.update.schedule import FEW_ROUNDS, LATER_LEVEL, Schedule, one_edit_is_final, suited_schedule
 
 counts = st.integers(1, 12)
 levels = st.integers(1, 1000).map(lambda step: step / 1000)
@@ -73,6 +73,23 @@ def test_decaying_ends_at_the_lower_bound():
     generator = torch.Generator().manual_seed(0)
     assert {schedule.plan(100, 100, 0, 1, generator)[0].noise_level for _ in range(20)} == {0.1}
     assert len({schedule.plan(0, 100, 0, 1, generator)[0].noise_level for _ in range(20)}) > 10
+
+
+@given(limits=bounds, count=counts, n_views=counts)
+def test_high_levels_are_the_greatest_for_a_views_first_edit_and_then_one_within_the_bounds(limits, count, n_views):
+    lower, upper = limits
+    schedule, seen = Schedule("cyclic", 1, count, lower, upper, "high"), set()
+    for _, view, level in planned(schedule, n_views, 20):
+        assert level == (min(max(LATER_LEVEL, lower), upper) if view in seen else upper)
+        seen.add(view)
+
+
+def test_sqrt_levels_fall_from_the_upper_bound_to_a_fifth():
+    found = [level for *_, level in planned(Schedule("cyclic", 1, 1, noise="sqrt"), 3, 100)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] == 0.98
+    assert found[25] == 0.6
+    assert 0.2 <= found[-1] < 0.21
 
 
 def test_a_level_is_never_zero_timesteps():
@@ -141,7 +158,4 @@ def test_a_run_too_short_to_go_round_edits_each_view_in_full_before_the_first_st
     found = planned(Schedule(kind, 10, 1, noise=noise), n_views=7, steps=140)
     assert [(step, view) for step, view, _ in found[:7]] == [(0, view) for view in range(7)]
     assert {level for *_, level in found[:7]} == {0.98}
-    later = [level for *_, level in found[7:]]
-    assert later == sorted(later, reverse=True)
-    assert later[0] < 0.98 - 0.1
-    assert later[-1] > 0.19
+    assert {level for *_, level in found[7:]} == {LATER_LEVEL}
