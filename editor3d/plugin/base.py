@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -235,7 +235,8 @@ def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Ba
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
     """Wait until no other process of this user works on a run's folder, and keep others waiting."""
-    name = hashlib.sha256(f"{getpass.getuser()} {run.resolve()}".encode()).hexdigest()[:16]
+    user = os.getuid() if hasattr(os, "getuid") else ""  # another's lock could not be opened
+    name = hashlib.sha256(f"{user} {run.resolve()}".encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"editor3d-{name}.lock")
     try:
         lock.acquire(timeout=0)
