@@ -300,16 +300,18 @@ def resume(run: Path | str) -> Edit | Scene:
 
 def _run(config: PluginTrainerConfig) -> Path:
     """Train to the end; the run's folder."""
+    from editor3d.outputs.run_folders import alone
     from editor3d.plugin.trainer import RunInterrupted
 
     config.write_config()
-    trainer = config.setup(local_rank=0, world_size=1)
-    try:
-        trainer.prepare()
-        done = trainer.fit()
-    except RunInterrupted as interrupted:
-        raise KeyboardInterrupt from interrupted
-    trainer.shutdown()
+    with alone(config.get_base_dir()):
+        trainer = config.setup(local_rank=0, world_size=1)
+        try:
+            trainer.prepare()
+            done = trainer.fit()
+        except RunInterrupted as interrupted:
+            raise KeyboardInterrupt from interrupted
+        trainer.shutdown()
     if not done:
         raise KeyboardInterrupt
     return trainer.base_dir

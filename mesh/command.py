@@ -9,7 +9,7 @@ from editor3d.editors import resolve_auto
 from editor3d.errors import CheckpointError
 from editor3d.guidance.clip import find_encoder
 from editor3d.metrics.clip_weights import TINY_CLIP
-from editor3d.outputs.files import new_run_folder, remove_empty
+from editor3d.outputs.run_folders import alone, new_run_folder, remove_empty
 from editor3d.regions import settled
 from mesh.cameras import ViewSettings
 from mesh.clip_loss import ClipLossSettings
@@ -64,7 +64,9 @@ def resume(folder: Path) -> Path:
 
 
 def _finished(run: StyleRun) -> Path:
-    if not run.fit():
+    with alone(run.folder):
+        done = run.fit()
+    if not done:
         raise KeyboardInterrupt
     return run.folder
 

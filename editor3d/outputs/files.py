@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,34 +40,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def new_run_folder(parent: Path) -> Path:
-    """Make a folder in `parent` that is named after this second, with a number where another run began in it.
-
-    Raises:
-        Editor3DError: the folder cannot be made.
-    """
-    stamp = time.strftime("%Y-%m-%d_%H%M%S")
-    for number in itertools.count(1):
-        folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
-        try:
-            folder.mkdir(parents=True)
-            break
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise Editor3DError(
-                f"Could not make {folder} ({error.strerror or error}): free some space or choose another folder."
-            ) from error
-    return folder
-
-
-def remove_empty(run: Path, above: int = 2) -> None:
-    """Remove a run's folder and those above it, by default its method's and its scene's, as far as they are empty."""
-    for folder in (run, *run.parents[:above]):
-        with suppress(OSError):  # it holds something else, or was never made
-            folder.rmdir()
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
-from filelock import FileLock, Timeout
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -22,6 +17,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError, first_line
+from editor3d.outputs.run_folders import alone
 from editor3d.plugin import checkpoints
 from editor3d.plugin.trainer import PluginTrainerConfig
 from editor3d.regions import REGION_FILES, files_in
@@ -230,23 +226,6 @@ def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Ba
     config = base_config(method, edit, steps)
     with alone(config.get_base_dir()):
         return _kept_base(config)
-
-
-@contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Wait until no other process of this user works on a run's folder, and keep others waiting."""
-    user = os.getuid() if hasattr(os, "getuid") else ""  # another's lock could not be opened
-    name = hashlib.sha256(f"{user} {run.resolve()}".encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"editor3d-{name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        CONSOLE.print(f"Waiting for another run, which works on {run}", soft_wrap=True, markup=False)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _kept_base(config: PluginTrainerConfig) -> Base | None:

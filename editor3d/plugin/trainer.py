@@ -28,7 +28,8 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
-from editor3d.outputs.files import new_run_folder, remove_empty, replacing
+from editor3d.outputs.files import replacing
+from editor3d.outputs.run_folders import new_run_folder, remove_empty
 from editor3d.plugin import checkpoints
 from editor3d.plugin.event_log import optional_event_logs
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from editor3d.errors import Editor3DError
-from editor3d.outputs.files import jsonable, new_run_folder, remove_empty, replacing, write_json
+from editor3d.outputs.files import jsonable, replacing, write_json
 from editor3d.outputs.pictures import CELL_HEIGHT, MAX_WIDTH, Row, save_png, save_side_by_side, side_by_side, to_uint8
 
 
@@ -145,20 +145,3 @@ def test_sheet_file_equals_the_sheet(tmp_path):
     assert np.array_equal(
         np.asarray(Image.open(tmp_path / "s.png")), np.asarray(side_by_side(rows, title="t", columns=["v"]))
     )
-
-
-def test_runs_begun_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("time.strftime", lambda _: "2025-01-01_000000")
-    parent = tmp_path / "demo" / "in2n"
-    assert [new_run_folder(parent).name for _ in range(3)] == [f"2025-01-01_000000{n}" for n in ("", "-2", "-3")]
-    (parent / "file").touch()
-    with pytest.raises(Editor3DError, match="choose another folder"):
-        new_run_folder(parent / "file")
-
-
-def test_what_holds_something_is_not_removed(tmp_path):
-    run, other = (new_run_folder(tmp_path / "demo" / method) for method in ("in2n", "vox-e"))
-    (other / "edit.json").touch()
-    remove_empty(run)
-    remove_empty(other)
-    assert [path.name for path in (tmp_path / "demo").rglob("*")] == ["vox-e", other.name, "edit.json"]

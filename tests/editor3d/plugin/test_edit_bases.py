@@ -15,8 +15,9 @@ from PIL import Image
 from editor3d import api
 from editor3d.cli import main
 from editor3d.errors import CheckpointError, ConfigError, Editor3DError
+from editor3d.outputs.run_folders import alone
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import alone, ensure_base
+from editor3d.plugin.base import base_config, ensure_base
 
 
 @pytest.fixture
@@ -96,19 +97,20 @@ def test_a_base_is_kept_for_the_next_edit_of_the_same_data(tiny_edit, own_captur
     assert edit("fourth") == changed
 
 
-def test_of_two_who_want_the_same_base_one_waits(tmp_path, capsys):
-    entered = threading.Event()
-
-    def enter() -> None:
-        with alone(tmp_path / "base"):
-            entered.set()
-
-    other = threading.Thread(target=enter, daemon=True)
-    with alone(tmp_path / "another"), alone(tmp_path / "base"):
+@pytest.mark.usefixtures("small_voxels")
+def test_a_base_that_another_process_makes_is_waited_for(tiny_edit):
+    config = tiny_edit(load_dir=None)
+    config.check()
+    folder = base_config("voxel", config, 2).get_base_dir()
+    other = threading.Thread(target=ensure_base, args=("voxel", config, 2), daemon=True)
+    with alone(folder):
         other.start()
-        assert not entered.wait(0.5)
-    assert entered.wait(10)
-    assert "Waiting for another run" in capsys.readouterr().out
+        other.join(0.5)
+        assert other.is_alive()
+        assert not folder.exists()
+    other.join(60)
+    assert not other.is_alive()
+    assert checkpoints.latest_checkpoint(folder).name == "step-000000001.ckpt"
 
 
 @pytest.mark.usefixtures("small_voxels")
