@@ -160,6 +160,12 @@ def refine(
         ledger = RunLedger(folder / LEDGER)
         stack.callback(ledger.close)
         begin(ledger, begun)
+        made = len(ledger.of("round"))
+        if asked.depth is not None and asked.depth < made:
+            raise ConfigError(
+                f"Expected a depth of at least {made}, the rounds that the run in {folder} has made, got "
+                f"{asked.depth}: raise --depth, or choose another folder."
+            )
         account = Account(budget, ledger)
         run = _Run(asked, folder, source, target, ledger, account, rendering, imagination, vision, on_round, settings)
         return run.go(keep)

@@ -262,3 +262,14 @@ def test_what_another_version_would_propose_is_refused_and_the_best_stays(files,
             refine(replace(asked, depth=8), run, renderer=Painter, resume=True)
     assert ((run / "best.py").read_text(), (run / "refine.json").read_text()) == (best, summary)
     assert refine(replace(asked, depth=8), run, renderer=Painter, resume=True).summary["rounds"] >= 4
+
+
+def test_a_run_is_not_gone_on_with_to_fewer_rounds_than_it_has(files, tmp_path):
+    target, run = tmp_path / "target.png", tmp_path / "run"
+    Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.7\nangle = 0.9\n").image).save(target)
+    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=4, depth=3, clip="off")
+    done = refine(asked, run, renderer=Painter)
+    best = done.program.read_bytes()
+    with pytest.raises(ConfigError, match=f"at least {done.summary['rounds']}"):
+        refine(replace(asked, depth=1), run, renderer=Painter, resume=True)
+    assert done.program.read_bytes() == best
