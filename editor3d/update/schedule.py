@@ -15,7 +15,6 @@ TIMESTEPS = 1000
 """Training timesteps of the diffusion models that noise levels are fractions of."""
 FEW_ROUNDS = 3.0
 """Edits of each view below which a walk by draws of the noise level ends half-way."""
-
 LATER_LEVEL = 0.7
 """Noise level of `high` from a view's second edit on: the least that Instruct-GS2GS draws."""
 
@@ -93,13 +92,18 @@ class Schedule:
     def _noise_level(self, progress: float, first: bool, generator: torch.Generator) -> float:
         """That of an edit at `progress` in 0..1 of the run; `first`: of its view."""
         upper = self.upper_bound
-        if self.noise in ("sqrt", "high"):
-            level = 1.0 - 0.8 * math.sqrt(progress) if self.noise == "sqrt" else upper if first else LATER_LEVEL
-            return max(1, round(min(max(level, self.lower_bound), upper) * TIMESTEPS)) / TIMESTEPS
+        if self.noise == "sqrt":
+            return self._bounded(1.0 - 0.8 * math.sqrt(progress))
+        if self.noise == "high":
+            return self._bounded(upper if first else LATER_LEVEL)
         if self.noise == "decaying":
             upper += (self.lower_bound - self.upper_bound) * progress
         low, high = max(1, round(self.lower_bound * TIMESTEPS)), round(upper * TIMESTEPS)
         return int(torch.randint(low, max(low, high) + 1, (1,), generator=generator)) / TIMESTEPS
+
+    def _bounded(self, level: float) -> float:
+        """The level of a timestep that is nearest to this one and within the bounds."""
+        return max(1, round(min(max(level, self.lower_bound), self.upper_bound) * TIMESTEPS)) / TIMESTEPS
 
 
 def _seed(generator: torch.Generator) -> int:

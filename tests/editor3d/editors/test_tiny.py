@@ -59,7 +59,7 @@ def test_a_whole_picture_comes_near_to_its_reference(editor, photo, instruction)
 
 
 @pytest.mark.parametrize("instruction", ["turn the scene into night", "turn it to sepia"])
-def test_a_render_that_shows_the_edit_already_is_not_edited_twice(editor, photo, instruction, monkeypatch):
+def test_a_render_that_shows_the_edit_already_is_not_edited_twice(editor, photo, instruction):
     first = request(photo, instruction, seed=1, noise_level=0.98)
     reference = ProceduralEditor().edit(first)
     once = editor.edit(first)
