@@ -39,7 +39,7 @@ def _config(name: str, *, steps: int, rays: int, full_precision: bool, lpips: bo
             base_method="nerfacto-editable",
         )
     pipeline.datamanager = EditDataManagerConfig(train_num_rays_per_batch=8192)
-    pipeline.model = VoxelModelConfig(loss="l1", occupancy_start=0)
+    pipeline.model = VoxelModelConfig(loss="l1", occupancy_start=0, learn_background=True)
     return EditTrainerConfig(
         method_name=name,
         max_num_iterations=VOXEL_STEPS,

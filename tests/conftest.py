@@ -147,7 +147,7 @@ def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         from nerf_methods.voxel.method import voxel_optimizers
 
         config = deepcopy((method or in2n).config)
-        config.pipeline.model = tiny_voxel_model(loss="l1", occupancy_start=0)
+        config.pipeline.model = tiny_voxel_model(loss="l1", occupancy_start=0, learn_background=True)
         config.optimizers, config.base_method, config.mixed_precision = voxel_optimizers(0.1, 0.02, 6), "voxel", False
         _shrink(config, data or tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base

@@ -104,6 +104,7 @@ class PluginPipeline(VanillaPipeline):
         }
         found = {key: value for key, value in found.items() if not _is_loss_network(key)}
         own = self.model.state_dict()
+        found = {key: own[key] for key in getattr(self.model, "ADDED_LATER", ())} | found
         expected = {key: value for key, value in own.items() if not _is_loss_network(key)}
         kind = type(self.model).__name__
         checkpoints.check_model_state(

@@ -87,7 +87,7 @@ def resampled(lattice: Tensor, resolution: int) -> Tensor:
 
 
 class _Render(torch.autograd.Function):
-    """`kernels.march` and its analytic gradient with respect to the grid."""
+    """`kernels.march` and its analytic gradient with respect to the grid and the background."""
 
     @staticmethod
     def forward(ctx, grid, occupancy, origins, directions, jitter, background, settings: MarchSettings, keep: bool):
@@ -153,7 +153,10 @@ class _Render(torch.autograd.Function):
             touched,
         )
         kernels.sum_chunks(grads, touched)
-        return torch.from_numpy(grads[0]), None, None, None, None, None, None, None
+        behind = None
+        if ctx.needs_input_grad[5]:  # dC / d background = T_end
+            behind = ((1.0 - torch.from_numpy(accumulation))[:, None] * grad_rgb).sum(0)
+        return torch.from_numpy(grads[0]), None, None, None, None, behind, None, None
 
 
 class VoxelField(nn.Module):
@@ -172,7 +175,7 @@ class VoxelField(nn.Module):
         initial_density: density of the empty field, per field unit.
         steps_per_voxel: marching steps along one lattice cell.
         near: distance at which rays start, scene units.
-        background: [3], colour behind everything.
+        background: [3] in 0..1, colour behind everything; a parameter that is not trained unless asked to be.
         activation: of density.
     """
 
@@ -195,7 +198,7 @@ class VoxelField(nn.Module):
         self.shift = initial_density if self.relu else math.log(math.expm1(initial_density))
         self.grid = nn.Parameter(_in_large_pages(torch.zeros(resolution, resolution, resolution, 4)))
         self.register_buffer("occupancy", torch.ones(self._occupancy_shape(resolution), dtype=torch.uint8))
-        self.register_buffer("background", torch.tensor(background, dtype=torch.float32), persistent=False)
+        self.background = nn.Parameter(torch.tensor(background, dtype=torch.float32), requires_grad=False)
 
     @staticmethod
     def _occupancy_shape(resolution: int) -> tuple[int, int, int]:
@@ -253,7 +256,7 @@ class VoxelField(nn.Module):
                 stop=stop,
             )
         else:
-            keep = torch.is_grad_enabled() and self.grid.requires_grad
+            keep = torch.is_grad_enabled() and (self.grid.requires_grad or self.background.requires_grad)
             rgb, accumulation, depth = _Render.apply(
                 self.grid, self.occupancy, origins, directions, jitter, self.background, settings, keep
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
@@ -15,8 +16,13 @@ STEPS = 600
 
 
 def voxel_optimizers(lr: float, lr_final: float, steps: int, density_lr_scale: float = 10.0) -> dict:
-    """The optimiser of a voxel field: a learning rate that falls exponentially over the run."""
+    """The optimisers of a voxel field and of the colour behind it: learning rates that fall exponentially over the
+    run."""
     return {
+        "background": {
+            "optimizer": AdamOptimizerConfig(lr=0.01),
+            "scheduler": ExponentialDecaySchedulerConfig(lr_final=0.001, max_steps=steps),
+        },
         "fields": {
             "optimizer": VoxelAdamConfig(lr=lr, density_lr_scale=density_lr_scale),
             "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=steps),

@@ -30,7 +30,7 @@ _TOUCHED = 1e-3
 class VoxelModelConfig(ModelConfig):
     """Configuration of `VoxelModel`."""
 
-    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every")
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every", "learn_background")
     """What an edit chooses itself; everything else it takes over from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"occupancy_start": 0}
     """What an edit that was not configured for voxels chooses: the base's empty space is known."""
@@ -52,6 +52,9 @@ class VoxelModelConfig(ModelConfig):
     """Distance from the camera at which rays start, scene units."""
     background: tuple[float, float, float] = (0.5, 0.5, 0.5)
     """Colour behind everything."""
+    learn_background: bool = False
+    """Fit that colour, too. A reconstruction lets a little of it through nearly everywhere: kept as it is, it would
+    lighten a night and darken snow."""
     activation: Activation = "softplus"
     """Of density; relu gives a ReLU field, as in Vox-E."""
     occupancy_start: int = 120
@@ -71,6 +74,8 @@ class VoxelModel(FastCameraRays, Model):
     """Renders a `VoxelField`; trains it coarse to fine."""
 
     config: VoxelModelConfig
+    ADDED_LATER: ClassVar[tuple[str, ...]] = ("field.background",)
+    """State that older checkpoints lack, and that is then as configured."""
 
     def populate_modules(self) -> None:
         super().populate_modules()
@@ -87,6 +92,7 @@ class VoxelModel(FastCameraRays, Model):
         )
         self.generator = torch.Generator().manual_seed(0)
         self._frozen: Tensor | None = None
+        self.field.background.requires_grad_(c.learn_background)
         self.field.grid.register_hook(self._keep_frozen)
 
     def generators(self) -> dict[str, torch.Generator]:
@@ -101,7 +107,8 @@ class VoxelModel(FastCameraRays, Model):
         return places(self.field)
 
     def restrict_to(self, where: Region | Tensor) -> None:
-        """Freeze all lattice points but those of `where`: from here on training leaves their values as they are.
+        """Freeze all lattice points but those of `where`, and the background: from here on training leaves them as they
+        are.
 
         Args:
             where: a region in scene units, or which of `places` may change, [R^3] bool.
@@ -115,7 +122,7 @@ class VoxelModel(FastCameraRays, Model):
                 f"Expected voxels inside the region, found none of {len(free)} there: check its numbers, which are in "
                 f"the capture's own frame."
             )
-        self._frozen = ~free
+        self._freeze(~free)
 
     def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
         """How much of what views show of each lattice point lies inside their masks; see `regions.shares`.
@@ -143,6 +150,11 @@ class VoxelModel(FastCameraRays, Model):
         share = made_up(self.field, chosen, rays.origins, rays.directions)
         return share.view(int(camera.height[0]), int(camera.width[0]), 1)
 
+    def _freeze(self, frozen: Tensor | None) -> None:
+        self._frozen = frozen
+        # the background is seen everywhere
+        self.field.background.requires_grad_(self.config.learn_background and frozen is None)
+
     def _keep_frozen(self, gradient: Tensor) -> Tensor:
         """A value without a gradient is left alone by the optimiser, and by its smoothness prior."""
         if self._frozen is None:
@@ -155,12 +167,13 @@ class VoxelModel(FastCameraRays, Model):
 
     def load_counters(self, counters: Mapping[str, Tensor]) -> None:
         """Take over what `counters` gave."""
-        self._frozen = counters["frozen"].to(self.device) if "frozen" in counters else None
+        self._freeze(counters["frozen"].to(self.device) if "frozen" in counters else None)
 
     # Training
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
-        return {"fields": [self.field.grid]}
+        behind = {"background": [self.field.background]} if self.config.learn_background else {}
+        return {"fields": [self.field.grid], **behind}
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         optimizer = attributes.optimizers.optimizers["fields"]
@@ -175,7 +188,13 @@ class VoxelModel(FastCameraRays, Model):
             elif step >= self.config.occupancy_start and step % self.config.occupancy_every == 0:
                 self.field.update_occupancy(self.config.min_alpha)
 
-        return [TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], refine)]
+        def bound(step: int) -> None:
+            self.field.background.data.clamp_(0.0, 1.0)
+
+        return [
+            TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], refine),
+            TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], bound),
+        ]
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Tensor]:
         n = ray_bundle.origins.shape[0]

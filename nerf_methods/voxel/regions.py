@@ -48,7 +48,7 @@ def made_up(field: VoxelField, chosen: Tensor, origins: Tensor, directions: Tens
     copy = deepcopy(field).requires_grad_(False)
     copy.grid.data[..., 1] = _SMALL * chosen.view(copy.grid.shape[:3])
     copy.grid.data[..., 2:] = 0.0
-    copy.background = torch.zeros_like(copy.background)
+    copy.background.data.zero_()
     rgb, _, _ = copy.render(origins, directions)
     return ((rgb[:, 0] - rgb[:, 1]) * (4.0 / _SMALL)).clamp(0.0, 1.0)
 
