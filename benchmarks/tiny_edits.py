@@ -6,9 +6,12 @@
     python benchmarks/tiny_edits.py --condition-on base
 
 Everything is compared at the editor's working resolution with the procedural editor's map f. The gap is that of the
-known-edit report: PSNR(f(base render), f(photograph)) - PSNR(edited render, f(photograph)) over held-out views. The 2D
-edits are those that the scene was fitted to at last, and the 3D result is rendered from the same training views; both
-are compared with f of what was edited. Where that is photographs, the 3D result is still that of a reconstruction,
+known-edit report: PSNR(f(base render), f(photograph)) - PSNR(edited render, f(photograph)) over held-out views. *Frame
+by frame* is what the 2D editor alone makes of those views, which it gets as renders of the base: PSNR(its edit,
+f(photograph)), to which the edited render is compared.
+
+The 2D edits are those that the scene was fitted to at last, and the 3D result is rendered from the same training views;
+both are compared with f of what was edited. Where that is photographs, the 3D result is still that of a reconstruction,
 which misses some of them before any edit; so it is also compared with f(base render), the perfect edit of what it was
 made from. Where renders of the base were edited (`--condition-on base`) the two are the same.
 """
@@ -32,8 +35,9 @@ from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.sizing import resized
 from editor3d.editors.tiny import working_size
 from editor3d.metrics.image import psnr
+from editor3d.plugin.edit_pipeline import EditPipeline
 from editor3d.plugin.runs import open_run
-from editor3d.types import Condition, EditRequest
+from editor3d.types import Condition, Editor, EditRequest
 
 INSTRUCTIONS = (
     "make it look like winter",
@@ -56,17 +60,38 @@ def mean(values: list[float]) -> float:
     return float(np.mean(values))
 
 
+def edited_alone(pipeline: EditPipeline, editor: Editor, render: Tensor, seed: int) -> Tensor:
+    """A render [H, W, 3] edited as the first edit of a run's view would be."""
+    asked = pipeline.guidance()
+    request = EditRequest(
+        "",
+        asked.instruction,
+        render,
+        render=render,
+        noise_level=pipeline.config.upper_bound,
+        seed=seed,
+        guidance_scale=asked.guidance_scale,
+        image_guidance_scale=asked.image_guidance_scale,
+        diffusion_steps=asked.diffusion_steps,
+    )
+    return editor.edit(request)
+
+
 @torch.no_grad()
 def judged(edit: editor3d.Edit, instruction: str) -> dict[str, float]:
     """The figures of one edit, dB."""
     run, of_base = edit.folder, edit.record.condition_on == "base"
     config, edited = open_run(run)
     _, base = open_run(config.load_checkpoint)
-    found: dict[str, list[float]] = {name: [] for name in ("unedited", "ideal", "edited", "2d", "3d", "3d of base")}
+    names = ("unedited", "ideal", "edited", "frame by frame", "2d", "3d", "3d of base")
+    found: dict[str, list[float]] = {name: [] for name in names}
+    editor = config.pipeline.create_editor("cpu")
     dataset = edited.datamanager.eval_dataset
     for index, view in enumerate(dataset.metadata["views"]):
         truth = known(small(read_image(view).float() / 255.0), instruction)
-        before, after = (small(p.render_view(dataset.cameras, index)["rgb"]) for p in (base, edited))
+        render, after = (p.render_view(dataset.cameras, index)["rgb"].cpu() for p in (base, edited))
+        before, after, alone = small(render), small(after), small(edited_alone(edited, editor, render, index))
+        found["frame by frame"].append(psnr(alone, truth))
         found["unedited"].append(psnr(before, truth))
         found["ideal"].append(psnr(known(before, instruction), truth))
         found["edited"].append(psnr(after, truth))
@@ -108,7 +133,8 @@ def main(
     scene = editor3d.Scene(capture or demo_path(), downscale_factor if capture else 1)
     table = Table(title=f"Edits by tiny-ip2p, {method}, at its working resolution, PSNR in dB")
     table.add_column("instruction")
-    for heading in ("unedited", "edited", "ideal", "gap", "its 2D edits", "3D there", "3D, f(base)", "edit time"):
+    held_out, trained_on = ("unedited", "edited", "frame by frame", "ideal", "gap"), ("2D", "3D", "3D, f(base)")
+    for heading in (*held_out, *trained_on, "time"):
         table.add_column(heading, justify="right")
     for instruction in instructions:
         edit = scene.edit(
@@ -121,12 +147,16 @@ def main(
             condition_on=condition_on,
         )
         found = judged(edit, instruction)
-        row = [found["unedited"], found["edited"], found["ideal"], found["ideal"] - found["edited"]]
+        row = [found["unedited"], found["edited"], found["frame by frame"], found["ideal"]]
+        row.append(found["ideal"] - found["edited"])
         row += [found["2d"], found["3d"], found["3d of base"]]
         table.add_row(instruction, *(f"{value:.2f}" for value in row), f"{edit.record.times.total:.0f} s")
     console = Console(width=130)
     console.print(table)
-    console.print("wanted: a gap of at most 3 dB, and the 3D result nearer than its 2D edits")
+    console.print(
+        "wanted: a gap of at most 3 dB, and the 3D result nearer than 2D edits: edited beside frame by frame on views "
+        "that were held out, 3D beside 2D on those that were edited"
+    )
     return 0
 
 

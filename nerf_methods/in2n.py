@@ -45,7 +45,7 @@ def _config(name: str, *, steps: int, rays: int, full_precision: bool, lpips: bo
         max_num_iterations=VOXEL_STEPS,
         steps_per_save=500,  # a checkpoint takes as long as ten steps; Ctrl-C saves in any case
         pipeline=pipeline,
-        optimizers=voxel_optimizers(0.1, 0.02, VOXEL_STEPS),
+        optimizers=voxel_optimizers(0.2, 0.02, VOXEL_STEPS, density_lr_scale=5.0),
         base_method="voxel",
     )
 

@@ -16,8 +16,7 @@ STEPS = 600
 
 
 def voxel_optimizers(lr: float, lr_final: float, steps: int, density_lr_scale: float = 10.0) -> dict:
-    """The optimisers of a voxel field and of the colour behind it: learning rates that fall exponentially over the
-    run."""
+    """The optimisers of a voxel field and of the colour behind it: learning rates fall exponentially over the run."""
     return {
         "background": {
             "optimizer": AdamOptimizerConfig(lr=0.01),
@@ -26,7 +25,7 @@ def voxel_optimizers(lr: float, lr_final: float, steps: int, density_lr_scale: f
         "fields": {
             "optimizer": VoxelAdamConfig(lr=lr, density_lr_scale=density_lr_scale),
             "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=steps),
-        }
+        },
     }
 
 

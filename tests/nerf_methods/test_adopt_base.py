@@ -34,7 +34,7 @@ def test_an_edit_of_nerfacto_does_not_anneal_again(own, stock):
     assert config.pipeline.model.loss == "l1"
 
 
-def test_an_edit_of_voxels_skips_empty_space_from_the_start():
+def test_an_edit_of_voxels_skips_empty_space_from_the_start_and_fits_the_background():
     config = deepcopy(in2n.config)
     config.pipeline.model = EditNerfactoModelConfig(loss="l1")
     base = deepcopy(voxel.config)
@@ -42,5 +42,7 @@ def test_an_edit_of_voxels_skips_empty_space_from_the_start():
     adopt_base(config, Base(Path("step-000000001.ckpt"), base))
     assert isinstance(config.pipeline.model, VoxelModelConfig)
     assert config.pipeline.model.occupancy_start == 0
+    assert config.pipeline.model.learn_background
+    assert config.optimizers.keys() >= {"fields", "background"}
     assert config.pipeline.model.resolutions == (20, 40)
     assert config.pipeline.model.loss == "l1"

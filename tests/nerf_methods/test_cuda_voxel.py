@@ -38,23 +38,26 @@ def rays(seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
     return origins, directions, torch.rand(RAYS, generator=generator)
 
 
-def render_with_gradient(field: VoxelField, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def render_with_gradient(field: VoxelField, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     field = deepcopy(field).to(device)
+    field.background.requires_grad_()
     rgb, accumulation, depth = field.render(*(part.to(device) for part in rays()))
     weights = torch.randn(RAYS, 3, generator=torch.Generator().manual_seed(2)).to(device)
     ((rgb * weights).sum() + accumulation.square().sum()).backward()
-    return rgb.detach().cpu(), accumulation.detach().cpu(), depth.cpu(), field.grid.grad.cpu()
+    gradients = field.grid.grad.cpu(), field.background.grad.cpu()
+    return rgb.detach().cpu(), accumulation.detach().cpu(), depth.cpu(), *gradients
 
 
 @pytest.mark.parametrize("contracted", [True, False])
 def test_renders_and_gradients_equal_the_compiled_kernels(contracted):
     field = smooth_field(contracted)
-    rgb, accumulation, depth, gradient = render_with_gradient(field, "cpu")
-    rgb_cuda, accumulation_cuda, depth_cuda, gradient_cuda = render_with_gradient(field, DEVICE)
+    rgb, accumulation, depth, gradient, behind = render_with_gradient(field, "cpu")
+    rgb_cuda, accumulation_cuda, depth_cuda, gradient_cuda, behind_cuda = render_with_gradient(field, DEVICE)
     assert 0.5 < accumulation.mean() < 0.98  # neither empty nor a wall
     torch.testing.assert_close(rgb_cuda, rgb, atol=1e-4, rtol=0)
     torch.testing.assert_close(accumulation_cuda, accumulation, atol=1e-4, rtol=0)
     assert (gradient_cuda - gradient).norm() <= 1e-3 * gradient.norm()
+    assert (behind_cuda - behind).norm() <= 1e-3 * behind.norm()
     # where transmittance meets 1/2 between two samples, rounding may choose the other
     assert ((depth_cuda - depth).abs() < 1e-4).float().mean() > 0.99
 
