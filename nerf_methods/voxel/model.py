@@ -33,7 +33,8 @@ class VoxelModelConfig(ModelConfig):
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every", "learn_background")
     """What an edit chooses itself; everything else it takes over from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"occupancy_start": 0, "learn_background": True}
-    """What an edit that was not configured for voxels chooses: the base's empty space is known, and all changes."""
+    """What an edit that was not configured for voxels chooses: the base's empty space is known, and what lies behind
+    the scene changes with it."""
     _target: type = field(default_factory=lambda: VoxelModel)
     enable_collider: bool = False
     resolutions: tuple[int, ...] = (64, 96, 128, 176)

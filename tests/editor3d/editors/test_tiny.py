@@ -62,9 +62,11 @@ def test_a_whole_picture_comes_near_to_its_reference(editor, photo, instruction)
 def test_a_render_that_shows_the_edit_already_is_not_edited_twice(editor, photo, instruction):
     first = request(photo, instruction, seed=1, noise_level=0.98)
     reference = ProceduralEditor().edit(first)
+    twice = ProceduralEditor().edit(replace(first, condition=reference))
     once = editor.edit(first)
     again = editor.edit(replace(first, render=once, seed=2))
     assert psnr(again, reference) > psnr(once, reference) - 4.0
+    assert psnr(again, reference) > psnr(again, twice) + 10.0
 
 
 def test_an_object_is_edited_and_the_rest_is_kept(editor, photo):

@@ -53,19 +53,6 @@ def test_it_stays_where_the_edit_is_kept_to_a_region(tiny_edit, start):
     assert torch.equal(trainer.pipeline.model.field.background, before)
 
 
-def test_a_run_that_goes_on_ends_with_the_same(tiny_edit, start, stop_before):
-    whole = start(tiny_edit(steps=6))
-    assert whole.fit()
-    config = tiny_edit(steps=6)
-    config.output_dir = config.output_dir / "again"
-    stopped = start(config)
-    stop_before(stopped, 3)
-    assert not stopped.fit()
-    again = start(config)
-    assert again.fit()
-    assert torch.equal(again.pipeline.model.field.background, whole.pipeline.model.field.background)
-
-
 def test_a_reconstruction_does_not_fit_it(tiny_base):
     model = open_run(tiny_base)[1].model
     assert torch.equal(model.field.background, torch.tensor(model.config.background))
