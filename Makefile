@@ -18,6 +18,8 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: apt-get install python3.11 python3.11-venv, or pyenv install 3.11"; exit 2; }
+	@free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }'); test -x $(BIN)/python || test "$$free" -ge 9 || { \
+		echo "Expected 9 GB of free disk for $(VENV), got $$free GB: free some, or clone to a larger disk."; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,dev]'
 	# faces and bodies for gaussian-vton; its own requirements would bring a second OpenCV and a newer NumPy

@@ -3,7 +3,7 @@
     python benchmarks/tiny_edits.py                       # the demo scene, four instructions
     python benchmarks/tiny_edits.py --instructions "turn it to sepia"
     python benchmarks/tiny_edits.py --capture CAPTURE
-    python benchmarks/tiny_edits.py --condition-on base
+    python benchmarks/tiny_edits.py --condition-on original
 
 Everything is compared at the editor's working resolution with the procedural editor's map f. The gap is that of the
 known-edit report: PSNR(f(base render), f(photograph)) - PSNR(edited render, f(photograph)) over held-out views. *Frame
@@ -11,9 +11,9 @@ by frame* is what the 2D editor alone makes of those views, which it gets as ren
 f(photograph)), to which the edited render is compared.
 
 The 2D edits are those that the scene was fitted to at last, and the 3D result is rendered from the same training views;
-both are compared with f of what was edited. Where that is photographs, the 3D result is still that of a reconstruction,
-which misses some of them before any edit; so it is also compared with f(base render), the perfect edit of what it was
-made from. Where renders of the base were edited (`--condition-on base`) the two are the same.
+both are compared with f of what was edited: by default renders of the base with the photographs' detail. Where that is
+photographs (`--condition-on original`), the 3D result is still that of a reconstruction, which misses some of them
+before any edit; so it is also compared with f(base render), the perfect edit of what it was made from.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def edited_alone(pipeline: EditPipeline, editor: Editor, render: Tensor, seed: i
 @torch.no_grad()
 def judged(edit: editor3d.Edit, instruction: str) -> dict[str, float]:
     """The figures of one edit, dB."""
-    run, of_base = edit.folder, edit.record.condition_on == "base"
+    run = edit.folder
     config, edited = open_run(run)
     _, base = open_run(config.load_checkpoint)
     names = ("unedited", "ideal", "edited", "frame by frame", "2d", "3d", "3d of base")
@@ -95,13 +95,13 @@ def judged(edit: editor3d.Edit, instruction: str) -> dict[str, float]:
         found["unedited"].append(psnr(before, truth))
         found["ideal"].append(psnr(known(before, instruction), truth))
         found["edited"].append(psnr(after, truth))
-    dataset = edited.datamanager.train_dataset
+    dataset, conditions = edited.datamanager.train_dataset, edited.pictures_to_edit(run, editor)
     for index, view in enumerate(dataset.metadata["views"]):
         path = run / "edited" / f"{view.name}.png"
         if not path.is_file():
             continue
         before, after = (small(p.render_view(dataset.cameras, index)["rgb"]) for p in (base, edited))
-        truth = known(before if of_base else small(read_image(view).float() / 255.0), instruction)
+        truth = known(small(conditions[index] / 255.0), instruction)
         found["2d"].append(psnr(small(read_image(path, (view.width, view.height)).float() / 255.0), truth))
         found["3d"].append(psnr(after, truth))
         found["3d of base"].append(psnr(after, known(before, instruction)))
@@ -127,7 +127,7 @@ def main(
         downscale_factor: read the capture's pictures at 1/N of their size.
         steps: of the edit; the method's own number by default.
         base_steps: of the reconstruction; its method's own number by default.
-        condition_on: what is edited; by default photographs for these instructions.
+        condition_on: what is edited.
         output: folder for the runs.
     """
     scene = editor3d.Scene(capture or demo_path(), downscale_factor if capture else 1)

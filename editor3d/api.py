@@ -89,8 +89,9 @@ class Scene:
                 is seen of a Gaussian or voxel. Everything else is frozen.
             garment: for gaussian-vton, which auto takes then: the picture of a garment alone, from the front. The
                 instruction may be empty.
-            condition_on: the pictures that are edited: the original photographs, renders of the base, or auto, which
-                takes the base after an earlier edit and for an instruction about a named object. None is the method's
+            condition_on: the pictures that are edited: the original photographs, renders of the base, these with the
+                photographs' detail (detailed), or auto, which takes the base after an earlier edit and for an
+                instruction about a named object, and else detailed for an editor of small copies. None is the method's
                 or the preset's own, as for the two scales.
             guidance_scale: how closely a diffusion editor follows the instruction.
             image_guidance_scale: how closely it keeps to the picture.

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 MAX_CAMERAS, MAX_SIDE = 1000, 4096
 Split = Literal["train", "test"]
-Condition = Literal["auto", "original", "base"]
-"""The picture that an edit changes: the original photograph, a render of the base, or whichever suits the edit."""
+Condition = Literal["auto", "original", "base", "detailed"]
+"""The picture that an edit changes: the original photograph, a render of the base, that render with the photograph's
+detail, or whichever suits the edit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +137,8 @@ class EditorInfo:
     """Sides the model works at are multiples of this; the editor itself pads and crops."""
     max_side: int | None = None
     """The longest side the model works at; larger pictures are scaled down and back by the editor."""
+    working_side: int | None = None
+    """The shorter side of the small copy that is edited, by an editor that carries the change over to the picture."""
     working_pixels: tuple[int, int] | None = None
     """The fewest and the most pixels the model works at; others are scaled to fit and back by the editor."""
     accepts_mask: bool = False

@@ -41,8 +41,9 @@ class Edit:
     editor: str = "auto"
     """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
     condition_on: Condition | None = None
-    """The pictures that are edited: the original photographs, or renders of the base; auto takes the base after an
-    earlier edit and for an instruction about a named object. The method's own choice by default."""
+    """The pictures that are edited: the original photographs, renders of the base, or these with the photographs'
+    detail; auto takes the base after an earlier edit and for an instruction about a named object, and else detailed for
+    an editor of small copies. The method's own choice by default."""
     guidance_scale: float | None = None
     """How closely a diffusion editor follows the instruction; the method's own scale by default."""
     image_guidance_scale: float | None = None

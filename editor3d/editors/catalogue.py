@@ -125,6 +125,7 @@ _ENTRIES = (
             keeps_shape=True,  # it was trained on changes of colour alone
             multiple_of=8,
             max_side=128,
+            working_side=64,
             guidance_scale=7.5,
             diffusion_steps=20,
             one_timestep_per_step=True,

@@ -18,7 +18,7 @@ from torch import Tensor
 from editor3d.datasets.images import read_object_masks
 from editor3d.editors import create_editor, resolve_auto
 from editor3d.errors import ConfigError
-from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, read_base_renders, suited_condition
+from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, add_detail, read_base_renders, suited_condition
 from editor3d.plugin.panel import EditPanel
 from editor3d.plugin.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
 from editor3d.plugin.pictures import TrainingPictures
@@ -74,9 +74,10 @@ class EditPipelineConfig(PluginPipelineConfig):
     1 - 0.8 sqrt(step / total), or the upper bound first and 0.7 for later edits of a view. auto: the last (high) where
     `schedule: auto` finds too few rounds for draws, uniform otherwise."""
     condition_on: Condition = "auto"
-    """The picture that an edit changes: the original photograph, or a render of the base. auto: base where the base is
-    itself the result of an edit, and where the instruction is about a named object, so that all else stays as it is;
-    original otherwise."""
+    """The picture that an edit changes: the original photograph, a render of the base, or that render with the
+    photograph's detail (detailed). auto: base where the base is itself the result of an edit, and where the instruction
+    is about a named object, so that all else stays as it is; otherwise detailed for an editor of small copies, whose
+    size tells the detail from the rest, and original for any other."""
     condition_reason: str = AS_ASKED
     """Why that picture; filled in where `auto` is settled."""
     region: str = ""
@@ -244,8 +245,9 @@ class EditPipeline(PluginPipeline):
         if config.region:
             config.condition_on, config.condition_reason = "base", "what lies outside the region is frozen"
         elif config.condition_on == "auto":
-            named = edited_objects(config.create_editor(self.device_name), config.instruction(), self.objects)
-            config.condition_on, config.condition_reason = suited_condition(base_is_edit, named)
+            editor = config.create_editor(self.device_name)
+            named = edited_objects(editor, config.instruction(), self.objects)
+            config.condition_on, config.condition_reason = suited_condition(base_is_edit, named, editor.info)
 
     def begin(self, run: Path, total_steps: int, seed: int) -> None:
         """Prepare the edit: editor, conditions, state. The model is loaded, and the condition chosen.
@@ -261,8 +263,7 @@ class EditPipeline(PluginPipeline):
         objects = self.objects
         check_instruction(editor, instruction, objects, self.train_views)
         store = self.datamanager.train_pictures.write
-        if self.config.condition_on == "base" or self.config.region:
-            self._read_base_renders(run / CONDITIONS, self.datamanager.train_pictures)
+        self._make_conditions(run, self.datamanager.train_pictures, editor)
         if self.config.region:
             store = self._restrict(run / REGION_FOLDER)
         pictures = self.datamanager.train_pictures
@@ -340,18 +341,24 @@ class EditPipeline(PluginPipeline):
         finally:
             self._model = trained
 
-    def pictures_to_edit(self, run: Path) -> TrainingPictures:
-        """What an edit changes: the photographs, or renders of the base, which is then the scene to be shown now.
+    def pictures_to_edit(self, run: Path, editor: Editor) -> TrainingPictures:
+        """What an edit changes: see `condition_on`. For anything but photographs, the base is the scene to be shown
+        now.
 
         Raises:
             Editor3DError: the disk is full.
         """
         pictures = TrainingPictures(self.train_views, self.datamanager.train_dataset.cameras)
-        if self.config.condition_on == "base":
-            self._read_base_renders(run / CONDITIONS, pictures)
-        else:
-            pictures.read_all()
+        pictures.read_all()
+        self._make_conditions(run, pictures, editor)
         return pictures
+
+    def _make_conditions(self, run: Path, pictures: TrainingPictures, editor: Editor) -> None:
+        """Make `pictures`, which are the photographs, what an edit changes."""
+        if self.config.condition_on != "original" or self.config.region:
+            self._read_base_renders(run / CONDITIONS, pictures)
+        if self.config.condition_on == "detailed":
+            add_detail(self.train_views, pictures, editor.info.working_side)
 
     def edit_from_now_on(self, pictures: TrainingPictures) -> None:
         """Let edits change these pictures. Views that hold no edit are trained on them at once."""

@@ -13,7 +13,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, Editor3DError, InstructionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
-from editor3d.plugin.conditions import AS_ASKED, CONDITIONS
+from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, IN_WORDS
 from editor3d.plugin.edit_pipeline import BY_NAME, EditPipeline, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
@@ -211,9 +211,11 @@ class EditTrainer(PluginTrainer):
                 config.condition_on = "auto"
                 pipeline.choose_condition(self.base.is_edit)
             pictures = None
-            if config.condition_on != choices["condition_on"]:
-                with self._showing_base() if config.condition_on == "base" else nullcontext():
-                    pictures = pipeline.pictures_to_edit(self.base_dir)
+            sides = [each.info.working_side for each in (updater.editor, editor)]
+            resized = config.condition_on == "detailed" and sides[0] != sides[1]
+            if config.condition_on != choices["condition_on"] or resized:
+                with self._showing_base() if config.condition_on != "original" else nullcontext():
+                    pictures = pipeline.pictures_to_edit(self.base_dir, editor)
             self.config.write_config()
         except Editor3DError:
             self._ask_for(before)
@@ -232,14 +234,15 @@ class EditTrainer(PluginTrainer):
         self.pipeline.updater.pictures.prune(state.revisions, newest=len(state.edits))
 
     def _say_choices(self) -> None:
-        spec = self.config.pipeline.editor
-        CONSOLE.print(f'"{self.config.instruction}" by {spec} ({self.config.pipeline.editor_reason})')
-        pictures = "renders of the base" if self.config.pipeline.condition_on == "base" else "the original photographs"
-        CONSOLE.print(f"Edits change {pictures}: {self.config.pipeline.condition_reason}.")
-        least, asked = self.pipeline.updater.schedule.lower_bound, self.config.pipeline.lower_bound
-        if least > asked:
-            steps = self.config.pipeline.diffusion_steps
-            CONSOLE.print(f"Noise levels begin at {least:g}, not {asked:g}: fewer timesteps make no {steps} steps.")
+        config = self.config.pipeline
+        CONSOLE.print(f'"{self.config.instruction}" by {config.editor} ({config.editor_reason})')
+        CONSOLE.print(f"Edits change {IN_WORDS[config.condition_on]}: {config.condition_reason}.")
+        least = self.pipeline.updater.schedule.lower_bound
+        if least > config.lower_bound:
+            CONSOLE.print(
+                f"Noise levels begin at {least:g}, not {config.lower_bound:g}: fewer timesteps make no "
+                f"{config.diffusion_steps} steps."
+            )
 
     def fit(self) -> bool:
         self._say_choices()

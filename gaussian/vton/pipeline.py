@@ -203,9 +203,9 @@ class VtonPipeline(EditPipeline):
 
     def _condition(self, index: int) -> Tensor:
         """The picture that an edit of a view begins from, always the same: [H, W, 3] float."""
-        if self.config.condition_on == "base":
-            return self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
-        return read_image(self.train_views[index]).float() / 255.0
+        if self.config.condition_on == "original":
+            return read_image(self.train_views[index]).float() / 255.0
+        return self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         self._optimizers = attributes.optimizers.optimizers

@@ -12,7 +12,7 @@ import torch
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.images import read_image
-from editor3d.editors import create_editor
+from editor3d.editors import EDITORS, create_editor
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.sizing import resized
 from editor3d.editors.tiny import HUB_ID, working_size
@@ -104,6 +104,7 @@ def test_words_it_never_saw_are_refused(editor):
 @pytest.mark.parametrize(("size", "wanted"), [((64, 64), (64, 64)), ((512, 512), (64, 64)), ((24, 20), (77, 64))])
 def test_the_working_size_has_a_shorter_side_of_64(size, wanted):
     assert working_size(*size) == wanted
+    assert min(wanted) == EDITORS["tiny-ip2p"].info.working_side
 
 
 def test_long_pictures_stay_below_the_longest_side():

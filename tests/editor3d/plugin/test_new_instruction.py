@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from editor3d import api
+from editor3d.editors import EDITORS
 from editor3d.outputs.record import read_record
 from editor3d.plugin import edit_pipeline
 from editor3d.plugin.base import read_config
-from editor3d.plugin.conditions import CONDITIONS
+from editor3d.plugin.conditions import CONDITIONS, with_detail
 
 OBJECT, WHOLE = "make the ball gold", "make it night"
 CYCLIC = {"schedule": "cyclic", "edit_rate": 1, "edit_count": 1}
@@ -33,6 +36,13 @@ def renders(tiny_edit, start) -> list[torch.Tensor]:
     pipeline = start(tiny_edit(timestamp="base-only")).pipeline
     cameras = pipeline.datamanager.train_dataset.cameras
     return [eight_bits(pipeline.render_view(cameras, index)["rgb"]) for index in range(len(cameras))]
+
+
+@pytest.fixture
+def small_editor(monkeypatch) -> None:
+    """The noisy editor as one that works on small copies, of 8 pixels."""
+    entry = EDITORS["procedural-noisy"]
+    monkeypatch.setitem(EDITORS, "procedural-noisy", replace(entry, info=replace(entry.info, working_side=8)))
 
 
 @pytest.fixture
@@ -103,7 +113,19 @@ def test_the_whole_picture_is_edited_in_photographs_again(tiny_edit, start, rend
     assert (settled.instruction, settled.pipeline.prompt, settled.pipeline.guidance_scale) == (WHOLE, WHOLE, 9.0)
 
 
-@pytest.mark.parametrize("asked", ["original", "base"])
+def test_an_editor_of_small_copies_gets_the_photographs_detail_for_the_whole_picture(
+    tiny_edit, small_editor, start, renders, after_step, photographs
+):
+    trainer = start(tiny_edit(instruction=OBJECT, editor="procedural-noisy", steps=5, pipeline=CYCLIC))
+    assert torch.equal(condition(trainer, 0), renders[0])
+    after_step(trainer, 1, lambda: apply(trainer, WHOLE))
+    assert trainer.fit()
+    for index, (render, photograph) in enumerate(zip(renders, photographs(trainer), strict=True)):
+        assert torch.equal(condition(trainer, index), eight_bits(with_detail(render / 255.0, photograph / 255.0, 8)))
+    assert read_record(trainer.base_dir / "edit.json").condition_on == "detailed"
+
+
+@pytest.mark.parametrize("asked", ["original", "base", "detailed"])
 def test_what_was_asked_for_by_name_stays(tiny_edit, start, after_step, asked):
     pipeline = {**CYCLIC, "condition_on": asked}
     trainer = start(tiny_edit(instruction=WHOLE, editor="procedural-noisy", steps=4, pipeline=pipeline))
