@@ -92,8 +92,8 @@ class Scene:
             condition_on: the pictures that are edited: the original photographs, renders of the base, these with the
                 photographs' detail (detailed), or auto, which takes the base after an earlier edit and for an
                 instruction about a named object, and else detailed for an editor of small copies. None is the method's
-                or the preset's own, as for the two scales.
-            guidance_scale: how closely a diffusion editor follows the instruction.
+                or the preset's own.
+            guidance_scale: how closely a diffusion editor follows the instruction; what suits its model by default.
             image_guidance_scale: how closely it keeps to the picture.
             viewer: serve nerfstudio's viewer on this machine meanwhile.
 

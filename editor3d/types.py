@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_CAMERAS, MAX_SIDE = 1000, 4096
+GUIDANCE_SCALE, DIFFUSION_STEPS = 7.5, 20
+"""InstructPix2Pix's usual (text) guidance scale and number of steps; for all editors that have none of their own."""
 Split = Literal["train", "test"]
 Condition = Literal["auto", "original", "base", "detailed"]
 """The picture that an edit changes: the original photograph, a render of the base, that render with the photograph's
@@ -160,6 +162,16 @@ class EditorInfo:
     one_timestep_per_step: bool = False
     """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
 
+    @property
+    def usual_guidance_scale(self) -> float:
+        """The guidance scale where none is asked for."""
+        return GUIDANCE_SCALE if self.guidance_scale is None else self.guidance_scale
+
+    @property
+    def usual_diffusion_steps(self) -> int:
+        """The number of denoising steps where none is asked for."""
+        return DIFFUSION_STEPS if self.diffusion_steps is None else self.diffusion_steps
+
 
 @dataclass(frozen=True, eq=False)
 class ViewGeometry:
@@ -219,9 +231,9 @@ class EditRequest:
     """None unless `EditorInfo.needs_garment`; `mask` then says where it is worn."""
     noise_level: float = 0.98
     seed: int = 0
-    guidance_scale: float = 7.5
+    guidance_scale: float = GUIDANCE_SCALE
     image_guidance_scale: float = 1.5
-    diffusion_steps: int = 20
+    diffusion_steps: int = DIFFUSION_STEPS
 
 
 @runtime_checkable

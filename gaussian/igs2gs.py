@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nerfstudio.plugins.types import MethodSpecification
 
 from editor3d.plugin.edit_pipeline import EditPipelineConfig
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.trainer import default_device
+from editor3d.types import EditorInfo
 from gaussian.datamanager import SplatDataManagerConfig
 from gaussian.method import edit_training
 from gaussian.model import SplatModelConfig
 
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
 CPU_STEPS, CPU_EDIT_RATE = 900, 300
+PAPER_GUIDANCE_SCALE = 12.5
 CPU_AVERAGE_SHARE = 0.28
 """Of a CPU's steps: of that many, most of those after the last round of edits, in which no Gaussian comes or goes."""
+
+
+@dataclass
+class Igs2gsPipelineConfig(EditPipelineConfig):
+    """Configuration of the pipeline of `igs2gs`."""
+
+    guidance_scale: float | None = None
+    """(text) guidance scale of a diffusion editor. By default 12.5 for InstructPix2Pix, as in the paper, and what its
+    model is usually run at for any other."""
+
+    def usual_guidance_scale(self, info: EditorInfo) -> float:
+        return PAPER_GUIDANCE_SCALE if info.name == "ip2p" else super().usual_guidance_scale(info)
 
 
 def _config() -> EditTrainerConfig:
@@ -24,13 +40,11 @@ def _config() -> EditTrainerConfig:
     optimizers, strategy = edit_training(steps, refine_start=rate // 2)
     if not on_cuda:
         strategy.refine_stop = steps - rate
-    pipeline = EditPipelineConfig(
+    pipeline = Igs2gsPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),
         model=SplatModelConfig(
             sh_degree_interval=0, strategy=strategy, average_share=0.0 if on_cuda else CPU_AVERAGE_SHARE
         ),
-        guidance_scale=12.5,
-        image_guidance_scale=1.5,
         lower_bound=0.7,
         upper_bound=0.98,
         edit_rate=rate,

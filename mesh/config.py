@@ -21,15 +21,16 @@ CONFIG = "mesh.json"
 
 @dataclass(frozen=True)
 class EditSettings:
-    """When views are edited, and how strongly: Instruct-NeRF2NeRF's numbers, and its flags' names."""
+    """When views are edited, and how strongly: Instruct-NeRF2NeRF's numbers, and its flags' names. None is what the
+    editor's model is usually run at."""
 
     edit_rate: int = 10
     edit_count: int = 1
     lower_bound: float = 0.02
     upper_bound: float = 0.98
-    guidance_scale: float = 7.5
+    guidance_scale: float | None = None
     image_guidance_scale: float = 1.5
-    diffusion_steps: int = 20
+    diffusion_steps: int | None = None
 
 
 @dataclass(frozen=True)

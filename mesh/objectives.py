@@ -97,12 +97,14 @@ class EditObjective:
         self._editor = create_editor(config.editor, device=run.device)
         check_instruction(self._editor, config.instruction, (), self.views)
         edits, info = config.edits, self._editor.info
-        least = least_noise_level(info, edits.diffusion_steps)
+        scale = info.usual_guidance_scale if edits.guidance_scale is None else edits.guidance_scale
+        steps = info.usual_diffusion_steps if edits.diffusion_steps is None else edits.diffusion_steps
+        least = least_noise_level(info, steps)
         if least > edits.upper_bound:
             raise ConfigError(
-                f"Expected at most {int(edits.upper_bound * 1000)} diffusion steps, got {edits.diffusion_steps}: lower "
-                f"diffusion-steps."
+                f"Expected at most {int(edits.upper_bound * 1000)} diffusion steps, got {steps}: lower diffusion-steps."
             )
+        self._guidance = Guidance(config.instruction, config.editor, scale, edits.image_guidance_scale, steps)
         rounds = rounds_of(config.steps, edits.edit_rate, edits.edit_count, len(self.views))
         kind, noise = suited_schedule(info, rounds)
         lower = max(edits.lower_bound, least)
@@ -121,15 +123,11 @@ class EditObjective:
                 f"Expected pixels that show nothing but the mesh, found none in {len(self.views)} views of "
                 f"{config.views.side} pixels a side: raise --side."
             )
-        edits = config.edits
-        asked = Guidance(
-            config.instruction, config.editor, edits.guidance_scale, edits.image_guidance_scale, edits.diffusion_steps
-        )
         scene = Scene(self.views, self._render, self._condition, (), lambda index: {}, self._samples.store)
         self.updater = DatasetUpdater(
             scene,
             self._editor,
-            asked,
+            self._guidance,
             self._schedule,
             EditState(torch.Generator().manual_seed(config.seed)),
             PictureStore(run.folder / "edit_state"),

@@ -45,7 +45,7 @@ class Edit:
     detail; auto takes the base after an earlier edit and for an instruction about a named object, and else detailed for
     an editor of small copies. The method's own choice by default."""
     guidance_scale: float | None = None
-    """How closely a diffusion editor follows the instruction; the method's own scale by default."""
+    """How closely a diffusion editor follows the instruction; what suits its model by default."""
     image_guidance_scale: float | None = None
     """How closely a diffusion editor keeps to the picture; the method's own scale by default."""
     output: Path = Path("outputs")

@@ -66,7 +66,7 @@ class Mesh:
     background: tuple[float, float, float] | None = None
     """sRGB in 0..1 behind the mesh; white by default."""
     guidance_scale: float | None = None
-    """How closely a diffusion editor follows the instruction."""
+    """How closely a diffusion editor follows the instruction; what suits its model by default."""
     image_guidance_scale: float | None = None
     """How closely a diffusion editor keeps to the picture."""
     clip: str = "auto"

@@ -26,7 +26,7 @@ from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.region_masks import SpaceRegion, pixels_that_meet, require_shapes
 from editor3d.plugin.regions import REGION_FOLDER, freeze_outside, require_parts, stored_by_share
 from editor3d.regions import parse_region, settled
-from editor3d.types import Condition, Editor, View
+from editor3d.types import GUIDANCE_SCALE, Condition, Editor, EditorInfo, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.schedule import Kind, Noise, Schedule, rounds_of, suited_schedule, with_all_steps
 from editor3d.update.state import EditState, PictureStore
@@ -52,16 +52,16 @@ class EditPipelineConfig(PluginPipelineConfig):
     """The 2D editor (also: --editor): auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ..."""
     editor_reason: str = BY_NAME
     """Why this editor; filled in where `auto` is settled."""
-    guidance_scale: float = 7.5
-    """(text) guidance scale of a diffusion editor."""
+    guidance_scale: float | None = None
+    """(text) guidance scale of a diffusion editor; what its model is usually run at by default."""
     image_guidance_scale: float = 1.5
     """Image guidance scale of a diffusion editor."""
     edit_rate: int = 10
     """Steps between edits."""
     edit_count: int = 1
     """Views edited then (cyclic schedule)."""
-    diffusion_steps: int = 20
-    """Denoising steps of one edit."""
+    diffusion_steps: int | None = None
+    """Denoising steps of one edit; as many as the editor's model is usually run with by default."""
     lower_bound: float = 0.02
     """Least noise level, as a fraction of the model's timesteps."""
     upper_bound: float = 0.98
@@ -105,11 +105,11 @@ class EditPipelineConfig(PluginPipelineConfig):
         Raises:
             ConfigError: a value is out of range.
         """
-        if self.diffusion_steps < 1:
+        if self.diffusion_steps is not None and self.diffusion_steps < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.diffusion_steps}: raise diffusion-steps.")
         for name in ("guidance_scale", "image_guidance_scale", "lpips_weight"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0.0):
+            if value is not None and not (math.isfinite(value) and value >= 0.0):
                 flag = name.replace("_", "-")
                 raise ConfigError(f"Expected a number of at least 0, got {value}: correct {flag}.")
         if self.condition_on not in get_args(Condition):
@@ -141,6 +141,17 @@ class EditPipelineConfig(PluginPipelineConfig):
         """What `auto` means: the editor, and why in one clause."""
         return resolve_auto()
 
+    def usual_guidance_scale(self, info: EditorInfo) -> float:
+        """The guidance scale where none is asked for."""
+        return info.usual_guidance_scale
+
+    def settle(self, info: EditorInfo) -> None:
+        """Fill in what an editor's model decides where it was left open."""
+        if self.guidance_scale is None:
+            self.guidance_scale = self.usual_guidance_scale(info)
+        if self.diffusion_steps is None:
+            self.diffusion_steps = info.usual_diffusion_steps
+
     def rounds(self, total_steps: int, n_views: int) -> float:
         """See `rounds_of`."""
         return rounds_of(total_steps, self.edit_rate, self.edit_count, n_views)
@@ -163,7 +174,7 @@ class EditPipelineConfig(PluginPipelineConfig):
             upper_bound=self.upper_bound,
             noise=noise if self.noise_schedule == "auto" else self.noise_schedule,
         )
-        return with_all_steps(schedule, editor.info, self.diffusion_steps)
+        return with_all_steps(schedule, editor.info, self.diffusion_steps or editor.info.usual_diffusion_steps)
 
     def create_editor(self, device: str) -> Editor:
         """The 2D editor; loads no weights yet.
@@ -214,7 +225,8 @@ class EditPipeline(PluginPipeline):
         """Loads the base into the model; filled in by the trainer."""
         # the viewer shows what it finds in the pipeline's attributes
         still = kwargs.get("test_mode") != "val"
-        scales = config.guidance_scale, config.image_guidance_scale
+        text = GUIDANCE_SCALE if config.guidance_scale is None else config.guidance_scale
+        scales = text, config.image_guidance_scale
         self.edit_panel = EditPanel(config.prompt, *scales, still=still, run=config.run)
 
     @property

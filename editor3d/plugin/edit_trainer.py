@@ -73,6 +73,7 @@ class EditTrainerConfig(PluginTrainerConfig):
             self.pipeline.check_region_of(load_target(METHODS[self.base_method].target).config.pipeline.model._target)
         super().check()
         editor = self.pipeline.create_editor(self.machine.device_type)
+        self.pipeline.settle(editor.info)  # now, so that a resumed run goes on as it began
         self.pipeline.schedule_for(editor)
         posed = self.capture()
         check_instruction(editor, self.instruction, posed.objects, posed.train_views)

@@ -14,7 +14,7 @@ from torch import Tensor
 from editor3d.errors import DataError, InstructionError
 from editor3d.outputs.record import Edit2D
 from editor3d.stopwatch import Stopwatch
-from editor3d.types import Editor, EditRequest, Garment, View, ViewGeometry
+from editor3d.types import DIFFUSION_STEPS, GUIDANCE_SCALE, Editor, EditRequest, Garment, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
 
@@ -70,9 +70,9 @@ class Guidance:
     instruction: str
     editor: str
     """The editor's spec, so that stored pictures of another are never taken for this one's."""
-    guidance_scale: float = 7.5
+    guidance_scale: float = GUIDANCE_SCALE
     image_guidance_scale: float = 1.5
-    diffusion_steps: int = 20
+    diffusion_steps: int = DIFFUSION_STEPS
     garment: str = ""
     """Digest of the garment's picture, so that stored pictures of another are never taken for this one's."""
 

@@ -54,7 +54,6 @@ def _config() -> VtonTrainerConfig:
     pipeline = VtonPipelineConfig(
         datamanager=SplatDataManagerConfig(num_downscales=0),
         model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),
-        guidance_scale=7.5,
         lower_bound=0.7,
         upper_bound=0.98,
         edit_rate=-(-steps // len(STAGES)),

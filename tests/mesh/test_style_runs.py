@@ -43,6 +43,7 @@ def test_a_run_leaves_pictures_mesh_and_record(config, tmp_path):
     assert (record.method, record.editor, record.steps) == ("mesh-style", "procedural", 6)
     assert len(record.edits) == 6
     assert record.metrics["edited_to_base_psnr"] < 30
+    assert (record.guidance_scale, record.diffusion_steps) == (7.5, 20)  # left open, by an editor without a model
     assert not list(run.folder.rglob("*.tmp*"))
 
 

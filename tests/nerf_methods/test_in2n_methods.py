@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import fields
 
 import pytest
 from nerfstudio.configs.method_configs import all_methods
 
+from editor3d.editors import EDITORS
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from nerf_methods import in2n
 
@@ -38,8 +40,10 @@ def test_upstreams_flags_and_defaults():
     upstream = {"prompt": "", "guidance_scale": 7.5, "image_guidance_scale": 1.5, "edit_rate": 10, "edit_count": 1}
     upstream |= {"diffusion_steps": 20, "lower_bound": 0.02, "upper_bound": 0.98, "ip2p_device": None}
     assert upstream.keys() <= names
+    pipeline = deepcopy(in2n.in2n.config.pipeline)
+    pipeline.settle(EDITORS["ip2p"].info)
     for name, value in upstream.items():
-        assert getattr(in2n.in2n.config.pipeline, name) == value, name
+        assert getattr(pipeline, name) == value, name
 
 
 def test_configurations_share_nothing_that_changes():

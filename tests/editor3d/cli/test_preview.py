@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,9 @@ def test_views_are_spread_over_the_training_set(train, test, count):
     assert places == sorted(set(places))
     ends = [-places[0] - 1, *places, 2 * train - places[-1]]
     assert max(np.diff(ends)) - min(np.diff(ends)) <= 2  # as far apart from each other as from twice the ends
+
+
+def test_a_model_is_run_as_it_usually_is(capture, recorder, tmp_path):
+    recorder.info = replace(recorder.info, guidance_scale=2.5, diffusion_steps=4)
+    assert preview(str(capture), "--instruction", INSTRUCTION, "--output", str(tmp_path)) == 0
+    assert {(asked.guidance_scale, asked.diffusion_steps) for asked in recorder.requests} == {(2.5, 4)}

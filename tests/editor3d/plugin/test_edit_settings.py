@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.editors.ip2p_sampling import starting_timestep
 from editor3d.errors import ConfigError
+from editor3d.plugin.base import read_config
 from editor3d.plugin.edit_pipeline import EditPipelineConfig
 from editor3d.update.schedule import TIMESTEPS
 
@@ -103,3 +104,30 @@ def test_steps_that_no_noise_level_has_room_for_are_refused_before_anything_is_w
     with pytest.raises(ConfigError, match="at most 30 diffusion steps"):
         config.check()
     assert not config.output_dir.exists()
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_what_is_left_open_is_what_the_editors_model_is_usually_run_at(name):
+    info, config = EDITORS[name].info, EditPipelineConfig()
+    config.settle(info)
+    assert config.guidance_scale == (7.5 if info.guidance_scale is None else info.guidance_scale)
+    assert config.diffusion_steps == (20 if info.diffusion_steps is None else info.diffusion_steps)
+    again = replace(config)
+    again.settle(EDITORS["flux-kontext"].info)  # what is settled stays
+    assert again == config
+
+
+@given(scale=st.floats(0, 100), steps=st.integers(1, 100), name=st.sampled_from(sorted(EDITORS)))
+def test_what_is_asked_for_stays(scale, steps, name):
+    config = EditPipelineConfig(guidance_scale=scale, diffusion_steps=steps)
+    config.settle(EDITORS[name].info)
+    assert (config.guidance_scale, config.diffusion_steps) == (scale, steps)
+
+
+def test_an_edit_is_asked_for_as_its_model_is_usually_run(tiny_edit, recorder, start, edit_before_step_0):
+    recorder.info = replace(recorder.info, guidance_scale=2.5, diffusion_steps=3)
+    trainer = start(tiny_edit(editor="recorder", steps=2))
+    edit_before_step_0(trainer)
+    assert {(asked.guidance_scale, asked.diffusion_steps) for asked in recorder.requests} == {(2.5, 3)}
+    settled = read_config(trainer.base_dir / "config.yml").pipeline
+    assert (settled.guidance_scale, settled.diffusion_steps) == (2.5, 3)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
+from editor3d.editors import EDITORS
 from editor3d.errors import RegionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.runs import open_run
 from gaussian.files import read_splats
+from gaussian.igs2gs import igs2gs
 from gaussian.parameters import PARAMETERS
 
 BALL = "sphere:0,0,0,0.7"
@@ -202,3 +206,10 @@ def test_an_edit_can_be_opened_and_edited_again(splat_edit):
     assert torch.equal(pipeline.model.means, first.pipeline.model.means)
     second = start(splat_edit(steps=2, load_dir=first.base_dir, timestamp="again", instruction="make it night"))
     assert second.fit()
+
+
+@pytest.mark.parametrize(("name", "scale"), [("ip2p", 12.5), ("tiny-ip2p", 7.5), ("flux-kontext", 2.5)])
+def test_the_papers_guidance_scale_is_for_the_papers_editor(name, scale):
+    pipeline = deepcopy(igs2gs.config.pipeline)
+    pipeline.settle(EDITORS[name].info)
+    assert (pipeline.guidance_scale, pipeline.image_guidance_scale) == (scale, 1.5)
