@@ -25,7 +25,7 @@ STRENGTHS = (
     ("STRONG", "Strong", "Follow the words more closely than what is there"),
 )
 GUIDANCE = {"SUBTLE": (5.0, 2.0), "NORMAL": (None, None), "STRONG": (10.0, 1.2)}
-"""Guidance scales of text and picture; None is the method's own. Editors that are no diffusion models ignore them."""
+"""Guidance scales of text and picture; None is what suits the editor's model. Editors without a model ignore them."""
 QUALITIES = (
     ("DRAFT", "Draft", "A first look, in a fraction of the time"),
     ("NORMAL", "Normal", "The method's own number of steps"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_CAMERAS, MAX_SIDE = 1000, 4096
 GUIDANCE_SCALE, DIFFUSION_STEPS = 7.5, 20
-"""InstructPix2Pix's usual (text) guidance scale and number of steps; for all editors that have none of their own."""
+"""InstructPix2Pix's usual (text) guidance scale and number of denoising steps."""
 Split = Literal["train", "test"]
 Condition = Literal["auto", "original", "base", "detailed"]
 """The picture that an edit changes: the original photograph, a render of the base, that render with the photograph's
@@ -155,22 +155,12 @@ class EditorInfo:
     """Sends pictures to a service over the network, which may charge for each edit."""
     download: str = ""
     """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
-    guidance_scale: float | None = None
-    """The guidance scale its model is usually run at; None where it has no opinion."""
-    diffusion_steps: int | None = None
-    """The number of denoising steps its model is usually run at; None where it has no opinion."""
+    guidance_scale: float = GUIDANCE_SCALE
+    """The guidance scale its model is usually run at: an edit's where none is asked for."""
+    diffusion_steps: int = DIFFUSION_STEPS
+    """The number of denoising steps its model is usually run at: an edit's where none is asked for."""
     one_timestep_per_step: bool = False
     """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
-
-    @property
-    def usual_guidance_scale(self) -> float:
-        """The guidance scale where none is asked for."""
-        return GUIDANCE_SCALE if self.guidance_scale is None else self.guidance_scale
-
-    @property
-    def usual_diffusion_steps(self) -> int:
-        """The number of denoising steps where none is asked for."""
-        return DIFFUSION_STEPS if self.diffusion_steps is None else self.diffusion_steps
 
 
 @dataclass(frozen=True, eq=False)

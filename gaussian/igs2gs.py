@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nerfstudio.plugins.types import MethodSpecification
 
-from editor3d.plugin.edit_pipeline import EditPipelineConfig
+from editor3d.plugin.edit_settings import EditPipelineConfig
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.trainer import default_device
 from editor3d.types import EditorInfo
@@ -29,8 +29,10 @@ class Igs2gsPipelineConfig(EditPipelineConfig):
     """(text) guidance scale of a diffusion editor. By default 12.5 for InstructPix2Pix, as in the paper, and what its
     model is usually run at for any other."""
 
-    def usual_guidance_scale(self, info: EditorInfo) -> float:
-        return PAPER_GUIDANCE_SCALE if info.name == "ip2p" else super().usual_guidance_scale(info)
+    def settle(self, info: EditorInfo) -> None:
+        if self.guidance_scale is None and info.name == "ip2p":
+            self.guidance_scale = PAPER_GUIDANCE_SCALE
+        super().settle(info)
 
 
 def _config() -> EditTrainerConfig:

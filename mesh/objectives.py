@@ -97,8 +97,8 @@ class EditObjective:
         self._editor = create_editor(config.editor, device=run.device)
         check_instruction(self._editor, config.instruction, (), self.views)
         edits, info = config.edits, self._editor.info
-        scale = info.usual_guidance_scale if edits.guidance_scale is None else edits.guidance_scale
-        steps = info.usual_diffusion_steps if edits.diffusion_steps is None else edits.diffusion_steps
+        scale = info.guidance_scale if edits.guidance_scale is None else edits.guidance_scale
+        steps = info.diffusion_steps if edits.diffusion_steps is None else edits.diffusion_steps
         least = least_noise_level(info, steps)
         if least > edits.upper_bound:
             raise ConfigError(

@@ -6,7 +6,7 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from editor3d.plugin.datamanager import EditDataManagerConfig
-from editor3d.plugin.edit_pipeline import EditPipelineConfig
+from editor3d.plugin.edit_settings import EditPipelineConfig
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.trainer import default_device
 from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto_optimizers

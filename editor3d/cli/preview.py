@@ -140,8 +140,8 @@ def edit_view(
         objects=read_object_masks(view, scene.objects) if editor.info.edits_objects else {},
         garment=garment,
         seed=seed,
-        guidance_scale=editor.info.usual_guidance_scale,
-        diffusion_steps=editor.info.usual_diffusion_steps,
+        guidance_scale=editor.info.guidance_scale,
+        diffusion_steps=editor.info.diffusion_steps,
     )
     return photo, editor.edit(request)
 

@@ -45,7 +45,7 @@ def suited_condition(
     return "original", "the instruction is about the whole picture"
 
 
-def with_detail(render: Tensor, photograph: Tensor, side: int | None) -> Tensor:
+def with_detail(render: Tensor, photograph: Tensor, side: int) -> Tensor:
     """A render with what is finer in the photograph: low(render) + photograph - low(photograph).
 
     low is a picture scaled down and back. What an editor sees of the result is the render, which agrees with other
@@ -54,13 +54,13 @@ def with_detail(render: Tensor, photograph: Tensor, side: int | None) -> Tensor:
     Args:
         render: [H, W, 3] in 0..1.
         photograph: the same.
-        side: the shorter side that is scaled down to; None for the full size, of which nothing is finer.
+        side: the shorter side that is scaled down to; nothing is finer than the full size.
 
     Returns:
         [H, W, 3] in 0..1.
     """
     height, width = render.shape[:2]
-    if side is None or side >= min(height, width):
+    if side >= min(height, width):
         return render
     scale = side / min(height, width)
 
@@ -70,7 +70,7 @@ def with_detail(render: Tensor, photograph: Tensor, side: int | None) -> Tensor:
     return (low(render) + photograph - low(photograph)).clamp(0.0, 1.0)
 
 
-def add_detail(views: Sequence[View], pictures: TrainingPictures, side: int | None) -> None:
+def add_detail(views: Sequence[View], pictures: TrainingPictures, side: int) -> None:
     """Give renders of the base the detail of the views' photographs; see `with_detail`."""
     for index, view in enumerate(views):
         photograph = read_image(view, (view.width, view.height)).float() / 255.0

@@ -14,7 +14,8 @@ from editor3d.errors import ConfigError, Editor3DError, InstructionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
 from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, IN_WORDS
-from editor3d.plugin.edit_pipeline import BY_NAME, EditPipeline, EditPipelineConfig
+from editor3d.plugin.edit_pipeline import EditPipeline
+from editor3d.plugin.edit_settings import BY_NAME, EditPipelineConfig
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
 from editor3d.plugin.results import EditResults
@@ -212,9 +213,7 @@ class EditTrainer(PluginTrainer):
                 config.condition_on = "auto"
                 pipeline.choose_condition(self.base.is_edit)
             pictures = None
-            sides = [each.info.working_side for each in (updater.editor, editor)]
-            resized = config.condition_on == "detailed" and sides[0] != sides[1]
-            if config.condition_on != choices["condition_on"] or resized:
+            if config.condition_on != choices["condition_on"] or not same:  # an editor says what its detail is
                 with self._showing_base() if config.condition_on != "original" else nullcontext():
                     pictures = pipeline.pictures_to_edit(self.base_dir, editor)
             self.config.write_config()

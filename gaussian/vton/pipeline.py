@@ -22,7 +22,8 @@ from editor3d.editors.try_on.segment import labelled
 from editor3d.errors import ConfigError, DataError
 from editor3d.guidance.ddnm import RestorationSettings, best_prior, create_restorer
 from editor3d.outputs.orbit import look_at_point
-from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
+from editor3d.plugin.edit_pipeline import EditPipeline
+from editor3d.plugin.edit_settings import EditPipelineConfig
 from editor3d.plugin.regions import REGION_FOLDER
 from editor3d.types import Editor, Garment
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene

@@ -19,7 +19,8 @@ from editor3d.datasets.images import read_image
 from editor3d.editors import resolve_auto_inserter
 from editor3d.errors import ConfigError, DataError, RegionError
 from editor3d.outputs.pictures import save_png, to_uint8
-from editor3d.plugin.edit_pipeline import EditPipeline, EditPipelineConfig
+from editor3d.plugin.edit_pipeline import EditPipeline
+from editor3d.plugin.edit_settings import EditPipelineConfig
 from editor3d.plugin.project import pixels_of
 from editor3d.plugin.region_masks import (
     RegionView,

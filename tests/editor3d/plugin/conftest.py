@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.errors import InstructionError
-from editor3d.plugin.edit_pipeline import EditPipelineConfig
+from editor3d.plugin.edit_settings import EditPipelineConfig
 from editor3d.types import EditorInfo
 
 
@@ -40,6 +41,13 @@ def recorder(monkeypatch) -> Recorder:
     monkeypatch.setitem(EDITORS, "recorder", EditorEntry(info, "unused:unused"))
     monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, device: made)
     return made
+
+
+@pytest.fixture
+def small_editor(monkeypatch) -> None:
+    """The editor `procedural-noisy` as one that works on small copies, of 8 pixels."""
+    entry = EDITORS["procedural-noisy"]
+    monkeypatch.setitem(EDITORS, "procedural-noisy", replace(entry, info=replace(entry.info, working_side=8)))
 
 
 @pytest.fixture

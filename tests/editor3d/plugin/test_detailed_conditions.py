@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +39,7 @@ def test_a_picture_with_its_own_detail_is_itself(size, seed):
     torch.testing.assert_close(with_detail(picture, picture, SIDE), picture)
 
 
-@given(sizes, seeds, st.sampled_from([None, 40, 1000]))
+@given(sizes, seeds, st.sampled_from([40, 1000]))
 def test_nothing_is_finer_than_the_full_size(size, seed, side):
     render, photograph = pictures(size, seed)
     assert with_detail(render, photograph, side) is render
@@ -78,13 +77,6 @@ def test_editors_of_small_copies_get_it_for_the_whole_picture_only():
     assert "small edits a small copy" in why
     assert suited_condition(False, ("ball",), small)[0] == "base"
     assert suited_condition(True, (), small)[0] == "base"
-
-
-@pytest.fixture
-def small_editor(monkeypatch) -> None:
-    """The noisy editor as one that works on small copies."""
-    entry = EDITORS[NAME]
-    monkeypatch.setitem(EDITORS, NAME, replace(entry, info=replace(entry.info, working_side=SIDE)))
 
 
 def wanted(trainer, index: int) -> torch.Tensor:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from editor3d import api
-from editor3d.editors import EDITORS
 from editor3d.outputs.record import read_record
-from editor3d.plugin import edit_pipeline
+from editor3d.plugin import edit_settings
 from editor3d.plugin.base import read_config
 from editor3d.plugin.conditions import CONDITIONS, with_detail
 
@@ -36,13 +33,6 @@ def renders(tiny_edit, start) -> list[torch.Tensor]:
     pipeline = start(tiny_edit(timestamp="base-only")).pipeline
     cameras = pipeline.datamanager.train_dataset.cameras
     return [eight_bits(pipeline.render_view(cameras, index)["rgb"]) for index in range(len(cameras))]
-
-
-@pytest.fixture
-def small_editor(monkeypatch) -> None:
-    """The noisy editor as one that works on small copies, of 8 pixels."""
-    entry = EDITORS["procedural-noisy"]
-    monkeypatch.setitem(EDITORS, "procedural-noisy", replace(entry, info=replace(entry.info, working_side=8)))
 
 
 @pytest.fixture
@@ -139,12 +129,12 @@ def test_what_was_asked_for_by_name_stays(tiny_edit, start, after_step, asked):
 
 
 def test_auto_looks_for_its_editor_again(tiny_edit, start, after_step, monkeypatch):
-    monkeypatch.setattr(edit_pipeline, "resolve_auto", lambda: ("procedural", "there was no other"))
+    monkeypatch.setattr(edit_settings, "resolve_auto", lambda: ("procedural", "there was no other"))
     trainer = start(tiny_edit(instruction=WHOLE, editor="auto", steps=5, pipeline={"edit_rate": 2}))
     assert trainer.pipeline.updater.schedule.kind == "all-at-once"
 
     def arrives() -> None:
-        monkeypatch.setattr(edit_pipeline, "resolve_auto", lambda: ("procedural-noisy", "it has arrived"))
+        monkeypatch.setattr(edit_settings, "resolve_auto", lambda: ("procedural-noisy", "it has arrived"))
         apply(trainer, OBJECT)
 
     after_step(trainer, 1, arrives)
