@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-MAX_CAMERAS, MAX_SIDE = 1000, 4096
+MIN_CAMERAS, MAX_CAMERAS, MAX_SIDE = 3, 1000, 4096
+"""Cameras that a file of splats is seen from (of three, one is held out and two are trained on), pixels of a side."""
+DEFAULT_SIDE = 512
 GUIDANCE_SCALE, DIFFUSION_STEPS = 7.5, 20
 """InstructPix2Pix's usual (text) guidance scale and number of denoising steps."""
 Split = Literal["train", "test"]
@@ -90,29 +92,52 @@ class PosedImages:
 
 @dataclass(frozen=True)
 class Around:
-    """The cameras that are put round a scene that came without any.
+    """The cameras that a scene is seen from that came without any.
 
     Raises:
-        ConfigError: too few or too small pictures, or a vertical without a direction.
+        ConfigError: too few or too small pictures, a direction or place that is none, or both cameras of a file and
+            what would choose others.
     """
 
-    cameras: int = 48
-    """How many; every eighth picture is held out."""
-    side: int = 512
-    """Pixels of a picture's sides."""
-    up: tuple[float, float, float] = (0.0, -1.0, 0.0)
-    """The scene's vertical. Most files of splats come from COLMAP, whose y axis points down."""
+    cameras: int | Path = 48
+    """How many are put where the scene is seen well; or a file or folder that has them: a transforms.json, a
+    cameras.json of 3D Gaussian Splatting, a COLMAP model, a run. These are used as they are. Every eighth picture is
+    held out."""
+    side: int | None = None
+    """Pixels of a picture's sides, 512 by default; with cameras of a file, of the longer side, at most."""
+    up: tuple[float, float, float] | None = None
+    """The scene's vertical. None: what the file says of it, else what the scene shows, else -y, as in COLMAP."""
+    center: tuple[float, float, float] | None = None
+    """Where the cameras look, in the file's own frame; None: where most detail is."""
+    distance: float | None = None
+    """How far from there they stand, scene units; None: from where the scene is seen well."""
 
     def __post_init__(self) -> None:
-        if not 2 <= self.cameras <= MAX_CAMERAS or not 16 <= self.side <= MAX_SIDE:
-            raise ConfigError(
-                f"Expected 2 to {MAX_CAMERAS} cameras round the scene and sides of 16 to {MAX_SIDE} pixels, got "
-                f"{self.cameras} and {self.side}."
-            )
-        up = tuple(float(number) for number in self.up)
-        if len(up) != 3 or not 0 < math.hypot(*up) < math.inf:
+        for name in ("up", "center"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(float(number) for number in value))
+        if self.up is not None and (len(self.up) != 3 or not 0 < math.hypot(*self.up) < math.inf):
             raise ConfigError(f"Expected three numbers that point upwards, got {self.up}: 0,0,1 where z is up.")
-        object.__setattr__(self, "up", up)
+        if self.center is not None and (len(self.center) != 3 or not all(map(math.isfinite, self.center))):
+            raise ConfigError(f"Expected three numbers for the centre, got {self.center}: 0,0,1, say.")
+        if self.distance is not None and not 0 < self.distance < math.inf:
+            raise ConfigError(f"Expected a distance above 0, got {self.distance:g}: say it in the file's own units.")
+        if self.side is not None and not 16 <= self.side <= MAX_SIDE:
+            raise ConfigError(f"Expected sides of 16 to {MAX_SIDE} pixels, got {self.side}.")
+        if not isinstance(self.cameras, int):
+            chosen = [name for name in ("up", "center", "distance") if getattr(self, name) is not None]
+            if chosen:
+                raise ConfigError(
+                    f"Expected no {' and no '.join(chosen)} with the cameras of {self.cameras}, which stand where they "
+                    "are: leave that out, or say how many cameras instead."
+                )
+        elif not MIN_CAMERAS <= self.cameras <= MAX_CAMERAS:
+            raise ConfigError(f"Expected {MIN_CAMERAS} to {MAX_CAMERAS} cameras, got {self.cameras}.")
+
+    @property
+    def pixels(self) -> int:
+        """The sides of the pictures of cameras that are put somewhere."""
+        return DEFAULT_SIDE if self.side is None else self.side
 
 
 @dataclass(frozen=True)

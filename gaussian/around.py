@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from editor3d.outputs.orbit import look_at
+from editor3d.types import Around
 from gaussian.rasterize import rasterization
 from gaussian.splats import Splats
 
+DEFAULT_UP = (0.0, -1.0, 0.0)
+"""Most files of splats come from COLMAP, whose y axis points down."""
 FIELD_OF_VIEW = math.radians(50)
 _RINGS = ((0.0, 0.4), (25.0, 0.35), (50.0, 0.25))
 """Degrees above the horizon, and the share of the cameras there."""
@@ -33,20 +36,20 @@ def core_of(splats: Splats) -> tuple[Tensor, float]:
     return centre, max(radius, 1e-6)
 
 
-def cameras_around(splats: Splats, count: int, up: tuple[float, float, float]) -> np.ndarray:
+def cameras_around(splats: Splats, around: Around) -> np.ndarray:
     """Poses on rings round the core that look at its centre: [count, 3, 4], OpenGL axes.
 
     A camera that finds something close before it moves in, as far as it takes to see the core.
-
-    Args:
-        up: the scene's vertical, of any length but zero.
     """
+    count, up = around.cameras, around.up or DEFAULT_UP
     centre, radius = (value.numpy() if isinstance(value, Tensor) else value for value in core_of(splats.to("cpu")))
+    if around.center is not None:
+        centre = np.array(around.center)
     vertical = np.asarray(up, dtype=np.float64) / np.linalg.norm(up)
     east = np.cross(vertical, [1.0, 0.0, 0.0] if abs(vertical[0]) < 0.9 else [0.0, 1.0, 0.0])
     east /= np.linalg.norm(east)
     north = np.cross(vertical, east)
-    distance = radius / math.sin(FIELD_OF_VIEW / 2)
+    distance = around.distance or radius / math.sin(FIELD_OF_VIEW / 2)
     poses = []
     for ring, (elevation, _) in enumerate(_RINGS):
         members = _members(count, ring)
@@ -58,7 +61,7 @@ def cameras_around(splats: Splats, count: int, up: tuple[float, float, float]) -
             for attempt in range(_TRIES):
                 far = distance * _CLOSER**attempt
                 pose = look_at((centre + far * outward)[None], outward[None], vertical)[0]
-                if _nearest(splats, pose) > _TOO_NEAR * far:
+                if around.distance or _nearest(splats, pose) > _TOO_NEAR * far:
                     break
             poses.append(pose)
     return np.stack(poses)

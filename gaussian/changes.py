@@ -22,7 +22,7 @@ from editor3d.regions import parse_region, seen_parts
 from editor3d.types import Around, View
 from gaussian.files import FORMATS, check_output, read_splats, write_splats
 from gaussian.model import SplatModel
-from gaussian.scene_file import camera_of, model_of, picture_of, posed_around
+from gaussian.scene_file import camera_of, extent_of, given_views, model_of, picture_of, posed_around, settled
 from gaussian.selection import PosedPinhole, delete, duplicate, holes, recolor
 from gaussian.splats import Splats
 
@@ -72,7 +72,7 @@ def change_splats(
         after = delete(splats, which)
         folder = output.with_name(f"{output.stem}_holes")
         if pipeline is None:
-            found = _holes_of_file(splats, after, folder, around or Around())
+            found = _holes_of_file(splats, after, folder, settled(scene, around))
         else:
             found = _holes_of_run(pipeline, which, folder)
     elif offset is not None:
@@ -133,8 +133,8 @@ def _holes_of_run(pipeline: PluginPipeline, which: Tensor, folder: Path) -> Hole
 def _holes_of_file(before: Splats, after: Splats, folder: Path, around: Around) -> Holes:
     """Holes in views from cameras round the scene, which are written with them: without, masks say little."""
     capture = folder / "capture"
-    posed = posed_around(before, capture, around)
-    model = model_of(before)
+    posed = posed_around(before, capture, around, given_views(around))
+    model = model_of(before, extent_of(posed.views))
     cameras = [PosedPinhole.of(camera_of(view), 0, model.near) for view in posed.views]
     found = _write_masks(folder, posed.views, holes(before, after, cameras))
     model.set_splats(after)

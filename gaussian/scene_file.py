@@ -8,21 +8,23 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from editor3d.datasets import load_posed_images
+from editor3d.datasets.cameras import LONGEST_SIDE, lens_of, load_cameras, reduced, split_of, view_name
 from editor3d.datasets.write import write_capture
 from editor3d.outputs.pictures import save_png
 from editor3d.plugin import checkpoints
 from editor3d.types import Around, PosedImages, View
-from gaussian.around import cameras_around, core_of, intrinsics
+from gaussian.around import cameras_around, intrinsics
 from gaussian.files import read_splats
 from gaussian.model import SplatModel
 from gaussian.splats import Splats
-
-_HELD_OUT = 8  # every so many views
+from gaussian.upright import told_up
 
 
 def open_scene_file(path: Path, output: Path, around: Around | None = None) -> tuple[Path, Path]:
@@ -39,16 +41,21 @@ def open_scene_file(path: Path, output: Path, around: Around | None = None) -> t
     Raises:
         DataError: no such file, or a damaged one.
     """
-    around = around or Around()
-    splats = read_splats(path)
+    splats, around = read_splats(path), settled(path, around)
+    given = given_views(around)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
-    digest.update(repr((around.cameras, around.side, around.up)).encode())
+    digest.update(repr(around).encode())
+    for view in given:
+        digest.update(repr((view.c2w.tolist(), lens_of(view))).encode())
     folder = output / f"{path.stem}-{digest.hexdigest()}"
     capture = folder / "capture"
     if not (capture / "transforms.json").is_file():
-        told = f"Looking at {path} ({len(splats)} Gaussians) from {around.cameras} cameras round it, kept in {capture}"
-        CONSOLE.print(told, markup=False)
-        write_views(splats, capture, around)
+        posed = posed_around(splats, capture, around, given)
+        CONSOLE.print(
+            f"Looking at {path} ({len(splats)} Gaussians) from {len(posed.views)} cameras, kept in {capture}",
+            markup=False,
+        )
+        write_views(splats, posed)
     return capture, _base_run(splats, capture, folder, path.suffix.lower())
 
 
@@ -63,61 +70,96 @@ class FileViews:
     """
 
     def __init__(self, path: Path, folder: Path, around: Around | None = None) -> None:
-        splats, around = read_splats(path), around or Around()
-        self.posed = posed_around(splats, folder, around)
-        self._model = model_of(splats)
+        splats, around = read_splats(path), settled(path, around)
+        self.posed = posed_around(splats, folder / "capture", around, given_views(around))
+        self._model = model_of(splats, extent_of(self.posed.views))
 
     def render(self, views: Sequence[View]) -> None:
         """Write the pictures of some of `posed.views`."""
         for view in views:
             save_png(view.image_path, picture_of(self._model, view))
 
+    def small(self, side: int) -> list[Tensor]:
+        """What all of `posed.views` show, the longer sides `side` pixels: [H, W, 3] in 0..1."""
+        return [picture_of(self._model, reduced(view, side)) for view in self.posed.views]
 
-def posed_around(splats: Splats, folder: Path, around: Around) -> PosedImages:
-    """The views from cameras round a scene; their pictures, in `folder`, are still to be made."""
-    side = around.side
-    K = intrinsics(side, side)
-    lens = dict(fl_x=float(K[0, 0]), fl_y=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2]))
-    views = tuple(
-        View(
-            f"view_{i:03d}", folder / "images" / f"view_{i:03d}.png", "train" if i % _HELD_OUT else "test", side, side,
-            c2w=c2w, **lens,
-        )
-        for i, c2w in enumerate(cameras_around(splats, around.cameras, around.up))
-    )  # fmt: skip
+
+def settled(path: Path, around: Around | None) -> Around:
+    """The cameras asked for, with the vertical that the file tells of where none is asked for."""
+    around = around or Around()
+    return around if around.up is not None or isinstance(around.cameras, Path) else replace(around, up=told_up(path))
+
+
+def given_views(around: Around) -> tuple[View, ...]:
+    """The cameras of the file or folder that `around` names, if it does; without pictures.
+
+    Raises:
+        DataError: as `load_cameras`.
+    """
+    if not isinstance(around.cameras, Path):
+        return ()
+    return load_cameras(around.cameras, LONGEST_SIDE if around.side is None else around.side)
+
+
+def posed_around(splats: Splats, folder: Path, around: Around, given: Sequence[View] = ()) -> PosedImages:
+    """The views from which a scene is seen; their pictures, in the capture `folder`, are still to be made.
+
+    Args:
+        given: views that are taken as they are, in the place of chosen ones.
+    """
+    side = around.pixels
+    views = given or [
+        View(view_name(index), Path(), split_of(index), side, side, c2w=c2w, **pinhole(side))
+        for index, c2w in enumerate(cameras_around(splats, around))
+    ]
+    views = tuple(replace(view, image_path=folder / "images" / f"{view.name}.png") for view in views)
     points = splats.means[:: max(1, len(splats) // 20_000)].numpy()
     return PosedImages(folder.parent, "nerfstudio", views, points=points)
 
 
-def write_views(splats: Splats, folder: Path, around: Around) -> PosedImages:
-    """Render a scene from cameras round it and write that as a capture."""
-    posed = posed_around(splats, folder, around)
-    model = model_of(splats)
+def pinhole(side: int) -> dict[str, float]:
+    """The lens of cameras that are put somewhere."""
+    K = intrinsics(side, side)
+    return {"fl_x": float(K[0, 0]), "fl_y": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])}
+
+
+def extent_of(views: Sequence[View]) -> float:
+    """The size of a scene, by which rates and thresholds of length are multiplied: the greatest coordinate of a camera
+    about their middle, which training brings to 1."""
+    places = np.stack([view.c2w[:, 3] for view in views])
+    extent = float(np.abs(places - places.mean(0)).max())
+    return extent if extent > 0 else 1.0
+
+
+def write_views(splats: Splats, posed: PosedImages) -> None:
+    """Render a scene from the views that `posed_around` gave, and write that as a capture."""
+    model = model_of(splats, extent_of(posed.views))
+    folder = posed.views[0].image_path.parent.parent
     write_capture(folder, posed, posed.views, lambda index, view: picture_of(model, view))
-    return posed
 
 
 @torch.no_grad()
 def picture_of(model: SplatModel, view: View) -> Tensor:
-    """What a pinhole view shows of a scene in the view's frame: [H, W, 3] in 0..1."""
+    """What a view shows of a scene in the view's frame: [H, W, 3] in 0..1."""
     return model.get_outputs_for_camera(camera_of(view))["rgb"]
 
 
 def camera_of(view: View) -> Cameras:
-    """The camera of a view without lens distortion."""
+    """The camera of a view."""
     return Cameras(
         torch.from_numpy(view.c2w).float()[None], view.fl_x, view.fl_y, view.cx, view.cy, view.width, view.height,
-        camera_type=CameraType.PERSPECTIVE,
+        distortion_params=torch.tensor([view.distortion]),
+        camera_type=CameraType.FISHEYE if view.fisheye else CameraType.PERSPECTIVE,
     )  # fmt: skip
 
 
-def model_of(splats: Splats) -> SplatModel:
-    """A model that holds a scene, to be looked at."""
+def model_of(splats: Splats, scale: float) -> SplatModel:
+    """A model that holds a scene of a size, to be looked at."""
     from nerfstudio.data.scene_box import SceneBox
 
     from gaussian.method import splat
 
-    config = replace(splat.config.pipeline.model, scene_scale=core_of(splats)[1])
+    config = replace(splat.config.pipeline.model, scene_scale=scale)
     model = config.setup(
         scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])),
         num_train_data=1,
@@ -136,7 +178,7 @@ def _base_run(splats: Splats, capture: Path, output: Path, suffix: str) -> Path:
     manager.data = parser.data = capture
     parser.orientation_method = parser.center_method = "none"
     parser.auto_scale_poses = False
-    config.pipeline.model.scene_scale = core_of(splats)[1]
+    config.pipeline.model.scene_scale = extent_of(load_posed_images(capture).views)
     config.pipeline.model.sh_degree = splats.sh_degree
     config.pipeline.model.scene_suffix = suffix
     config.max_num_iterations, config.vis = 1, "tensorboard"

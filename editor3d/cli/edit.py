@@ -60,12 +60,21 @@ class Edit:
     """Training steps of the reconstruction; its method's own number by default."""
     downscale_factor: int | None = None
     """Read a capture's pictures at 1/N of their size; a run keeps its own."""
-    cameras: int | None = None
-    """For a file of splats: how many cameras are put round it, every eighth of them held out; 48 by default."""
+    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
+    """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
+    default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
+    the folder of a COLMAP model, a capture or a run."""
     side: int | None = None
-    """For a file of splats: pixels of their pictures' sides; 512 by default."""
+    """For a file of splats: pixels of their pictures' sides, 512 by default; with cameras of a PATH, of the longer side
+    at most."""
     up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z; -y by default, as COLMAP has it."""
+    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z. By default what the file says, else
+    what the scene shows, else -y, as COLMAP has it."""
+    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
+    """For a file of splats: where the cameras look (--center=-1,0,0 with a minus first); where most detail is by
+    default."""
+    distance: float | None = None
+    """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
     seed: int = 42
     """Seed of everything random."""
     viewer: bool = False
@@ -77,7 +86,7 @@ class Edit:
         from editor3d.api import load
         from editor3d.cli.vectors import around_of
 
-        around = around_of(self.cameras, self.side, self.up)
+        around = around_of(self.cameras, self.side, self.up, self.center, self.distance)
         scene = load(self.data, downscale_factor=self.downscale_factor, around=around)
         if self.base is not None:
             from editor3d.plugin.base import downscale_factor_of

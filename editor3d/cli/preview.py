@@ -14,13 +14,25 @@ from editor3d.errors import ConfigError
 from editor3d.registry import FILE_VIEWS, SCENE_FILES, load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from typing import Protocol
 
     from torch import Tensor
 
     from editor3d.types import Editor, Garment, PosedImages, View
 
+    class FileViews(Protocol):
+        """What `FILE_VIEWS` names: a file of splats, seen from where an edit would see it."""
+
+        posed: PosedImages
+
+        def render(self, views: Sequence[View]) -> None: ...
+        def small(self, side: int) -> list[Tensor]: ...
+
+
 MAX_VIEWS = 4
+SHEET_SIDE = 160
+"""Pixels of the longer sides of the pictures that show all views of a file."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,8 @@ class Preview:
     """Edit one to four views in 2D and put them side by side, before any 3D work.
 
     There is no reconstruction yet: an editor that starts from the scene's current render is given the photograph
-    itself in its place.
+    itself in its place. Of a file of splats all views that an edit would have are shown besides, small, in
+    NAME-views.png.
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
@@ -48,12 +61,21 @@ class Preview:
     """The folder for the picture."""
     downscale_factor: int = 1
     """Edit at 1/N of the photographs' size."""
-    cameras: int | None = None
-    """For a file of splats: how many cameras an edit would put round it, view_000 and so on; 48 by default."""
+    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
+    """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
+    default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
+    the folder of a COLMAP model, a capture or a run."""
     side: int | None = None
-    """For a file of splats: pixels of their pictures' sides; 512 by default."""
+    """For a file of splats: pixels of their pictures' sides, 512 by default; with cameras of a PATH, of the longer side
+    at most."""
     up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z; -y by default, as COLMAP has it."""
+    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z. By default what the file says, else
+    what the scene shows, else -y, as COLMAP has it."""
+    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
+    """For a file of splats: where the cameras look (--center=-1,0,0 with a minus first); where most detail is by
+    default."""
+    distance: float | None = None
+    """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
     seed: int = 0
     """Seed of an editor that draws random numbers."""
     device: str = "auto"
@@ -69,7 +91,7 @@ class Preview:
         from editor3d.datasets import load_posed_images
         from editor3d.datasets.locate import resolve_data
 
-        data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up)
+        data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up, self.center, self.distance)
         if data.suffix.lower() not in SCENE_FILES or data.is_dir():
             if around is not None:
                 load(data, around=around)  # which refuses them
@@ -77,15 +99,15 @@ class Preview:
         load(data, downscale_factor=self.downscale_factor if self.downscale_factor != 1 else None)
         with TemporaryDirectory() as folder:
             file = load_target(FILE_VIEWS)(data, Path(folder), around)
-            return self._preview(file.posed, make=file.render)
+            return self._preview(file.posed, file)
 
-    def _preview(self, scene: PosedImages, make: Callable[[Sequence[View]], None] | None = None) -> int:
-        """Edit some of the views of a scene, whose pictures `make` makes first where they are not there yet."""
+    def _preview(self, scene: PosedImages, file: FileViews | None = None) -> int:
+        """Edit some of the views of a scene, whose pictures are made first where it is that of a file of splats."""
         from rich.console import Console
         from rich.progress import track
 
         from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
-        from editor3d.outputs.pictures import Row, save_side_by_side
+        from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
 
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
         choose = resolve_auto if self.garment is None else resolve_auto_try_on
@@ -100,16 +122,20 @@ class Preview:
             garment = read_garment(self.garment)
         messages = Console(stderr=True)
         messages.print(f"editor: {spec} ({reason})", markup=False, highlight=False, soft_wrap=True)
-        if make is not None:
-            make(views)
+        stem = _slug(Path(self.data).resolve().stem)
+        if file is not None:
+            sheet = self.output / f"{stem}-views.png"
+            save_contact_sheet(sheet, file.small(SHEET_SIDE), [view.name for view in scene.views])
+            print(sheet)
+            file.render(views)
         pairs = [
             edit_view(editor, scene, view, self.instruction, self.seed, garment)
             for view in track(views, description="editing", console=messages, transient=True)
         ]
         title = self.instruction or f"put on {'it' if self.garment is None else self.garment.name}"
-        path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(title)}.png"
+        path = self.output / f"{stem}-{_slug(title)}.png"
         rows = [
-            Row("photograph" if make is None else "rendered", [before for before, _ in pairs]),
+            Row("photograph" if file is None else "rendered", [before for before, _ in pairs]),
             Row(f"edited by {editor.info.name}", [after for _, after in pairs]),
         ]
         save_side_by_side(path, rows, title=title, columns=[view.name for view in views])

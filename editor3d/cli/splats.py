@@ -37,12 +37,21 @@ class SplatsCommand:
     """Bring their mean colour to this one, '#rrggbb' or a name; light and shade across them stay."""
     strength: float | None = None
     """With --recolor: how far towards the colour, 0 to 1; all the way by default."""
-    cameras: int | None = None
-    """With --delete of a file: how many cameras round the scene the holes are seen from; 48 by default."""
+    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
+    """With --delete of a file: how many cameras are put where it is seen well, every eighth of them held out; 48 by
+    default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
+    the folder of a COLMAP model, a capture or a run."""
     side: int | None = None
-    """With --delete of a file: pixels of their pictures' sides; 512 by default."""
+    """With --delete of a file: pixels of their pictures' sides, 512 by default; with cameras of a PATH, of the longer
+    side at most."""
     up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """With --delete of a file: what is up in it, an axis (z, or --up=-y) or X,Y,Z; -y by default, as COLMAP has it."""
+    """With --delete of a file: what is up in it, an axis (z, or --up=-y) or X,Y,Z. By default what the file says, else
+    what the scene shows, else -y, as COLMAP has it."""
+    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
+    """With --delete of a file: where the cameras look (--center=-1,0,0 with a minus first); where most detail is by
+    default."""
+    distance: float | None = None
+    """With --delete of a file: how far from there they stand, in its own units; where it is seen well by default."""
 
     def run(self) -> int:
         from editor3d.api import change_splats
@@ -55,7 +64,7 @@ class SplatsCommand:
             duplicate=None if self.duplicate is None else parse_vector(self.duplicate, "--duplicate"),
             recolor=self.recolor,
             strength=self.strength,
-            around=around_of(self.cameras, self.side, self.up),
+            around=around_of(self.cameras, self.side, self.up, self.center, self.distance),
         )
         done = "deleted" if self.delete else "copied" if self.duplicate is not None else "recoloured"
         print(f"{change.output}: {change.selected} of {change.total} Gaussians {done}, {change.written} written")

@@ -21,10 +21,12 @@ UNREADABLE = (OSError, ValueError, LookupError, AssertionError, struct.error)
 
 def find_model(root: Path) -> Path | None:
     """The folder of the sparse model in a capture, or None."""
-    for place in MODEL_FOLDERS:
-        if any((root / place / f"cameras{suffix}").is_file() for suffix in (".bin", ".txt")):
-            return root / place
-    return None
+    return next((root / place for place in MODEL_FOLDERS if is_model(root / place)), None)
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder is itself a sparse model."""
+    return any((folder / f"cameras{suffix}").is_file() for suffix in (".bin", ".txt"))
 
 
 def load(root: Path, model: Path, *, downscale_factor: int, eval_interval: int) -> PosedImages:
@@ -40,6 +42,30 @@ def load(root: Path, model: Path, *, downscale_factor: int, eval_interval: int) 
 
     Raises:
         DataError: the model or a picture is missing or broken, or a camera model is not supported.
+    """
+    frames = frames_of(root, model)
+    points, point_colors = _read_points(model)
+    return PosedImages(
+        root=root,
+        format="colmap",
+        views=build_views(
+            frames,
+            images_folder=root / "images",
+            source=str(model),
+            downscale_factor=downscale_factor,
+            eval_interval=eval_interval,
+        ),
+        points=points,
+        point_colors=point_colors,
+        downscale_factor=downscale_factor,
+    )
+
+
+def frames_of(root: Path, model: Path) -> list[Frame]:
+    """The frames of a sparse model, whose pictures need not be there.
+
+    Raises:
+        DataError: the model is broken, has no images, or a camera model is not supported.
     """
     from nerfstudio.data.utils import colmap_parsing_utils as reader
     from nerfstudio.process_data.colmap_utils import parse_colmap_camera_params
@@ -68,21 +94,7 @@ def load(root: Path, model: Path, *, downscale_factor: int, eval_interval: int) 
         frames.append(frame)
     if not frames:
         raise DataError(f"The COLMAP model {model} has no images: COLMAP registered none of them.")
-    points, point_colors = _read_points(model)
-    return PosedImages(
-        root=root,
-        format="colmap",
-        views=build_views(
-            frames,
-            images_folder=root / "images",
-            source=str(model),
-            downscale_factor=downscale_factor,
-            eval_interval=eval_interval,
-        ),
-        points=points,
-        point_colors=point_colors,
-        downscale_factor=downscale_factor,
-    )
+    return frames
 
 
 def _camera_to_world(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:

@@ -65,6 +65,26 @@ def save_side_by_side(path: Path | str, rows: Sequence[Row], *, title: str = "",
     _save(path, side_by_side(rows, title=title, columns=columns))
 
 
+def save_contact_sheet(path: Path | str, images: Sequence[Tensor | np.ndarray], names: Sequence[str]) -> None:
+    """Write small pictures [H, W, 3], float 0..1 or uint8, row by row as one PNG, each above its name.
+
+    Raises:
+        Editor3DError: the disk is full, or the folder cannot be written; an earlier file is unchanged.
+    """
+    pictures = [Image.fromarray(to_uint8(image)) for image in images]
+    cell_width, cell_height = max(p.width for p in pictures), max(p.height for p in pictures) + CAPTION_SIZE + 8
+    columns = min(len(pictures), max(1, (MAX_WIDTH - 2 * MARGIN + GAP) // (cell_width + GAP)))
+    rows = -(-len(pictures) // columns)
+    size = (2 * MARGIN + columns * (cell_width + GAP) - GAP, 2 * MARGIN + rows * (cell_height + GAP) - GAP)
+    sheet = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        x, y = MARGIN + index % columns * (cell_width + GAP), MARGIN + index // columns * (cell_height + GAP)
+        sheet.paste(picture, (x + (cell_width - picture.width) // 2, y))
+        _caption(draw, (x, y + cell_height - CAPTION_SIZE - 6), name, cell_width)
+    _save(path, sheet)
+
+
 def side_by_side(rows: Sequence[Row], *, title: str = "", columns: Sequence[str] = ()) -> Image.Image:
     """The sheet that `save_side_by_side` writes."""
     pictures = [[Image.fromarray(to_uint8(image)) for image in row.images] for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_cameras_look_at_the_scene_from_outside():
     centre, radius = core_of(splats)
     assert torch.allclose(centre.float(), torch.tensor([10.0, -4.0, 2.0]), atol=0.3)
     assert radius == pytest.approx(3.0, rel=0.15)
-    c2ws = cameras_around(splats, 12, (0.0, -1.0, 0.0))
+    c2ws = cameras_around(splats, Around(cameras=12))
     assert c2ws.shape == (12, 3, 4)
     offsets = c2ws[:, :, 3] - centre.numpy()
     assert (np.linalg.norm(offsets, axis=1) > 3.0).all()
@@ -130,6 +131,14 @@ def test_pictures_of_a_file_are_not_there_yet(tmp_path):
         ["--instruction", "make it gold", "--side", "0"],
         ["--instruction", "make it gold", "--up", "0,0,0"],
         ["--instruction", "make it gold", "--up", "w"],
+        ["--instruction", "make it gold", "--cameras", "2"],
+        ["--instruction", "make it gold", "--cameras", "nowhere.json"],
+        ["--instruction", "make it gold", "--cameras", ""],
+        ["--instruction", "make it gold", "--cameras", "1e3"],
+        ["--instruction", "make it gold", "--center", "1,2"],
+        ["--instruction", "make it gold", "--center", "1,2,inf"],
+        ["--instruction", "make it gold", "--distance", "0"],
+        ["--instruction", "make it gold", "--distance", "nan"],
     ],
 )
 def test_what_is_refused_leaves_nothing_behind(flags, tmp_path, capsys):
@@ -164,10 +173,57 @@ def test_the_command_line_previews_a_file(tmp_path, capsys):
     words = ["preview", str(tmp_path / "ball.spz"), "--editor", "procedural", "--output", str(tmp_path / "previews")]
     words += ["--cameras", "9", "--side", "32", "--up", "z"]
     assert main([*words, "--instruction", "make it gold", "--views", "view_001,view_004"]) == 0
-    assert [path.suffix for path in (tmp_path / "previews").iterdir()] == [".png"]
+    names = sorted(path.name for path in (tmp_path / "previews").iterdir())
+    assert names == ["ball-make-it-gold.png", "ball-views.png"]
+    printed = capsys.readouterr().out.split()
+    assert [Path(line).name for line in printed] == ["ball-views.png", "ball-make-it-gold.png"]
     assert main([*words, "--instruction", "make it gold", "--views", "view_9"]) == 2
     assert main([*words, "--instruction", "gibberish"]) == 2
     assert main(["preview", str(tmp_path), "--instruction", "make it gold", "--cameras", "9"]) == 2
+
+
+def test_given_cameras_are_used_as_they_are(tmp_path):
+    write_splats(tmp_path / "ball.ply", ball())
+    poses = cameras_around(ball(), Around(cameras=9))
+    frames = [{"file_path": f"{k}.png", "transform_matrix": pose.tolist()} for k, pose in enumerate(poses)]
+    lens = {"w": 40, "h": 30, "fl_x": 33.0, "fl_y": 34.0, "cx": 21.0, "cy": 14.0, "k1": 0.05}
+    cameras = tmp_path / "somewhere.json"
+    cameras.write_text(json.dumps({**lens, "frames": frames}))
+    capture, _ = open_scene_file(tmp_path / "ball.ply", tmp_path / "out", Around(cameras=cameras))
+    views = editor3d.load(capture).posed_images.views
+    assert np.allclose(np.stack([view.c2w for view in views]), poses)
+    assert {(v.width, v.height, v.fl_x, v.fl_y, v.cx, v.cy, v.distortion[0]) for v in views} == {tuple(lens.values())}
+    # others in a file of the same name are another capture
+    frames[0]["transform_matrix"][0][3] += 0.5
+    cameras.write_text(json.dumps({**lens, "frames": frames}))
+    assert open_scene_file(tmp_path / "ball.ply", tmp_path / "out", Around(cameras=cameras))[0] != capture
+    with pytest.raises(ConfigError, match="up"):
+        Around(cameras=cameras, up=(0, 0, 1))
+
+
+def test_cameras_of_an_earlier_run_or_capture_are_used(tmp_path):
+    write_splats(tmp_path / "ball.ply", ball())
+    capture, base = open_scene_file(tmp_path / "ball.ply", tmp_path / "out", SMALL)
+    poses = [view.c2w for view in editor3d.load(capture).posed_images.views]
+    for given in (base, capture):
+        again, _ = open_scene_file(tmp_path / "ball.ply", tmp_path / "out", Around(cameras=given))
+        assert np.array_equal([view.c2w for view in editor3d.load(again).posed_images.views], poses)
+
+
+def test_the_cameras_look_where_they_are_told_from_as_far_as_they_are_told():
+    around = Around(cameras=9, center=(11.0, -4.0, 2.0), distance=9.0)
+    c2ws = cameras_around(ball(), around)
+    assert np.allclose(np.linalg.norm(c2ws[:, :, 3] - around.center, axis=1), 9.0)
+    assert np.allclose(c2ws[:, :, 3] - 9.0 * c2ws[:, :, 2], around.center)
+
+
+def test_what_the_file_says_is_up_is_up(tmp_path):
+    write_splats(tmp_path / "ball.ply", ball())
+    said = (
+        (tmp_path / "ball.ply").read_bytes().replace(b"element vertex", b"comment Vertical Axis: z\nelement vertex", 1)
+    )
+    (tmp_path / "said.ply").write_bytes(said)
+    assert all(view.c2w[2, 1] > 0 for view in FileViews(tmp_path / "said.ply", tmp_path, SMALL).posed.views)
 
 
 def test_cameras_are_for_files_alone(tiny_capture):
