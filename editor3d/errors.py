@@ -6,6 +6,7 @@ Commands print the sentence and end with exit code 2; Python callers catch `Edit
 from __future__ import annotations
 
 import errno
+import reprlib
 
 _REMEDIES = {
     errno.ENOSPC: "free some space, or choose another folder",
@@ -53,9 +54,21 @@ class ServiceError(Editor3DError):
     """A service over the network refused, did not answer well, or would cost more than allowed."""
 
 
+_LONGEST_REASON = 300  # characters
+
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxother = 120
+
+
+def shown(value: object) -> str:
+    """A value as a message says it: quoted, in one line, and no longer than a sentence can hold."""
+    return _shortened.repr(value)
+
+
 def first_line(error: Exception) -> str:
-    """What an error of a library says first; its class where it says nothing."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    """What an error of a library says first, shortened; its class where it says nothing."""
+    line = next(iter(str(error).splitlines()), type(error).__name__)
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
 
 
 def sentence(error: Editor3DError | OSError) -> str:

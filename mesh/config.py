@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError
+import msgspec
+
+from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError, shown
 from editor3d.outputs.files import write_json
 from editor3d.regions import parse_region, seen_parts
+from editor3d.safe_open import read_json
 from mesh.cameras import Vector, ViewSettings
 from mesh.clip_loss import ClipLossSettings
 from mesh.field import FieldSettings
@@ -118,31 +120,25 @@ def read_config(run: Path) -> StyleConfig:
 
     Raises:
         CheckpointError: there is none, or it is damaged.
-        ConfigError: it has unknown keys or values out of range.
+        ConfigError: it has unknown keys, or values of another type or out of range.
     """
     path = run / CONFIG
+    body = read_json(path, CheckpointError)
+    _require_known(StyleConfig, body, str(path))
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"Expected the configuration of a mesh's run at {path}, found none: check it.") from error
-    except ValueError as error:
-        raise CheckpointError(f"Expected JSON in {path}, found it damaged ({error}): start the run anew.") from error
-    return _made(StyleConfig, body, str(path))
+        return msgspec.convert(body, StyleConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(
+            f"Expected the configuration of a mesh's run in {path}: {error}: start the run anew."
+        ) from error
 
 
-def _made(kind: type, body: Any, where: str) -> Any:
-    """A dataclass of what JSON made of it."""
-    known = {item.name for item in fields(kind)}
-    if not isinstance(body, dict) or not set(body) <= known:
-        unknown = sorted(set(body) - known) if isinstance(body, dict) else [type(body).__name__]
-        raise ConfigError(f"Expected settings of {kind.__name__} in {where}, found {', '.join(unknown)} besides.")
+def _require_known(kind: type, body: Any, where: str) -> None:
+    """Refuse keys that a dataclass, or one within it, does not have."""
     types = get_type_hints(kind)
-    values = {
-        name: _made(types[name], value, where) if is_dataclass(types[name]) else _tuples(value)
-        for name, value in body.items()
-    }
-    return kind(**values)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+    if not isinstance(body, dict) or not set(body) <= set(types):
+        unknown = sorted(set(body) - set(types)) if isinstance(body, dict) else [type(body).__name__]
+        raise ConfigError(f"Expected settings of {kind.__name__} in {where}, found {', '.join(map(shown, unknown))}.")
+    for name, value in body.items():
+        if is_dataclass(types[name]):
+            _require_known(types[name], value, where)

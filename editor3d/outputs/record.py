@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,8 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 from editor3d.outputs.files import jsonable, write_json
+from editor3d.safe_open import read_json
 
 FORMAT = 1
 """Raised when a field changes its meaning."""
@@ -126,7 +126,7 @@ def read_record(path: Path | str) -> EditRecord:
     """
     path = Path(path)
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = read_json(path)
         found = body.pop("format")
         if found != FORMAT:
             raise DataError(f"Expected {path} in format {FORMAT}, found {found}: read it with the editor3d it names.")
@@ -134,12 +134,10 @@ def read_record(path: Path | str) -> EditRecord:
         del times["total"]
         edits = tuple(Edit2D(**edit) for edit in body.pop("edits"))
         return EditRecord(**body, steps=counts["steps"], times=Times(**times), edits=edits)
-    except OSError as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
-            f"Expected the record of an edit at {path}, found none ({error.strerror}): check the path."
+            f"Expected the record of an edit in {path}, found it damaged ({first_line(error)}): edit again."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"Expected the record of an edit in {path}, found it damaged ({error}): edit again.") from error
 
 
 def package_versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editor3d.errors import RegionError
+from editor3d.errors import RegionError, shown
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion
@@ -72,13 +72,17 @@ def parse_region(text: str) -> Region:
         try:
             values = [float(number) for number in numbers.split(",")]
         except ValueError as error:
-            raise RegionError(f"The region '{text}' has something that is no number; expected {_USAGE}.") from error
+            raise RegionError(
+                f"The region {shown(text)} has something that is no number; expected {_USAGE}."
+            ) from error
         if len(values) != count:
-            raise RegionError(f"The region '{text}' has {len(values)} numbers instead of {count}; expected {_USAGE}.")
+            raise RegionError(
+                f"The region {shown(text)} has {len(values)} numbers instead of {count}; expected {_USAGE}."
+            )
         return make(values)
     if text.strip().lower().endswith(_FILE):
         return _read(Path(text.strip()))
-    raise RegionError(f"The region '{text}' is not understood; expected {_USAGE}.")
+    raise RegionError(f"The region {shown(text)} is not understood; expected {_USAGE}.")
 
 
 def settled(text: str) -> str:

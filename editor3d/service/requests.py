@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from editor3d.errors import ConfigError
+from editor3d.errors import ConfigError, shown
 
 Kind = Literal["mesh", "mesh-preview", "scene", "scene-preview", "picture-preview", "refine"]
 """mesh: restyle a mesh. scene: edit a capture, a run or a file of splats, and export it. refine: change a .blend by a
@@ -84,10 +84,10 @@ def parse_request(body: Any, uploads: Mapping[str, Path]) -> JobRequest:
         raise ConfigError("Expected a JSON object that describes a job.")
     unknown = sorted(set(body) - {"kind", "instruction", "inputs", "settings"})
     if unknown:
-        raise ConfigError(f"There is nothing called {', '.join(unknown)} in a job.")
+        raise ConfigError(f"There is nothing called {', '.join(map(shown, unknown[:5]))} in a job.")
     kind = body.get("kind")
     if kind not in KINDS:
-        raise ConfigError(f"Expected one of {', '.join(KINDS)} as the kind of a job, got {kind!r}.")
+        raise ConfigError(f"Expected one of {', '.join(KINDS)} as the kind of a job, got {shown(kind)}.")
     instruction = body.get("instruction")
     if not isinstance(instruction, str) or not instruction.strip():
         raise ConfigError("Expected an instruction: say in one sentence what should change.")
@@ -108,7 +108,7 @@ def _inputs(kind: Kind, given: Any, uploads: Mapping[str, Path]) -> dict[str, Pa
     known = (*INPUTS[kind], *OPTIONAL_INPUTS.get(kind, ()))
     for name in given:
         if name not in known:
-            raise ConfigError(f"A job of the kind {kind} has no input {name}: it takes {', '.join(known)}.")
+            raise ConfigError(f"A job of the kind {kind} has no input {shown(name)}: it takes {', '.join(known)}.")
     found = {}
     for name in known:
         if name in given:
@@ -121,18 +121,18 @@ def _inputs(kind: Kind, given: Any, uploads: Mapping[str, Path]) -> dict[str, Pa
 def _input(name: str, value: Any, uploads: Mapping[str, Path]) -> Path:
     if isinstance(value, dict) and list(value) == ["upload"] and isinstance(value["upload"], str):
         if value["upload"] not in uploads:
-            raise ConfigError(f"There is no upload {value['upload']!r} for {name}: send the file first.")
+            raise ConfigError(f"There is no upload {shown(value['upload'])} for {name}: send the file first.")
         path = uploads[value["upload"]]
     elif isinstance(value, dict) and list(value) == ["path"] and isinstance(value["path"], str):
         path = Path(value["path"])
         if name == "scene" and value["path"] == "demo":
             return path
         if not path.is_absolute() or "\0" in value["path"]:
-            raise ConfigError(f"Expected an absolute path for {name}, got {value['path']!r}.")
+            raise ConfigError(f"Expected an absolute path for {name}, got {shown(value['path'])}.")
         if not os.path.exists(path):  # also where it is too long, or hidden from this user: `Path.exists` raises then
             raise ConfigError(f"There is no {path}: check the path of {name}.")
     else:
-        raise ConfigError(f'Expected {{"upload": ID}} or {{"path": "/…"}} for {name}, got {value!r}.')
+        raise ConfigError(f'Expected {{"upload": ID}} or {{"path": "/…"}} for {name}, got {shown(value)}.')
     suffixes = SUFFIXES.get(name)
     if suffixes and path.suffix.lower() not in suffixes:
         raise ConfigError(f"Expected a file that ends in {' or '.join(suffixes)} for {name}, got {path.name}.")
@@ -150,26 +150,26 @@ def _setting(name: str, value: Any) -> Any:
         low, high, whole = _NUMBERS[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not low <= value <= high or (whole and value != int(value)):
-            raise ConfigError(f"Expected {name} between {low:g} and {high:g}, got {value!r}.")
+            raise ConfigError(f"Expected {name} between {low:g} and {high:g}, got {shown(value)}.")
         return int(value) if whole else float(value)
     if name in _CHOICES:
         if value not in _CHOICES[name]:
-            raise ConfigError(f"Expected one of {', '.join(_CHOICES[name])} for {name}, got {value!r}.")
+            raise ConfigError(f"Expected one of {', '.join(_CHOICES[name])} for {name}, got {shown(value)}.")
         return value
     if name in _VECTORS:
         good = isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
         if not good or not all(abs(v) < _FAR for v in value) or not any(value):
-            raise ConfigError(f"Expected three numbers for {name}, got {value!r}.")
+            raise ConfigError(f"Expected three numbers for {name}, got {shown(value)}.")
         return tuple(float(v) for v in value)
     if name == "allow_weaker_sandbox":
         if not isinstance(value, bool):
-            raise ConfigError(f"Expected true or false for {name}, got {value!r}.")
+            raise ConfigError(f"Expected true or false for {name}, got {shown(value)}.")
         return value
     if name in ("editor", "method", "preset", "region", "scene_up"):
         if not isinstance(value, str) or not (_NAMES.fullmatch(value) or (name == "region" and _region(value))):
-            raise ConfigError(f"Expected a name for {name}, got {value!r}.")
+            raise ConfigError(f"Expected a name for {name}, got {shown(value)}.")
         return value
-    raise ConfigError(f"There is no setting {name} of a job.")
+    raise ConfigError(f"There is no setting {shown(name)} of a job.")
 
 
 def _region(value: str) -> bool:

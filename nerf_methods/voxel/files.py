@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 from editor3d.outputs.files import replacing
 from nerf_methods.voxel.field import VoxelField
 
@@ -51,14 +51,16 @@ def load_field(path: Path) -> VoxelField:
             if header.get("format") != FORMAT:
                 raise DataError(f"Expected a voxel field in {path}, found something else: check the path.")
             settings, grid = json.loads(header["settings"]), file.get_tensor("grid")
-    except (OSError, SafetensorError) as error:
+        shift = float(settings.pop("shift"))
+        settings["background"] = tuple(settings["background"])
+        field = VoxelField(len(grid), **settings)
+        field.shift = shift
+        if grid.shape != field.grid.shape:
+            raise ValueError(f"a lattice of {tuple(grid.shape)}")
+        with torch.no_grad():
+            field.grid.copy_(grid)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise DataError(
-            f"Expected a voxel field at {path}, found none that can be read ({error}): check it."
+            f"Expected a voxel field at {path}, found none that can be read ({first_line(error)}): check it."
         ) from error
-    shift = settings.pop("shift")
-    settings["background"] = tuple(settings["background"])
-    field = VoxelField(len(grid), **settings)
-    field.shift = shift
-    with torch.no_grad():
-        field.grid.copy_(grid)
     return field
