@@ -76,7 +76,7 @@ class PosedImages:
     depth_scale: float = 1e-3
     """Scene units per unit of a depth picture."""
     points: np.ndarray | None = None
-    """Sparse points [N, 3] float32 in the frame of the poses."""
+    """Sparse points [N, 3] float64 in the frame of the poses, which may lie millions of units from the origin."""
     point_colors: np.ndarray | None = None
     """[N, 3] uint8."""
     downscale_factor: int = 1

@@ -113,7 +113,7 @@ def posed_around(splats: Splats, folder: Path, around: Around, given: Sequence[V
         for index, c2w in enumerate(cameras_around(splats, around))
     ]
     views = tuple(replace(view, image_path=folder / "images" / f"{view.name}.png") for view in views)
-    points = splats.means[:: max(1, len(splats) // 20_000)].numpy()
+    points = splats.means[:: max(1, len(splats) // 20_000)].double().numpy()
     return PosedImages(folder.parent, "nerfstudio", views, points=points)
 
 

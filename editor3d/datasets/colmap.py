@@ -112,7 +112,7 @@ def _read_points(model: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
     if not points:
         return None, None
     return (
-        np.array([point.xyz for point in points], dtype=np.float32),
+        np.array([point.xyz for point in points], dtype=np.float64),
         np.array([point.rgb for point in points], dtype=np.uint8),
     )
 

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from nerfstudio.cameras.camera_utils import auto_orient_and_center_poses
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
 from nerfstudio.data.datasets.base_dataset import InputDataset
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import WHITE, read_image, read_mask
+from editor3d.datasets.orient import Centring, Orientation, oriented
 from editor3d.outputs.files import write_json
 from editor3d.types import PosedImages, View
 
@@ -34,10 +34,10 @@ class PosedImagesDataParserConfig(DataParserConfig):
     """Pictures are read at 1/N of their size; no folders of smaller copies are needed."""
     eval_interval: int = 8
     """Every N-th view is held out of training where the data does not say which are."""
-    orientation_method: Literal["pca", "up", "vertical", "none"] = "up"
+    orientation_method: Orientation = "up"
     """How the scene is turned, as in nerfstudio."""
-    center_method: Literal["poses", "focus", "none"] = "poses"
-    """What becomes the origin, as in nerfstudio."""
+    center_method: Centring = "poses"
+    """What becomes the origin, as in nerfstudio; a scene far from it is brought near it by none, too."""
     auto_scale_poses: bool = True
     """Scale the scene so that the largest camera coordinate is 1."""
     scale_factor: float = 1.0
@@ -48,8 +48,8 @@ class PosedImagesDataParser(DataParser):
     """Turns `PosedImages` into nerfstudio's `DataparserOutputs`.
 
     The scene is turned, centred and scaled by all views, training and test together, so that both splits share one
-    frame: x_scene = scale · T x_file, with `dataparser_transform` T and `dataparser_scale`. Views are in the order of
-    their paths, as in nerfstudio's own parser, whose poses these equal.
+    frame: x_scene = scale · T x_file, with `dataparser_transform` T, float64 unlike nerfstudio's, and
+    `dataparser_scale`. Views are in the order of their paths, as in nerfstudio's own parser, whose poses these equal.
     """
 
     config: PosedImagesDataParserConfig
@@ -75,29 +75,28 @@ class PosedImagesDataParser(DataParser):
             ConfigError: a value of the configuration is out of range.
         """
         posed = self.posed_images
-        poses = torch.from_numpy(np.stack([_homogeneous(view.c2w) for view in posed.views]).astype(np.float32))
-        poses, transform = auto_orient_and_center_poses(
-            poses, method=self.config.orientation_method, center_method=self.config.center_method
+        poses, transform = oriented(
+            np.stack([view.c2w for view in posed.views]), self.config.orientation_method, self.config.center_method
         )
         scale = self.config.scale_factor
-        extent = float(poses[:, :3, 3].abs().max())
+        extent = float(poses[:, :, 3].abs().max())
         if self.config.auto_scale_poses and extent > 0:
             scale /= extent
-        poses[:, :3, 3] *= scale
+        poses[:, :, 3] *= scale
 
         kept = [index for index, view in enumerate(posed.views) if (view.split == "train") == (split == "train")]
         views = tuple(posed.views[index] for index in kept)
         metadata = {"views": views, "posed_images": posed}
         if posed.points is not None:
             points = torch.from_numpy(posed.points)
-            metadata["points3D_xyz"] = (points @ transform[:, :3].T + transform[:, 3]) * scale
+            metadata["points3D_xyz"] = ((points @ transform[:, :3].T + transform[:, 3]) * scale).float()
             colors = np.full(posed.points.shape, 128, np.uint8) if posed.point_colors is None else posed.point_colors
             metadata["points3D_rgb"] = torch.from_numpy(colors)
         corner = torch.full((3,), self.config.scale_factor)
         masked = views[0].mask_path is not None
         return PosedImagesOutputs(
             image_filenames=[view.image_path for view in views],
-            cameras=_cameras(views, poses[kept, :3]),
+            cameras=_cameras(views, poses[kept]),
             alpha_color=torch.tensor(WHITE),
             scene_box=SceneBox(aabb=torch.stack([-corner, corner])),
             mask_filenames=[view.mask_path for view in views] if masked else None,
@@ -109,10 +108,17 @@ class PosedImagesDataParser(DataParser):
 
 @dataclass
 class PosedImagesOutputs(DataparserOutputs):
-    """nerfstudio's outputs, whose frame is written whole or not at all: a run writes it anew whenever it goes on."""
+    """nerfstudio's outputs, whose frame is exact however far away the capture lies.
+
+    It is written whole or not at all: a run writes it anew whenever it goes on.
+    """
 
     def save_dataparser_transform(self, path: Path) -> None:
         write_json(path, {"transform": self.dataparser_transform.tolist(), "scale": float(self.dataparser_scale)})
+
+    def transform_poses_to_original_space(self, poses: Tensor, camera_convention: str = "opencv") -> Tensor:
+        """As nerfstudio's, in float64."""
+        return super().transform_poses_to_original_space(poses.double(), camera_convention)
 
 
 class PosedImagesDataset(InputDataset):
@@ -139,10 +145,6 @@ class PosedImagesDataset(InputDataset):
 
     def _size(self, image_idx: int) -> tuple[int, int]:
         return int(self.cameras.width[image_idx]), int(self.cameras.height[image_idx])
-
-
-def _homogeneous(c2w: np.ndarray) -> np.ndarray:
-    return np.concatenate([c2w, [[0.0, 0.0, 0.0, 1.0]]])
 
 
 def _cameras(views: tuple[View, ...], poses: Tensor) -> Cameras:

@@ -103,7 +103,7 @@ def read_points(path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Read sparse points from a PLY file.
 
     Returns:
-        Points [N, 3] float32 and their colours [N, 3] uint8, None where the file has no colours; None and None where
+        Points [N, 3] float64 and their colours [N, 3] uint8, None where the file has no colours; None and None where
         it has no points.
 
     Raises:
@@ -128,7 +128,7 @@ def _read_points(path: Path, modified: int, size: int) -> tuple[np.ndarray | Non
     vertices = getattr(cloud, "vertices", ())
     if len(vertices) == 0:
         return None, None
-    points = np.asarray(vertices, dtype=np.float32)
+    points = np.asarray(vertices, dtype=np.float64)
     if not np.isfinite(points).all():
         raise DataError(f"{path} has points with NaN or infinite coordinates: remove them.")
     colors = np.asarray(cloud.visual.vertex_colors)

@@ -12,6 +12,7 @@ import torch
 
 from editor3d.errors import ConfigError
 from editor3d.outputs.files import replacing
+from editor3d.precision import offset_of
 from editor3d.srgb import to_linear
 
 if TYPE_CHECKING:
@@ -116,24 +117,58 @@ def _vertex_colors(field: SolidField, mesh: trimesh.Trimesh, cell: float) -> np.
 def write_mesh(path: Path, mesh: trimesh.Trimesh) -> None:
     """Write a mesh with its vertex colours as .ply, .obj or .glb, by the name's ending.
 
-    Raises:
-        Editor3DError: the disk is full, or the folder cannot be written.
-    """
-    if path.suffix == ".glb":  # glTF keeps vertex colours as linear light
-        mesh = mesh.copy()
-        linear = to_linear(mesh.visual.vertex_colors[:, :3] / 255.0)
-        mesh.visual.vertex_colors = np.rint(linear * 255.0).astype(np.uint8)
-    with replacing(path) as temporary:
-        mesh.export(temporary, file_type=path.suffix[1:])
-
-
-def write_points(path: Path, points: np.ndarray, colors: np.ndarray) -> None:
-    """Write points [N, 3] with colours [N, 3] uint8 as PLY.
+    Far from the origin .ply has its coordinates as doubles, and .glb an offset as its node's translation.
 
     Raises:
         Editor3DError: the disk is full, or the folder cannot be written.
     """
     import trimesh
 
+    offset = offset_of(mesh.vertices)
+    if path.suffix == ".ply" and offset.any():
+        _write_ply(path, np.asarray(mesh.vertices), mesh.visual.vertex_colors[:, :3], np.asarray(mesh.faces))
+        return
+    if path.suffix == ".glb":  # glTF keeps vertex colours as linear light
+        mesh = mesh.copy()
+        linear = to_linear(mesh.visual.vertex_colors[:, :3] / 255.0)
+        mesh.visual.vertex_colors = np.rint(linear * 255.0).astype(np.uint8)
+        if offset.any():
+            mesh.vertices = mesh.vertices - offset
+            placed = trimesh.Scene()
+            placed.add_geometry(mesh, transform=trimesh.transformations.translation_matrix(offset))
+            mesh = placed
+    with replacing(path) as temporary:
+        mesh.export(temporary, file_type=path.suffix[1:])
+
+
+def write_points(path: Path, points: np.ndarray, colors: np.ndarray) -> None:
+    """Write points [N, 3] with colours [N, 3] uint8 as PLY, far from the origin as doubles.
+
+    Raises:
+        Editor3DError: the disk is full, or the folder cannot be written.
+    """
+    import trimesh
+
+    if offset_of(points).any():
+        _write_ply(path, points, colors)
+        return
     with replacing(path) as temporary:
         trimesh.PointCloud(points, colors).export(temporary, file_type="ply")
+
+
+def _write_ply(path: Path, vertices: np.ndarray, colors: np.ndarray, faces: np.ndarray | None = None) -> None:
+    """A PLY with coordinates as doubles, which trimesh does not write: vertices [N, 3], colours [N, 3] uint8."""
+    rows = np.empty(len(vertices), [("xyz", "<f8", 3), ("rgb", "u1", 3)])
+    rows["xyz"], rows["rgb"] = vertices, colors
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(rows)}"]
+    lines += [f"property double {name}" for name in "xyz"]
+    lines += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    if faces is not None:
+        corners = np.empty(len(faces), [("count", "u1"), ("index", "<i4", 3)])
+        corners["count"], corners["index"] = 3, faces
+        lines += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write("\n".join([*lines, "end_header", ""]).encode())
+        file.write(rows.tobytes())
+        if faces is not None:
+            file.write(corners.tobytes())

@@ -25,6 +25,7 @@ from editor3d.registry import METHODS, load_target
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
 _FRAME_TOLERANCE = 1e-3
+"""Scene units."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,20 @@ def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: Dat
     if not path.is_file():
         return
     noted = json.loads(path.read_text(encoding="utf-8"))
-    own = np.append(outputs.dataparser_transform.numpy(), outputs.dataparser_scale)
-    if not np.allclose(
-        np.append(noted["transform"], noted["scale"]), own, atol=_FRAME_TOLERANCE, rtol=_FRAME_TOLERANCE
-    ):
+    if not _same_frame(np.array(noted["transform"]), float(noted["scale"]), outputs):
         raise CheckpointError(
             f"Expected a base made from the cameras of --data, found one of others in {base.run} (made from "
             f"{theirs.data}): give the two that belong together, or leave --load-dir out."
         )
+
+
+def _same_frame(transform: np.ndarray, scale: float, outputs: DataparserOutputs) -> bool:
+    """Whether a frame, [3, 4] and a scale, puts what lies round the cameras where that of `outputs` puts it."""
+    own, own_scale = outputs.dataparser_transform.double().numpy(), float(outputs.dataparser_scale)
+    corners = np.concatenate([np.zeros((1, 3)), np.eye(3)])  # in scene units: cameras are within 1
+    in_capture = (corners / own_scale - own[:, 3]) @ own[:, :3]
+    found = scale * (in_capture @ transform[:, :3].T + transform[:, 3])
+    return bool(np.abs(found - corners).max() <= _FRAME_TOLERANCE)
 
 
 def downscale_factor_of(run: Path) -> int | None:

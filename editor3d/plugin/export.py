@@ -19,7 +19,7 @@ from editor3d.types import View
 
 
 def to_capture_frame(points: np.ndarray, pipeline: PluginPipeline) -> np.ndarray:
-    """Points [N, 3] from scene units to the capture file's own frame: x_file = R^T (x_scene / scale - t)."""
+    """Points [N, 3] from scene units to the capture file's own frame, float64: x_file = R^T (x_scene / scale - t)."""
     outputs = pipeline.datamanager.train_dataparser_outputs
     transform = outputs.dataparser_transform.double().numpy()
     rotation, translation = transform[:, :3], transform[:, 3]
@@ -118,7 +118,7 @@ def export_points(
     cloud = np.concatenate(points)
     if len(cloud) == 0:
         raise ConfigError("Expected rays that meet the scene, found none: lower the accumulation or raise the radius.")
-    write_points(path, to_capture_frame(cloud, pipeline).astype(np.float32), np.concatenate(colors))
+    write_points(path, to_capture_frame(cloud, pipeline), np.concatenate(colors))
     return len(cloud)
 
 

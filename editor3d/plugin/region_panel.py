@@ -35,6 +35,8 @@ _THICKNESS = 0.006
 _TURNED = 1e-4
 """A rotation that changes by less was not turned by a person."""
 _DIGITS = 6
+_MATTERS = 1e-4
+"""Of a shape's size: what rounding may move it by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,10 +292,16 @@ def _edges(shape: Box | Sphere) -> trimesh.Trimesh:
 
 
 def _rounded(numbers: Sequence[float], size: float) -> list[float]:
-    """To as many digits as matter in a shape of a size: what is left of rounding errors becomes 0."""
+    """To as many digits as matter in a shape of a size: what is left of rounding errors becomes 0.
+
+    Far from the origin that takes more digits than near it.
+    """
     places = _DIGITS - math.floor(math.log10(size))
-    return [float(f"{round(number, places):.{_DIGITS}g}") + 0.0 for number in numbers]  # no negative zero
+    exact = [round(number, places) for number in numbers]
+    short = [float(f"{number:.{_DIGITS}g}") for number in exact]
+    kept = [one if abs(one - other) <= _MATTERS * size else other for one, other in zip(short, exact, strict=True)]
+    return [number + 0.0 for number in kept]  # no negative zero
 
 
 def _numbers(values: Sequence[float]) -> str:
-    return ",".join(f"{value:.{_DIGITS}g}" for value in values)
+    return ",".join(f"{value:.15g}" for value in values)

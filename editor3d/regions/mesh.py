@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from editor3d.errors import RegionError
 
 if TYPE_CHECKING:
+    import numpy as np
     import open3d
     import trimesh
     from torch import Tensor
@@ -63,22 +64,33 @@ class MeshRegion:
         import numpy as np
         import open3d
 
-        scene = open3d.t.geometry.RaycastingScene()
-        scene.add_triangles(np.float32(self.mesh.vertices), np.uint32(self.mesh.faces))
+        scene = open3d.t.geometry.RaycastingScene()  # in float32: of what is left once the mesh's middle is taken off
+        scene.add_triangles(np.float32(self.mesh.vertices - self._middle), np.uint32(self.mesh.faces))
         return scene
+
+    @cached_property
+    def _middle(self) -> np.ndarray:
+        """[3] float64; zeros where the mesh is not far from the origin."""
+        from editor3d.precision import offset_of
+
+        return offset_of(self.mesh.vertices)
+
+    def _local(self, points: Tensor) -> np.ndarray:
+        """Points [..., 3] as the scene of rays has them, float32."""
+        return (points.detach().cpu().double().numpy() - self._middle).astype("float32")
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie inside: [..., 3] -> bool [...]."""
         import torch
 
-        occupied = self._scene.compute_occupancy(_array(points), nsamples=_RAYS).numpy()
+        occupied = self._scene.compute_occupancy(self._local(points), nsamples=_RAYS).numpy()
         return torch.from_numpy(occupied > 0.5).to(points.device)
 
     def distance(self, points: Tensor) -> Tensor:
         """From points [..., 3] to the mesh, 0 within: [...] float64."""
         import torch
 
-        signed = self._scene.compute_signed_distance(_array(points), nsamples=_RAYS).numpy()
+        signed = self._scene.compute_signed_distance(self._local(points), nsamples=_RAYS).numpy()
         return torch.from_numpy(signed).double().clamp_min(0.0).to(points.device)
 
     def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
@@ -86,7 +98,8 @@ class MeshRegion:
         import numpy as np
         import torch
 
-        found = self._scene.cast_rays(np.concatenate([_array(origins), _array(directions)], 1))
+        rays = np.concatenate([self._local(origins), directions.detach().cpu().float().numpy()], 1)
+        found = self._scene.cast_rays(rays)
         distance = torch.from_numpy(found["t_hit"].numpy()).double().to(origins.device)
         return distance.masked_fill(self.contains(origins), 0.0)
 
@@ -98,7 +111,3 @@ class MeshRegion:
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return {"type": "mesh", "file": str(self.file)}
-
-
-def _array(points: Tensor):
-    return points.detach().cpu().float().contiguous().numpy()

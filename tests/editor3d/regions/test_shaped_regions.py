@@ -10,6 +10,7 @@ import torch
 import trimesh
 
 from editor3d.errors import RegionError
+from editor3d.outputs.surface import write_mesh
 from editor3d.regions import (
     Box,
     Dilate,
@@ -133,3 +134,19 @@ def test_a_ray_enters_where_it_is_first_inside(shape, written):
     assert torch.allclose(found[meets], first[meets], atol=5e-3)
     grazing = torch.isfinite(found) & ~meets  # between two of the places that were asked about
     assert int(grazing.sum()) <= 3
+
+
+@pytest.mark.parametrize("suffix", ["ply", "obj", "glb"])
+def test_a_mesh_far_from_the_origin_holds_what_it_holds_near(written, suffix, tmp_path):
+    place = torch.tensor([540_000.0, 5_400_000.0, -1.0], dtype=torch.float64)
+    near = trimesh.creation.icosphere(3, 1.0)
+    far = near.copy()
+    far.vertices = far.vertices + place.numpy()
+    write_mesh(tmp_path / f"far.{suffix}", far)
+    one, other = MeshRegion(written(near, "near.ply")), MeshRegion(tmp_path / f"far.{suffix}")
+    points = POINTS.double()
+    clear = (one.distance(points) > 1e-4) | (points.norm(dim=-1) < 0.97)
+    assert torch.equal(other.contains(points + place)[clear], one.contains(points)[clear])
+    assert torch.allclose(other.distance(points + place), one.distance(points), atol=1e-5)
+    rays = torch.nn.functional.normalize(-points, dim=-1)
+    assert torch.allclose(other.entry(points + place, rays), one.entry(points, rays), atol=1e-4)
