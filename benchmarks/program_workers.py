@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.workers import Workers
+from editor3d.safe_open import open_picture
 
 _SCENES = Path(__file__).parent.parent / "tests" / "editor3d" / "programs" / "scenes.py"
 _FRESH = """
@@ -141,7 +141,8 @@ def _bare(scene: Path, source: str, settings: RenderSettings, folder: Path) -> n
     order = [str(scene), str(program), str(picture), str(settings.width), str(settings.samples)]
     environment = os.environ | {"TMPDIR": str(folder)}  # where Blender leaves a folder, as it ends by os._exit
     subprocess.run([sys.executable, "-c", _FRESH, *order], check=True, capture_output=True, env=environment)
-    return np.array(Image.open(picture))
+    with open_picture(picture, ("PNG",)) as opened:
+        return np.array(opened)
 
 
 if __name__ == "__main__":

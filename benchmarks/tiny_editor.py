@@ -33,6 +33,7 @@ from editor3d.guidance.attention import attention_maps
 from editor3d.guidance.latent import LatentPrior
 from editor3d.metrics.image import psnr
 from editor3d.outputs.files import write_json
+from editor3d.safe_open import open_picture, opencv_pixels
 from editor3d.types import EditRequest, PosedImages, View
 
 WHOLE = (
@@ -83,7 +84,8 @@ def read(images: PosedImages, views: Iterable[View]) -> list[Picture]:
         height, width = working_size(*pixels.shape[:2])
         masks = {}
         if view.labels_path is not None:
-            labels = cv2.imread(str(view.labels_path), cv2.IMREAD_UNCHANGED)
+            with open_picture(view.labels_path) as opened:
+                labels = opencv_pixels(opened, cv2.IMREAD_UNCHANGED)
             for name, label in images.objects.items():
                 share = cv2.resize((labels == label).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
                 masks[name] = torch.from_numpy(share >= 0.5)

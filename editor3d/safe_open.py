@@ -10,13 +10,15 @@ import io
 import json
 import stat
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "TGA")
 """Pillow's names of the kinds that are read (JPEG's include the MPO of phones).
@@ -30,8 +32,20 @@ MAX_PIXELS = 1 << 27
 MAX_JSON_BYTES = 1 << 28
 """Largest JSON file: the poses of some 200 000 views."""
 
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises for a damaged picture (SyntaxError is its word for a broken PNG)."""
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""What Pillow raises for a damaged picture: SyntaxError is its word for a broken PNG, its readers of TIFF, GIF and
+WebP trip over their own values. MemoryError stands for a size that no picture has."""
+
+
+_SILENT = 0
+"""OpenCV's level of logging that prints nothing."""
+
+
+class TooManyPixels(ValueError):
+    """A picture's header promises more pixels than are decoded."""
 
 
 def require_regular(path: Path, error: Callable[[str], Exception] = DataError) -> Path:
@@ -121,5 +135,35 @@ def open_picture(
     if not 0 < picture.width * picture.height <= max_pixels:
         size = f"{picture.width} x {picture.height}"
         picture.close()
-        raise ValueError(f"expected at most {max_pixels / 1e6:.0f} megapixels, got {size}")
+        raise TooManyPixels(f"expected at most {max_pixels / 1e6:.0f} megapixels, got {size}")
     return picture
+
+
+def opencv_pixels(picture: Image.Image, flags: int) -> np.ndarray:
+    """The pixels of an opened picture as OpenCV decodes them, for what Pillow cannot (16 bits of colour).
+
+    OpenCV is given the bytes of the file that was checked, and no name to open again.
+
+    Args:
+        picture: from `open_picture`, not decoded yet.
+        flags: `cv2.IMREAD_…`.
+
+    Returns:
+        [H, W] or [H, W, C], blue before red.
+
+    Raises:
+        OSError: it cannot be decoded, or to another size than its header says.
+    """
+    import cv2
+
+    picture.fp.seek(0)
+    level = cv2.setLogLevel(_SILENT)  # what it would print about a damaged picture is raised below
+    try:
+        pixels = cv2.imdecode(np.frombuffer(picture.fp.read(), np.uint8), flags)
+    except cv2.error as error:
+        raise OSError(first_line(error)) from error
+    finally:
+        cv2.setLogLevel(level)
+    if pixels is None or sorted(pixels.shape[:2]) != sorted(picture.size):
+        raise OSError("OpenCV cannot decode it")
+    return pixels

@@ -56,7 +56,7 @@ class View:
     distortion: tuple[float, float, float, float, float, float] = (0.0,) * 6
     fisheye: bool = False
     mask_path: Path | None = None
-    """Picture whose zero pixels are not to be trained on."""
+    """Picture whose black or transparent pixels are not to be trained on; `image_path` itself where its alpha says."""
     labels_path: Path | None = None
     """8-bit picture of object ids; 0 is nothing. `PosedImages.objects` names the ids."""
     depth_path: Path | None = None

@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from editor3d.datasets.images import WHITE
+from editor3d.datasets.images import WHITE, inspect_picture, masks_itself
 from editor3d.types import View
 
 BLACK = (0.0, 0.0, 0.0)
-_DECODED = 8  # pictures looked into before those of a capture count as opaque
 
 
 def is_transparent(views: Sequence[View]) -> bool:
     """Whether pictures of a capture have transparent parts, which are laid over white where they are read."""
-    decoded = 0
-    for view in views:
-        with Image.open(view.image_path) as picture:
-            if not picture.has_transparency_data:
-                continue
-            if picture.convert("RGBA").getextrema()[3][0] < 255:
-                return True
-        decoded += 1
-        if decoded == _DECODED:
-            break
-    return False
+    return any(inspect_picture(view.image_path).alpha != "none" for view in views if not masks_itself(view))
 
 
 def color_behind(given: Sequence[float] | None, transparent: bool, step: int | None = None) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from editor3d.datasets import validate
@@ -44,7 +44,13 @@ def existing_picture(path: Path) -> Path:
 
 
 def build_views(
-    frames: Sequence[Frame], *, images_folder: Path, source: str, downscale_factor: int, eval_interval: int
+    frames: Sequence[Frame],
+    *,
+    images_folder: Path,
+    source: str,
+    downscale_factor: int,
+    eval_interval: int,
+    alpha_masks: bool = True,
 ) -> tuple[View, ...]:
     """Check frames and turn them into views, in the same order.
 
@@ -54,6 +60,7 @@ def build_views(
         source: the file or model that the frames come from, for messages.
         downscale_factor: sizes become `w // factor`, intrinsics follow.
         eval_interval: the test views where no frame has a split: every N-th in the order of the paths, from the first.
+        alpha_masks: whether alpha may be a mask; in some formats it always cuts out.
 
     Raises:
         DataError: a frame is wrong, or too few views are left.
@@ -68,6 +75,8 @@ def build_views(
     validate.require_all_or_none([frame.mask_path for frame in frames], "mask_path", source)
     poses = [validate.rigid_pose(frame.pose, frame.where) for frame in frames]
     pictures = _inspect_all(frames)
+    if alpha_masks:
+        frames = _masked_by_alpha(frames, pictures)
 
     splits = _splits(frames, eval_interval)
     views = []
@@ -95,6 +104,15 @@ def _inspect_all(frames: Sequence[Frame]) -> dict[Path, PictureInfo]:
     named = (path for f in frames for path in (f.image_path, f.mask_path, f.labels_path, f.depth_path))
     paths = list(dict.fromkeys(path for path in named if path is not None))
     return dict(zip(paths, validate.inspect_pictures(paths), strict=True))
+
+
+def _masked_by_alpha(frames: Sequence[Frame], pictures: Mapping[Path, PictureInfo]) -> Sequence[Frame]:
+    """Give the photographs themselves as masks to frames without any, where their alpha is one in every photograph that
+    has transparent pixels. One cut-out among them, and all are laid over a background."""
+    kinds = {pictures[frame.image_path].alpha for frame in frames}
+    if any(frame.mask_path is not None for frame in frames) or kinds - {"none"} != {"mask"}:
+        return frames
+    return [replace(frame, mask_path=frame.image_path) for frame in frames]
 
 
 def _require_size(path: Path, picture: PictureInfo, size: tuple[int, int], where: str) -> None:

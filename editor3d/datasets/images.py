@@ -4,20 +4,24 @@ Orientation. A camera belongs to the pixel raster it was calibrated on. COLMAP a
 is stored and know nothing of the EXIF orientation tag, so it is ignored here too, with one exception: where the view
 is portrait and the stored raster landscape (or the reverse) and the tag says that the picture lies on its side, the
 camera was calibrated on the upright picture, and the picture is turned upright.
+
+Alpha. A mask has what is neither black nor transparent inside. A photograph's alpha says one of two things: cut out, it
+is laid over white, as NeRF-synthetic's is; or the whole photograph is still there and alpha says which pixels not to
+train on (`PictureInfo.alpha`). A view of the second kind has its own photograph as its mask.
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
+from editor3d.safe_open import PICTURE_FORMATS, UNREADABLE, TooManyPixels, open_picture, opencv_pixels, require_regular
 from editor3d.types import View
 
 if TYPE_CHECKING:
@@ -35,8 +39,17 @@ UPRIGHT = {
 }
 """The values of the EXIF orientation tag that swap width and height, and what undoes them."""
 
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises for a damaged picture (SyntaxError is its word for a broken PNG)."""
+OPAQUE = 255
+_ROWS = 256
+"""Rows of a picture that are worked on at once."""
+KEEPS_HIDDEN = ("PNG", "TIFF", "BMP", "TGA")
+"""Kinds whose usual writers keep the colours below alpha 0 as they are; those of WebP clear or smear them."""
+_HIDDEN_CONTRAST = 8
+"""Levels (of 255) by which colours below alpha 0 differ where a photograph is still there,"""
+_HIDDEN_SHARE = 0.25
+"""and the share of these pixels that do, from the median colour."""
+
+Alpha = Literal["none", "cut-out", "mask"]
 
 REMEMBERED_PICTURES = 100_000
 """Results of inspection that a process keeps, a few hundred bytes each."""
@@ -50,10 +63,9 @@ class PictureInfo:
     height: int
     orientation: int = 1
     """The EXIF tag, 1 to 8."""
-
-    @classmethod
-    def of(cls, picture: Image.Image) -> PictureInfo:
-        return cls(picture.width, picture.height, picture.getexif().get(ExifTags.Base.Orientation, 1))
+    alpha: Alpha = "none"
+    """What transparency says: nothing, as all is opaque; that the background is cut away; or which pixels not to train
+    on, where it is hard (0 or 255) and a photograph is still there below 0."""
 
     def turned_for(self, width: int, height: int) -> bool:
         """Whether a camera of the given size sees the picture turned upright: see the module's text."""
@@ -66,7 +78,7 @@ class PictureInfo:
 
 
 def inspect_picture(path: Path) -> PictureInfo:
-    """Read a picture's size and make sure that all of it can be read.
+    """Read a picture's size and what its alpha means, and make sure that all of it can be read.
 
     All of it is decoded: JPEG at an eighth of its size, which is a quarter of the work and still reads every coded bit.
     A process does so once, for as long as the file stays as it is: an edit opens its capture again and again.
@@ -74,6 +86,7 @@ def inspect_picture(path: Path) -> PictureInfo:
     Raises:
         DataError: the file is no picture, or a truncated or damaged one.
     """
+    _require(path)
     try:
         status = path.stat()
         return _inspect(path.resolve(), status.st_mtime_ns, status.st_size)
@@ -84,11 +97,40 @@ def inspect_picture(path: Path) -> PictureInfo:
 @lru_cache(maxsize=REMEMBERED_PICTURES)
 def _inspect(path: Path, mtime_ns: int, size: int) -> PictureInfo:
     """`inspect_picture` of a file that was last changed then; what raises is not remembered."""
-    with Image.open(path) as picture:
-        info = PictureInfo.of(picture)
-        picture.draft(None, (info.width // 8, info.height // 8))
+    with open_picture(path) as picture:
+        width, height = picture.size
+        picture.draft(None, (max(1, width // 8), max(1, height // 8)))
         picture.load()
-    return info
+        return PictureInfo(width, height, _orientation(picture), _alpha(picture))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF tag, 1 where there is none that can be read: a damaged tag is no damaged picture."""
+    try:
+        value = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except UNREADABLE:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _alpha(picture: Image.Image) -> Alpha:
+    """See `PictureInfo.alpha`."""
+    if not picture.has_transparency_data:
+        return "none"
+    levels = np.array(picture.convert("RGBA").getchannel("A").histogram())
+    if levels[:OPAQUE].sum() == 0:
+        return "none"
+    if picture.format not in KEEPS_HIDDEN or levels[1:OPAQUE].any() or picture.mode not in ("RGBA", "LA"):
+        return "cut-out"
+    pixels = np.asarray(picture)
+    hidden = pixels[pixels[..., -1] == 0][:, :-1].astype(np.int16)
+    contrast = np.abs(hidden - np.median(hidden, axis=0)).max(axis=-1)
+    return "mask" if (contrast > _HIDDEN_CONTRAST).mean() > _HIDDEN_SHARE else "cut-out"
+
+
+def masks_itself(view: View) -> bool:
+    """Whether the alpha of a view's own photograph is its mask."""
+    return view.mask_path is not None and view.mask_path == view.image_path
 
 
 def read_image(
@@ -104,7 +146,7 @@ def read_image(
         source: a view, or the path of a picture.
         size: (width, height) wanted; the view's own unless given, or the picture's.
         background: sRGB colour in 0..1 that a transparent picture is laid over, c = alpha c + (1 - alpha) background;
-            None leaves alpha out and keeps the stored colours.
+            None leaves alpha out and keeps the stored colours, as it is done for a view whose alpha is its mask.
 
     Returns:
         [H, W, 3] uint8.
@@ -116,18 +158,22 @@ def read_image(
 
     if isinstance(source, View):
         path, size = source.image_path, size or (source.width, source.height)
+        background = None if masks_itself(source) else background
     else:
         path = source
     pixels = _composite(_decode(path, size, _colour_pixels), background)
     if size is not None:
         pixels = _resize(pixels, size)
     if pixels.dtype != np.uint8:
-        pixels = np.rint(pixels.clip(0, 255)).astype(np.uint8)
+        pixels = np.rint(pixels * np.float32(1 / 257)).astype(np.uint8)
     return torch.from_numpy(np.array(pixels, order="C"))
 
 
 def read_mask(view: View, size: tuple[int, int] | None = None) -> Tensor | None:
-    """Read which pixels may be trained on: those that are not black, over at least half of a scaled-down pixel.
+    """Read which pixels may be trained on: those that are neither black nor transparent.
+
+    Alpha alone says where all that is not transparent is black, and where the mask is the photograph itself. A
+    scaled-down pixel may be trained on if half of it may.
 
     Args:
         view: the view; its size is the mask's unless `size` is given.
@@ -142,7 +188,7 @@ def read_mask(view: View, size: tuple[int, int] | None = None) -> Tensor | None:
     if view.mask_path is None:
         return None
     size = size or (view.width, view.height)
-    return _covered(_decode(view.mask_path, size, _not_black), size)
+    return _covered(_decode(view.mask_path, size, _opaque if masks_itself(view) else _inside), size)
 
 
 def read_object_masks(view: View, objects: Mapping[str, int], size: tuple[int, int] | None = None) -> dict[str, Tensor]:
@@ -195,6 +241,7 @@ def read_depth(view: View, scale: float, size: tuple[int, int] | None = None) ->
     if values.ndim != 2:
         raise DataError(f"{view.depth_path} must be a picture of depth alone, not one of {_description(values)}.")
     depth = values.astype(np.float32) * np.float32(scale)
+    depth[~np.isfinite(depth)] = 0  # as some tools mark what they do not know
     if depth.shape != size[::-1]:
         depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return torch.from_numpy(np.array(depth, order="C"))
@@ -202,11 +249,12 @@ def read_depth(view: View, scale: float, size: tuple[int, int] | None = None) ->
 
 def _decode(path: Path, size: tuple[int, int] | None, pixels_of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
     """The pixels of a picture, [H, W] or [H, W, C], turned upright where a camera of `size` sees it so."""
+    _require(path)
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             # In this order: asking a PNG for its EXIF tags decodes it, and what tells 16 bits from 8 is gone.
             pixels = pixels_of(picture)
-            info = PictureInfo.of(picture)
+            info = PictureInfo(*picture.size, _orientation(picture))
     except UNREADABLE as error:
         raise _damaged(path, error) from error
     turned = size is not None and info.turned_for(*size)
@@ -214,7 +262,7 @@ def _decode(path: Path, size: tuple[int, int] | None, pixels_of: Callable[[Image
 
 
 def _colour_pixels(picture: Image.Image) -> np.ndarray:
-    """[H, W, 3] or, with alpha, [H, W, 4] uint8, or float32 in 0..255 from 16 bits."""
+    """[H, W, 3] or, with alpha, [H, W, 4], uint8, or uint16 from 16 bits."""
     if any(";16" in str(tile.args) for tile in picture.tile):
         return _sixteen_bit_pixels(picture)
     return np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
@@ -224,32 +272,51 @@ def _sixteen_bit_pixels(picture: Image.Image) -> np.ndarray:
     """Pillow drops the low byte of 16-bit colour and clips 16-bit grey: OpenCV reads both whole."""
     import cv2
 
-    pixels = cv2.imread(str(picture.filename), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise OSError("the 16-bit picture cannot be decoded")
+    pixels = opencv_pixels(picture, cv2.IMREAD_UNCHANGED)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise OSError(f"its values are {pixels.dtype}")
     if pixels.ndim == 2:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     elif pixels.shape[2] == 4:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
     else:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    return pixels.astype(np.float32) / 257
+    return pixels
 
 
-def _not_black(picture: Image.Image) -> np.ndarray:
-    """[H, W] bool."""
-    if len(picture.getbands()) == 1 and picture.mode != "P":
+def _inside(picture: Image.Image) -> np.ndarray:
+    """[H, W] bool: a mask's inside, see `read_mask`."""
+    if len(picture.getbands()) == 1 and picture.mode != "P" and not picture.has_transparency_data:
         return np.asarray(picture) != 0
-    return np.asarray(picture.convert("RGB")).any(axis=-1)
+    pixels = _colour_pixels(picture)
+    colored = (pixels[..., :3] != 0).any(axis=-1)
+    if pixels.shape[-1] == 3:
+        return colored
+    visible = pixels[..., 3] != 0
+    inside = colored & visible
+    return inside if inside.any() else visible
+
+
+def _opaque(picture: Image.Image) -> np.ndarray:
+    """[H, W] bool: at least half opaque."""
+    pixels = _colour_pixels(picture)
+    return pixels[..., 3] > np.iinfo(pixels.dtype).max / 2 if pixels.shape[-1] == 4 else np.ones(pixels.shape[:2], bool)
 
 
 def _composite(pixels: np.ndarray, background: tuple[float, float, float] | None) -> np.ndarray:
+    """[H, W, 3] of the same type."""
     if pixels.shape[-1] == 3:
         return pixels
-    colour, alpha = pixels[..., :3], pixels[..., 3:].astype(np.float32) / 255
     if background is None:
-        return colour
-    return colour * alpha + (1 - alpha) * 255 * np.asarray(background, dtype=np.float32)
+        return pixels[..., :3]
+    most = np.iinfo(pixels.dtype).max
+    behind = np.asarray(background, dtype=np.float32) * most
+    laid = np.empty((*pixels.shape[:2], 3), pixels.dtype)
+    for top in range(0, len(pixels), _ROWS):  # as floats all of a large photograph would take a gigabyte
+        rows = pixels[top : top + _ROWS].astype(np.float32)
+        alpha = rows[..., 3:] / most
+        laid[top : top + _ROWS] = np.rint(rows[..., :3] * alpha + (1 - alpha) * behind)
+    return laid
 
 
 def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -276,7 +343,21 @@ def _description(pixels: np.ndarray) -> str:
     return f"{channels} channel{'s' if channels > 1 else ''} of {pixels.dtype}"
 
 
+def _require(path: Path) -> None:
+    """Refuse what is missing, or no ordinary file."""
+    if not path.exists():
+        raise DataError(f"The picture {path} does not exist.")
+    require_regular(path)
+
+
 def _damaged(path: Path, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return DataError(f"The picture {path} does not exist.")
-    return DataError(f"The picture {path} is damaged or of an unknown kind ({error}): replace it, or drop its frame.")
+    if isinstance(error, TooManyPixels | Image.DecompressionBombError):
+        return DataError(f"The picture {path} is too large to be read ({first_line(error)}): scale it down.")
+    if isinstance(error, UnidentifiedImageError):
+        return DataError(
+            f"The picture {path} is damaged or of an unknown kind: replace it by one of {', '.join(PICTURE_FORMATS)}, "
+            f"or drop its frame."
+        )
+    return DataError(
+        f"The picture {path} is damaged or of an unknown kind ({first_line(error)}): replace it, or drop its frame."
+    )

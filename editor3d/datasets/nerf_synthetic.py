@@ -45,6 +45,7 @@ def load(root: Path, *, downscale_factor: int, eval_interval: int) -> PosedImage
             source=str(root),
             downscale_factor=downscale_factor,
             eval_interval=eval_interval,
+            alpha_masks=False,
         ),
         downscale_factor=downscale_factor,
     )

@@ -26,6 +26,7 @@ from editor3d.editors.service_client import File, RetryPolicy, ServiceClient
 from editor3d.editors.sizing import mask_resized, padded_to, resized
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError, ServiceError
 from editor3d.outputs.files import replacing
+from editor3d.safe_open import UNREADABLE, open_picture
 from editor3d.types import EditorInfo, EditRequest
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -212,9 +213,9 @@ def _png(pixels: np.ndarray) -> bytes:
 def _opened(path: Path) -> Image.Image | None:
     """A kept answer; None where there is none, or a broken one."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with open_picture(path, ("PNG",)) as picture:
             return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError):
+    except UNREADABLE:
         return None
 
 

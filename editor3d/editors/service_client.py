@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 import random
 import re
@@ -21,6 +20,7 @@ import httpx
 from PIL import Image
 
 from editor3d.errors import ServiceError
+from editor3d.safe_open import UNREADABLE, open_picture
 
 T = TypeVar("T")
 File = tuple[str, bytes, str]
@@ -249,7 +249,7 @@ def _decoded(encoded: str) -> Image.Image:
 def _opened(content: bytes) -> Image.Image:
     """A whole PNG, JPEG or WebP picture, RGB."""
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
+        with open_picture(content, ("PNG", "JPEG", "WEBP")) as picture:
             return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except UNREADABLE:
         raise _Failed("its picture is broken", again=True, charged=True) from None

@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from editor3d.errors import Editor3DError
+from editor3d.safe_open import UNREADABLE, open_picture
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -72,7 +73,7 @@ class EditedPictures(ViewerElement[str]):
         paths = [] if self._folder is None else sorted(self._folder.rglob("*.png"))
         count = min(_SHOWN, len(paths))
         for path in (paths[(2 * k + 1) * len(paths) // (2 * count)] for k in range(count)):
-            with suppress(OSError), Image.open(path) as image:
+            with suppress(*UNREADABLE), open_picture(path, ("PNG",)) as image:
                 self._add(path.relative_to(self._folder).with_suffix("").as_posix(), image.convert("RGB"))
 
     def _markdown(self) -> str:

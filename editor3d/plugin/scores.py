@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-from PIL import Image
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
 
+from editor3d.datasets.images import read_image
 from editor3d.metrics.clip import load_clip
 from editor3d.metrics.image import lpips
 from editor3d.metrics.unavailable import Unavailable
@@ -49,9 +47,6 @@ def learned_scores(run: Path) -> dict[str, float | str]:
 def _pictures(folder: Path) -> dict[str, Tensor]:
     """Pictures [H, W, 3] in 0..1 by their path below `folder`, without suffix."""
     return {
-        str(path.relative_to(folder).with_suffix("")): pil_to_tensor(Image.open(path).convert("RGB"))
-        .permute(1, 2, 0)
-        .to(torch.float32)
-        / 255.0
+        str(path.relative_to(folder).with_suffix("")): read_image(path).float() / 255.0
         for path in folder.rglob("*.png")
     }

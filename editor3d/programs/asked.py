@@ -18,6 +18,7 @@ from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search import Edits, digest
 from editor3d.programs.syntax import Program
 from editor3d.programs.vision_client import VisionSettings
+from editor3d.safe_open import UNREADABLE, open_picture
 
 ProposerName = Literal["auto", "embedded", "vision"]
 EvaluatorName = Literal["auto", "target", "imagination", "vision"]
@@ -176,9 +177,9 @@ def read_program(path: Path) -> str:
 def read_picture(path: Path) -> np.ndarray:
     """A picture [H, W, 3] uint8; what is transparent lies on white."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF")) as opened:
+        with open_picture(Path(path)) as opened:
             rgba = opened.convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise DataError(f"Expected a picture at {path}, found none that can be read: check the path.") from error
     paper = Image.new("RGBA", rgba.size, "white")
     return np.array(Image.alpha_composite(paper, rgba).convert("RGB"))

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from editor3d.errors import ConfigError, ServiceError
 from editor3d.outputs.pictures import save_png
@@ -24,6 +23,7 @@ from editor3d.programs.budget import Account, BudgetSpentError
 from editor3d.programs.contracts import EditKind, Evaluator, Proposer, Rendered, Renderer, Round, Task, Tried, Verdict
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.tournament import Outcome, knock_out
+from editor3d.safe_open import UNREADABLE, open_picture
 
 Edits = Literal["alternate", "tweak", "leap"]
 PATIENCE = 2
@@ -293,7 +293,7 @@ def _seed(seed: int, number: int) -> int:
 
 def _opened(path: Path) -> np.ndarray | None:
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with open_picture(path, ("PNG",)) as picture:
             return np.array(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
+    except UNREADABLE:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import json
 import os
 import secrets
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from editor3d.errors import ConfigError
 from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.safe_open import UNREADABLE, open_picture
 
 START_SECONDS = 120.0
 """A worker that has not opened its scene by then is given up."""
@@ -250,12 +249,13 @@ class WorkerHandle:
     def _picture(self, nonce: str, settings: RenderSettings) -> np.ndarray:
         png = self._data(nonce, 4096 + 8 * settings.width * settings.height)
         try:
-            with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
-                if picture.size != (settings.width, settings.height):
-                    raise WorkerEnded("its picture has another size")
-                return np.array(picture.convert("RGB"))
-        except (ValueError, TypeError, OSError, SyntaxError) as error:
+            with open_picture(png, ("PNG",), settings.width * settings.height) as picture:
+                pixels = np.array(picture.convert("RGB"))
+        except UNREADABLE as error:
             raise WorkerEnded("its result cannot be read") from error
+        if pixels.shape[:2] != (settings.height, settings.width):
+            raise WorkerEnded("its picture has another size")
+        return pixels
 
     def _data(self, nonce: str, limit: int) -> bytes:
         """Read the result as one reads a stranger's file."""

@@ -8,9 +8,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from editor3d.errors import Editor3DError
 from editor3d.service.commands import Places
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PREVIEW = "preview.png"
 MAX_SIDE = 1024
@@ -65,13 +69,15 @@ def small_picture(path: Path, side: int) -> bytes:
     """
     from PIL import Image
 
+    from editor3d.safe_open import UNREADABLE, open_picture
+
     out = io.BytesIO()
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
+        with open_picture(path, ("PNG",)) as picture:
             small = picture.convert("RGB")
         small.thumbnail((side, side), Image.Resampling.LANCZOS)
         small.save(out, "PPM")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise Editor3DError(f"Expected a PNG picture, but {path.name} cannot be read as one ({error}).") from error
     return out.getvalue()
 
@@ -93,16 +99,22 @@ def copy_pairs(places: Places, run: Path, preview: bool) -> None:
 
 def save_preview_sheet(places: Places, title: str) -> None:
     """Put the copied pairs side by side: `preview.png` among the results."""
-    import numpy as np
-    from PIL import Image
-
     from editor3d.outputs.pictures import Row, save_side_by_side
 
     names = sorted(path.name for path in (places.result / "after").glob("*.png"))
     if names:
         rows = [
-            Row(caption, [np.asarray(Image.open(places.result / folder / name).convert("RGB")) for name in names])
+            Row(caption, [_pixels(places.result / folder / name) for name in names])
             for folder, caption in (("before", "the mesh"), ("after", "2D edit"))
         ]
         columns = [name.removesuffix(".png") for name in names]
         save_side_by_side(places.result / PREVIEW, rows, title=title, columns=columns)
+
+
+def _pixels(path: Path) -> np.ndarray:
+    import numpy as np
+
+    from editor3d.safe_open import open_picture
+
+    with open_picture(path, ("PNG",)) as picture:
+        return np.asarray(picture.convert("RGB"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from editor3d.safe_open import open_picture, opencv_pixels
 from editor3d.training.photographs import Photograph, draw_crop, load_photographs
 from editor3d.training.renders import draw_still
 from editor3d.training.textures import dead_leaves, jitter, tinted_noise
@@ -142,7 +143,9 @@ def _demo_views() -> tuple[list[DemoView], dict[str, int]]:
     images = load_posed_images(demo_path())
     views = []
     for view in images.train_views:
-        pixels = cv2.imread(str(view.image_path), cv2.IMREAD_COLOR)[..., ::-1]
-        labels = cv2.imread(str(view.labels_path), cv2.IMREAD_UNCHANGED)
+        with open_picture(view.image_path) as picture:
+            pixels = opencv_pixels(picture, cv2.IMREAD_COLOR)[..., ::-1]
+        with open_picture(view.labels_path) as picture:
+            labels = opencv_pixels(picture, cv2.IMREAD_UNCHANGED)
         views.append(DemoView(np.ascontiguousarray(pixels).astype(np.float32) / 255.0, labels))
     return views, dict(images.objects)

@@ -17,6 +17,7 @@ from torch import Tensor
 from editor3d.errors import CheckpointError
 from editor3d.outputs.files import replacing
 from editor3d.outputs.record import Edit2D
+from editor3d.safe_open import UNREADABLE, open_picture
 
 _REQUEST_KEY = "editor3d-request"
 
@@ -74,10 +75,10 @@ class PictureStore:
     def find(self, view: str, revision: int, request: Mapping[str, Any]) -> Tensor | None:
         """The stored answer to `request`, if there is one."""
         try:
-            with Image.open(self.path(view, revision)) as picture:
+            with open_picture(self.path(view, revision), ("PNG",)) as picture:
                 if picture.info.get(_REQUEST_KEY) == json.dumps(request, sort_keys=True):
                     return torch.from_numpy(np.array(picture))
-        except OSError:
+        except UNREADABLE:
             pass  # missing or cut short: edit again
         return None
 
@@ -89,9 +90,9 @@ class PictureStore:
         """
         path = self.path(view, revision)
         try:
-            with Image.open(path) as picture:
+            with open_picture(path, ("PNG",)) as picture:
                 return torch.from_numpy(np.array(picture))
-        except OSError as error:
+        except UNREADABLE as error:
             raise CheckpointError(
                 f"Expected the edited picture {path} that the checkpoint names, found none that can be read ({error}): "
                 f"the run cannot go on; start the edit again."

@@ -22,6 +22,7 @@ from editor3d.datasets.demo import TRUE_EDITS
 from editor3d.datasets.demo.points import SurfacePoints
 from editor3d.datasets.demo.views import FOCAL, SIZE, DemoView, demo_views
 from editor3d.errors import Editor3DError
+from editor3d.safe_open import open_picture
 
 if TYPE_CHECKING:
     import bpy
@@ -43,7 +44,7 @@ JPEG_STEPS = [_jpeg_steps(8, 15), _jpeg_steps(12, 24)]
 
 def save_jpeg(source: Path, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(source) as picture:
+    with open_picture(source, ("PNG",)) as picture:
         picture.convert("RGB").save(path, qtables=JPEG_STEPS, subsampling=0, optimize=True)
 
 
@@ -138,7 +139,7 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2) ->
                     _save_depth(depth, folder / "depth" / f"{view.name}.png")
                     save_png(labels, folder / "labels" / f"{view.name}.png")
                     if view.split == "train":
-                        with Image.open(Path(scratch) / "picture.png") as picture:
+                        with open_picture(Path(scratch) / "picture.png", ("PNG",)) as picture:
                             points.add(view, np.asarray(picture.convert("RGB")), depth)
                 progress.advance(task)
             if edit is None:

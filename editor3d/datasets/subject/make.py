@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from PIL import Image
 from rich.progress import Progress
 
 from editor3d.datasets.demo.make import save_jpeg, save_json, save_png, transforms
@@ -20,6 +19,7 @@ from editor3d.datasets.demo.points import SurfacePoints
 from editor3d.datasets.subject import LABELS
 from editor3d.datasets.subject.views import SIZE, subject_views
 from editor3d.errors import Editor3DError
+from editor3d.safe_open import open_picture
 
 POINTS_PER_VIEW = 80
 ORIGINAL, OTHER = "plain", "banded"
@@ -66,13 +66,13 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2, li
                     depth, labels = cast(scene, view.c2w, size)
                     save_png(labels, output / "labels" / f"{view.name}.png")
                     if view.split == "train":
-                        with Image.open(picture) as opened:
+                        with open_picture(picture, ("PNG",)) as opened:
                             points.add(view, np.asarray(opened.convert("RGB")), depth)
                 progress.advance(task)
         scene = build_garment(OTHER)
         _set_up(passes, scene, 2 * size, samples, threads)
         _photograph_garment(passes, scene, picture)
-        with Image.open(picture) as opened:
+        with open_picture(picture, ("PNG",)) as opened:
             opened.save(output / "garment.png", optimize=True)
         progress.advance(task)
     points.save(output / "sparse_pc.ply")

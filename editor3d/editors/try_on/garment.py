@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from editor3d.datasets.images import UNREADABLE
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
+from editor3d.safe_open import UNREADABLE, open_picture, require_regular
 from editor3d.types import Garment
 
 MOST_PIXELS = 768
@@ -29,11 +29,11 @@ def digest_of(path: Path) -> str:
         DataError: it cannot be read.
     """
     try:
+        require_regular(Path(path))
         return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
-    except OSError as error:
+    except (OSError, DataError) as error:
         raise DataError(
-            f"Expected the picture of a garment at {path}, found none that can be read ({error.strerror}): check "
-            f"--garment."
+            f"Expected the picture of a garment at {path}, found none that can be read: check --garment."
         ) from error
 
 
@@ -47,13 +47,13 @@ def read_garment(path: Path) -> Garment:
     """
     digest = digest_of(path)
     try:
-        with Image.open(path) as opened:
+        with open_picture(path) as opened:
             opened.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
             transparent = opened.has_transparency_data
             pixels = np.asarray(opened.convert("RGBA"))
     except UNREADABLE as error:
         raise DataError(
-            f"Expected the picture of a garment at {path}, found none ({error}): check --garment."
+            f"Expected the picture of a garment at {path}, found none ({first_line(error)}): check --garment."
         ) from error
     color = np.ascontiguousarray(pixels[..., :3])
     mask = pixels[..., 3] > 127 if transparent and (pixels[..., 3] < 128).any() else _unlike_border(color)
