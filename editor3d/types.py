@@ -60,7 +60,8 @@ class View:
     labels_path: Path | None = None
     """8-bit picture of object ids; 0 is nothing. `PosedImages.objects` names the ids."""
     depth_path: Path | None = None
-    """16-bit picture of z-depth; times `PosedImages.depth_scale` gives scene units. 0 is unknown."""
+    """16-bit picture or .npy array of z-depth; times `PosedImages.depth_scale` gives scene units. 0 is unknown. Not
+    opened before it is needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,8 @@ class PosedImages:
     point_colors: np.ndarray | None = None
     """[N, 3] uint8."""
     downscale_factor: int = 1
+    notes: tuple[str, ...] = ()
+    """Of what kind it is, and what a user should know besides, each in a few words: "model sparse/0 of 1"."""
 
     @property
     def train_views(self) -> tuple[View, ...]:

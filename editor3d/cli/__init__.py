@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from editor3d.errors import ConfigError, Editor3DError, sentence
+from editor3d.outputs.opening import begin_command
 from editor3d.registry import load_target
 
 OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 2 the user's mistake (told in one sentence on stderr), 130 interrupted, or what the subcommand says.
     """
     debug = os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+    begin_command()
     try:
         code = _dispatch(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()

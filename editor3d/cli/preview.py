@@ -107,8 +107,10 @@ class Preview:
         from rich.progress import track
 
         from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
+        from editor3d.outputs.opening import announce
         from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
 
+        announce(scene)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
         choose = resolve_auto if self.garment is None else resolve_auto_try_on
         spec, reason = choose() if self.editor == "auto" else (self.editor, "as asked")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from editor3d.datasets.other_files import what_to_do
 from editor3d.errors import ConfigError, DataError
 from editor3d.types import PosedImages
 
@@ -18,8 +19,8 @@ def load_posed_images(path: Path, *, downscale_factor: int = 1, eval_interval: i
     """Read and check a posed image set.
 
     What a folder holds is looked for in this order: `transforms.json` (nerfstudio), `transforms_train.json`
-    (NeRF-synthetic), then `sparse/0`, `colmap/sparse/0` or `sparse` (COLMAP, pictures in `images/`). A path to a
-    `.json` file chooses that file.
+    (NeRF-synthetic), then the largest model in `sparse`, `sparse/N`, `colmap/sparse/N` or the folder itself (COLMAP,
+    pictures in `images/`). A path to a `.json` file chooses that file.
 
     Poses and sparse points stay in the file's own frame. Every picture is checked to decode, so that a damaged one is
     found here and not in the middle of a training run.
@@ -47,9 +48,10 @@ def load_posed_images(path: Path, *, downscale_factor: int = 1, eval_interval: i
     from editor3d.datasets import colmap, nerf_synthetic, nerfstudio
 
     options = {"downscale_factor": downscale_factor, "eval_interval": eval_interval}
-    if path.is_file():
-        if path.suffix != ".json":
-            raise DataError(f"{path} is neither a folder nor a .json file: give the folder of a capture.")
+    if not path.is_dir():
+        if path.suffix.lower() != ".json":
+            told = what_to_do(path) or f"{path} is neither a folder nor a .json file: give the folder of a capture."
+            raise DataError(told)
         if path.name in nerf_synthetic.SPLIT_FILES:
             return nerf_synthetic.load(path.parent, **options)
         return nerfstudio.load(path, **options)
@@ -57,10 +59,16 @@ def load_posed_images(path: Path, *, downscale_factor: int = 1, eval_interval: i
         return nerfstudio.load(path / "transforms.json", **options)
     if (path / nerf_synthetic.TRAIN_FILE).is_file():
         return nerf_synthetic.load(path, **options)
-    model = colmap.find_model(path)
-    if model is not None:
-        return colmap.load(path, model, **options)
+    models = colmap.find_models(path)
+    if models:
+        return colmap.load(path, models, **options)
+    if any((path / name).is_file() for name in ("meta.json", "lod-meta.json")):  # PlayCanvas' format, unpacked
+        raise DataError(
+            f"Expected posed pictures in {path}, found splats in PlayCanvas' format: convert them with `npx "
+            f"@playcanvas/splat-transform {path.name}/meta.json {path.name}.ply` and give the .ply."
+        )
     raise DataError(
         f"{path} holds no posed pictures: there should be a transforms.json (nerfstudio), a transforms_train.json "
-        f"(NeRF-synthetic) or a COLMAP model in {', '.join(f'{place}/' for place in colmap.MODEL_FOLDERS)}."
+        f"(NeRF-synthetic) or a COLMAP model in sparse/0/, colmap/sparse/0/, sparse/. "
+        f"`ns-process-data images --data FOLDER --output-dir capture` finds the poses of pictures."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from editor3d import safe_open
 from editor3d.datasets import colmap, load_posed_images, nerf_synthetic, nerfstudio, validate
-from editor3d.datasets.frames import Frame, existing_picture
+from editor3d.datasets.frames import Frame
 from editor3d.datasets.images import PictureInfo, inspect_picture
 from editor3d.datasets.intrinsics import Intrinsics, parse_intrinsics
 from editor3d.errors import ConfigError, DataError
@@ -70,13 +69,13 @@ def _frames(path: Path) -> Sequence[Frame]:
         for name in ("transforms.json", nerf_synthetic.TRAIN_FILE, "cameras.json"):
             if (path / name).is_file():
                 return _frames(path / name)
-        model = path if colmap.is_model(path) else colmap.find_model(path)
-        if model is None:
+        models = colmap.find_models(path)
+        if not models:
             raise DataError(
-                f"Expected cameras in {path}, found none: give a transforms.json, a cameras.json, the folder of a COLMAP "
-                "model, a capture or a run."
+                f"Expected cameras in {path}, found none: give a transforms.json, a cameras.json, the folder of a "
+                "COLMAP model, a capture or a run."
             )
-        return colmap.frames_of(path, model)
+        return colmap.frames_of(path, models)
     if path.suffix.lower() != ".json":
         raise DataError(f"Expected a .json file or a folder with cameras, got {path}: give a transforms.json, say.")
     body = safe_open.read_json(path)
@@ -100,7 +99,7 @@ def _gaussian_splatting_frames(cameras: Sequence[object], path: Path) -> Iterabl
         try:
             rotation = np.array(camera["rotation"], dtype=np.float64) * [1.0, -1.0, -1.0]
             pose = np.concatenate([rotation, np.array(camera["position"], dtype=np.float64)[:, None]], 1)
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataError(
                 f"Expected a rotation of 3x3 and a position of 3 numbers in {where}, found others: check what wrote it."
             ) from error
@@ -114,7 +113,7 @@ def _lens(frame: Frame) -> Intrinsics:
     if "w" in keys and "h" in keys:
         # as it says: the size is then checked against itself
         return parse_intrinsics(keys, PictureInfo(*(_size(keys[key]) for key in ("w", "h"))), frame.where)
-    picture = existing_picture(frame.image_path)
+    picture = frame.image_path
     if not picture.is_file():
         raise DataError(f"Expected the size of the pictures (w and h) of {frame.where}, found none: add it.")
     return parse_intrinsics(keys, inspect_picture(picture), frame.where)
@@ -122,7 +121,7 @@ def _lens(frame: Frame) -> Intrinsics:
 
 def _size(value: object) -> int:
     """The number itself where it is one of pixels; 1 else, for `parse_intrinsics` to say what is wrong with it."""
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) and value >= 1 else 1
+    return int(max(1.0, validate.finite(value) or 1.0))
 
 
 def _views_of_run(run: Path) -> list[View]:

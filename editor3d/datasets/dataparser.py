@@ -20,6 +20,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import WHITE, read_image, read_mask
 from editor3d.datasets.orient import Centring, Orientation, oriented
 from editor3d.outputs.files import write_json
+from editor3d.outputs.opening import announce
 from editor3d.types import PosedImages, View
 
 
@@ -62,6 +63,7 @@ class PosedImagesDataParser(DataParser):
             downscale_factor=self.config.downscale_factor,
             eval_interval=self.config.eval_interval,
         )
+        announce(posed)
         return replace(posed, views=tuple(sorted(posed.views, key=lambda view: view.image_path)))
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:

@@ -13,9 +13,6 @@ from editor3d.datasets.intrinsics import parse_intrinsics, same_aspect
 from editor3d.errors import DataError
 from editor3d.types import Split, View
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
-"""Tried in this order where a path has lost its suffix, as in NeRF-synthetic."""
-
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -35,12 +32,17 @@ class Frame:
     depth_path: Path | None = None
 
 
-def existing_picture(path: Path) -> Path:
-    """The path itself, or with the suffix it lacks where only then there is such a file."""
-    if path.is_file():
-        return path
-    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
-    return next((candidate for candidate in candidates if candidate.is_file()), path)
+def without_missing_depth(frames: Sequence[Frame]) -> tuple[list[Frame], tuple[str, ...]]:
+    """Frames that name no depth that is not there: few uses need it. And a note about it, if there is any to make."""
+    named = sum(frame.depth_path is not None for frame in frames)
+    kept = [
+        replace(frame, depth_path=None)
+        if frame.depth_path is not None and not validate.is_file(frame.depth_path)
+        else frame
+        for frame in frames
+    ]
+    missing = named - sum(frame.depth_path is not None for frame in kept)
+    return kept, (f"{missing} of {named} depth files missing",) if missing else ()
 
 
 def build_views(
@@ -53,6 +55,8 @@ def build_views(
     alpha_masks: bool = True,
 ) -> tuple[View, ...]:
     """Check frames and turn them into views, in the same order.
+
+    Pictures, masks and labels are opened here. Depth is not: what is wrong with it is said where it is needed.
 
     Args:
         frames: as the file gives them.
@@ -71,7 +75,6 @@ def build_views(
     validate.require_files(paths, "pictures", source)
     validate.require_files((frame.mask_path for frame in frames), "masks", source)
     validate.require_files((frame.labels_path for frame in frames), "label pictures", source)
-    validate.require_files((frame.depth_path for frame in frames), "depth pictures", source)
     validate.require_all_or_none([frame.mask_path for frame in frames], "mask_path", source)
     poses = [validate.rigid_pose(frame.pose, frame.where) for frame in frames]
     pictures = _inspect_all(frames)
@@ -82,7 +85,7 @@ def build_views(
     views = []
     for frame, pose, name, split in zip(frames, poses, _names(paths, images_folder), splits, strict=True):
         camera = parse_intrinsics(frame.camera, pictures[frame.image_path], frame.where)
-        for path in (frame.mask_path, frame.labels_path, frame.depth_path):
+        for path in (frame.mask_path, frame.labels_path):
             if path is not None:
                 _require_size(path, pictures[path], (camera.width, camera.height), frame.where)
         view = View(
@@ -101,7 +104,7 @@ def build_views(
 
 
 def _inspect_all(frames: Sequence[Frame]) -> dict[Path, PictureInfo]:
-    named = (path for f in frames for path in (f.image_path, f.mask_path, f.labels_path, f.depth_path))
+    named = (path for frame in frames for path in (frame.image_path, frame.mask_path, frame.labels_path))
     paths = list(dict.fromkeys(path for path in named if path is not None))
     return dict(zip(paths, validate.inspect_pictures(paths), strict=True))
 

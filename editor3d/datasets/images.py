@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from editor3d.datasets.arrays import read_depth_array
 from editor3d.errors import DataError, first_line
 from editor3d.safe_open import PICTURE_FORMATS, UNREADABLE, TooManyPixels, open_picture, opencv_pixels, require_regular
 from editor3d.types import View
@@ -229,17 +230,27 @@ def read_depth(view: View, scale: float, size: tuple[int, int] | None = None) ->
         [H, W] float32 in scene units, 0 where unknown; or None where the view has no depth.
 
     Raises:
-        DataError: the depth picture is missing, damaged, or not of one channel.
+        DataError: the depth picture or .npy file is missing, damaged, not of one channel, or of another aspect.
     """
     if view.depth_path is None:
         return None
     import cv2
     import torch
 
+    from editor3d.datasets.intrinsics import same_aspect  # which reads headers through this module
+
     size = size or (view.width, view.height)
-    values = _decode(view.depth_path, size, np.asarray)
+    if view.depth_path.suffix.lower() == ".npy":
+        values = read_depth_array(view.depth_path)
+    else:
+        values = _decode(view.depth_path, size, np.asarray)
     if values.ndim != 2:
         raise DataError(f"{view.depth_path} must be a picture of depth alone, not one of {_description(values)}.")
+    if not same_aspect(size, values.shape[::-1]):
+        raise DataError(
+            f"{view.depth_path} has {values.shape[1]}x{values.shape[0]} values, another aspect than the "
+            f"{size[0]}x{size[1]} pixels of its view: write depth of the picture's aspect."
+        )
     depth = values.astype(np.float32) * np.float32(scale)
     depth[~np.isfinite(depth)] = 0  # as some tools mark what they do not know
     if depth.shape != size[::-1]:

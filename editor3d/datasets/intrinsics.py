@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from editor3d.datasets.images import PictureInfo
+from editor3d.datasets.validate import finite, shown
 from editor3d.errors import ConfigError, DataError
+
+CAMERA_KEYS = (
+    *("camera_model", "is_fisheye", "w", "h", "fl_x", "fl_y", "cx", "cy"),
+    *("camera_angle_x", "camera_angle_y", "x_fov", "y_fov"),
+    *("k1", "k2", "k3", "k4", "p1", "p2", "distortion_params"),
+    *("ftheta_p0", "latlong", "equirectangular", "orthographic"),
+)
+"""What describes a camera in a transforms file, of nerfstudio or instant-ngp."""
+
+OTHER_LENSES = ("ftheta_p0", "latlong", "equirectangular", "orthographic")
+"""Keys by which instant-ngp names lenses that no view here can have."""
 
 PERSPECTIVE_MODELS = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
 FISHEYE_MODELS = ("OPENCV_FISHEYE",)
@@ -63,9 +75,10 @@ class Intrinsics:
 def parse_intrinsics(keys: Mapping[str, object], picture: PictureInfo, where: str) -> Intrinsics:
     """The camera of a picture at its full size.
 
-    Keys: `camera_model` (OPENCV unless given), `w`, `h` (the picture's unless given), `fl_x` or `camera_angle_x`
-    (radians, f = w / (2 tan(angle / 2))), `fl_y` (fl_x unless given), `cx`, `cy` (the centre unless given), `k1` to
-    `k4`, `p1`, `p2` or `distortion_params`, a list of these six.
+    Keys: `camera_model` (OPENCV unless given) or, as instant-ngp writes it, `is_fisheye`; `w`, `h` (the picture's
+    unless given), `fl_x` or `camera_angle_x` (radians, f = w / (2 tan(angle / 2)), for a fisheye too, as the programs
+    that write it have it) or `x_fov` (the same in degrees), `fl_y` (fl_x unless given), `cx`, `cy` (the centre unless
+    given), `k1` to `k4`, `p1`, `p2` or `distortion_params`, a list of these six.
 
     A picture of another size than declared has been scaled: where the aspect is that of the declared size to within
     a pixel the intrinsics are scaled along, otherwise it is another picture and refused.
@@ -78,28 +91,20 @@ def parse_intrinsics(keys: Mapping[str, object], picture: PictureInfo, where: st
     Raises:
         DataError: a key is missing or not a number, the model is not supported, or the sizes contradict each other.
     """
-    model = keys.get("camera_model", "OPENCV")
-    if model not in PERSPECTIVE_MODELS + FISHEYE_MODELS:
-        raise DataError(
-            f"The camera model {model!r} of {where} is not supported: use one of "
-            f"{', '.join(PERSPECTIVE_MODELS + FISHEYE_MODELS)}."
-        )
+    fisheye = _is_fisheye(keys, where)
     width = _size(keys, "w", where) if "w" in keys else None
     height = _size(keys, "h", where) if "h" in keys else None
     if width is None or height is None:
         width, height = picture.width, picture.height
     if "fl_x" in keys:
         fl_x = _positive(keys, "fl_x", where)
-    elif "camera_angle_x" in keys:
-        fl_x = _focal_length(keys, "camera_angle_x", width, where)
-    else:
+    elif (fl_x := _focal_length(keys, "x", width, where)) is None:
         raise DataError(f"The focal length of {where} is missing: give fl_x in pixels, or camera_angle_x in radians.")
     if "fl_y" in keys:
         fl_y = _positive(keys, "fl_y", where)
-    elif "camera_angle_y" in keys and "fl_x" not in keys:
-        fl_y = _focal_length(keys, "camera_angle_y", height, where)
     else:
-        fl_y = fl_x
+        from_angle = None if "fl_x" in keys else _focal_length(keys, "y", height, where)
+        fl_y = fl_x if from_angle is None else from_angle
     declared = Intrinsics(
         width=width,
         height=height,
@@ -108,7 +113,7 @@ def parse_intrinsics(keys: Mapping[str, object], picture: PictureInfo, where: st
         cx=_number(keys, "cx", where) if "cx" in keys else width / 2,
         cy=_number(keys, "cy", where) if "cy" in keys else height / 2,
         distortion=_distortion(keys, where),
-        fisheye=model in FISHEYE_MODELS,
+        fisheye=fisheye,
     )
     actual = picture.size_for(width, height)
     if not same_aspect((width, height), actual):
@@ -125,23 +130,45 @@ def same_aspect(a: tuple[int, int], b: tuple[int, int]) -> bool:
     return abs(ah * bw / aw - bh) <= 1 or abs(aw * bh / ah - bw) <= 1
 
 
+def _is_fisheye(keys: Mapping[str, object], where: str) -> bool:
+    """Whether the lens is a fisheye, by `camera_model`, instant-ngp's `is_fisheye`, or both if they agree."""
+    other = next((key for key in OTHER_LENSES if keys.get(key) not in (None, False)), None)
+    if other is not None:
+        raise DataError(
+            f"The lens of {where} is not supported ({other}): give pictures of a perspective or fisheye lens."
+        )
+    flag = keys.get("is_fisheye")
+    if flag not in (None, True, False):
+        raise DataError(f"is_fisheye of {where} must be true or false, not {shown(flag)}.")
+    if "camera_model" not in keys:
+        return bool(flag)
+    model = keys["camera_model"]
+    if model not in PERSPECTIVE_MODELS + FISHEYE_MODELS:
+        raise DataError(
+            f"The camera model {shown(model)} of {where} is not supported: use one of "
+            f"{', '.join(PERSPECTIVE_MODELS + FISHEYE_MODELS)}."
+        )
+    fisheye = model in FISHEYE_MODELS
+    if flag is not None and bool(flag) != fisheye:
+        raise DataError(
+            f"{where} says both camera_model {model} and is_fisheye {str(bool(flag)).lower()}: take the wrong one out."
+        )
+    return fisheye
+
+
 def _distortion(keys: Mapping[str, object], where: str) -> tuple[float, float, float, float, float, float]:
     if "distortion_params" in keys:
         values = keys["distortion_params"]
         if not isinstance(values, list) or len(values) != len(DISTORTION_KEYS):
-            raise DataError(f"distortion_params of {where} must be a list of six numbers, not {values!r}.")
+            raise DataError(f"distortion_params of {where} must be a list of six numbers, not {shown(values)}.")
         keys = dict(zip(DISTORTION_KEYS, values, strict=True))
     return tuple(_number(keys, key, where) if key in keys else 0.0 for key in DISTORTION_KEYS)
 
 
 def _number(keys: Mapping[str, object], key: str, where: str) -> float:
-    value = keys[key]
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{key} of {where} must be a finite number, not {value!r}.")
+    number = finite(keys[key])
+    if number is None:
+        raise DataError(f"{key} of {where} must be a finite number, not {shown(keys[key])}.")
     return number
 
 
@@ -159,8 +186,13 @@ def _size(keys: Mapping[str, object], key: str, where: str) -> int:
     return int(number)
 
 
-def _focal_length(keys: Mapping[str, object], key: str, side: int, where: str) -> float:
-    angle = _number(keys, key, where)
-    if not 0 < angle < math.pi:
-        raise DataError(f"{key} of {where} must be an angle between 0 and pi radians, not {angle:g}.")
-    return 0.5 * side / math.tan(0.5 * angle)
+def _focal_length(keys: Mapping[str, object], axis: str, side: int, where: str) -> float | None:
+    """Pixels, from the field of view along an axis of `side` pixels; None where it is not given."""
+    for key, unit in ((f"camera_angle_{axis}", 1.0), (f"{axis}_fov", math.pi / 180)):
+        if key in keys:
+            angle = _number(keys, key, where) * unit
+            if not 0 < angle < math.pi:
+                limits = "0 and pi radians" if unit == 1.0 else "0 and 180 degrees"
+                raise DataError(f"{key} of {where} must be an angle between {limits}, not {angle / unit:g}.")
+            return 0.5 * side / math.tan(0.5 * angle)
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from editor3d.datasets.other_files import what_to_do
 from editor3d.errors import DataError
 
 DEMO = "demo"
@@ -13,10 +14,13 @@ def resolve_data(arg: str) -> Path:
     """The path of a capture: `arg` itself where it exists, else the shipped scene for the word `demo`.
 
     Raises:
-        DataError: there is no such path.
+        DataError: there is no such path, or a file of a kind that is no scene here.
     """
     path = Path(arg).expanduser()
     if path.exists():
+        told = None if path.is_dir() else what_to_do(path)
+        if told is not None:
+            raise DataError(told)
         return path
     if arg == DEMO:
         from editor3d.datasets.demo import demo_path

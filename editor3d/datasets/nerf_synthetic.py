@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from editor3d.datasets import validate
-from editor3d.datasets.frames import build_views
+from editor3d.datasets.frames import build_views, without_missing_depth
+from editor3d.datasets.named_files import NamedFiles
 from editor3d.datasets.nerfstudio import frames_of
 from editor3d.errors import DataError
+from editor3d.safe_open import require_inside
 from editor3d.types import PosedImages
 
 TRAIN_FILE = "transforms_train.json"
@@ -31,11 +33,12 @@ def load(root: Path, *, downscale_factor: int, eval_interval: int) -> PosedImage
     train_path, test_path = root / TRAIN_FILE, root / TEST_FILE
     if not train_path.is_file():
         raise DataError(f"{root} has a {TEST_FILE} but no {TRAIN_FILE}: both belong to a NeRF-synthetic scene.")
-    if test_path.is_file():
-        frames = frames_of(validate.read_json(train_path), train_path, "train")
-        frames += frames_of(validate.read_json(test_path), test_path, "test")
-    else:
-        frames = frames_of(validate.read_json(train_path), train_path)
+    files, tested = NamedFiles(root), test_path.is_file()
+    train = validate.read_json(require_inside(train_path, root))
+    frames = frames_of(train, train_path, "train" if tested else None, files)
+    if tested:
+        frames += frames_of(validate.read_json(require_inside(test_path, root)), test_path, "test", files)
+    frames, notes = without_missing_depth(frames)
     return PosedImages(
         root=root,
         format="nerf-synthetic",
@@ -48,4 +51,5 @@ def load(root: Path, *, downscale_factor: int, eval_interval: int) -> PosedImage
             alpha_masks=False,
         ),
         downscale_factor=downscale_factor,
+        notes=(f"{TRAIN_FILE} and {TEST_FILE}" if tested else TRAIN_FILE, *notes),
     )

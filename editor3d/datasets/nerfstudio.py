@@ -6,26 +6,24 @@ Beyond nerfstudio's keys two of our own name objects: `"objects": {"teapot": 1, 
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from editor3d.datasets import validate
-from editor3d.datasets.frames import Frame, build_views, existing_picture
+from editor3d.datasets.frames import Frame, build_views, without_missing_depth
+from editor3d.datasets.intrinsics import CAMERA_KEYS
+from editor3d.datasets.named_files import NamedFiles, named_path
+from editor3d.datasets.point_cloud import SparsePoints, read_ply_points
 from editor3d.errors import DataError
+from editor3d.safe_open import require_inside
 from editor3d.types import PosedImages, Split
 
 SPLIT_KEYS: dict[str, Split] = {"train_filenames": "train", "test_filenames": "test", "val_filenames": "test"}
 
-CAMERA_KEYS = (
-    *("camera_model", "w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x", "camera_angle_y"),
-    *("k1", "k2", "k3", "k4", "p1", "p2", "distortion_params"),
-)
+_KINDS_OF_LENS = ("camera_model", "is_fisheye")
+"""Two names of one thing: where a frame has one of them, neither of its file's counts."""
 
 
 def load(path: Path, *, downscale_factor: int, eval_interval: int) -> PosedImages:
@@ -46,16 +44,18 @@ def load(path: Path, *, downscale_factor: int, eval_interval: int) -> PosedImage
     Raises:
         DataError: the file, or what it names, is missing, broken or contradicts itself.
     """
-    data = validate.read_json(path)
     root = path.parent
-    frames = frames_of(data, path)
-    splits = _listed_splits(data, [frame.image_path for frame in frames], path)
+    data = validate.read_json(require_inside(path, root))
+    files = NamedFiles(root)
+    frames = frames_of(data, path, files=files)
+    splits = _listed_splits(data, frames, path, files)
     if splits is not None:
         frames = [replace(frame, split=split) for frame, split in zip(frames, splits, strict=True) if split is not None]
-    points, point_colors = None, None
-    ply_path = validate.path_below(root, data, "ply_file_path", str(path))
+    frames, notes = without_missing_depth(frames)
+    points = SparsePoints(None, None)
+    ply_path = named_path(files, data.get("ply_file_path"), "ply_file_path", str(path))
     if ply_path is not None:
-        points, point_colors = read_points(ply_path)
+        points = read_ply_points(ply_path)
     return PosedImages(
         root=root,
         format="nerfstudio",
@@ -68,88 +68,77 @@ def load(path: Path, *, downscale_factor: int, eval_interval: int) -> PosedImage
         ),
         objects=validate.object_ids(data.get("objects"), str(path)),
         depth_scale=_depth_scale(data, path),
-        points=points,
-        point_colors=point_colors,
+        points=points.places,
+        point_colors=points.colors,
         downscale_factor=downscale_factor,
+        notes=(path.name, *points.notes, *notes),
     )
 
 
-def frames_of(data: Mapping[str, object], path: Path, split: Split | None = None) -> list[Frame]:
+def frames_of(
+    data: Mapping[str, object], path: Path, split: Split | None = None, files: NamedFiles | None = None
+) -> list[Frame]:
     """The frames of a transforms file whose content is `data`.
+
+    Args:
+        data: the content.
+        path: the file; paths in it count from its folder.
+        split: that of all its frames, if it has one.
+        files: finds the files it names; made for its folder unless given.
 
     Raises:
         DataError: there are none, or one is incomplete.
     """
-    root = path.parent
-    shared = {key: data[key] for key in CAMERA_KEYS if key in data}
+    files = NamedFiles(path.parent) if files is None else files
+    shared = _camera_keys(data)
     frames = []
     for index, keys in enumerate(validate.frame_list(data, path)):
-        where = f"frame {index} ({keys['file_path']}) of {path}"
+        name = keys["file_path"]
+        printable = isinstance(name, str) and name.isprintable() and len(name) < 200
+        where = f"frame {index} ({name if printable else validate.shown(name)}) of {path}"
+        own = _camera_keys(keys)
+        inherited = shared
+        if any(key in own for key in _KINDS_OF_LENS):
+            inherited = {key: value for key, value in shared.items() if key not in _KINDS_OF_LENS}
+        depth = next((key for key in ("depth_file_path", "depth_path") if keys.get(key) is not None), "depth_file_path")
         frame = Frame(
-            image_path=existing_picture(validate.path_below(root, keys, "file_path", where)),
+            image_path=named_path(files, name, "file_path", where),
             pose=keys["transform_matrix"],
-            camera={**shared, **{key: keys[key] for key in CAMERA_KEYS if key in keys}},
+            camera={**inherited, **own},
             where=where,
             split=split,
-            mask_path=validate.path_below(root, keys, "mask_path", where),
-            labels_path=validate.path_below(root, keys, "labels_path", where),
-            depth_path=validate.path_below(root, keys, "depth_file_path", where),
+            mask_path=named_path(files, keys.get("mask_path"), "mask_path", where),
+            labels_path=named_path(files, keys.get("labels_path"), "labels_path", where),
+            depth_path=named_path(files, keys.get(depth), depth, where),
         )
         frames.append(frame)
     return frames
 
 
-def read_points(path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Read sparse points from a PLY file.
-
-    Returns:
-        Points [N, 3] float64 and their colours [N, 3] uint8, None where the file has no colours; None and None where
-        it has no points.
-
-    Raises:
-        DataError: the file is missing or broken.
-    """
-    if not path.is_file():
-        raise DataError(f"The sparse points {path} are missing: put the file there, or take ply_file_path out.")
-    status = path.stat()
-    found = _read_points(path, status.st_mtime_ns, status.st_size)
-    return tuple(None if array is None else array.copy() for array in found)
+def _camera_keys(keys: Mapping[str, object]) -> dict[str, object]:
+    """What describes a camera; null is no value."""
+    return {key: keys[key] for key in CAMERA_KEYS if keys.get(key) is not None}
 
 
-@lru_cache(maxsize=2)  # a run looks at its data several times
-def _read_points(path: Path, modified: int, size: int) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """`read_points` of a file as it was written last."""
-    import trimesh
-
-    try:
-        cloud = trimesh.load(path, file_type="ply", process=False)
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{path} cannot be read as a PLY file of points ({error}).") from error
-    vertices = getattr(cloud, "vertices", ())
-    if len(vertices) == 0:
-        return None, None
-    points = np.asarray(vertices, dtype=np.float64)
-    if not np.isfinite(points).all():
-        raise DataError(f"{path} has points with NaN or infinite coordinates: remove them.")
-    colors = np.asarray(cloud.visual.vertex_colors)
-    return points, colors[:, :3].astype(np.uint8) if len(colors) == len(points) else None
-
-
-def _listed_splits(data: Mapping[str, object], paths: Sequence[Path], source: Path) -> list[Split | None] | None:
-    """The split of every picture by the file's lists (None: in no list), or None where it has no lists."""
+def _listed_splits(
+    data: Mapping[str, object], frames: list[Frame], source: Path, files: NamedFiles
+) -> list[Split | None] | None:
+    """The split of every frame by the file's lists (None: in no list), or None where it has no lists."""
     listed: dict[Split, set[str]] = {}
-    known = {os.path.normpath(path) for path in paths}
+    paths = [os.path.normpath(frame.image_path) for frame in frames]
+    known = set(paths)
     for key, split in SPLIT_KEYS.items():
         if key not in data:
             continue
         names = data[key]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DataError(f"{key} of {source} must be a list of paths as in file_path, not {names!r}.")
-        named = {os.path.normpath(existing_picture(source.parent / name)): name for name in names}
+            raise DataError(f"{key} of {source} must be a list of paths as in file_path, not {validate.shown(names)}.")
+        named = {os.path.normpath(files.find(name)): name for name in names}
         unknown = [name for path, name in named.items() if path not in known]
         if unknown:
             raise DataError(
-                f"{key} of {source} names {len(unknown)} pictures that no frame has; the first is {unknown[0]}."
+                f"{key} of {source} names {len(unknown)} pictures that no frame has; the first is "
+                f"{validate.shown(unknown[0])}."
             )
         listed.setdefault(split, set()).update(named)
     if not listed:
@@ -164,11 +153,15 @@ def _listed_splits(data: Mapping[str, object], paths: Sequence[Path], source: Pa
         (split,) = listed
         listed["test" if split == "train" else "train"] = known - listed[split]
     split_of = {path: split for split, split_paths in listed.items() for path in split_paths}
-    return [split_of.get(os.path.normpath(path)) for path in paths]
+    return [split_of.get(path) for path in paths]
 
 
 def _depth_scale(data: Mapping[str, object], source: Path) -> float:
-    value = data.get("depth_unit_scale_factor", 1e-3)
-    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise DataError(f"depth_unit_scale_factor of {source} must be a positive number, not {value!r}.")
-    return float(value)
+    """Scene units per unit of the depth files; instant-ngp has a name of its own for it."""
+    for key in ("depth_unit_scale_factor", "integer_depth_scale"):
+        if data.get(key) is not None:
+            value = validate.finite(data[key])
+            if value is None or value <= 0:
+                raise DataError(f"{key} of {source} must be a positive number, not {validate.shown(data[key])}.")
+            return value
+    return 1e-3

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from editor3d import safe_open
 from editor3d.datasets.images import PictureInfo, inspect_picture
 from editor3d.errors import DataError
 from editor3d.types import View
@@ -18,18 +20,36 @@ ROTATION_TOLERANCE = 2e-3
 """Largest entry of |R^T R - 1|: what three printed decimals leave of a rotation."""
 
 
+LARGEST = 1e30
+"""Of any number: beyond it sums and squares leave what 32 bits can hold."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: on one line, and no longer than a line."""
+    return _SHORT.repr(value)
+
+
+def finite(value: object) -> float | None:
+    """A number of a file, or a text that is one, as a float; None where it is none, not finite, or beyond `LARGEST`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and abs(number) <= LARGEST else None
+
+
 def read_json(path: Path) -> dict:
     """Read a JSON object.
 
     Raises:
         DataError: the file cannot be read, is not JSON (the text gives the line), or not an object.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+    data = safe_open.read_json(path)
     if not isinstance(data, dict):
         raise DataError(f"{path} must hold a JSON object with a list of frames, not a {type(data).__name__}.")
     return data
@@ -51,20 +71,6 @@ def frame_list(data: Mapping[str, object], path: Path) -> list[dict]:
     return frames
 
 
-def path_below(root: Path, keys: Mapping[str, object], key: str, where: str) -> Path | None:
-    """The path under a key, which counts from `root`; None where there is no such key.
-
-    Raises:
-        DataError: it is not a text.
-    """
-    value = keys.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value:
-        raise DataError(f"{key} of {where} must be a path, not {value!r}.")
-    return root / value
-
-
 def rigid_pose(matrix: object, where: str) -> np.ndarray:
     """A camera-to-world matrix as [3, 4] float64.
 
@@ -79,13 +85,18 @@ def rigid_pose(matrix: object, where: str) -> np.ndarray:
     """
     try:
         pose = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"The pose of {where} must be a 4x4 matrix of numbers ({error}).") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"The pose of {where} must be a 4x4 matrix of numbers ({reason}).") from error
     if pose.shape not in ((4, 4), (3, 4)):
         shape = "x".join(map(str, pose.shape)) or "a single number"
         raise DataError(f"The pose of {where} must be a 4x4 or 3x4 matrix, not {shape}.")
+    if any(isinstance(entry, bool) for row in matrix for entry in row):
+        raise DataError(f"The pose of {where} has true or false among its entries: it must be a matrix of numbers.")
     if not np.isfinite(pose).all():
         raise DataError(f"The pose of {where} has NaN or infinite entries: correct it, or drop the frame.")
+    if np.abs(pose).max() > LARGEST:
+        raise DataError(f"The pose of {where} has an entry beyond {LARGEST:g}: correct it, or drop the frame.")
     if pose.shape[0] == 4 and not np.allclose(pose[3], (0, 0, 0, 1), atol=1e-6):
         raise DataError(f"The last row of the pose of {where} must be 0 0 0 1, not {_row(pose[3])}.")
     pose = pose[:3]
@@ -121,6 +132,14 @@ def require_distinct(paths: Sequence[Path], source: str) -> None:
             raise DataError(f"Frames {first} and {index} of {source} both name {path}: drop one of them.")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is an ordinary file; no error for what can be no path, such as a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def require_files(paths: Iterable[Path | None], kind: str, source: str) -> None:
     """Refuse paths without a file behind them.
 
@@ -128,7 +147,7 @@ def require_files(paths: Iterable[Path | None], kind: str, source: str) -> None:
         DataError: names the first and counts them.
     """
     paths = [path for path in paths if path is not None]
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not is_file(path)]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(paths)} {kind} that {source} names are missing; the first is {missing[0]}."
@@ -180,7 +199,7 @@ def object_ids(value: object, source: str) -> dict[str, int]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(_is_id(number) for number in value.values()):
-        raise DataError(f"objects of {source} must give each object's name an id from 1 to 255, not {value!r}.")
+        raise DataError(f"objects of {source} must give each object's name an id from 1 to 255, not {shown(value)}.")
     if len(set(value.values())) < len(value):
         raise DataError(f"objects of {source} gives one id to two objects: every name needs its own.")
     return dict(value)

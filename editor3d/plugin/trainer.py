@@ -29,6 +29,7 @@ from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
 from editor3d.outputs.files import replacing
+from editor3d.outputs.opening import announce
 from editor3d.outputs.run_folders import new_run_folder, remove_empty
 from editor3d.plugin import checkpoints
 from editor3d.plugin.event_log import optional_event_logs
@@ -128,11 +129,12 @@ class PluginTrainerConfig(TrainerConfig):
         if self.experiment_name is None and manager.data == demo_path():
             self.experiment_name = DEMO  # its folder's name says nothing
         manager.dataparser.data = manager.data
-        load_posed_images(
+        posed = load_posed_images(
             manager.data,
             downscale_factor=manager.dataparser.downscale_factor,
             eval_interval=manager.dataparser.eval_interval,
         )
+        announce(posed)
         if self.max_num_iterations < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.max_num_iterations}: raise --max-num-iterations.")
         if self.machine.device_type == "cuda" and not torch.cuda.is_available():

@@ -57,7 +57,6 @@ CASES = {
         r"10 of 10 masks .* are missing; the first is .*gone\.png",
     ),
     "missing labels": (put_in_frame(1, labels_path="gone.png"), "1 of 1 label pictures .* missing"),
-    "missing depth": (put_in_frame(1, depth_file_path="gone.png"), "1 of 1 depth pictures .* missing"),
     "some masks": (put_in_frame(1, mask_path="images/frame_000.png"), "1 of 10 frames .* have a mask_path"),
     "NaN pose": (set_pose(3, with_entry(np.nan)), r"pose of frame 3 \(images/frame_006.png\) .* NaN"),
     "infinite pose": (set_pose(3, with_entry(np.inf)), "pose of frame 3 .* infinite"),

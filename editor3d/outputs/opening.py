@@ -1,0 +1,59 @@
+"""The line that every command opens with: what was found in the capture that it was given."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from editor3d.types import PosedImages
+
+_said: set[str] = set()
+
+
+def begin_command() -> None:
+    """From here on every capture is new: its line is said again."""
+    _said.clear()
+
+
+def announce(posed: PosedImages) -> None:
+    """Say on stderr, once a command, what a capture holds."""
+    line = describe(posed)
+    if line not in _said:
+        _said.add(line)
+        print(line, file=sys.stderr, flush=True)
+
+
+def describe(posed: PosedImages) -> str:
+    """What a capture holds: "bear: 84 + 12 views, 512², 0 masks, 34 174 points, transforms.json".
+
+    Views are those for training and those held out, of the size that they are read at.
+    """
+    masks = sum(view.mask_path is not None for view in posed.views)
+    parts = [
+        f"{len(posed.train_views)} + {len(posed.test_views)} views",
+        _sizes(posed),
+        _counted(masks, "mask"),
+        _counted(0 if posed.points is None else len(posed.points), "point"),
+    ]
+    fisheyes = sum(view.fisheye for view in posed.views)
+    if fisheyes:
+        parts.append("fisheye" if fisheyes == len(posed.views) else f"{fisheyes} of them fisheye")
+    depths = sum(view.depth_path is not None for view in posed.views)
+    if depths:
+        parts.append(f"{depths} with depth")
+    if posed.objects:
+        parts.append(_counted(len(posed.objects), "object"))
+    return f"{posed.root.resolve().name}: {', '.join([*parts, *posed.notes])}"
+
+
+def _sizes(posed: PosedImages) -> str:
+    sizes = Counter((view.width, view.height) for view in posed.views)
+    named = [f"{width}²" if width == height else f"{width}×{height}" for width, height in sorted(sizes)]
+    return named[0] if len(named) == 1 else f"{named[0]} to {named[-1]}"
+
+
+def _counted(count: int, thing: str) -> str:
+    """A number, its thousands apart, and the things."""
+    return f"{count:,}".replace(",", " ") + f" {thing}" + ("" if count == 1 else "s")
