@@ -90,8 +90,15 @@ class Refine:
             allow_weaker_sandbox=self.allow_weaker_sandbox,
             save_scene=not self.no_save_scene,
             on_round=_Progress(),
+            tell=_note,
         )
         return _tell(done)
+
+
+def _note(sentence: str) -> None:
+    import sys
+
+    print(f"note: {sentence}", file=sys.stderr)
 
 
 class _Progress:

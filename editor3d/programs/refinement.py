@@ -102,6 +102,7 @@ def refine(
     renderer: Callable[[RenderSettings], Renderer] | None = None,
     save_scene: bool = True,
     on_round: Callable[[int, Outcome, Account], None] = lambda number, outcome, account: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Refinement:
     """Search for a better program.
 
@@ -117,6 +118,8 @@ def refine(
         save_scene: also write `result.blend`, the scene with the changes that the best program makes, when the search
             ends by itself; only the sandboxed workers can.
         on_round: told of each round that is finished.
+        tell: told, before anything is rendered, what of the scene renders leave out: missing files, data of a newer
+            Blender, scripts.
 
     Returns:
         The finished refinement; a spent budget or a service that fails are no errors here.
@@ -154,6 +157,8 @@ def refine(
 
             rendering = workers = Workers(asked.scene, render_settings, allow_weaker_sandbox=allow_weaker_sandbox)
             keep = workers.save_scene if save_scene else None
+            for note in workers.notes:
+                tell(note)
         stack.callback(rendering.close)
         if not came_to_something(folder / LEDGER):
             (folder / LEDGER).unlink(missing_ok=True)
@@ -311,6 +316,7 @@ class _Run:
             "verdicts": len(self.ledger.of("verdict")),
             "failures": len(self.ledger.of("failed")),
             "protections": list(self.renderer.protections()),
+            "scene_notes": list(getattr(self.renderer, "notes", ())),
             "model": self.vision.model if "vision" in (self.asked.proposer, self.asked.evaluator) else None,
             "best": digest(found.best.source),
         }

@@ -80,8 +80,11 @@ def small_root(libc: ctypes.CDLL, folder: Path, read: Iterable[str], *, at: dict
         else:
             _bind(libc, path, inside)
         done.append(path)
-    for name, path in at.items():
+    for name, path in sorted(at.items()):
+        if name == path and any(path == other or path.startswith(f"{other}/") for other in done):
+            continue  # it is there already, where nothing can be put any more
         _bind(libc, path, folder / name.lstrip("/"))
+        done.append(name)
     for name in _DEVICES:
         inside = folder / "dev" / name
         inside.parent.mkdir(exist_ok=True)

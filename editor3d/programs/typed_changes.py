@@ -24,12 +24,13 @@ Path = tuple[Any, ...]
 """Names of attributes, and ("at", key) for lookups, from `bpy.data` on."""
 KINDS = ("node_groups", "materials", "lights", "worlds", "meshes", "curves", "shape_keys", "collections", "objects")
 """Datablocks that changes are about; in an order in which they can be made: each may need those before it."""
-MADE = ("node_groups", "materials", "lights", "worlds", "meshes", "objects")
+MADE = ("node_groups", "materials", "lights", "worlds", "meshes", "curves", "objects")
 """Those of which changes may make new ones."""
 MAX_VERTICES = 200_000
 """Of a new mesh that is written as numbers."""
-_SCENE = ("world", "view_settings", "collection")
-"""What changes may be about in a scene itself; how it is rendered is not a program's to say."""
+_SCENE = ("world", "view_settings", "collection", "use_nodes", "node_tree")
+"""What changes may be about in a scene itself, the compositor's nodes among it; how it is rendered is not a program's
+to say."""
 _LEFT_OUT = frozenset(
     ["name", "matrix_basis", "matrix_world", "matrix_local", "dimensions", "bl_idname", "bl_label", "tag", "links"]
 )
@@ -108,6 +109,11 @@ def digests(changes: list[dict[str, Any]]) -> dict[str, str]:
             else:
                 worker_scene.add(digest, block, 0)
             found[_called(kind, block)] = digest.hexdigest()
+    scene, digest = bpy.context.scene, hashlib.sha256()
+    for part in (scene.view_settings, scene.node_tree):
+        if part is not None:
+            worker_scene.add(digest, part, 0)
+    found[_called("scenes", scene)] = digest.hexdigest()
     for image in bpy.data.images:
         found[_called("images", image)] = "painted" if image.is_dirty else "as it is in its file"
     return found
@@ -201,6 +207,8 @@ def _made_of(kind: str, block: bpy.types.ID) -> list[Any]:
     """Name, and what a datablock has to be made with."""
     if kind == "lights":
         return [block.name, block.type]
+    if kind == "curves":
+        return [block.name, _curve_type(block)]
     if kind == "objects":
         return [block.name, reference(block.data)]
     if kind == "node_groups":
@@ -209,6 +217,11 @@ def _made_of(kind: str, block: bpy.types.ID) -> list[Any]:
         sockets.sort(key=lambda socket: (len(socket.identifier), socket.identifier))
         return [block.name, block.bl_idname, [[s.name, s.in_out, s.bl_socket_idname] for s in sockets]]
     return [block.name]
+
+
+def _curve_type(block: bpy.types.Curve) -> str:
+    kinds = {bpy.types.TextCurve: "FONT", bpy.types.SurfaceCurve: "SURFACE"}
+    return next((word for kind, word in kinds.items() if isinstance(block, kind)), "CURVE")
 
 
 def reference(block: bpy.types.ID | None) -> list[str] | None:

@@ -80,6 +80,7 @@ _MAKERS: dict[str, Callable[..., bpy.types.ID]] = {
     "lights": lambda name, kind: bpy.data.lights.new(name, kind),
     "worlds": lambda name: bpy.data.worlds.new(name),
     "meshes": lambda name: bpy.data.meshes.new(name),
+    "curves": lambda name, kind: bpy.data.curves.new(name, kind),
     "objects": _new_object,
 }
 

@@ -68,6 +68,7 @@ class Worker:
         """Render candidates until standard input is closed."""
         from editor3d.programs import worker_guard, worker_scene
 
+        worker_guard.know_all_types()
         worker_guard.watch_timers()
         settings = self.order["settings"]
         worker_scene.open_scene(self.scene, settings)
@@ -130,6 +131,7 @@ class Worker:
         """Run one program, and tell what it changed as typed changes, and what of it these leave out."""
         from editor3d.programs import typed_changes, typed_edit, worker_guard, worker_scene
 
+        worker_guard.know_all_types()
         worker_guard.watch_timers()
         settings = self.order["settings"]
         worker_scene.open_scene(self.scene, settings)
@@ -160,6 +162,7 @@ class Worker:
         bpy.ops.wm.open_mainfile(filepath=self.scene, load_ui=True, use_scripts=False)
         with _Caught():
             bpy.ops.file.make_paths_absolute()  # the new file lies elsewhere
+        worker_guard.know_all_types()
         before = worker_guard.snapshot()
         left_out = typed_edit.apply(self.order["changes"])
         changed = worker_guard.difference(before, worker_guard.snapshot())
@@ -173,22 +176,21 @@ class Worker:
         os._exit(0)
 
     def prepare(self) -> NoReturn:
-        """Save a copy of the scene that holds its pictures and libraries; tell which files it still reads."""
+        """Save a copy of the scene that holds its pictures and libraries; tell what it still reads, and what it is."""
         import bpy
 
-        bpy.ops.wm.open_mainfile(filepath=self.scene, load_ui=False, use_scripts=False)
-        caught = _Caught()
-        with caught:
-            bpy.ops.file.make_paths_absolute()
-            bpy.ops.file.pack_libraries()
-            bpy.ops.file.pack_all()
-        missing = [path for path in bpy.utils.blend_paths(absolute=True, packed=False) if not os.path.exists(path)]
-        left = [path for path in bpy.utils.blend_paths(absolute=True, packed=False) if os.path.exists(path)]
-        cameras = [thing.name for thing in bpy.context.scene.objects if thing.type == "CAMERA"]
-        chosen = bpy.context.scene.camera.name if bpy.context.scene.camera else None
+        from editor3d.programs import worker_facts, worker_files
+
+        try:
+            bpy.ops.wm.open_mainfile(filepath=self.scene, load_ui=False, use_scripts=False)
+        except RuntimeError as error:
+            self.say(state="unreadable", message=str(error)[:_MAX_MESSAGE])
+            os._exit(1)
+        facts = worker_facts.facts()
+        files = worker_files.gather(self.scene)
         copy = os.path.join(self.place.private, "scene.blend")
         bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, relative_remap=False, compress=False)
-        self.say(state="prepared", files=left, missing=missing, cameras=cameras, camera=chosen)
+        self.say(state="prepared", facts=facts, files=files.shown, missing=files.missing, refused=files.refused)
         os._exit(0)
 
 

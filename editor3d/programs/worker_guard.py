@@ -22,6 +22,8 @@ from editor3d.programs.worker_scene import simple
 
 MAX_SUBDIVISIONS, MAX_COPIES, MAX_NODE_LEVEL, MAX_OBJECTS = 6, 1000, 8, 20_000
 _WITH_FILES = ("images", "sounds", "movieclips", "cache_files", "volumes", "fonts", "libraries")
+_BUILT_IN = "<builtin>"
+"""Blender's own font, which it makes a datablock of with the first text."""
 FORBIDDEN_NODES = ("CompositorNodeOutputFile", "ShaderNodeScript", "GeometryNodeImport")
 """How the types of nodes begin that write files, run code, or read files."""
 _WITH_DRIVERS = (
@@ -73,7 +75,7 @@ def snapshot() -> dict[str, Any]:
         "the driver namespace": sorted(bpy.app.driver_namespace),
         "add-ons": sorted(bpy.context.preferences.addons.keys()),
         "preferences": (simple(bpy.context.preferences.filepaths), simple(bpy.context.preferences.system)),
-        "registered classes": {kind.__name__: len(kind.__subclasses__()) for kind in _kinds()},
+        "registered classes": _classes(),
         "threads": threading.active_count(),
         "built-in functions": {name: id(value) for name, value in vars(builtins).items()},
         "modules": {module.__name__: {n: id(v) for n, v in vars(module).items()} for module in _MODULES},
@@ -128,7 +130,8 @@ def _files() -> list[tuple[str, str, str]]:
         (kind, block.name, block.filepath)
         for kind in _WITH_FILES
         for block in getattr(bpy.data, kind)
-        if block.filepath or (kind == "images" and block.source != "GENERATED" and block.type == "IMAGE")
+        if (block.filepath and block.filepath != _BUILT_IN)
+        or (kind == "images" and block.source != "GENERATED" and block.type == "IMAGE")
     ]
 
 
@@ -157,6 +160,19 @@ def _handlers() -> list[tuple[str, list]]:
     ]
 
 
-def _kinds() -> list[type]:
-    types = bpy.types
-    return [types.Operator, types.Panel, types.PropertyGroup, types.RenderEngine, types.Node, types.NodeTree]
+def know_all_types() -> None:
+    """Have Blender make the Python classes of all its types, which it does when they are first asked for.
+
+    Otherwise the first program that makes a tree of nodes would seem to have registered classes of its own.
+    """
+    for name in dir(bpy.types):
+        getattr(bpy.types, name, None)
+
+
+def _classes() -> list[tuple[str, int]]:
+    """Blender's types by name, with those that are registered or made in Python."""
+    types, found = bpy.types, list(dir(bpy.types))
+    made = []
+    for kind in (types.Operator, types.Panel, types.PropertyGroup, types.RenderEngine, types.Node, types.NodeTree):
+        made += [(below.__name__, id(below)) for below in kind.__subclasses__()]
+    return [*((name, 0) for name in found), *sorted(made)]

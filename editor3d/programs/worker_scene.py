@@ -60,6 +60,7 @@ _LEFT_OUT = {
     "ViewLayer": {"depsgraph", "layer_collection", "active_layer_collection"},
 }
 _ALWAYS_LEFT_OUT = {"rna_type", "session_uid", "users", "is_evaluated", "is_runtime_data", "preview", "original", "tag"}
+_FOLLOWING = ("texspace_location", "texspace_size")
 _NUMBERS = (
     "Mesh",
     "ShapeKey",
@@ -119,6 +120,9 @@ def _set(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
     render.use_multiview = render.use_simplify = False
     render.threads_mode, render.threads = "FIXED", settings["threads"]
     render.use_persistent_data = True
+    for name in ("compositor_device", "compositor_denoise_device"):
+        if hasattr(render, name):  # a process without a screen that takes the GPU for it dies
+            setattr(render, name, "CPU")
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode, render.image_settings.color_depth = "RGB", "8"
     render.image_settings.compression = 15
@@ -191,7 +195,9 @@ def plan(struct: bpy.types.bpy_struct) -> tuple:
 
 
 def value(struct: bpy.types.bpy_struct, name: str, many: bool) -> Any:
-    """A simple value, those of many numbers or words as a flat list; None where it cannot be read."""
+    """A simple value, those of many numbers or words as a flat list; None where it cannot be read, or follows."""
+    if name in _FOLLOWING and struct.use_auto_texspace:
+        return None  # Blender measures it when it next evaluates the shape
     try:
         found = getattr(struct, name)
     except (AttributeError, UnicodeDecodeError, TypeError, RuntimeError):

@@ -19,12 +19,13 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import replacing
 from editor3d.programs import gate as program_gate
 from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.scene_notes import notes
 from editor3d.programs.worker_handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of, readable
 
 SCENE = "/scene/scene.blend"
 """The scene's name inside a worker's file tree."""
-WRITE_SECONDS = 300.0
-"""The longest that it may take to write a scene."""
+WRITE_SECONDS, PREPARE_SECONDS = 300.0, 300.0
+"""The longest that it may take to write a scene, and to copy one."""
 _WHOLE_TREE = {"read": ("/",), "whole_tree": True, "file_size": 16 << 30}
 """Of processes that open the user's own scene and run nothing: they read files, and have no network."""
 
@@ -78,6 +79,8 @@ class Workers:
         self._finalizer = weakref.finalize(self, _clean_up, self._live, self._folder)
         self._idle: Queue[WorkerHandle] = Queue()
         try:
+            self.notes: list[str] = []
+            """What a user should know of the scene: what renders leave out, one sentence a thing."""
             self._scene = Path(scene).expanduser().absolute()
             self._scene_digest = _digest(self._scene)
             self._extra = self._prepare(self._scene)
@@ -248,24 +251,35 @@ class Workers:
         if self._scene_digest is None:
             raise DataError(f"No .blend file at {scene}: give the path of a scene saved by Blender.")
         worker = self._begin("prepare", str(scene), _WHOLE_TREE, weaker=True)
-        until = time.monotonic() + 300
+        until = time.monotonic() + PREPARE_SECONDS
         try:
             worker.hear(until)
             answer = worker.hear(until)
+            if answer.get("state") != "prepared":
+                raise DataError(
+                    f"Blender could not open {scene} ({message_of(answer).strip().rstrip('.')}): save it again with "
+                    f"Blender 4.5 or older."
+                )
             (worker.folder / "scene.blend").replace(self._folder / "scene.blend")
-        except (WorkerEnded, WorkerLate, OSError) as error:
+        except WorkerLate as error:
+            raise DataError(
+                f"Expected a scene that opens within {PREPARE_SECONDS:g} seconds, {scene} did not: check that the "
+                f"libraries it links are ordinary files."
+            ) from error
+        except (WorkerEnded, OSError) as error:
             raise DataError(f"Blender could not open {scene}: save it again with Blender 4.5 or older.") from error
         finally:
             worker.kill()
             self._live.discard(worker)
         (self._folder / "scene.blend").chmod(0o644)
-        wanted = self.settings.camera
-        if wanted is not None and wanted not in answer["cameras"]:
-            raise ConfigError(f"The scene has no camera {wanted!r}: choose one of {', '.join(answer['cameras'])}.")
-        if wanted is None and answer["camera"] is None:
+        facts, wanted = answer["facts"], self.settings.camera
+        if wanted is not None and wanted not in facts["cameras"]:
+            raise ConfigError(f"The scene has no camera {wanted!r}: choose one of {', '.join(facts['cameras'])}.")
+        if wanted is None and facts["camera"] is None:
             raise DataError(f"{scene} has no active camera: add one in Blender, or name one.")
-        self.missing_files = list(answer["missing"])
-        return list(answer["files"])
+        self.notes = notes(facts, missing=answer["missing"], refused=answer["refused"])
+        # what Blender itself consists of is there already
+        return [path for path in answer["files"] if not any(path.startswith(f"{place}/") for place in self._read)]
 
 
 def _check(settings: RenderSettings, count: int, recycle_after: int, memory: int) -> None:

@@ -172,4 +172,40 @@ if __name__ == "__main__":
 """,
     ),
     "the view's exposure": ("placement", "import bpy\nbpy.context.scene.view_settings.exposure = 0.5"),
+    "the first tree of geometry nodes": (
+        "lighting",
+        """
+import bpy
+tree = bpy.data.node_groups.new("Slab", "GeometryNodeTree")
+tree.interface.new_socket(name="Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+cube, target = tree.nodes.new("GeometryNodeMeshCube"), tree.nodes.new("NodeGroupOutput")
+cube.inputs["Size"].default_value = (2.0, 2.0, 0.2)
+tree.links.new(cube.outputs[0], target.inputs[0])
+bpy.data.objects["Block"].modifiers.new("Slab", "NODES").node_group = tree
+""",
+    ),
+    "a text": (
+        "placement",
+        """
+import bpy
+curve = bpy.data.curves.new("Sign", "FONT")
+curve.body, curve.size, curve.extrude, curve.align_x = "Hi", 2.0, 0.05, "CENTER"
+sign = bpy.data.objects.new("Sign", curve)
+sign.location, sign.rotation_euler = (0.0, -1.0, 0.5), (1.4, 0.0, 0.6)
+bpy.context.scene.collection.objects.link(sign)
+""",
+    ),
+    "the compositor": (
+        "placement",
+        """
+import bpy
+scene = bpy.context.scene
+scene.use_nodes = True
+nodes, links = scene.node_tree.nodes, scene.node_tree.links
+blur = nodes.new("CompositorNodeBlur")
+blur.size_x = blur.size_y = 4
+links.new(nodes["Render Layers"].outputs[0], blur.inputs[0])
+links.new(blur.outputs[0], nodes["Composite"].inputs[0])
+""",
+    ),
 }
