@@ -17,6 +17,7 @@ from mesh.config import CONFIG, EditSettings, StyleConfig, read_config
 from mesh.field import FieldSettings
 from mesh.render import LightSettings
 from mesh.run import METHOD, StyleRun, default_device
+from mesh.surface import Surface
 from mesh.write import check_output
 
 if TYPE_CHECKING:
@@ -64,11 +65,31 @@ def resume(folder: Path) -> Path:
 
 
 def _finished(run: StyleRun) -> Path:
+    announce(run.styled.surface, run.config.mesh)
     with alone(run.folder):
         done = run.fit()
     if not done:
         raise KeyboardInterrupt
     return run.folder
+
+
+def announce(surface: Surface, path: str) -> None:
+    """Say what was read of a mesh file, and what of it is not shown."""
+    parts = [f"{len(surface.vertices)} vertices", f"{len(surface.faces)} faces"]
+    textures = {id(material.texture): material.texture for material in surface.materials}
+    sizes = [f"{texture.shape[1]} x {texture.shape[0]}" for texture in textures.values() if texture is not None]
+    if surface.vertex_colors is not None or surface.tints is not None:
+        parts.append("colours of vertices")
+    if sizes:
+        parts.append(
+            f"{len(sizes)} texture{'s' * (len(sizes) > 1)} ({', '.join(sizes[:4])}{', ...' * (len(sizes) > 4)})"
+        )
+    elif surface.vertex_colors is None and surface.tints is None:
+        count = len(surface.materials)
+        parts.append(f"{count} plain colour{'s' * (count > 1)}")
+    print(f"Mesh {path}: {', '.join(parts)}")
+    for note in surface.notes:
+        print(f"  {note}")
 
 
 def config_of(asked: Mesh) -> StyleConfig:

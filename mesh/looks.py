@@ -21,29 +21,28 @@ class Looks:
         self._faces = tensor(surface.faces)
         self._vertex_colors = tensor(surface.vertex_colors)
         self._uvs = tensor(surface.uvs)
+        self._tints = tensor(surface.tints)
         self._material = tensor(surface.material_of)
         self._flat = torch.tensor([material.color for material in surface.materials], device=device).float()
         self._textures = {
-            index: (tensor(material.texture).float() / 255.0).permute(2, 0, 1)[None]
+            index: ((tensor(material.texture).float() / 255.0).permute(2, 0, 1)[None], material.wrap)
             for index, material in enumerate(surface.materials)
             if material.texture is not None and surface.uvs is not None
         }
 
-    @property
-    def has_textures(self) -> bool:
-        """Whether colours vary inside a face other than from corner to corner."""
-        return bool(self._textures) and self._vertex_colors is None
-
     def at(self, face: Tensor, weights: Tensor) -> Tensor:
-        """Colours [P, 3] at barycentrics [P, 3] of faces [P]; textures are read bilinearly and repeat."""
+        """Colours [P, 3] at barycentrics [P, 3] of faces [P]; textures are read bilinearly."""
         weights = weights.detach()
         if self._vertex_colors is not None:
             return (weights[..., None] * take_rows(self._vertex_colors, self._faces[face])).sum(1)
         colors = self._flat[self._material[face]]
-        for index, texture in self._textures.items():
+        for index, (texture, wrap) in self._textures.items():
             which = torch.nonzero(self._material[face] == index).flatten()
             uv = (weights[which][..., None] * self._uvs[face[which]]).sum(1)
-            colors[which] = sample(texture, uv)
+            colors[which] = sample(texture, uv, wrap)
+        if self._tints is not None:
+            tints = (weights[..., None] * self._tints[face]).sum(1)
+            colors = _to_srgb(_to_linear(colors) * tints)
         return colors
 
     def at_vertices(self) -> Tensor:
@@ -60,8 +59,30 @@ class Looks:
         return (total[:, :3] / total[:, 3:]).float()
 
 
-def sample(texture: Tensor, uv: Tensor) -> Tensor:
-    """A texture [1, 3, H, W] at uv [P, 2], whose v points up and which repeat: [P, 3]."""
-    grid = 2.0 * torch.stack([uv[:, 0] - uv[:, 0].floor(), 1.0 - (uv[:, 1] - uv[:, 1].floor())], -1) - 1.0
+def sample(texture: Tensor, uv: Tensor, wrap: tuple[str, str] = ("repeat", "repeat")) -> Tensor:
+    """A texture [1, 3, H, W] at uv [P, 2], whose v points up: [P, 3].
+
+    Args:
+        wrap: what lies beyond the unit square along u and v: repeat, mirror or clamp.
+    """
+    u, v = (_WRAPS[how](along) for how, along in zip(wrap, uv.unbind(-1), strict=True))
+    grid = 2.0 * torch.stack([u, 1.0 - v], -1) - 1.0
     found = F.grid_sample(texture, grid[None, None], mode="bilinear", padding_mode="border", align_corners=False)
     return found[0, :, 0].T
+
+
+_WRAPS = {
+    "repeat": lambda along: along - along.floor(),
+    "mirror": lambda along: 1.0 - (along - 2.0 * (0.5 * along).floor() - 1.0).abs(),
+    "clamp": lambda along: along.clamp(0.0, 1.0),
+}
+"""A coordinate [P] brought into 0..1."""
+
+
+def _to_linear(srgb: Tensor) -> Tensor:
+    return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def _to_srgb(linear: Tensor) -> Tensor:
+    linear = linear.clamp(0.0, 1.0)
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

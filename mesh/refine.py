@@ -29,18 +29,21 @@ def _halved(surface: Surface) -> Surface:
     a, b, c = faces.T
     ab, bc, ca = middle.T
     quarters = np.stack([[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]).transpose(2, 0, 1).reshape(-1, 3)
-    uvs = None
-    if surface.uvs is not None:
-        one, two, three = surface.uvs[:, 0], surface.uvs[:, 1], surface.uvs[:, 2]
-        uv_ab, uv_bc, uv_ca = 0.5 * (one + two), 0.5 * (two + three), 0.5 * (three + one)
-        corners = [[one, uv_ab, uv_ca], [uv_ab, two, uv_bc], [uv_ca, uv_bc, three], [uv_ab, uv_bc, uv_ca]]
-        uvs = np.stack([np.stack(triangle, 1) for triangle in corners], 1).reshape(-1, 3, 2)
     return Surface(
         with_middles(surface.vertices),
         quarters,
         None if surface.vertex_colors is None else with_middles(surface.vertex_colors),
-        uvs,
+        None if surface.uvs is None else _quartered(surface.uvs),
         surface.materials,
         None if surface.face_material is None else surface.face_material.repeat(4),
+        None if surface.tints is None else _quartered(surface.tints),
         surface.notes,
     )
+
+
+def _quartered(corners: np.ndarray) -> np.ndarray:
+    """Values of corners [F, 3, C] for the quarters of the faces: [4F, 3, C]."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    ab, bc, ca = 0.5 * (a + b), 0.5 * (b + c), 0.5 * (c + a)
+    quarters = [[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]
+    return np.stack([np.stack(quarter, 1) for quarter in quarters], 1).reshape(-1, *corners.shape[1:])

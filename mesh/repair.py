@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from editor3d.errors import DataError
-from mesh.surface import Surface
+from editor3d.srgb import to_linear
+from mesh.surface import Material, Surface
 
 _THIN = 1e-12
 """Twice a triangle's area, in squares of the mesh's size, below which it has no direction."""
@@ -44,8 +45,15 @@ def repaired(surface: Surface, name: str) -> Surface:
     used, flat = np.unique(faces, return_inverse=True)
     faces = flat.reshape(-1, 3).astype(np.int64)
     kept_material = None if surface.face_material is None else surface.face_material[keep]
-    uvs = None if surface.uvs is None else np.nan_to_num(surface.uvs[keep])
-    colors = None if surface.vertex_colors is None else np.clip(surface.vertex_colors[first[used]], 0.0, 1.0)
+    uvs = None if surface.uvs is None else np.nan_to_num(surface.uvs[keep], posinf=0.0, neginf=0.0)
+    tints = None if surface.tints is None else np.clip(np.nan_to_num(surface.tints[keep]), 0.0, 1.0)
+    colors, materials = None, surface.materials
+    if surface.vertex_colors is not None:
+        at_corners = np.clip(np.nan_to_num(surface.vertex_colors), 0.0, 1.0)[surface.faces[keep]]
+        colors = np.clip(np.nan_to_num(surface.vertex_colors[first[used]]), 0.0, 1.0)
+        if not np.array_equal(colors[faces], at_corners):  # vertices that became one had colours of their own
+            colors, tints = None, to_linear(at_corners)
+            materials, kept_material = (Material((1.0, 1.0, 1.0)),), None
     vertices = vertices[used]
     edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
     shared = np.unique(edges, axis=0, return_counts=True)[1]
@@ -54,8 +62,14 @@ def repaired(surface: Surface, name: str) -> Surface:
     faces, turned = _wound_alike(vertices, faces)
     if turned.any():
         notes.append(f"{int(turned.sum())} faces turned to face outwards like the others")
-        uvs = None if uvs is None else np.where(turned[:, None, None], uvs[:, ::-1], uvs)
-    return Surface(vertices, faces, colors, uvs, surface.materials, kept_material, tuple(notes))
+        uvs, tints = (
+            None if corners is None else np.where(turned[:, None, None], corners[:, ::-1], corners)
+            for corners in (uvs, tints)
+        )
+    if kept_material is not None:
+        shown, kept_material = np.unique(kept_material, return_inverse=True)
+        materials, kept_material = tuple(materials[index] for index in shown), kept_material.reshape(-1)
+    return Surface(vertices, faces, colors, uvs, materials, kept_material, tints, tuple(notes))
 
 
 def _drop(bad: np.ndarray, what: str, notes: list[str]) -> np.ndarray:

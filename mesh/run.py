@@ -188,8 +188,7 @@ def styled_mesh(config: StyleConfig, generator: torch.Generator, device: str) ->
         surface = refined(surface, LEAST_VERTICES)
     at_points = config.detail == "points"
     if config.detail == "auto":
-        textured = surface.vertex_colors is None and any(m.texture is not None for m in surface.materials)
-        at_points = textured or len(surface.vertices) < LEAST_VERTICES
+        at_points = surface.is_textured or len(surface.vertices) < LEAST_VERTICES
     return StyledMesh(
         surface,
         StyleField(config.style, generator),

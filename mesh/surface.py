@@ -18,6 +18,8 @@ class Material:
     """sRGB in 0..1; of faces without texture."""
     texture: np.ndarray | None = None
     """[H, W, 3] uint8 sRGB; the first row is at v = 1."""
+    wrap: tuple[str, str] = ("repeat", "repeat")
+    """What lies beyond the texture's sides along u and v: repeat, mirror or clamp."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +37,23 @@ class Surface:
     materials: tuple[Material, ...] = (Material(),)
     face_material: np.ndarray | None = None
     """[F] int64; None where there is one material."""
+    tints: np.ndarray | None = None
+    """[F, 3, 3] float32 in 0..1, one a corner: linear light by which a material's look is multiplied; None for 1."""
     notes: tuple[str, ...] = field(default=())
-    """What was repaired, one clause each."""
+    """What was repaired, dropped or not found, one clause each."""
 
     @property
     def material_of(self) -> np.ndarray:
         """[F] int64."""
         return np.zeros(len(self.faces), np.int64) if self.face_material is None else self.face_material
+
+    @property
+    def is_textured(self) -> bool:
+        """Whether colours differ within a face, or between faces at one vertex: vertices cannot hold them."""
+        if self.vertex_colors is not None:
+            return False
+        textured = self.uvs is not None and any(material.texture is not None for material in self.materials)
+        return textured or self.tints is not None or len({material.color for material in self.materials}) > 1
 
 
 @dataclass(frozen=True, eq=False)

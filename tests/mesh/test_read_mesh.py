@@ -8,7 +8,8 @@ import trimesh
 from PIL import Image
 
 from editor3d.errors import DataError
-from mesh.files import read_mesh, to_linear, to_srgb
+from editor3d.srgb import to_linear, to_srgb
+from mesh.files import read_mesh
 from mesh.looks import Looks
 from mesh.refine import refined
 from mesh.surface import Frame, Surface
@@ -51,7 +52,7 @@ def test_vertices_at_one_place_are_one_and_textures_keep_their_seams(box_file):
 def test_a_texture_is_read_where_its_picture_says(box_file):
     surface, looks = read_mesh(box_file), None
     looks = Looks(surface)
-    assert looks.has_textures
+    assert surface.is_textured
     import torch
 
     weights = torch.full((12, 3), 1 / 3)

@@ -1,0 +1,1 @@
+"""Reading the file formats of meshes: a module or folder each, and what they share."""

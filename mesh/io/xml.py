@@ -1,0 +1,122 @@
+"""3MF and COLLADA (.dae), as trimesh reads them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from editor3d.errors import DataError, first_line
+from mesh.io.notes import Notes
+from mesh.io.parts import check_size, colored_faces
+from mesh.io.textures import Textures
+from mesh.surface import Material, Surface
+
+if TYPE_CHECKING:
+    import trimesh
+
+_MAX_UNPACKED = 1 << 28
+"""Bytes of all files in a .3mf together, 256 MiB, whose XML takes some ten times as much in memory."""
+_NOT_XML = (b"<!DOCTYPE", b"<!ENTITY")
+
+
+def read(path: Path, notes: Notes) -> list[Surface]:
+    """The meshes of a .3mf or .dae file, each where its scene puts it.
+
+    Raises:
+        DataError: it is damaged, too large unpacked, or defines entities, which could read other files or grow.
+    """
+    import trimesh
+
+    content = path.read_bytes()
+    _check_content(content, path)
+    kind = path.suffix.lower()[1:]
+    textures = Textures(path.parent, notes, percent_encoded=True)
+    try:
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=_Pictures(textures), process=False)
+        check_size(sum(len(scene.geometry[scene.graph[node][1]].faces) for node in scene.graph.nodes_geometry), "faces",
+                   path)  # fmt: skip
+        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its readers raise errors of many kinds for damaged files
+        raise DataError(
+            f"Expected a readable mesh at {path}, found it damaged ({first_line(error)[:200]}): export it anew."
+        ) from error
+    if kind == "3mf":
+        notes.add("colours and textures of a .3mf are not read: export a .glb to have them")
+    else:
+        notes.add("of a .dae, colours and textures of materials are read and nothing else of its look")
+    return [_surface_of(part) for part in parts if len(part.faces)]
+
+
+def _check_content(content: bytes, path: Path) -> None:
+    texts = [content]
+    if content[:4] == b"PK\3\4":
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+                if unpacked > _MAX_UNPACKED:
+                    raise DataError(
+                        f"Expected at most {_MAX_UNPACKED >> 20} MiB unpacked in {path}, got {unpacked >> 20} MiB: "
+                        f"simplify the mesh first."
+                    )
+                texts = [archive.read(name) for name in archive.namelist() if name.lower().endswith((".model", ".dae"))]
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+            raise DataError(
+                f"Expected a readable mesh at {path}, found it damaged ({first_line(error)[:200]}): export it anew."
+            ) from error
+    if any(word in text.replace(b"\0", b"") for text in texts for word in _NOT_XML):
+        raise DataError(f"Expected plain XML in {path}, found a document type or entities: export it anew.")
+
+
+class _Pictures:
+    """Gives trimesh the pictures that a file names: read by us, and as PNG, so that it opens nothing else."""
+
+    def __init__(self, textures: Textures) -> None:
+        self._textures = textures
+
+    def get(self, name: str) -> bytes:
+        pixels = self._textures.named(name.removeprefix("file://"))
+        if pixels is None:
+            raise FileNotFoundError(name)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="PNG", compress_level=0)
+        return buffer.getvalue()
+
+    def __getitem__(self, name: str) -> bytes:
+        return self.get(name)
+
+    def namespaced(self, namespace: str) -> _Pictures:
+        return self
+
+
+def _surface_of(part: trimesh.Trimesh) -> Surface:
+    faces = np.asarray(part.faces, np.int64)
+    vertices = np.asarray(part.vertices, np.float64)
+    faces = faces[((faces >= 0) & (faces < len(vertices))).all(axis=1)]
+    visual = part.visual
+    if visual.kind == "texture":
+        uv = getattr(visual, "uv", None)
+        uvs = None if uv is None or len(uv) != len(vertices) else np.asarray(uv, np.float32)[faces]
+        return Surface(vertices, faces, None, uvs, (_material(visual.material, uvs is not None),))
+    if visual.kind == "vertex":
+        return Surface(vertices, faces, np.float32(visual.vertex_colors[:, :3]) / np.float32(255.0))
+    if visual.kind == "face" and len(visual.face_colors) == len(faces):
+        return colored_faces(vertices, faces, visual.face_colors[:, :3] / 255.0)
+    return Surface(vertices, faces)
+
+
+def _material(material: Any, placed: bool) -> Material:
+    """A material of trimesh's, glTF's kind or the older one; its colours are sRGB in these files."""
+    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    if image is not None and placed:
+        return Material((1.0, 1.0, 1.0), np.asarray(image.convert("RGB")))
+    factor = getattr(material, "baseColorFactor", None)
+    factor = np.asarray(material.main_color if factor is None else factor)
+    scale = 255.0 if factor.dtype.kind in "ui" else 1.0
+    return Material(tuple(np.clip(factor[:3] / scale, 0.0, 1.0).astype(float).tolist()))
