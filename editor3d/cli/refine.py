@@ -133,6 +133,8 @@ def _tell(done) -> int:
     elif result is not None and result["left_out"]:
         names = ", ".join(result["left_out"])
         print(f"result.blend lacks what best.py does to: {names}; no plain values can tell it", file=sys.stderr)
+    for doubt in result["doubts"] if result is not None else ():
+        print(f"warning: {doubt}", file=sys.stderr)
     print(done.folder)
     if not done.complete:
         from editor3d.cli import USER_ERROR

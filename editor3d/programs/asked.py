@@ -159,7 +159,7 @@ def came_to_something(path: Path) -> bool:
     """Whether a ledger has a picture: a run that was refused before that is no run."""
     try:
         return any(b'"status": "ok"' in line for line in path.read_bytes().splitlines())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

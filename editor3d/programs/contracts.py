@@ -44,6 +44,8 @@ class Rendered:
     seconds: float
     message: str = ""
     """Why it was refused, failed, or died: one sentence."""
+    retries: int = 0
+    """How often it was rendered again because its process died, which Blender's own does now and then."""
 
 
 class Renderer(Protocol):

@@ -8,15 +8,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from editor3d.errors import ConfigError, DataError, Editor3DError
+from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import jsonable, replacing, write_json
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
+from editor3d.programs import result_scene
 from editor3d.programs.asked import (
     LEDGER,
     Asked,
@@ -149,14 +151,14 @@ def refine(
     with ExitStack() as stack:
         stack.enter_context(_alone(folder))
         rendering: Renderer
-        keep: Callable[[str, Path], list[str]] | None = None
+        keep: Callable[[Tried, Tried, Path], dict[str, Any]] | None = None
         if renderer is not None:
             rendering = renderer(render_settings)
         else:
             from editor3d.programs.workers import Workers
 
             rendering = workers = Workers(asked.scene, render_settings, allow_weaker_sandbox=allow_weaker_sandbox)
-            keep = workers.save_scene if save_scene else None
+            keep = partial(result_scene.write, workers) if save_scene else None
             for note in workers.notes:
                 tell(note)
         stack.callback(rendering.close)
@@ -201,7 +203,7 @@ class _Run:
         """Those of earlier sessions, which are gone through again: until then their best stays written."""
         self.search: Search | None = None
 
-    def go(self, keep: Callable[[str, Path], list[str]] | None) -> Refinement:
+    def go(self, keep: Callable[[Tried, Tried, Path], dict[str, Any]] | None) -> Refinement:
         """Search to the end; `keep` then writes the scene with the best program's changes, if it is given."""
         task = Task(self.asked.scene, self.asked.instruction, self.asked.target)
         if self.imagination is not None:
@@ -221,21 +223,12 @@ class _Run:
                     self._write_best(first)
                 found = self.search.run(self.source)
                 self._write_best(found.best)  # first: it takes away an earlier best's scene
-                scene = None if keep is None else self._kept(found.best.source, keep)
+                scene = None if keep is None else keep(found.first, found.best, self.folder / SCENE)
         except KeyboardInterrupt:
             if self.search.best is not None and self.search.rounds >= self.known_rounds:
                 self._write(self._found("it was interrupted"), None)
             raise
         return self._write(found, scene)
-
-    def _kept(self, source: str, keep: Callable[[str, Path], list[str]]) -> dict[str, Any]:
-        """Write the scene; what came of it, for the summary. Nothing that goes wrong here costs the search's result."""
-        path = self.folder / SCENE
-        try:
-            return {"file": SCENE, "left_out": keep(source, path), "error": ""}
-        except Editor3DError as error:
-            path.unlink(missing_ok=True)
-            return {"file": None, "left_out": [], "error": str(error)}
 
     def _embedded(self) -> EmbeddedProposer:
         return EmbeddedProposer(self._measured(), structures=self.settings.edits != "tweak")
@@ -313,6 +306,7 @@ class _Run:
             "spent": self.account.spent(),
             "budget": asdict(self.account.budget),
             "candidates": statuses,
+            "retried": sum(entry.get("retries", 0) for entry in self.ledger.of("render")),
             "verdicts": len(self.ledger.of("verdict")),
             "failures": len(self.ledger.of("failed")),
             "protections": list(self.renderer.protections()),
@@ -338,12 +332,19 @@ class _NoEvaluator:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder for this process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
         lock.acquire()
-    except Timeout as error:
-        raise ConfigError(f"Another process is at work in {folder}: wait for it, or choose another folder.") from error
+    except OSError as error:
+        if isinstance(error, Timeout):
+            raise ConfigError(
+                f"Another process is at work in {folder}: wait for it, or choose another folder."
+            ) from error
+        raise ConfigError(
+            f"Expected a folder for the run that can be written, {folder} cannot ({error.strerror or error}): give "
+            f"another by --output."
+        ) from error
     try:
         yield
     finally:

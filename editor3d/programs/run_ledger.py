@@ -7,7 +7,8 @@ The file is only ever appended to, and what is paid for is on disk before the ru
     call      a model call is about to be made; `reserved` tokens are set aside for it
     paid      that call has ended, and cost `tokens`; with `key` and `text` where it was answered
     rendering a candidate is about to be rendered
-    render    its picture, or why there is none: `source` (digest), `status`, `loss`, its `parts`, `seconds`
+    render    its picture, or why there is none: `source` (digest), `status`, `loss`, its `parts`, `seconds`,
+              `retries` after a process that died
     proposal  a candidate: `key`, `source`, `note`, `calls`, `tokens`
     verdict   which of two pictures won: `key`, `winner`, ...
     failed    a proposal or verdict that a model did not give: `key`, `reason`

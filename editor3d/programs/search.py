@@ -277,7 +277,13 @@ class Search:
             save_png(path, rendered.image)
         entry: dict[str, Any] = {"source": name, "status": rendered.status, "seconds": rendered.seconds}
         self._ledger.append(
-            "render", **entry, message=rendered.message, loss=loss, parts=parts, seed=self._settings.seed
+            "render",
+            **entry,
+            message=rendered.message,
+            loss=loss,
+            parts=parts,
+            seed=self._settings.seed,
+            retries=rendered.retries,
         )
         return rendered, loss
 

@@ -44,6 +44,55 @@ def apply(changes: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(missing))
 
 
+def unused() -> set[str]:
+    """What a person calls the datablocks that nothing uses: Blender does not save them."""
+    blocks = [(kind, block) for kind in MADE for block in typed_changes.own(kind)]
+    return {typed_changes.called((kind, typed_changes.at(block.name))) for kind, block in blocks if not block.users}
+
+
+def lost(changes: Iterable[Any], unused: set[str]) -> list[str]:
+    """What a person calls the datablocks of the open scene that are not as changes say, each once.
+
+    Args:
+        unused: those that were not saved as nothing uses them, and are no loss.
+    """
+    found = []
+    for change in changes:
+        try:
+            path = typed_changes.read(change["path"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # `apply` tells of it
+        try:
+            so = _is_so(path, change)
+        except _FAILURES:
+            so = False
+        if not so:
+            found.append(typed_changes.called(path))
+    return [name for name in dict.fromkeys(found) if name not in unused]
+
+
+def _is_so(path: Path, change: dict[str, Any]) -> bool:
+    """Whether the open scene has what a change says. Raises one of `_FAILURES` where its place is not there."""
+    if len(path) == 1:
+        return True  # each of its datablocks has changes of its own
+    if "geometry" in change:
+        mesh, given = _at(path), change["geometry"]
+        return (len(mesh.vertices), len(mesh.polygons)) == (len(given["vertices"]), len(given["faces"]))
+    owner, last = _at(path[:-1]), path[-1]
+    if last == "links" and "items" in change:
+        return typed_changes.links_of(owner) == change["items"]
+    if "items" in change:
+        return typed_changes.items_of(owner, last) == change["items"]
+    if "block" in change:
+        return typed_changes.reference(getattr(owner, last)) == change["block"]
+    if isinstance(last, tuple):
+        value = owner[last[1]]
+        return (value.to_list() if hasattr(value, "to_list") else value) == change["value"]
+    entry = _described(owner, last)
+    many = getattr(entry, "is_array", False) or getattr(entry, "is_enum_flag", False)
+    return worker_scene.value(owner, last, many) == change["value"]
+
+
 def _rank(path: Path) -> int:
     return MADE.index(path[0]) if path[0] in MADE else len(MADE)
 

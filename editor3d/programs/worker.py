@@ -171,8 +171,12 @@ class Worker:
             self.say(state="refused", message=refusal)
             os._exit(1)
         copy = os.path.join(self.place.private, "scene.blend")
+        unused = typed_edit.unused()
         bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, relative_remap=False)
-        self.say(state="written", left_out=left_out)
+        # what counts is what the file has
+        bpy.ops.wm.open_mainfile(filepath=copy, load_ui=False, use_scripts=False)
+        lost = typed_edit.lost(self.order["changes"], unused)
+        self.say(state="written", left_out=list(dict.fromkeys([*left_out, *lost])))
         os._exit(0)
 
     def prepare(self) -> NoReturn:

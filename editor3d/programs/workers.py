@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -70,6 +71,7 @@ class Workers:
         self.settings = settings or RenderSettings()
         _check(self.settings, count, recycle_after, memory)
         self._gate, self._weaker, self._recycle_after = gate, allow_weaker_sandbox, recycle_after
+        self._like_these = {"allow_weaker_sandbox": allow_weaker_sandbox, "memory": memory, "gate": gate}
         self._read = readable()
         self._started = 0
         self._threads = max(1, (os.cpu_count() or 1) // count)
@@ -97,31 +99,43 @@ class Workers:
     def render(self, source: str, deadline: float | None = None) -> Rendered:
         """One candidate's picture; see `Renderer`."""
         began = time.monotonic()
-        settings = self.settings
-        if deadline is not None and deadline < settings.deadline:
-            settings = replace(settings, deadline=max(deadline, 0.1))
         refusal = self._gate(source) if self._gate is not None else None
         if refusal is not None:
             return Rendered("refused", None, time.monotonic() - began, refusal)
         if not self._finalizer.alive:
             raise ConfigError("These workers are closed: make new ones.")
+        until = math.inf if deadline is None else began + deadline
         worker = self._idle.get()
         keep = False
         try:
-            for _ in range(2):
+            rendered, retries, misplaced = None, 0, False
+            while rendered is None:
                 if self._wait(worker) != self._fingerprint:
                     raise ConfigError("The scene is not the same each time that it is opened; it cannot be refined.")
-                rendered = worker.render(source, settings, self._fingerprint)
-                if rendered is not None:
-                    break
-                worker = self._replace(worker)
-            else:
-                rendered = Rendered("crashed", None, time.monotonic() - began, "The scene could not be put back.")
+                seconds = max(min(self.settings.deadline, until - time.monotonic()), 0.1)
+                rendered = worker.render(source, replace(self.settings, deadline=seconds), self._fingerprint)
+                if rendered is None and misplaced:
+                    rendered = Rendered("crashed", None, time.monotonic() - began, "The scene could not be put back.")
+                elif rendered is None:
+                    worker, misplaced = self._replace(worker), True
+                elif rendered.status == "crashed" and not retries and time.monotonic() < until:
+                    # Blender itself dies of a fault of its own now and then: a program is blamed for the second time
+                    worker, retries, rendered = self._replace(worker), 1, None
             keep = rendered.status == "ok" and worker.candidates < self._recycle_after
-            return rendered
+            return replace(rendered, retries=retries)
         finally:
             if self._finalizer.alive:
                 self._idle.put(worker if keep else self._replace(worker))
+
+    def render_anew(self, source: str) -> Rendered:
+        """The picture of a program in a process of its own, in which no other ran before."""
+        with Workers(self._scene, self.settings, **self._like_these) as other:
+            return other.render(source)
+
+    def render_scene(self, path: Path) -> Rendered:
+        """The picture of another scene as it is, under the same settings."""
+        with Workers(path, self.settings, **self._like_these) as other:
+            return other.render("")
 
     def save_scene(self, source: str, path: Path) -> list[str]:
         """Save the scene with what a program changes, as a .blend file of its own.

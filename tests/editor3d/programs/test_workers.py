@@ -135,13 +135,20 @@ def test_what_a_program_says_cannot_steer_a_terminal(workers):
     assert told.message == "ValueError (line 1): a [2Jb c"
 
 
-def test_a_dead_worker_is_replaced(workers):
+def test_a_worker_that_dies_once_is_replaced_and_the_program_is_not_blamed(workers):
     picture = workers.render("import bpy").image
     os.killpg(workers._idle.queue[0].pid, signal.SIGKILL)
-    assert workers.render("import bpy").status == "crashed"
     again = workers.render("import bpy")
-    assert again.status == "ok"
+    assert (again.status, again.retries) == ("ok", 1)
     assert np.array_equal(again.image, picture)
+    assert workers.render("import bpy").retries == 0
+
+
+def test_a_program_that_kills_its_worker_twice_is_blamed(boundary):
+    told = boundary.render("import os\nos.abort()")
+    assert (told.status, told.retries, told.image) == ("crashed", 1, None)
+    assert "died" in told.message
+    assert boundary.render("import os\nos.abort()", deadline=0.001).retries == 0  # nothing is left of its time
 
 
 def test_a_painted_picture_does_not_outlive_its_candidate(blend, plain, tmp_path):
