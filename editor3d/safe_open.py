@@ -75,11 +75,15 @@ def require_inside(path: Path, root: Path) -> Path:
         path: a file named as below `root`. A path that names another place openly (absolute, or by ..) may be there.
 
     Raises:
-        DataError: a link on the way leads out of `root`.
+        DataError: a link on the way leads out of `root` or to itself, or the path can be none.
     """
     if ".." in path.parts or not path.is_relative_to(root):
         return path
-    if not path.resolve().is_relative_to(root.resolve()):
+    try:
+        inside = path.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError) as reason:  # a name that is none, or links in a circle
+        raise DataError(f"Expected a path in {root}, got {str(path)!r}, which leads nowhere: correct it.") from reason
+    if not inside:
         raise DataError(f"Expected {path} to lie in {root}, found a link out of it: copy the file there.")
     return path
 

@@ -51,11 +51,11 @@ class NamedFiles:
         return require_inside(found, self.root) if found.is_symlink() else found
 
     def _respelt(self, name: str) -> Path | None:
-        for spelling in _spellings(name):
-            path = self.root / spelling
-            there = self._listing(path.parent)
-            for suffix in ("", *SUFFIXES):
-                same = there.get(_plain(path.name + suffix))
+        for spelling in dict.fromkeys(_spellings(name)):
+            folder, _, last = spelling.rpartition("/")
+            there = self._listing(self.root, f"{folder}/" if folder or spelling.startswith("/") else "")
+            for suffix in ("", *SUFFIXES) if there else ():
+                same = there.get(_plain(last + suffix))
                 if same is not None and _is_file(same):
                     return same
         return None
@@ -85,8 +85,9 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _by_plain_name(folder: Path) -> dict[str, Path]:
-    """A folder's entries by their names without regard to case; empty where there is no such folder."""
+def _by_plain_name(root: Path, below: str) -> dict[str, Path]:
+    """The entries of a folder below `root` by their names without regard to case; empty where there is no such."""
+    folder = root / below
     try:
         names = sorted(os.listdir(folder), reverse=True)
     except (OSError, ValueError):

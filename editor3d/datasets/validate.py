@@ -86,8 +86,7 @@ def rigid_pose(matrix: object, where: str) -> np.ndarray:
     try:
         pose = np.array(matrix, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"The pose of {where} must be a 4x4 matrix of numbers ({reason}).") from error
+        raise DataError(f"The pose of {where} must be a 4x4 matrix of numbers, not {shown(matrix)}.") from error
     if pose.shape not in ((4, 4), (3, 4)):
         shape = "x".join(map(str, pose.shape)) or "a single number"
         raise DataError(f"The pose of {where} must be a 4x4 or 3x4 matrix, not {shape}.")
