@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.locate import resolve_data
+from editor3d.datasets.locate import is_run, resolve_data
 from editor3d.edit_config import edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
@@ -184,8 +184,8 @@ def load(path: Path | str, *, downscale_factor: int | None = None, around: Aroun
         raise ConfigError(
             f"Expected cameras, side and up with a file of splats alone, got {path}, which has views: leave them out."
         )
-    if (path / "config.yml").is_file():
-        from editor3d.plugin.base import read_config
+    if is_run(path):
+        from editor3d.plugin.config_file import read_config
 
         manager = read_config(path / "config.yml").pipeline.datamanager
         own = manager.dataparser.downscale_factor
@@ -275,7 +275,7 @@ def resume(run: Path | str) -> Edit | Scene:
         CheckpointError: the folder holds no run of one of this project's methods.
         KeyboardInterrupt: stopped again.
     """
-    from editor3d.plugin.base import read_config
+    from editor3d.plugin.config_file import read_config
     from editor3d.plugin.edit_trainer import EditTrainerConfig
     from editor3d.plugin.trainer import PluginTrainerConfig
 

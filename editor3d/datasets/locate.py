@@ -8,6 +8,15 @@ from editor3d.datasets.other_files import what_to_do
 from editor3d.errors import DataError
 
 DEMO = "demo"
+RUN_CONFIG = "config.yml"
+"""What the folder of a run is known by."""
+_OF_CAPTURES = ("transforms.json", "transforms_train.json", "sparse", "colmap")
+"""What a capture holds, and a run does not, in its folder itself."""
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a run. A capture is none, whatever configuration lies in it: that is never read."""
+    return (path / RUN_CONFIG).is_file() and not any((path / name).exists() for name in _OF_CAPTURES)
 
 
 def resolve_data(arg: str) -> Path:

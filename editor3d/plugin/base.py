@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
-from editor3d.errors import CheckpointError, ConfigError, first_line
+from editor3d.errors import CheckpointError, ConfigError
 from editor3d.outputs.run_folders import alone
 from editor3d.plugin import checkpoints
+from editor3d.plugin.config_file import read_config
 from editor3d.plugin.trainer import PluginTrainerConfig
-from editor3d.regions import REGION_FILES, files_in
 from editor3d.registry import METHODS, load_target
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
@@ -56,27 +55,6 @@ def open_base(path: Path, step: int | None = None) -> Base:
     checkpoint = path if path.is_file() else checkpoints.latest_checkpoint(path, step)
     config = checkpoint.parent.parent / "config.yml"
     return Base(checkpoint, read_config(config) if config.is_file() else None)
-
-
-def read_config(path: Path) -> TrainerConfig:
-    """A run's config.yml. As in nerfstudio it names classes to build: read only those of runs you trust.
-
-    Raises:
-        CheckpointError: it cannot be read, or is no run's configuration.
-    """
-    try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.Loader)
-    except (OSError, yaml.YAMLError, ImportError, AttributeError, TypeError) as error:
-        reason = first_line(error)
-        raise CheckpointError(
-            f"Expected the configuration of a run at {path}, found it unreadable ({reason}): check the path, and that "
-            f"the package that trained it is installed."
-        ) from error
-    if not isinstance(config, TrainerConfig):
-        raise CheckpointError(f"Expected the configuration of a run at {path}, found something else: check the path.")
-    if getattr(config.pipeline, "region", ""):
-        config.pipeline.region = files_in(config.pipeline.region, path.parent / REGION_FILES)
-    return config
 
 
 def adopt_base(config: PluginTrainerConfig, base: Base) -> None:

@@ -17,7 +17,7 @@ from editor3d.errors import CheckpointError, ConfigError, DataError, Instruction
 from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
 from editor3d.outputs.record import EditRecord, read_record
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import read_config
+from editor3d.plugin.config_file import read_config
 from editor3d.plugin.edit_trainer import EditTrainerConfig
 from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.rays import Lens

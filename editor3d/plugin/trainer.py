@@ -17,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import yaml
 from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 from nerfstudio.engine.trainer import Trainer, TrainerConfig
@@ -31,7 +30,8 @@ from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DErr
 from editor3d.outputs.files import replacing
 from editor3d.outputs.opening import announce
 from editor3d.outputs.run_folders import new_run_folder, remove_empty
-from editor3d.plugin import checkpoints
+from editor3d.plugin import checkpoints, nerfstudio_commands
+from editor3d.plugin.config_file import dump_config
 from editor3d.plugin.event_log import optional_event_logs
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.progress import TrainingProgress
@@ -41,6 +41,9 @@ from editor3d.update.engine import EditInterrupted
 INTERRUPTED = 130
 USER_ERROR = 2
 CONFIG = "config.yml"
+
+
+nerfstudio_commands.protect()  # here: every method that nerfstudio registers comes with this module
 
 
 def default_device() -> Literal["cpu", "cuda"]:
@@ -174,7 +177,7 @@ class PluginTrainerConfig(TrainerConfig):
             _UNNAMED_RUNS.discard(self.timestamp)
             self.timestamp = new_run_folder(self.get_base_dir().parent).name
         path = self.get_base_dir() / CONFIG
-        content = yaml.dump(self).encode()
+        content = dump_config(self).encode()
         new = new or not path.exists()
         if not new and path.read_bytes() == content:
             return
