@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import is_run, resolve_data
 from editor3d.edit_config import edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
+from editor3d.outputs.opening import announce_reduction
 from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Scene:
 
     data: Path
     """The capture's folder, or a file of splats."""
-    downscale_factor: int = 1
+    downscale_factor: int | None = None
+    """Pictures are read at 1/N of their size; None reads large ones smaller, see `load`."""
     base: Path | None = None
     """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
     around: Around | None = None
@@ -171,7 +173,8 @@ def load(path: Path | str, *, downscale_factor: int | None = None, around: Aroun
     Args:
         path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, a
             file of splats (.ply, .spz, .splat), or the word demo.
-        downscale_factor: read a capture's pictures at 1/N of their size. A run keeps its own.
+        downscale_factor: read a capture's pictures at 1/N of their size. None halves those of more than 1600 pixels a
+            side until they are no longer, and says so; 1 reads them whole. A run keeps its own.
         around: `editor3d.types.Around`, from where a file of splats is looked at.
 
     Raises:
@@ -195,17 +198,20 @@ def load(path: Path | str, *, downscale_factor: int | None = None, around: Aroun
                 f"it out, or edit the capture itself, {manager.data}."
             )
         return Scene(Path(manager.data), own, base=path)
-    scene = Scene(path, 1 if downscale_factor is None else downscale_factor, around=around)
+    scene = Scene(path, downscale_factor, around=around)
     if scene.is_file:
-        if scene.downscale_factor != 1:
+        if downscale_factor not in (None, 1):
             raise ConfigError(
                 f"Expected no downscale factor for a file of splats, which has no pictures to be read smaller, got "
                 f"{downscale_factor}: leave it out."
             )
         return scene
-    if not scene.posed_images.train_views:
+    posed = scene.posed_images
+    if not posed.train_views:
         raise DataError(f"Expected pictures to train on in {path}, found none: check its split.")
-    return scene
+    if downscale_factor is None:
+        announce_reduction(posed)
+    return replace(scene, downscale_factor=posed.downscale_factor)
 
 
 def change_splats(

@@ -59,7 +59,8 @@ class Edit:
     base_steps: int | None = None
     """Training steps of the reconstruction; its method's own number by default."""
     downscale_factor: int | None = None
-    """Read a capture's pictures at 1/N of their size; a run keeps its own."""
+    """Read a capture's pictures at 1/N of their size; a run keeps its own. By default those of more than 1600 pixels a
+    side are halved until they are no longer; 1 reads them whole."""
     cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
     """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
     default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
@@ -87,12 +88,14 @@ class Edit:
         from editor3d.cli.vectors import around_of
 
         around = around_of(self.cameras, self.side, self.up, self.center, self.distance)
-        scene = load(self.data, downscale_factor=self.downscale_factor, around=around)
-        if self.base is not None:
+        factor = self.downscale_factor
+        if self.base is not None and factor is None:
             from editor3d.plugin.base import downscale_factor_of
 
-            own = None if self.downscale_factor else downscale_factor_of(self.base)
-            scene = replace(scene, base=self.base, downscale_factor=own or scene.downscale_factor)
+            factor = downscale_factor_of(self.base)
+        scene = load(self.data, downscale_factor=factor, around=around)
+        if self.base is not None:
+            scene = replace(scene, base=self.base)
         scene.edit(
             self.instruction,
             method=self.method,

@@ -59,8 +59,9 @@ class Preview:
     """How many views, spread evenly over the capture, where --views names none."""
     output: Path = Path("outputs/previews")
     """The folder for the picture."""
-    downscale_factor: int = 1
-    """Edit at 1/N of the photographs' size."""
+    downscale_factor: int | None = None
+    """Edit at 1/N of the photographs' size. By default those of more than 1600 pixels a side are halved until they are
+    no longer."""
     cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
     """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
     default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
@@ -90,13 +91,17 @@ class Preview:
         from editor3d.cli.vectors import around_of
         from editor3d.datasets import load_posed_images
         from editor3d.datasets.locate import resolve_data
+        from editor3d.outputs.opening import announce_reduction
 
         data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up, self.center, self.distance)
         if data.suffix.lower() not in SCENE_FILES or data.is_dir():
             if around is not None:
                 load(data, around=around)  # which refuses them
-            return self._preview(load_posed_images(data, downscale_factor=self.downscale_factor))
-        load(data, downscale_factor=self.downscale_factor if self.downscale_factor != 1 else None)
+            posed = load_posed_images(data, downscale_factor=self.downscale_factor)
+            if self.downscale_factor is None:
+                announce_reduction(posed)
+            return self._preview(posed)
+        load(data, downscale_factor=self.downscale_factor)
         with TemporaryDirectory() as folder:
             file = load_target(FILE_VIEWS)(data, Path(folder), around)
             return self._preview(file.posed, file)

@@ -15,7 +15,7 @@ from editor3d.types import PosedImages
 __all__ = ["load_posed_images"]
 
 
-def load_posed_images(path: Path, *, downscale_factor: int = 1, eval_interval: int = 8) -> PosedImages:
+def load_posed_images(path: Path, *, downscale_factor: int | None = None, eval_interval: int = 8) -> PosedImages:
     """Read and check a posed image set.
 
     What a folder holds is looked for in this order: `transforms.json` (nerfstudio), `transforms_train.json`
@@ -29,12 +29,17 @@ def load_posed_images(path: Path, *, downscale_factor: int = 1, eval_interval: i
         path: a folder, or a `transforms*.json` file.
         downscale_factor: views have `width // downscale_factor` by `height // downscale_factor` pixels; intrinsics
             follow the exact ratio of each axis. Pictures are scaled when read: no folder of smaller copies is needed.
+            None is 1, or for large pictures what leaves no side longer than 1600 pixels (`editor3d.datasets.reduce`).
         eval_interval: where the data names no split, the views 0, N, 2N … in the order of their paths are "test".
 
     Raises:
         DataError: the data is missing, broken or contradicts itself.
         ConfigError: `downscale_factor` or `eval_interval` is out of range.
     """
+    if downscale_factor is None:
+        from editor3d.datasets.reduce import reduced
+
+        return reduced(load_posed_images(path, downscale_factor=1, eval_interval=eval_interval))
     path = Path(path)
     if downscale_factor < 1:
         raise ConfigError(f"The downscale factor must be a whole number of at least 1, not {downscale_factor}.")

@@ -31,8 +31,9 @@ class PosedImagesDataParserConfig(DataParserConfig):
     _target: type = field(default_factory=lambda: PosedImagesDataParser)
     data: Path = Path()
     """Folder of the capture, or its transforms.json."""
-    downscale_factor: int = 1
-    """Pictures are read at 1/N of their size; no folders of smaller copies are needed."""
+    downscale_factor: int | None = None
+    """Pictures are read at 1/N of their size; no folders of smaller copies are needed. Those of more than 1600 pixels a
+    side are read smaller unless a number is given; a run notes the number that it took."""
     eval_interval: int = 8
     """Every N-th view is held out of training where the data does not say which are."""
     orientation_method: Orientation = "up"

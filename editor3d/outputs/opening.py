@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from editor3d.datasets.reduce import MAX_SIDE
+
 if TYPE_CHECKING:
     from editor3d.types import PosedImages
 
@@ -20,6 +22,19 @@ def begin_command() -> None:
 def announce(posed: PosedImages) -> None:
     """Say on stderr, once a command, what a capture holds."""
     line = describe(posed)
+    if line not in _said:
+        _said.add(line)
+        print(line, file=sys.stderr, flush=True)
+
+
+def announce_reduction(posed: PosedImages) -> None:
+    """Say on stderr, once a command, that pictures are read smaller without having been told to."""
+    if posed.downscale_factor == 1:
+        return
+    line = (
+        f"Photographs of more than {MAX_SIDE} pixels a side are read at 1/{posed.downscale_factor} of their size; "
+        f"--downscale-factor 1 reads them whole."
+    )
     if line not in _said:
         _said.add(line)
         print(line, file=sys.stderr, flush=True)
@@ -51,7 +66,8 @@ def describe(posed: PosedImages) -> str:
 def _sizes(posed: PosedImages) -> str:
     sizes = Counter((view.width, view.height) for view in posed.views)
     named = [f"{width}²" if width == height else f"{width}×{height}" for width, height in sorted(sizes)]
-    return named[0] if len(named) == 1 else f"{named[0]} to {named[-1]}"
+    read = f" (1/{posed.downscale_factor} of their size)" if posed.downscale_factor > 1 else ""
+    return (named[0] if len(named) == 1 else f"{named[0]} to {named[-1]}") + read
 
 
 def _counted(count: int, thing: str) -> str:

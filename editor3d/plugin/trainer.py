@@ -28,7 +28,7 @@ from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
 from editor3d.outputs.files import replacing
-from editor3d.outputs.opening import announce
+from editor3d.outputs.opening import announce, announce_reduction
 from editor3d.outputs.run_folders import new_run_folder, remove_empty
 from editor3d.plugin import checkpoints, nerfstudio_commands
 from editor3d.plugin.config_file import dump_config
@@ -132,12 +132,17 @@ class PluginTrainerConfig(TrainerConfig):
         if self.experiment_name is None and manager.data == demo_path():
             self.experiment_name = DEMO  # its folder's name says nothing
         manager.dataparser.data = manager.data
+        if manager.dataparser.downscale_factor is None:
+            manager.dataparser.downscale_factor = self._factor_of_base()
         posed = load_posed_images(
             manager.data,
             downscale_factor=manager.dataparser.downscale_factor,
             eval_interval=manager.dataparser.eval_interval,
         )
         announce(posed)
+        if manager.dataparser.downscale_factor is None:  # settled now: whatever reads the run later takes the same
+            announce_reduction(posed)
+            manager.dataparser.downscale_factor = posed.downscale_factor
         if self.max_num_iterations < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.max_num_iterations}: raise --max-num-iterations.")
         if self.machine.device_type == "cuda" and not torch.cuda.is_available():
@@ -146,6 +151,13 @@ class PluginTrainerConfig(TrainerConfig):
             checkpoints.latest_checkpoint(self.load_dir, self.load_step)
         if self.load_checkpoint is not None and not self.load_checkpoint.is_file():
             raise CheckpointError(f"Expected a checkpoint at {self.load_checkpoint}, found none: check the path.")
+
+    def _factor_of_base(self) -> int | None:
+        """The downscale factor of the run that this one starts from, where it is known."""
+        from editor3d.plugin.base import downscale_factor_of
+
+        start = self.load_checkpoint or self.load_dir
+        return None if start is None or not start.exists() else downscale_factor_of(start)
 
     def set_timestamp(self) -> None:
         """Called by ns-train: name a run that has no name yet."""

@@ -1,0 +1,36 @@
+"""Reading large photographs smaller, as nerfstudio does unless it is told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from editor3d.datasets.intrinsics import Intrinsics
+from editor3d.types import PosedImages, View
+
+MAX_SIDE = 1600
+"""Pixels of the longest side of pictures for which no downscale factor is given; nerfstudio's own bound."""
+
+
+def usual_factor(views: Sequence[View]) -> int:
+    """The smallest power of two by which the sides of all views are divided to `MAX_SIDE` at most."""
+    longest = max(max(view.width, view.height) for view in views)
+    shortest = min(min(view.width, view.height) for view in views)
+    factor = 1
+    while longest > MAX_SIDE * factor and shortest >= 2 * factor:
+        factor *= 2
+    return factor
+
+
+def reduced(posed: PosedImages) -> PosedImages:
+    """A capture read at full size, its pictures to be read at the usual factor instead."""
+    factor = usual_factor(posed.views)
+    if factor == 1:
+        return posed
+    return replace(posed, views=tuple(_smaller(view, factor) for view in posed.views), downscale_factor=factor)
+
+
+def _smaller(view: View, factor: int) -> View:
+    camera = Intrinsics(**{field.name: getattr(view, field.name) for field in fields(Intrinsics)})
+    smaller = camera.downscaled(factor, view.name)
+    return replace(view, **{field.name: getattr(smaller, field.name) for field in fields(Intrinsics)})
