@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from editor3d.compiled import njit
 
-@numba.njit(cache=True, nogil=True)
+
+@njit(nogil=True)
 def _add_rows(total: np.ndarray, index: np.ndarray, rows: np.ndarray) -> None:
     for i in range(len(index)):
         for c in range(rows.shape[1]):

@@ -1,4 +1,6 @@
-"""What `editor3d doctor` looks at. Each function gives checks as data and changes nothing on the machine."""
+"""What `editor3d doctor` looks at. Each function gives checks as data.
+
+Nothing on the machine is changed, but that the empty folder for compiled kernels is made where it can be."""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from editor3d.cli.system_libraries import LIBRARIES, missing_libraries
+from editor3d.compiled import CACHE_VARIABLE, kernel_cache
 from editor3d.registry import METHODS
 
 PACKAGE = "editor3d"
@@ -202,23 +205,21 @@ def _check_output(output: Path) -> Check:
 
 
 def _check_kernel_cache() -> Check:
-    """Numba keeps compiled kernels in NUMBA_CACHE_DIR, else beside the source, else in the user's cache folder."""
+    """Where compiled kernels are kept, as it is found out when they are needed."""
     what = {"group": "places", "name": "kernel cache", "required": False}
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    source = importlib.util.find_spec("nerf_methods")
-    if chosen:
-        folder = Path(chosen)
-    elif source is not None and os.access(Path(source.origin).parent, os.W_OK):
-        folder = Path(source.origin).parent
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba"
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
-    if os.access(existing, os.W_OK):
-        return Check(ok=True, detail=str(folder), **what)
-    detail = f"{folder} cannot be written: kernels are compiled anew in every run"
-    return Check(ok=False, detail=detail, remedy="export NUMBA_CACHE_DIR=FOLDER", **what)
+    place = kernel_cache()
+    remedy = f"export {CACHE_VARIABLE}=FOLDER, one that can be written"
+    if place.folder is None:
+        detail = "no folder for it can be written: kernels are compiled anew in every run"
+        return Check(ok=False, detail=detail, remedy=remedy, **what)
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen and place.kind != "chosen":
+        detail = f"{chosen} ({CACHE_VARIABLE}) cannot be written: {place.folder} is taken"
+        return Check(ok=False, detail=detail, remedy=remedy, **what)
+    if place.kind == "temporary":
+        detail = f"{place.folder}, as neither the program's folder nor the user's cache can be written"
+        return Check(ok=True, detail=detail, **what)
+    return Check(ok=True, detail=str(place.folder), **what)
 
 
 def _size(count: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from editor3d.compiled import njit
 
 
-@njit(cache=True)
+@njit()
 def _fill(points: np.ndarray, faces: np.ndarray, height: int, width: int):
     nearest = np.full((height, width), np.inf, np.float32)
     index = np.full((height, width), -1, np.int32)

@@ -25,5 +25,5 @@ ALPHA_MIN = np.float32(1.0 / 255.0)
 T_MIN = np.float32(1e-4)
 
 _FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn", "reassoc"}
-INLINE = dict(fastmath=_FAST, cache=True, error_model="numpy", nogil=True)
+INLINE = dict(fastmath=_FAST, error_model="numpy", nogil=True)
 PARALLEL = dict(parallel=True, **INLINE)

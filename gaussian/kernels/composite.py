@@ -18,8 +18,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from editor3d.compiled import njit
 from gaussian.kernels import ALPHA_MAX, PARALLEL, T_MIN, TILE
 from gaussian.kernels.simd import (
     absolute,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from editor3d.compiled import njit
 from gaussian.kernels import INLINE, PARALLEL
 
 MAX_DEGREE = 3

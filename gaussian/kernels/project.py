@@ -16,8 +16,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from editor3d.compiled import njit
 from gaussian.kernels import INLINE, PARALLEL
 
 _f4, _f8 = np.float32, np.float64

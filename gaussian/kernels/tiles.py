@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
+from editor3d.compiled import njit
 from gaussian.kernels import ALPHA_MIN, INLINE, PARALLEL, TILE
 
 RECORD = 12

@@ -6,17 +6,18 @@ import math
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from editor3d.compiled import njit
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.reference import activate
 
 _f4 = np.float32
-_KERNEL = dict(cache=True, error_model="numpy", nogil=True)
+_KERNEL = dict(error_model="numpy", nogil=True)
 
 
-@njit(inline="always", cache=True)
+@njit(inline="always")
 def _activated(x, relu):
     """Density of a shifted raw value, and its derivative; see `kernels.march`."""
     if relu:

@@ -21,7 +21,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from editor3d.compiled import njit
 
 OCCUPANCY_BLOCK = 4
 RECORD_SIZE = 6
@@ -36,8 +38,8 @@ def rows_of(size: int) -> int:
 _f4 = np.float32
 _ONE, _TWO, _HALF, _ZERO = _f4(1.0), _f4(2.0), _f4(0.5), _f4(0.0)
 FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn", "reassoc"}
-KERNEL = dict(fastmath=FAST, cache=True, error_model="numpy", nogil=True)
-_INLINE = dict(fastmath=FAST, cache=True, error_model="numpy", inline="always")
+KERNEL = dict(fastmath=FAST, error_model="numpy", nogil=True)
+_INLINE = dict(fastmath=FAST, error_model="numpy", inline="always")
 
 
 @njit(**_INLINE)

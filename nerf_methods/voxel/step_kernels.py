@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from editor3d.compiled import njit
 from nerf_methods.voxel.kernels import KERNEL
 
 _ROW = 16  # lattice points that are tested together

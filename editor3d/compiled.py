@@ -1,0 +1,105 @@
+"""Kernels compiled by numba, and where their machine code is kept between runs.
+
+Numba keeps it beside the source, else in the user's cache folder, and refuses to compile where it can write to neither:
+a program that an administrator installed, run by a user without a home. Then it is kept in a temporary folder that
+nobody else can write to, since what lies there is run; and if there is none either, nowhere.
+
+Importing this module imports no numba.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KERNEL_FOLDERS = ("editor3d/training", "gaussian/kernels", "mesh", "nerf_methods/vox_e", "nerf_methods/voxel")
+"""Below the folder that the packages lie in: where modules with kernels are."""
+CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+
+
+class KernelCache(NamedTuple):
+    """Where machine code is kept."""
+
+    folder: Path | None
+    """None: nowhere, and kernels are compiled anew in every run."""
+    kind: str
+    """"chosen" (by `CACHE_VARIABLE`), "program", "user", "temporary" or "none"."""
+
+
+def njit(**options: Any) -> Callable[[Callable], Callable]:
+    """`numba.njit` with these options, its machine code kept where it can be."""
+    import numba
+
+    return numba.njit(cache=_prepared(), **options)
+
+
+@cache
+def _prepared() -> bool:
+    """Tell numba where to keep machine code, where it would not find a place itself; whether there is one."""
+    import numba
+
+    place = kernel_cache()
+    if place.kind == "temporary":
+        numba.config.CACHE_DIR = str(place.folder)
+    return place.folder is not None
+
+
+def kernel_cache() -> KernelCache:
+    """The first place in numba's own order that can be written, else a temporary one."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen and _writable(Path(chosen)):
+        return KernelCache(Path(chosen), "chosen")
+    root = Path(__file__).parents[1]
+    sources = [root / name for name in KERNEL_FOLDERS]
+    if all(_writable(folder / "__pycache__") for folder in sources if folder.is_dir()):
+        return KernelCache(root, "program")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # left as "~" without a home
+    if home.is_absolute() and _writable(home / "numba"):
+        return KernelCache(home / "numba", "user")
+    try:
+        return KernelCache(_temporary(), "temporary")
+    except OSError:
+        return KernelCache(None, "none")
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, which is made if it is missing: as numba finds out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _temporary() -> Path:
+    """A folder of this user alone, the same one in every run unless somebody else has taken its name.
+
+    Raises:
+        OSError: there is no folder for temporary files.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"editor3d-kernels-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        own = stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077
+    except OSError:
+        own = False
+    if own and _writable(folder):
+        return folder
+    folder = Path(tempfile.mkdtemp(prefix="editor3d-kernels-"))
+    atexit.register(_remove, folder, os.getpid())
+    return folder
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not in a process that was forked meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
