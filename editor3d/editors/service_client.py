@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import queue
 import random
-import re
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 from PIL import Image
 
+from editor3d.editors.secrets import masked
 from editor3d.errors import ServiceError
 from editor3d.safe_open import UNREADABLE, open_picture
 
@@ -26,6 +28,12 @@ T = TypeVar("T")
 File = tuple[str, bytes, str]
 """Name, content and type of a file that is sent."""
 _MOST_BYTES = 128 * 2**20
+_MOST_PIXELS = 1 << 26
+"""Of a picture in an answer."""
+_ENCODINGS = ("", "identity", "gzip", "deflate")
+"""How an answer may be packed: a part of it then unpacks to a thousand times its size at most."""
+_NOT_THE_PROTOCOL = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading an answer raises that is not what the protocol says."""
 _AGAIN = frozenset([408, 409, 425, 429])
 """Refusals that may pass; those of 500 and more do too."""
 _FINAL_CODES = frozenset(["insufficient_quota", "billing_hard_limit_reached"])
@@ -71,6 +79,7 @@ class ServiceClient:
         sleep: Callable[[float], None] = time.sleep,
         time_left: Callable[[], float | None] = lambda: None,
         wanted: str = "picture",
+        most_bytes: int | None = None,
     ) -> None:
         """Remember whom to ask; nothing is sent.
 
@@ -83,10 +92,12 @@ class ServiceClient:
             sleep: waits a number of seconds.
             time_left: seconds that an attempt may take where those are fewer than the time limits; None is no limit.
             wanted: what is asked for, in error texts.
+            most_bytes: of an answer, unpacked; 128 MiB by default.
         """
         self._url, self._key, self._retry = url, key, retry
         self._pay, self._refund, self._sleep = pay, refund, sleep
         self._time_left, self._wanted = time_left, wanted
+        self._most_bytes = most_bytes or _MOST_BYTES
         self._host = urlsplit(url).hostname or url
 
     def edit(self, fields: Mapping[str, str], files: Mapping[str, File | Sequence[File]]) -> Image.Image:
@@ -140,13 +151,15 @@ class ServiceClient:
         return max(wanted, backoff) if wanted is not None else backoff
 
     def _attempt(self, read: Callable[[bytes], T], request: Mapping[str, Any]) -> T:
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        headers = {"Accept-Encoding": "gzip, deflate"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
         status, given, body = self._exchange("POST", self._url, headers=headers, **request)
         if status != 200:
             raise self._refusal(status, given, body)
         try:
             return read(body)
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except _NOT_THE_PROTOCOL:
             raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
 
     def _picture(self, body: bytes) -> Image.Image:
@@ -160,39 +173,68 @@ class ServiceClient:
             return _decoded(address.partition(",")[2])
         if urlsplit(address).scheme not in ("http", "https"):
             raise _Failed("its answer holds neither a picture nor the address of one", again=True, charged=True)
-        status, _, body = self._exchange("GET", address)
+        try:
+            status, _, body = self._exchange("GET", address, headers={"Accept-Encoding": "gzip, deflate"})
+        except _Failed as failure:  # the edit itself was made, whatever became of its picture
+            raise _Failed(str(failure), again=failure.again, charged=True) from None
         if status != 200:
             raise _Failed(f"its picture could not be fetched (status {status})", again=True, charged=True)
         return _opened(body)
 
     def _exchange(self, method: str, url: str, **request: Any) -> tuple[int, httpx.Headers, bytes]:
-        """Status, headers and body of an answer that came in time."""
+        """Status, headers and body of an answer that came in time.
+
+        A thread of its own asks: a service that sends a byte now and then, before the body begins, passes every time
+        limit of the library. It is left to itself when the time is over, and ends with the process at the latest.
+        """
         left = self._time_left()
         deadline, silence, connect = (
             limit if left is None else max(0.01, min(limit, left))
             for limit in (self._retry.deadline, self._retry.silence, self._retry.connect)
         )
         due = time.monotonic() + deadline
+        timeout = httpx.Timeout(silence, connect=connect)
+        answers: queue.SimpleQueue[tuple[int, httpx.Headers, bytes] | Exception] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(self._received(method, url, timeout, due, request))
+            except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
+                answers.put(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            answer = answers.get(timeout=deadline + 1.0)
+        except queue.Empty:
+            raise _Failed("it took too long", again=True, charged=True) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _received(
+        self, method: str, url: str, timeout: httpx.Timeout, due: float, request: Mapping[str, Any]
+    ) -> tuple[int, httpx.Headers, bytes]:
+        """Status, headers and body of an answer."""
         body = bytearray()
         try:
             with (
-                httpx.Client(
-                    verify=_certificates(), timeout=httpx.Timeout(silence, connect=connect), follow_redirects=False
-                ) as client,
+                httpx.Client(verify=_certificates(), timeout=timeout, follow_redirects=False) as client,
                 client.stream(method, url, **request) as response,
             ):
+                if response.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
+                    raise _Failed("its answer is packed in a way that was not asked for", again=False, charged=True)
                 for chunk in response.iter_bytes():
                     body += chunk
                     if time.monotonic() > due:
                         raise _Failed("it took too long", again=True, charged=True)
-                    if len(body) > _MOST_BYTES:
+                    if len(body) > self._most_bytes:
                         raise _Failed("its answer is too large", again=False, charged=True)
                 return response.status_code, response.headers, bytes(body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _Failed(f"it cannot be reached ({error})", again=True, charged=False) from None
         except httpx.TimeoutException:
             raise _Failed("it fell silent", again=True, charged=True) from None
-        except httpx.DecodingError:
+        except (httpx.DecodingError, httpx.InvalidURL):
             raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
         except httpx.TransportError as error:
             raise _Failed(f"the connection broke ({error})", again=True, charged=True) from None
@@ -201,7 +243,7 @@ class ServiceClient:
         try:
             error = json.loads(body)["error"]
             message, code = str(error["message"]), str(error.get("code"))
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except _NOT_THE_PROTOCOL:
             message, code = body[:300].decode("utf-8", "replace"), ""
         wait = retry_after(headers.get("retry-after"))
         patient = wait is None or wait <= self._retry.longest_retry_after
@@ -211,11 +253,8 @@ class ServiceClient:
         return _Failed(f"status {status}: {message}", again=again, charged=status >= 500, wait=wait)
 
     def _public(self, text: str) -> str:
-        """A text without the key, without what looks like one, and on one line."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        text = re.sub(r"\b(?:sk|rk|pk)-[\w*.-]{3,}|\bBearer\s+\S+", "[key]", text)
-        return " ".join(text.split())[:300].rstrip(".")
+        """A text without the key, in one line."""
+        return " ".join(masked(text, self._key).split())[:300].rstrip(".")
 
 
 @lru_cache(maxsize=1)
@@ -249,7 +288,7 @@ def _decoded(encoded: str) -> Image.Image:
 def _opened(content: bytes) -> Image.Image:
     """A whole PNG, JPEG or WebP picture, RGB."""
     try:
-        with open_picture(content, ("PNG", "JPEG", "WEBP")) as picture:
+        with open_picture(content, ("PNG", "JPEG", "WEBP"), _MOST_PIXELS) as picture:
             return picture.convert("RGB")
     except UNREADABLE:
         raise _Failed("its picture is broken", again=True, charged=True) from None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from editor3d.programs import gate_names
+from editor3d.programs import gate_names, repeatable
 
 MAX_SOURCE = 64_000
 """Characters of a program."""
@@ -43,14 +43,14 @@ _BUILTINS = _words(
     """
 )
 _MODULES: dict[str, str] = {
-    "bpy": "data context ops",
+    "bpy": "data context ops app types",
     "math": """acos acosh asin asinh atan atan2 atanh ceil comb copysign cos cosh degrees dist e exp fabs floor fmod
         fsum gcd hypot inf isclose isfinite isinf isnan nan log log10 log1p log2 modf perm pi pow prod radians
         remainder sin
         sinh sqrt tan tanh tau trunc""",
     "mathutils": "Color Euler Matrix Quaternion Vector noise geometry",
-    "random": """Random betavariate choice choices expovariate gauss normalvariate randint random randrange sample seed
-        shuffle triangular uniform""",
+    "random": " ".join(repeatable.NAMES),
+    "typing": "Any Callable Dict Iterable Iterator List Optional Sequence Set Tuple Union",
     "colorsys": "hls_to_rgb hsv_to_rgb rgb_to_hls rgb_to_hsv rgb_to_yiq yiq_to_rgb",
 }
 _METHODS = _words(
@@ -72,7 +72,8 @@ _METHODS = _words(
     shade_smooth shade_flat
     set_sharp_from_angle from_pydata validate transform calc_loop_triangles shape_key_add shape_key_remove
     shape_key_clear evaluate initialize select_set hide_set visible_get active data_transfer get_output_node
-    from_mix_xyz closest_point_on_mesh ray_cast calc_matrix_camera
+    from_mix_xyz closest_point_on_mesh ray_cast calc_matrix_camera pair_with_output
+    cast_shadow is_portal max_bounces is_caustics_light is_caustics_caster is_caustics_receiver
     """
 )
 _OPERATORS = _words(
@@ -83,9 +84,23 @@ _OPERATORS = _words(
     curve.primitive_bezier_circle_add curve.primitive_nurbs_path_add object.light_add object.empty_add
     object.select_all object.delete object.duplicate object.join object.shade_smooth object.shade_flat
     object.modifier_add object.modifier_remove object.shape_key_add object.material_slot_add object.transform_apply
-    object.origin_set object.parent_set
+    object.origin_set object.parent_set object.mode_set
     """
 )
+_WHOLE_ONLY = {"bpy": ("ops", "app", "types")}
+"""Parts of modules that are used by their whole names, and not imported from them or kept."""
+_VERSION = ("version", "version_string")
+_REASONS = {
+    "getattr": "write the attribute out, as in `thing.name`",
+    "setattr": "write the attribute out, as in `thing.name = value`",
+    "class": "write functions instead",
+    "with": "call what is needed directly",
+    "engine": "the renderer, its samples and the resolution are the search's own",
+    "samples": "the renderer, its samples and the resolution are the search's own",
+    "driver_add": "the picture is a still one: set the value itself",
+    "keyframe_insert": "the picture is a still one: set the value itself",
+}
+"""What to do instead, where a refused word is one that programs often use."""
 _KEYWORDS_DENIED = frozenset({"filepath", "filename", "directory", "file", "script", "open"})
 
 
@@ -116,12 +131,17 @@ def check(source: str) -> str | None:
 
 def builtins() -> dict[str, Any]:
     """The built-in functions that a program is given in place of Python's."""
-    given = {name: getattr(python, name) for name in _BUILTINS}
+    given, numbers = {name: getattr(python, name) for name in _BUILTINS}, repeatable.random_module()
 
     def only_listed(name: str, scope=None, inner=None, wanted=(), level: int = 0) -> ModuleType:
-        if level or name not in _MODULES:
+        if level or name not in (*_MODULES, "__future__"):
             raise ImportError(f"{name} may not be imported")
-        return importlib.import_module(name)
+        if name == "random":
+            return numbers
+        module = importlib.import_module(name)
+        if name == "mathutils":
+            repeatable.begin_noise(module)
+        return module
 
     return given | {"__import__": only_listed}
 
@@ -137,23 +157,25 @@ class _Gate:
         self.imported: dict[str, tuple[str, str]] = {}
         """Local names of what came from a module."""
         self.bound: set[str] = set()
+        notes = [getattr(node, key, None) for node in self.nodes for key in ("annotation", "returns")]
+        self.annotations = {id(part) for note in notes if note is not None for part in ast.walk(note)}
         generator = set(_MODULES["random"].split()) - {"Random", "seed"}
         self.attributes = gate_names.properties() | set(_METHODS) | generator
 
     def run(self) -> None:
         for node in self.nodes:
             if not isinstance(node, _SYNTAX):
-                self._refuse(node, f"`{_spoken(node)}` is not part of what a program may hold")
+                self._refuse(node, f"`{_spoken(node)}` is not part of what a program may hold{_instead(_spoken(node))}")
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self._import(node)
         for node in self.nodes:
-            for name in _bindings(node):
-                if name in self.modules or name in _BUILTINS:
+            for name in bindings(node):
+                if name in _BUILTINS or (name in self.modules and not self._imports(node, name)):
                     self._refuse(node, f"`{name}` may not be given another meaning")
                 if name.startswith("__"):
                     self._refuse(node, f"`{name}`: names may not begin with two underscores")
-                self.bound.add(name)
-        self.bound |= self.imported.keys()
+                if name not in self.modules:
+                    self.bound.add(name)
         for node in self.nodes:
             if isinstance(node, ast.Name):
                 self._name(node)
@@ -161,12 +183,22 @@ class _Gate:
                 self._attribute(node)
             elif isinstance(node, ast.Call):
                 self._call(node)
+            elif isinstance(node, ast.comprehension) and node.is_async:
+                self._refuse(node, "`async` is not part of what a program may hold")
             elif isinstance(node, ast.FunctionDef) and node.decorator_list:
                 self._refuse(node, "functions may have no decorators")
             elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
                 self._refuse(node, "bytes are not part of what a program may hold")
 
+    def _imports(self, node: ast.AST, name: str) -> bool:
+        """Whether a node is what gives a module its name."""
+        return isinstance(node, ast.alias) and node.name == self.modules[name]
+
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            if any(entry.name != "annotations" or entry.asname for entry in node.names):
+                self._refuse(node, "of `__future__`, a program may import `annotations` only")
+            return
         for entry in node.names:
             if isinstance(node, ast.Import):
                 if entry.name not in _MODULES:
@@ -176,7 +208,7 @@ class _Gate:
             module = node.module or ""
             if node.level or module not in _MODULES:
                 self._refuse(node, f"`{module}` may not be imported; allowed are {', '.join(_MODULES)}")
-            if entry.name not in _MODULES[module].split() or entry.name == "ops":
+            if entry.name not in _MODULES[module].split() or entry.name in _WHOLE_ONLY.get(module, ()):
                 self._refuse(node, f"`{entry.name}` may not be imported from {module}")
             self.imported[entry.asname or entry.name] = module, entry.name
 
@@ -185,7 +217,7 @@ class _Gate:
             if not isinstance(self.parents.get(id(node)), ast.Attribute):
                 self._refuse(node, f"the module `{node.id}` is used by its parts only, as in `{node.id}.name`")
         elif isinstance(node.ctx, ast.Load) and node.id not in (*self.bound, *_BUILTINS, "__name__"):
-            self._refuse(node, f"`{node.id}` is not a name that a program may use")
+            self._refuse(node, f"`{node.id}` is not a name that a program may use{_instead(node.id)}")
 
     def _attribute(self, node: ast.Attribute) -> None:
         if node.attr.startswith("_"):
@@ -202,12 +234,28 @@ class _Gate:
             if module == "bpy" and chain[1] == "ops":
                 self._operator(node, chain)
                 return
+            if module == "bpy" and chain[1] in ("app", "types"):
+                self._whole(node, chain)
+                return
             if len(chain) == 2:
                 return
         if node.attr in ("format", "format_map"):
             self._refuse(node, f"`.{node.attr}` can reach what it should not; write an f-string instead")
         if node.attr not in self.attributes:
-            self._refuse(node, f"`.{node.attr}` is not an attribute that a program may use")
+            self._refuse(node, f"`.{node.attr}` is not an attribute that a program may use{_instead(node.attr)}")
+
+    def _whole(self, node: ast.Attribute, chain: list[str]) -> None:
+        """`bpy.app.version`, and Blender's types where a function says what it takes."""
+        parent = self.parents.get(id(node))
+        if len(chain) == 2 and isinstance(parent, ast.Attribute):
+            return
+        if chain[1] == "app" and len(chain) == 3 and chain[2] in _VERSION and isinstance(node.ctx, ast.Load):
+            return
+        noted = id(node) in self.annotations and not isinstance(parent, ast.Attribute | ast.Call)
+        if chain[1] == "types" and len(chain) == 3 and noted:
+            return
+        told = "only `bpy.app.version` may be used" if chain[1] == "app" else "types may be named in annotations only"
+        self._refuse(node, f"of `bpy.{chain[1]}`, {told}")
 
     def _operator(self, node: ast.Attribute, chain: list[str]) -> None:
         parent = self.parents.get(id(node))
@@ -225,12 +273,6 @@ class _Gate:
         for keyword in node.keywords:
             if keyword.arg and (keyword.arg in _KEYWORDS_DENIED or keyword.arg.startswith("_")):
                 self._refuse(node, f"the argument `{keyword.arg}` may not be given")
-        chain = _chain(node.func)
-        if not chain:
-            return
-        called = self.imported.get(chain[0]) if len(chain) == 1 else (self.modules.get(chain[0]), chain[-1])
-        if called in {("random", "seed"), ("random", "Random")} and not (node.args and _is_number(node.args[0])):
-            self._refuse(node, f"`random.{called[1]}` needs a number, so that the same program gives the same picture")
 
     def _refuse(self, node: ast.AST, reason: str) -> None:
         while not hasattr(node, "lineno") and id(node) in self.parents:
@@ -239,16 +281,44 @@ class _Gate:
         raise _Refused(f"Refused{f' in line {line}' if line else ''}: {reason}.")
 
 
-def _bindings(node: ast.AST) -> Iterator[str]:
-    """Names that a node gives a meaning to, imports left out."""
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.arg):
-        yield node.arg
-    elif isinstance(node, (ast.FunctionDef, ast.ExceptHandler)) and node.name:
-        yield node.name
-    elif isinstance(node, (ast.Global, ast.Nonlocal)):
-        yield from node.names
+BINDING_FIELDS: dict[str, tuple[str, ...]] = {
+    "Name": ("id",),
+    "arg": ("arg",),
+    "alias": ("asname", "name"),
+    "FunctionDef": ("name",),
+    "AsyncFunctionDef": ("name",),
+    "ClassDef": ("name",),
+    "ExceptHandler": ("name",),
+    "Global": ("names",),
+    "Nonlocal": ("names",),
+    "MatchAs": ("name",),
+    "MatchStar": ("name",),
+    "MatchMapping": ("rest",),
+    "TypeVar": ("name",),
+    "ParamSpec": ("name",),
+    "TypeVarTuple": ("name",),
+}
+"""Every kind of syntax that gives a name a meaning, and the fields that hold the name. Of an alias the first that is
+given counts; a name is bound where it is stored or deleted. The last three are of later versions of Python."""
+NAMING_FIELDS: dict[str, tuple[str, ...]] = {
+    "Attribute": ("attr",),
+    "ImportFrom": ("module",),
+    "MatchClass": ("kwd_attrs",),
+    "keyword": ("arg",),
+}
+"""The other fields that hold a name: they give none a meaning."""
+
+
+def bindings(node: ast.AST) -> Iterator[str]:
+    """Names that a node gives a meaning to."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        return
+    for field in BINDING_FIELDS.get(type(node).__name__, ()):
+        value = getattr(node, field)
+        if value:
+            names = value if isinstance(value, list) else [value]
+            yield from (name.partition(".")[0] for name in names)
+            return
 
 
 def _chain(node: ast.AST) -> list[str]:
@@ -260,8 +330,8 @@ def _chain(node: ast.AST) -> list[str]:
     return [node.id, *reversed(names)] if isinstance(node, ast.Name) else []
 
 
-def _is_number(node: ast.AST) -> bool:
-    return not (isinstance(node, ast.Constant) and not isinstance(node.value, (int, float)))
+def _instead(word: str) -> str:
+    return f": {_REASONS[word]}" if word in _REASONS else ""
 
 
 def _spoken(node: ast.AST) -> str:

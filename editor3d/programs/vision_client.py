@@ -17,11 +17,16 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
+from editor3d.editors.secrets import masked
 from editor3d.editors.service_client import RetryPolicy, ServiceClient
 from editor3d.errors import ConfigError, EditorUnavailableError
 from editor3d.programs.budget import Account, BudgetSpentError
+from editor3d.programs.diffs import MOST_CHARACTERS
 
 OPENAI_URL = "https://api.openai.com/v1"
+_MOST_BYTES = 8 * 2**20
+"""Of an answer as it is sent, thinking included."""
+_MOST_TOKENS = 1 << 40
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -144,8 +149,10 @@ class VisionClient:
             sleep=self._wait,
             time_left=self._account.seconds_left,
             wanted="answer",
+            most_bytes=_MOST_BYTES,
         )
         text, tokens = client.post(_read, json=body)
+        text = masked(text, settings.key)
         tokens = reserve if tokens is None else tokens
         calls, cost = self._account.calls - before, self._account.tokens - spent - reserve + tokens
         self._account.end_call(reserve, tokens, key=key, text=text, calls=calls, cost=cost)
@@ -178,16 +185,22 @@ def said(text: str) -> dict[str, Any]:
 
 
 def _read(body: bytes) -> tuple[str, int | None]:
-    """Text and tokens of an answer; what is no answer of the protocol raises."""
+    """Text and tokens of an answer; what is no answer of the protocol raises.
+
+    Halves of characters become question marks: they can be written neither to a file nor to a terminal.
+    """
     answer = json.loads(body)
     content = answer["choices"][0]["message"]["content"]
     if isinstance(content, list):  # some servers answer in parts
         content = "".join(part.get("text", "") for part in content)
     if not isinstance(content, str):
         raise ValueError("no text")
+    if len(content) > MOST_CHARACTERS:
+        raise ValueError("more text than was asked for")
     usage = answer.get("usage") or {}
     total = usage.get("total_tokens")
-    return content, total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+    known = isinstance(total, int) and not isinstance(total, bool) and 0 <= total <= _MOST_TOKENS
+    return content.encode("utf-8", "replace").decode(), total if known else None
 
 
 def _size_of(messages: Sequence[dict[str, Any]]) -> tuple[int, int]:

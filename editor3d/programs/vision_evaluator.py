@@ -73,7 +73,7 @@ def _choice(text: str) -> tuple[Literal["first", "second"] | None, str]:
     for found in re.finditer(r"\{[^{}]*\}", text):
         try:
             value = json.loads(found[0])
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         nearer = str(value.get("nearer", "")).strip().lower()
         if nearer in ("first", "second"):

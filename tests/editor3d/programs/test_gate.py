@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 
 from editor3d.programs import gate
@@ -79,10 +82,6 @@ HOSTILE = {
     "path_resolve": "import bpy\nbpy.data.path_resolve('texts')",
     "bl_rna": "import bpy\nbpy.data.objects[0].bl_rna",
     "as_pointer": "import bpy\nbpy.data.objects[0].as_pointer()",
-    "unseeded": "import random\nrandom.seed()",
-    "an unseeded generator": "import random\nrandom.Random()",
-    "None as a seed": "from random import seed\nseed(None)",
-    "a seed by name": "import random\nrandom.seed(a=None)",
     "the system's randomness": "import random\nrandom.SystemRandom()",
     "built-ins shadowed": "print = 1",
     "an unknown name": "nothing_here",
@@ -98,6 +97,70 @@ HOSTILE = {
     "a number without end": "x = " + "9" * 10000,
     "file keyword": "import bpy\nbpy.ops.mesh.primitive_cube_add(filepath='x')",
     "print to a file": "import bpy\nprint(1, file=bpy.data)",
+    "built-ins by an import's name": "import math as __builtins__",
+    "built-ins by an imported name": "from math import floor as __builtins__",
+    "a built-in function by an import's name": "import math as print",
+    "a built-in function by an imported name": "from math import floor as len",
+    "one module by another's name": "import bpy\nimport math as bpy",
+    "a module by an imported name": "import bpy\nfrom math import floor as bpy",
+    "a module by a function's name": "import bpy\ndef bpy(): pass",
+    "a module by an argument": "import bpy\ndef f(bpy): pass",
+    "a module by an argument by name only": "import bpy\ndef f(*, bpy): pass",
+    "a module by an argument by place only": "import bpy\ndef f(bpy, /): pass",
+    "a module by the other arguments": "import bpy\ndef f(*bpy): pass",
+    "a module by the other named arguments": "import bpy\ndef f(**bpy): pass",
+    "a module by a lambda's argument": "import bpy\nf = lambda bpy: 1",
+    "a module by an error": "import bpy\ntry:\n    pass\nexcept ValueError as bpy:\n    pass",
+    "a module by a walrus": "import bpy\n(bpy := 1)",
+    "a module by a comprehension": "import bpy\n[1 for bpy in ()]",
+    "a module by a star": "import bpy\na, *bpy = 1, 2",
+    "a module by an annotation": "import bpy\nbpy: int = 1",
+    "a module by a sum": "import bpy\nbpy += 1",
+    "a module taken away": "import bpy\ndel bpy",
+    "a module made global": "import bpy\ndef f():\n    global bpy",
+    "built-ins by an argument": "def f(__builtins__): pass",
+    "built-ins by a lambda's argument": "f = lambda __builtins__: 1",
+    "built-ins by an error": "try:\n    pass\nexcept ValueError as __builtins__:\n    pass",
+    "built-ins by a walrus": "(__builtins__ := {})",
+    "built-ins by a pattern": "match 1:\n    case __builtins__: pass",
+    "built-ins by a starred pattern": "match 1:\n    case [*__builtins__]: pass",
+    "built-ins by the rest of a pattern": "match 1:\n    case {**__builtins__}: pass",
+    "built-ins made global": "def f():\n    global __builtins__",
+    "wide letters": "__ｂuiltins__ = {}",
+    "wide letters of an attribute": "x = 1\nx.__ｃlass__",
+    "an operator module kept": "import bpy\nx = bpy.ops.mesh",
+    "handlers": "import bpy\nx = bpy.app.handlers",
+    "the application kept": "import bpy\nx = bpy.app",
+    "the application imported": "from bpy import app",
+    "the version changed": "import bpy\nbpy.app.version = 1",
+    "types kept": "import bpy\nx = bpy.types",
+    "a type kept": "import bpy\nx = bpy.types.Operator",
+    "a type called in an annotation": "import bpy\ndef f(x: bpy.types.Operator()): pass",
+    "beyond a type in an annotation": "import bpy\ndef f(x: bpy.types.Operator.mro): pass",
+    "types imported": "from bpy import types",
+    "another future": "from __future__ import braces",
+    "a future by another name": "from __future__ import annotations as __builtins__",
+    "hints evaluated": "import typing\ntyping.get_type_hints(print)",
+    "a forward reference": "import typing\ntyping.ForwardRef('x')",
+    "a named tuple": "from typing import NamedTuple",
+    "the system's random numbers": "from random import SystemRandom",
+    "the module of random's": "import random\nrandom._os.system('id')",
+    "a lambda's code": "(lambda: 1).__code__",
+    "a method's function": "[].append.__self__",
+    "a cell": "def f():\n    x = 1\n    return lambda: x\nf().__closure__",
+    "an error's frame": "try:\n    1/0\nexcept ArithmeticError as e:\n    e.with_traceback(1).tb_frame",
+    "an f-string's attribute": "x = 1\nf'{x.__class__!r:>{x.__class__}}'",
+    "await": "async def f(): await 1",
+    "a coroutine": "[x async for x in ()]",
+    "errors in groups": "try:\n    pass\nexcept* ValueError:\n    pass",
+    "halves of letters": "x = '\ud800'\nopen(x)",
+    "a comment's encoding": "# coding: utf-7\n+AG8-pen('x')",
+    "a text's code": "import bpy\nbpy.data.texts.new('x').write('import os')",
+    "a handler by context": "import bpy\nbpy.context.window_manager.event_timer_add(1)",
+    "clipboard": "import bpy\nbpy.context.window_manager.clipboard",
+    "copying a function's globals": "import bpy\nbpy.data.objects.foreach_get.__globals__",
+    "memory of vertices": "import bpy\nbpy.data.meshes[0].vertices[0].as_pointer()",
+    "an operator by its text": "import bpy\nbpy.ops.wm.call_menu(name='x')",
 }
 
 
@@ -133,3 +196,62 @@ def test_programs_are_given_listed_functions_only():
 def test_nothing_of_a_refused_program_has_run(capsys):
     assert gate.check("print('ran')\nopen('x')")
     assert capsys.readouterr().out == ""
+
+
+def _named_fields() -> dict[str, list[str]]:
+    """Every kind of syntax of this Python whose description has identifiers, and those fields."""
+    kinds, found = [ast.AST], {}
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        fields = re.findall(r"identifier[?*]? (\w+)", kind.__doc__ or "")
+        if kind.__module__ in ("ast", "_ast") and "(" in (kind.__doc__ or "") and fields:
+            found[kind.__name__] = [field for field in fields if field in kind._fields]
+    return {name: fields for name, fields in found.items() if fields}
+
+
+def test_every_field_of_the_grammar_that_holds_a_name_is_known_to_bind_one_or_not() -> None:
+    known = {**gate.BINDING_FIELDS, **gate.NAMING_FIELDS}
+    grammar = _named_fields()
+    assert len(grammar) >= 15
+    assert {name: sorted(fields) for name, fields in grammar.items()} == {
+        name: sorted(known[name]) for name in grammar if name in known
+    }
+
+
+FORMS = [
+    "n = 1", "n: int = 1", "n += 1", "for n in (): pass", "(n := 1)", "[0 for n in ()]", "a, *n = 1, 2", "del n",
+    "import n", "import n.part", "import a as n", "from a import n", "from a import b as n", "def n(): pass",
+    "async def n(): pass", "class n: pass", "def f(n): pass", "def f(n, /): pass", "def f(*, n): pass",
+    "def f(*n): pass", "def f(**n): pass", "lambda n: 0", "try:\n    pass\nexcept E as n:\n    pass",
+    "with a as n: pass", "def f():\n    global n", "def f():\n    n = 0\n    def g():\n        nonlocal n",
+    "match a:\n    case n: pass", "match a:\n    case [*n]: pass", "match a:\n    case {**n}: pass",
+    "match a:\n    case 1 as n: pass",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", FORMS)
+def test_every_form_that_binds_a_name_is_found(source: str) -> None:
+    assert "n" in {name for node in ast.walk(ast.parse(source)) for name in gate.bindings(node)}
+
+
+@pytest.mark.parametrize("source", [
+    "from __future__ import annotations\nimport bpy\n",
+    "import bpy\ndef f(m: bpy.types.Material) -> bpy.types.Material:\n    return m\n",
+    "import bpy\nx: bpy.types.Object = bpy.data.objects['A']\n",
+    "from typing import List, Optional\ndef f(x: List[int]) -> Optional[int]: return None\n",
+    "import bpy\nif bpy.app.version >= (4, 0, 0):\n    print(bpy.app.version_string)\n",
+    "import math\nimport math as m\nimport bpy\nimport bpy\nprint(m.pi)\n",
+    "import bpy\nbpy.ops.object.mode_set(mode='OBJECT')\n",
+    "import bpy\nbpy.data.lights['A'].cycles.cast_shadow = True\n",
+    "import bpy\na = bpy.data.node_groups['G'].nodes[0]\na.pair_with_output(a)\n",
+    "import random\nrandom.seed()\nrandom.seed(None)\nr = random.Random()\nprint(r.random())\n",
+])  # fmt: skip
+def test_what_models_often_write_passes(source: str) -> None:
+    assert gate.check(source) is None
+
+
+def test_a_refusal_says_what_to_do_instead() -> None:
+    assert "write functions" in gate.check("class A: pass")
+    assert "write the attribute out" in gate.check("x = getattr(1, 'real')")
+    assert "search's own" in gate.check("import bpy\nbpy.context.scene.render.engine = 'CYCLES'")

@@ -6,7 +6,9 @@ import base64
 import io
 import json
 import logging
+import struct
 import time
+import zlib
 from dataclasses import replace
 from email.utils import formatdate
 
@@ -74,7 +76,41 @@ def truncated_picture(handler) -> bool:
     return status(200, {"data": [{"b64_json": content}]})(handler)
 
 
+def trickle_of_headers(handler) -> bool:
+    """The same before the body begins."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(40):
+        handler.wfile.write(b"a")
+        handler.wfile.flush()
+        time.sleep(0.1)
+    handler.close_connection = True
+    return False
+
+
+def forged_picture(handler) -> bool:
+    """A picture whose head promises far more than it holds."""
+    head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    return status(200, {"data": [{"b64_json": base64.b64encode(content).decode()}]})(handler)
+
+
 MISBEHAVIOUR = {
+    "trickle of headers": trickle_of_headers,
+    "deep JSON": status(200, '{"data": ' + "[" * 100_000),
+    "deep JSON in a refusal": status(500, '{"error": ' + "[" * 100_000),
+    "an address that is none": status(200, {"data": [{"url": "http://[::"}]}),
+    "an address with a line's end": status(200, {"data": [{"url": "http://127.0.0.1/\r\nx"}]}),
+    "an address of halves of letters": status(200, '{"data": [{"url": "http://\\ud800/"}]}'),
+    "an address of no port": status(200, {"data": [{"url": "http://127.0.0.1:99999/"}]}),
+    "a number for a picture": status(200, {"data": [{"b64_json": 3}]}),
+    "a list for an address": status(200, {"data": [{"url": [1]}]}),
+    "forged picture": forged_picture,
+    "bytes of no text": lambda handler: status(200, "\ud800".encode("utf-16", "surrogatepass").decode("latin-1"))(
+        handler
+    ),
     "429": status(429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}),
     "500": status(500, "<html>oops</html>"),
     "503": status(503),
@@ -112,6 +148,32 @@ def test_in_the_end_it_gives_up_and_says_why(fake, settings, ask, name):
         ServiceEditor(settings).edit(ask)
     assert len(fake.asked) == settings.retry.attempts
     assert not list(settings.folder.glob("*.png"))
+
+
+def test_an_answer_that_is_packed_in_an_unusual_way_is_not_unpacked(fake, settings, ask):
+    fake.script = [status(200, "whatever", Content_Encoding="zstd")]
+    with pytest.raises(ServiceError, match="packed in a way"):
+        ServiceEditor(settings).edit(ask)
+    assert len(fake.asked) == 1
+
+
+def test_an_answer_without_end_is_cut_off(fake, settings, ask, monkeypatch):
+    monkeypatch.setattr("editor3d.editors.service_client._MOST_BYTES", 100_000)
+    fake.script = [status(200, " " * 200_000)]
+    with pytest.raises(ServiceError, match="too large"):
+        ServiceEditor(settings).edit(ask)
+
+
+@pytest.mark.parametrize(
+    "form", [lambda key: base64.b64encode(key.encode()).decode(), lambda key: key[3:14], str.upper]
+)
+def test_an_echo_of_the_key_is_masked_in_what_is_shown(fake, settings, ask, form):
+    echo = form(settings.key)
+    fake.script = [status(400, {"error": {"message": f"bad key {echo} given"}})]
+    with pytest.raises(ServiceError) as raised:
+        ServiceEditor(settings).edit(ask)
+    assert echo not in str(raised.value)
+    assert "[key]" in str(raised.value)
 
 
 def test_the_waits_grow(fake, settings, ask):

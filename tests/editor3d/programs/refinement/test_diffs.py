@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from editor3d.programs.diffs import AnswerError, program_of
+from editor3d.programs.vision_client import _read
+from editor3d.programs.vision_evaluator import _choice
 
 PRESENT = "import bpy\n\nlight = bpy.data.lights['Key']\nlight.energy = 10.0\nlight.color = (1, 1, 1)\n"
 
@@ -70,7 +73,7 @@ def test_what_cannot_be_used_is_told(answer, told):
 
 
 def test_a_search_that_fits_twice_changes_nothing():
-    with pytest.raises(AnswerError, match="2 times"):
+    with pytest.raises(AnswerError, match="more than once"):
         program_of(block("x = 1", "x = 2"), "x = 1\ny = 0\nx = 1\n")
 
 
@@ -83,3 +86,48 @@ def test_any_answer_is_a_program_or_refused(text):
         program = program_of(text, PRESENT)
         assert program != PRESENT
         compile(program, "answer", "exec")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("unit", [
+    "<<<<<<< SEARCH\n", "<<<<<<< SEARCH\na\n=======\n", "=======\n", ">>>>>>> REPLACE\n", "```\n", "```python\n",
+    " ```\n", "<<<<<<< SEARCH\nx\n=======\n>>>>>>> REPLACE\n", "{", "{\"nearer\": ", "\n", " ", "<<<<<", "[", "first second ",
+])  # fmt: skip
+def test_the_longest_answers_are_read_in_proportion_to_their_length(unit):
+    text = unit * (199_000 // len(unit))
+    _choice(text)
+    with pytest.raises(AnswerError):
+        program_of(text, PRESENT)
+
+
+@pytest.mark.timeout(30)
+def test_many_long_blocks_are_looked_for_quickly():
+    present = "x = 1\n" * 10_000 + "y = 2\n"
+    with pytest.raises(AnswerError):
+        program_of(block("x = 1\n" * 9_000 + "y = 2", "z = 3") + block("x = 1\n" * 5_000 + "y = 9", "z = 3"), present)
+
+
+def test_a_block_that_begins_anew_counts_from_there():
+    broken = "<<<<<<< SEARCH\nsomething else\n" + block("light.energy = 10.0", "light.energy = 20.0")
+    assert "light.energy = 20.0" in program_of(broken, PRESENT)
+
+
+def test_an_answer_of_lines_that_end_as_on_windows_is_read():
+    answer = block("light.energy = 10.0", "light.energy = 20.0").replace("\n", "\r\n")
+    assert "light.energy = 20.0\n" in program_of(answer, PRESENT)
+
+
+@pytest.mark.parametrize(("content", "text"), [("a\ud800b", "a?b"), ([{"text": "a"}, {"text": "\udfff"}], "a?")])
+def test_halves_of_letters_become_question_marks(content, text):
+    body = json.dumps({"choices": [{"message": {"content": content}}], "usage": {"total_tokens": 10**400}})
+    assert _read(body.encode()) == (text, None)
+
+
+def test_more_text_than_was_asked_for_is_no_answer():
+    body = json.dumps({"choices": [{"message": {"content": "a" * 200_001}}]})
+    with pytest.raises(ValueError, match="more text"):
+        _read(body.encode())
+
+
+def test_a_verdict_nested_deeply_is_no_verdict():
+    assert _choice('{"nearer": ' + "[" * 50_000 + "]" * 50_000 + "}") == (None, "")
