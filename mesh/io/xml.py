@@ -66,7 +66,9 @@ def _check_content(content: bytes, path: Path) -> None:
                         f"simplify the mesh first."
                     )
                 texts = [archive.read(name) for name in archive.namelist() if name.lower().endswith((".model", ".dae"))]
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each way of packing has errors of its own for damaged data
             raise DataError(
                 f"Expected a readable mesh at {path}, found it damaged ({first_line(error)[:200]}): export it anew."
             ) from error

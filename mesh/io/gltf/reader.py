@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from editor3d.errors import DataError
 from editor3d.srgb import to_srgb
 from mesh.io.gltf.accessors import Accessors
 from mesh.io.gltf.document import Document, open_document
@@ -19,6 +20,8 @@ from mesh.io.parts import check_size
 from mesh.surface import Material, Surface
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+MAX_PARTS = 1 << 16
+"""Primitives and copies of them in a scene."""
 _JOINT_SETS = 4
 """Sets of four joints a vertex that are read."""
 
@@ -52,7 +55,7 @@ class _Reader:
         self._accessors = Accessors(document)
         self._looks = Looks(document)
         self._shapes: dict[tuple[int, int], _Shape | None] = {}
-        self._faces = self._vertices = 0
+        self._faces = self._vertices = self._parts = 0
 
     def surfaces(self) -> list[Surface]:
         nodes, world = placed_nodes(self._document)
@@ -62,6 +65,9 @@ class _Reader:
         document, node = self._document, found.node
         mesh = document.item(document.json.meshes, node.mesh, "mesh")
         surfaces = []
+        self._parts += len(mesh.primitives) * len(found.transforms)
+        if self._parts > MAX_PARTS:
+            raise DataError(f"Expected at most {MAX_PARTS} parts and copies in {document.path}, got more: join them.")
         for number, primitive in enumerate(mesh.primitives):
             shape = self._shape(node.mesh, number, primitive)
             if shape is None:
