@@ -15,7 +15,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._clauses: dict[str, None] = {}
-        self._more = 0
+        self._more = False
 
     def add(self, clause: str) -> None:
         """Add a clause, unless it is there already."""
@@ -24,12 +24,12 @@ class Notes:
         if len(self._clauses) < _MOST:
             self._clauses[clause] = None
         else:
-            self._more += 1
+            self._more = True
 
     @property
     def clauses(self) -> tuple[str, ...]:
-        """All that was said; the last one counts those that were too many."""
-        return (*self._clauses, *([f"{self._more} more like these"] if self._more else []))
+        """All that was said; where it was too much, the last one says so."""
+        return (*self._clauses, *(["and more like these"] if self._more else []))
 
 
 def quoted(name: str) -> str:

@@ -19,7 +19,7 @@ from mesh.surface import Material, Surface
 if TYPE_CHECKING:
     import trimesh
 
-_MAX_UNPACKED = 1 << 28
+MAX_UNPACKED = 1 << 28
 """Bytes of all files in a .3mf together, 256 MiB, whose XML takes some ten times as much in memory."""
 _NOT_XML = (b"<!DOCTYPE", b"<!ENTITY")
 
@@ -60,9 +60,9 @@ def _check_content(content: bytes, path: Path) -> None:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 unpacked = sum(member.file_size for member in archive.infolist())
-                if unpacked > _MAX_UNPACKED:
+                if unpacked > MAX_UNPACKED:
                     raise DataError(
-                        f"Expected at most {_MAX_UNPACKED >> 20} MiB unpacked in {path}, got {unpacked >> 20} MiB: "
+                        f"Expected at most {MAX_UNPACKED >> 20} MiB unpacked in {path}, got {unpacked >> 20} MiB: "
                         f"simplify the mesh first."
                     )
                 texts = [archive.read(name) for name in archive.namelist() if name.lower().endswith((".model", ".dae"))]

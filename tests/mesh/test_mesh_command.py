@@ -14,7 +14,7 @@ import tyro
 from editor3d.cli import main
 from editor3d.cli.mesh import Mesh
 from editor3d.metrics.clip_weights import packaged_clip
-from mesh.command import config_of
+from mesh.command import announce, config_of
 from mesh.config import StyleConfig
 from mesh.files import read_mesh
 
@@ -108,3 +108,15 @@ def test_the_engine_does_not_import_meshes():
     code = f"import sys, editor3d, editor3d.cli.mesh, editor3d.api; print({listing})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_was_read_and_what_is_not_shown_is_said(checkered_box, tmp_path, capsys):
+    checkered_box().export(tmp_path / "box.glb")
+    announce(read_mesh(tmp_path / "box.glb"), "box.glb")
+    assert capsys.readouterr().out == "Mesh box.glb: 8 vertices, 12 faces, 1 texture (72 x 48)\n"
+    (tmp_path / "a.mtl").write_text("newmtl a\nKd 1 0 0\nmap_Kd gone.png\n")
+    (tmp_path / "a.obj").write_text("mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl a\nf 1/1 2/1 3/1\n")
+    announce(read_mesh(tmp_path / "a.obj"), "a.obj")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "Mesh a.obj: 3 vertices, 1 faces, 1 plain colour"
+    assert second == "  texture 'gone.png' not found, drawn without it"
