@@ -172,7 +172,7 @@ def load(path: Path | str, *, downscale_factor: int | None = None, around: Aroun
 
     Args:
         path: a capture's folder (nerfstudio, COLMAP, NeRF-synthetic), its transforms.json, a finished run's folder, a
-            file of splats (.ply, .spz, .splat), or the word demo.
+            file of splats (.ply, .spz, .splat, .sog), or the word demo.
         downscale_factor: read a capture's pictures at 1/N of their size. None halves those of more than 1600 pixels a
             side until they are no longer, and says so; 1 reads them whole. A run keeps its own.
         around: `editor3d.types.Around`, from where a file of splats is looked at.

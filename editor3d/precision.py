@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_FAR = 64
-"""What lies farther away than so many times its own size is centred first: float32 leaves 1/130 000 of it there."""
+_FAR = 256
+"""What lies farther away than so many times its own size is centred first: float32 leaves 1/65 000 of it there."""
 _FAR_POINT = 1e4
 """The same for what has no size, such as pictures taken from one place, in units of the file."""
 _SPREAD = 0.9

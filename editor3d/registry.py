@@ -83,7 +83,7 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
-SCENE_FILES: dict[str, str] = dict.fromkeys((".ply", ".spz", ".splat"), "gaussian.scene_file:open_scene_file")
+SCENE_FILES: dict[str, str] = dict.fromkeys((".ply", ".spz", ".splat", ".sog"), "gaussian.scene_file:open_scene_file")
 """Files that hold a scene without its pictures, by suffix, and what makes them a capture and a base."""
 FILE_VIEWS = "gaussian.scene_file:FileViews"
 """What looks at such a file without making it a base."""

@@ -20,11 +20,11 @@ from editor3d.plugin.results import SCENE_FILE
 from editor3d.plugin.runs import open_run
 from editor3d.regions import parse_region, seen_parts
 from editor3d.types import Around, View
-from gaussian.files import FORMATS, check_output, read_splats, write_splats
+from gaussian.files import FORMATS, check_output, read_file, tell, write_splats
+from gaussian.files.contents import SplatFile
 from gaussian.model import SplatModel
 from gaussian.scene_file import camera_of, extent_of, given_views, model_of, picture_of, posed_around, settled
 from gaussian.selection import PosedPinhole, delete, duplicate, holes, recolor
-from gaussian.splats import Splats
 
 
 def change_splats(
@@ -58,51 +58,53 @@ def change_splats(
     if [remove, offset is not None, color is not None].count(True) != 1:
         raise ConfigError("Expected one change, to delete, to duplicate or to recolor: say one of the three.")
     check_output(output, scene)
-    is_file = scene.suffix.lower() in FORMATS and not scene.is_dir()
+    is_file = scene.suffix.lower() in FORMATS or (scene.is_file() and scene.suffix != ".ckpt")
+    is_file = is_file and not scene.is_dir()
     if around is not None and not (is_file and remove):
         raise ConfigError(
             "Expected cameras, side and up with the deletion from a file of splats alone: leave them out."
         )
-    splats, which, pipeline = (*_open_file(scene, region), None) if is_file else _open_run(scene, region, output)
+    contents, which, pipeline = (*_open_file(scene, region), None) if is_file else _open_run(scene, region, output)
     selected, total = int(which.sum()), len(which)
     if remove and selected == total:
         raise RegionError(f"Expected a region that leaves some of {total} Gaussians, got one that holds all of them.")
     found = None
     if remove:
-        after = delete(splats, which)
+        after = contents.only(~which)
         folder = output.with_name(f"{output.stem}_holes")
         if pipeline is None:
-            found = _holes_of_file(splats, after, folder, settled(scene, around))
+            found = _holes_of_file(contents, after, folder, settled(scene, around))
         else:
             found = _holes_of_run(pipeline, which, folder)
     elif offset is not None:
-        after = duplicate(splats, which, torch.tensor(offset))
+        after = contents.with_copies(duplicate(contents.splats, which, torch.tensor(offset)), which)
     else:
-        after = recolor(splats, which, torch.tensor(color), strength)
+        after = contents.with_colors_of(recolor(contents.splats, which, torch.tensor(color), strength))
     write_splats(output, after)
     return SplatChange(output, selected, total, len(after), found)
 
 
-def _open_file(path: Path, region: str) -> tuple[Splats, Tensor]:
-    """A file's Gaussians, and which of them [N] bool a region holds."""
+def _open_file(path: Path, region: str) -> tuple[SplatFile, Tensor]:
+    """A file's content, and which of its Gaussians [N] bool a region holds."""
     shape = parse_region(region)
     if seen_parts(shape):
         raise RegionError(
             f"Expected a shape for a file of splats, which has no views with masks, got {region}: give the run that "
             f"the file came from instead, or a region of boxes and spheres."
         )
-    splats = read_splats(path)
-    which = shape.contains(splats.means)
+    contents = read_file(path)
+    tell(path, contents.notes)
+    which = shape.contains(contents.centres)
     if not bool(which.any()):
         raise RegionError(
-            f"Expected Gaussians inside the region, found none of {len(splats)} there: check its numbers, which are in "
-            f"the file's own frame."
+            f"Expected Gaussians inside the region, found none of {len(contents)} there: check its numbers, which are "
+            f"in the file's own frame."
         )
-    return splats, which
+    return contents, which
 
 
-def _open_run(run: Path, region: str, output: Path) -> tuple[Splats, Tensor, PluginPipeline]:
-    """A run's Gaussians in the capture's frame, which of them [N] bool a region holds, and its pipeline."""
+def _open_run(run: Path, region: str, output: Path) -> tuple[SplatFile, Tensor, PluginPipeline]:
+    """A run's scene in the capture's frame, which of them [N] bool a region holds, and its pipeline."""
     shape = parse_region(region)
     if not run.exists() or (run.is_file() and run.suffix != ".ckpt"):
         raise DataError(
@@ -119,7 +121,7 @@ def _open_run(run: Path, region: str, output: Path) -> tuple[Splats, Tensor, Plu
             f"reconstruct by splat."
         )
     which = select(pipeline, shape)
-    return pipeline.model.captured_splats(pipeline.datamanager.train_dataparser_outputs), which, pipeline
+    return pipeline.model.captured(pipeline.datamanager.train_dataparser_outputs), which, pipeline
 
 
 def _holes_of_run(pipeline: PluginPipeline, which: Tensor, folder: Path) -> Holes:
@@ -130,15 +132,15 @@ def _holes_of_run(pipeline: PluginPipeline, which: Tensor, folder: Path) -> Hole
     return _write_masks(folder, dataset.metadata["views"], masks)
 
 
-def _holes_of_file(before: Splats, after: Splats, folder: Path, around: Around) -> Holes:
+def _holes_of_file(before: SplatFile, after: SplatFile, folder: Path, around: Around) -> Holes:
     """Holes in views from cameras round the scene, which are written with them: without, masks say little."""
     capture = folder / "capture"
     posed = posed_around(before, capture, around, given_views(around))
-    model = model_of(before, extent_of(posed.views))
-    cameras = [PosedPinhole.of(camera_of(view), 0, model.near) for view in posed.views]
-    found = _write_masks(folder, posed.views, holes(before, after, cameras))
-    model.set_splats(after)
-    write_capture(capture, posed, posed.views, lambda index, view: picture_of(model, view))
+    model, offset = model_of(before, extent_of(posed.views)), before.offset
+    cameras = [PosedPinhole.of(camera_of(view, offset), 0, model.near) for view in posed.views]
+    found = _write_masks(folder, posed.views, holes(before.drawn, after.drawn, cameras))
+    model.set_splats(after.drawn)
+    write_capture(capture, posed, posed.views, lambda index, view: picture_of(model, view, offset))
     return replace(found, capture=capture)
 
 

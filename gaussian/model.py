@@ -25,6 +25,7 @@ from gaussian.densify import StrategyConfig
 from gaussian.depth import median_depth, slabs
 from gaussian.drawing import draw, viewmat_of
 from gaussian.files import write_splats
+from gaussian.files.contents import SplatFile
 from gaussian.growth import Growth
 from gaussian.initialize import from_points, random_points, seeds
 from gaussian.kernels.harmonics import MAX_DEGREE
@@ -228,13 +229,18 @@ class SplatModel(Model):
         """Of the files that an edit leaves of the scene: the exact format, and that of the file that it came from."""
         return tuple(dict.fromkeys((".ply", self.config.scene_suffix)))
 
-    def captured_splats(self, outputs: DataparserOutputs) -> Splats:
+    def captured(self, outputs: DataparserOutputs) -> SplatFile:
         """The scene on the CPU, in the frame and scale of the capture file."""
-        return transform_back(self.splats.to("cpu"), outputs.dataparser_transform, outputs.dataparser_scale)
+        splats = self.splats.detach().to("cpu")
+        splats, offset = transform_back(splats, outputs.dataparser_transform, outputs.dataparser_scale)
+        return SplatFile(splats, offset, antialiased=self.config.rasterize_mode == "antialiased")
 
     def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
-        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many."""
-        write_splats(path, self.captured_splats(outputs))
+        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many.
+
+        Of a capture far from the origin the file has coordinates about its middle, and says what to add to them.
+        """
+        write_splats(path, self.captured(outputs))
         return self.num_points
 
     def adapt_base_state(

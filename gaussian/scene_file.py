@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
@@ -21,7 +23,8 @@ from editor3d.outputs.pictures import save_png
 from editor3d.plugin import checkpoints
 from editor3d.types import Around, PosedImages, View
 from gaussian.around import cameras_around, intrinsics
-from gaussian.files import read_splats
+from gaussian.files import FORMATS, read_file, tell
+from gaussian.files.contents import SplatFile
 from gaussian.model import SplatModel
 from gaussian.splats import Splats
 from gaussian.upright import told_up
@@ -41,7 +44,7 @@ def open_scene_file(path: Path, output: Path, around: Around | None = None) -> t
     Raises:
         DataError: no such file, or a damaged one.
     """
-    splats, around = read_splats(path), settled(path, around)
+    contents, around = _read(path), settled(path, around)
     given = given_views(around)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
     digest.update(repr(around).encode())
@@ -50,13 +53,13 @@ def open_scene_file(path: Path, output: Path, around: Around | None = None) -> t
     folder = output / f"{path.stem}-{digest.hexdigest()}"
     capture = folder / "capture"
     if not (capture / "transforms.json").is_file():
-        posed = posed_around(splats, capture, around, given)
+        posed = posed_around(contents, capture, around, given)
         CONSOLE.print(
-            f"Looking at {path} ({len(splats)} Gaussians) from {len(posed.views)} cameras, kept in {capture}",
+            f"Looking at {path} ({len(contents)} Gaussians) from {len(posed.views)} cameras, kept in {capture}",
             markup=False,
         )
-        write_views(splats, posed)
-    return capture, _base_run(splats, capture, folder, path.suffix.lower())
+        write_views(contents, posed)
+    return capture, _base_run(contents, capture, folder, path.suffix.lower())
 
 
 class FileViews:
@@ -70,18 +73,18 @@ class FileViews:
     """
 
     def __init__(self, path: Path, folder: Path, around: Around | None = None) -> None:
-        splats, around = read_splats(path), settled(path, around)
-        self.posed = posed_around(splats, folder / "capture", around, given_views(around))
-        self._model = model_of(splats, extent_of(self.posed.views))
+        contents, around = _read(path), settled(path, around)
+        self.posed = posed_around(contents, folder / "capture", around, given_views(around))
+        self._model, self._offset = model_of(contents, extent_of(self.posed.views)), contents.offset
 
     def render(self, views: Sequence[View]) -> None:
         """Write the pictures of some of `posed.views`."""
         for view in views:
-            save_png(view.image_path, picture_of(self._model, view))
+            save_png(view.image_path, picture_of(self._model, view, self._offset))
 
     def small(self, side: int) -> list[Tensor]:
         """What all of `posed.views` show, the longer sides `side` pixels: [H, W, 3] in 0..1."""
-        return [picture_of(self._model, reduced(view, side)) for view in self.posed.views]
+        return [picture_of(self._model, reduced(view, side), self._offset) for view in self.posed.views]
 
 
 def settled(path: Path, around: Around | None) -> Around:
@@ -101,19 +104,22 @@ def given_views(around: Around) -> tuple[View, ...]:
     return load_cameras(around.cameras, LONGEST_SIDE if around.side is None else around.side)
 
 
-def posed_around(splats: Splats, folder: Path, around: Around, given: Sequence[View] = ()) -> PosedImages:
-    """The views from which a scene is seen; their pictures, in the capture `folder`, are still to be made.
+def posed_around(contents: SplatFile, folder: Path, around: Around, given: Sequence[View] = ()) -> PosedImages:
+    """The views from which a scene is seen, in the file's own frame; their pictures, in the capture `folder`, are still
+    to be made.
 
     Args:
         given: views that are taken as they are, in the place of chosen ones.
     """
-    side = around.pixels
+    side, offset = around.pixels, np.array(contents.offset)
+    if around.center is not None:
+        around = replace(around, center=tuple(np.array(around.center) - offset))
     views = given or [
-        View(view_name(index), Path(), split_of(index), side, side, c2w=c2w, **pinhole(side))
-        for index, c2w in enumerate(cameras_around(splats, around))
+        View(view_name(index), Path(), split_of(index), side, side, c2w=_moved(c2w, offset), **pinhole(side))
+        for index, c2w in enumerate(cameras_around(contents.drawn, around))
     ]
     views = tuple(replace(view, image_path=folder / "images" / f"{view.name}.png") for view in views)
-    points = splats.means[:: max(1, len(splats) // 20_000)].double().numpy()
+    points = contents.centres[:: max(1, len(contents) // 20_000)].numpy()
     return PosedImages(folder.parent, "nerfstudio", views, points=points)
 
 
@@ -131,35 +137,52 @@ def extent_of(views: Sequence[View]) -> float:
     return extent if extent > 0 else 1.0
 
 
-def write_views(splats: Splats, posed: PosedImages) -> None:
+def write_views(contents: SplatFile, posed: PosedImages) -> None:
     """Render a scene from the views that `posed_around` gave, and write that as a capture."""
-    model = model_of(splats, extent_of(posed.views))
+    model = model_of(contents, extent_of(posed.views))
     folder = posed.views[0].image_path.parent.parent
-    write_capture(folder, posed, posed.views, lambda index, view: picture_of(model, view))
+    write_capture(folder, posed, posed.views, lambda index, view: picture_of(model, view, contents.offset))
 
 
 @torch.no_grad()
-def picture_of(model: SplatModel, view: View) -> Tensor:
-    """What a view shows of a scene in the view's frame: [H, W, 3] in 0..1."""
-    return model.get_outputs_for_camera(camera_of(view))["rgb"]
+def picture_of(model: SplatModel, view: View, offset: Sequence[float]) -> Tensor:
+    """What a view shows of a scene that is `offset` short of where it is in the view's frame: [H, W, 3] in 0..1."""
+    return model.get_outputs_for_camera(camera_of(view, offset))["rgb"]
 
 
-def camera_of(view: View) -> Cameras:
-    """The camera of a view."""
+def camera_of(view: View, offset: Sequence[float]) -> Cameras:
+    """The camera of a view, `offset` [3] short of where it stands."""
     return Cameras(
-        torch.from_numpy(view.c2w).float()[None], view.fl_x, view.fl_y, view.cx, view.cy, view.width, view.height,
+        torch.from_numpy(_moved(view.c2w, -np.array(offset))).float()[None],
+        view.fl_x, view.fl_y, view.cx, view.cy, view.width, view.height,
         distortion_params=torch.tensor([view.distortion]),
         camera_type=CameraType.FISHEYE if view.fisheye else CameraType.PERSPECTIVE,
     )  # fmt: skip
 
 
-def model_of(splats: Splats, scale: float) -> SplatModel:
-    """A model that holds a scene of a size, to be looked at."""
+def _moved(c2w: np.ndarray, by: np.ndarray) -> np.ndarray:
+    return np.column_stack([c2w[:, :3], c2w[:, 3] + by])
+
+
+def _read(path: Path) -> SplatFile:
+    """A file's content, what there is to say of it being said.
+
+    Raises:
+        DataError: no such file, or a damaged one.
+    """
+    contents = read_file(path)
+    tell(path, contents.notes)
+    return contents
+
+
+def model_of(contents: SplatFile, scale: float) -> SplatModel:
+    """A model that holds a scene of a size, without its offset, to be looked at."""
     from nerfstudio.data.scene_box import SceneBox
 
     from gaussian.method import splat
 
-    config = replace(splat.config.pipeline.model, scene_scale=scale)
+    splats = contents.drawn
+    config = replace(splat.config.pipeline.model, scene_scale=scale, rasterize_mode=_mode_of(contents))
     model = config.setup(
         scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])),
         num_train_data=1,
@@ -169,7 +192,11 @@ def model_of(splats: Splats, scale: float) -> SplatModel:
     return model.eval()
 
 
-def _base_run(splats: Splats, capture: Path, output: Path, suffix: str) -> Path:
+def _mode_of(contents: SplatFile) -> Literal["classic", "antialiased"]:
+    return "antialiased" if contents.antialiased else "classic"
+
+
+def _base_run(contents: SplatFile, capture: Path, output: Path, suffix: str) -> Path:
     """A run of the method `splat` that has done nothing but take the scene over."""
     from gaussian.method import splat
 
@@ -179,8 +206,9 @@ def _base_run(splats: Splats, capture: Path, output: Path, suffix: str) -> Path:
     parser.orientation_method = parser.center_method = "none"
     parser.auto_scale_poses = False
     config.pipeline.model.scene_scale = extent_of(load_posed_images(capture).views)
-    config.pipeline.model.sh_degree = splats.sh_degree
-    config.pipeline.model.scene_suffix = suffix
+    config.pipeline.model.sh_degree = contents.splats.sh_degree
+    config.pipeline.model.rasterize_mode = _mode_of(contents)
+    config.pipeline.model.scene_suffix = suffix if FORMATS[suffix].writes else ".ply"
     config.max_num_iterations, config.vis = 1, "tensorboard"
     config.output_dir, config.experiment_name, config.timestamp = output, "scene", "base"
     folder = config.get_checkpoint_dir()
@@ -189,7 +217,17 @@ def _base_run(splats: Splats, capture: Path, output: Path, suffix: str) -> Path:
         config.write_config()
         trainer = config.setup(local_rank=0, world_size=1)
         trainer.prepare()
-        trainer.pipeline.model.set_splats(splats)
+        trainer.pipeline.model.set_splats(_in_scene(contents, trainer.pipeline.datamanager.train_dataparser_outputs))
         trainer.save_checkpoint(0)
         trainer.shutdown()
     return folder.parent
+
+
+def _in_scene(contents: SplatFile, outputs: DataparserOutputs) -> Splats:
+    """A file's Gaussians in the frame of a run whose data parser neither turns nor scales; bit for bit near the origin.
+
+    Far from it, the parser brings the cameras near it all the same.
+    """
+    splats = contents.drawn
+    shift = torch.tensor(contents.offset, dtype=torch.float64) + outputs.dataparser_transform[:, 3].double()
+    return replace(splats, means=(splats.means.double() + shift).float()) if bool(shift.any()) else splats

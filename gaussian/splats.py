@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from editor3d.errors import DataError
+from editor3d.precision import offset_of
 
 SH_C0 = 0.28209479177387814
 """The constant basis function; colour = 0.5 + SH_C0 * sh[:, 0] where no higher degree is stored."""
@@ -179,19 +180,26 @@ def transform(splats: Splats, similarity: Tensor) -> Splats:
     )
 
 
-def transform_back(splats: Splats, frame: Tensor, scale: float) -> Splats:
+def transform_back(splats: Splats, frame: Tensor, scale: float) -> tuple[Splats, tuple[float, float, float]]:
     """A scene that lies at x' = s (R x + t), at x again; the very same one where frame and scale change nothing.
 
     Args:
-        splats: N Gaussians.
+        splats: N Gaussians on the CPU.
         frame: [R | t], [3, 4].
         scale: s > 0.
+
+    Returns:
+        The Gaussians, and what is to be added to their centres in float64: zeros, but for a scene so far from the
+        origin of x that float32 would blur it there.
     """
     there = frame.double()
     if scale == 1.0 and torch.equal(there, torch.eye(4, dtype=torch.float64)[:3]):
-        return splats
+        return splats, (0.0, 0.0, 0.0)
     rotation = there[:, :3].T
-    return transform(splats, torch.cat([rotation / scale, -rotation @ there[:, 3:]], 1))
+    back = torch.cat([rotation / scale, -rotation @ there[:, 3:]], 1)
+    offset = offset_of((splats.means.double() @ back[:, :3].T + back[:, 3]).numpy())
+    back[:, 3] -= torch.from_numpy(offset)
+    return transform(splats, back), tuple(offset.tolist())
 
 
 def sh_basis(directions: Tensor, degree: int) -> Tensor:

@@ -22,7 +22,7 @@ class Edit:
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, a file of splats (.ply, .spz,
-    .splat), or the word demo."""
+    .splat, .sog), or the word demo."""
     instruction: str = ""
     """How the scene should change, in one sentence. May be left out with --editor folder:DIR."""
     method: str = "auto"

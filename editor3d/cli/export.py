@@ -32,8 +32,8 @@ class Export:
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (compressed ones too), .spz
-    or .splat."""
+    """The run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (compressed ones too),
+    .spz, .splat or .sog."""
     format: Literal["mesh", "pointcloud", "splats", "images"] | None = None
     """mesh: the surface with vertex colours (.ply, .obj, .glb). pointcloud: coloured points (.ply). splats: the
     Gaussians of a scene that is made of them (.ply, .spz, .splat, .glb). images: the training views as they are now,
@@ -57,7 +57,8 @@ class Export:
     """images: renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
 
     def run(self) -> int:
-        if self.run_folder.suffix.lower() in SCENE_FILES and not self.run_folder.is_dir():
+        path = self.run_folder
+        if not path.is_dir() and (path.suffix.lower() in SCENE_FILES or (path.is_file() and path.suffix != ".ckpt")):
             return self._convert()
         if self.format is None:
             raise ConfigError("Expected what to write, got nothing: say --format mesh, pointcloud, splats or images.")

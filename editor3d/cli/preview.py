@@ -45,8 +45,8 @@ class Preview:
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat), which is
-    rendered from cameras round it, or the word demo."""
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat, .sog),
+    which is rendered from cameras round it, or the word demo."""
     instruction: str = ""
     """What to change, in one sentence. May be left out with --garment."""
     garment: Path | None = None

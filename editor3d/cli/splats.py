@@ -20,7 +20,7 @@ class SplatsCommand:
     """
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE")]
-    """A file of splats (.ply, .spz, .splat), or the folder of a finished run of splats."""
+    """A file of splats (.ply, .spz, .splat, .sog), or the folder of a finished run of splats."""
     select: Annotated[str, tyro.conf.arg(metavar="REGION")]
     """What is changed, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents), sphere:cx,cy,cz,r,
     mesh:FILE or a .json file. For a run also object:NAME (what the capture's label pictures name so), text:PHRASE (what

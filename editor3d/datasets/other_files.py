@@ -14,11 +14,10 @@ _PICTURES = (
 )
 _UNPACK = "unpack it and give the folder or file that is in it"
 _RUN = "give the folder of the whole run"
-_POINTS = "points alone are no scene: give the folder of a capture, or a file of splats (.ply, .spz, .splat)"
+_POINTS = "points alone are no scene: give the folder of a capture, or a file of splats (.ply, .spz, .splat, .sog)"
 _COLMAP = "give the folder that holds images/ and sparse/"
 
 _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
-    "splats in PlayCanvas' format": ((".sog",), _CONVERT),
     "splats in GaussianSplats3D's format": ((".ksplat",), _CONVERT),
     "splats in XGRIDS' format": ((".lcc",), _CONVERT),
     "a packed scene of a viewer": ((".spx", ".rad", ".gsplat", ".splatv"), "export it from its viewer as .ply"),
@@ -52,4 +51,4 @@ def what_to_do(path: Path) -> str | None:
         return None
     kind, remedy = known
     told = remedy.format(path=shlex.quote(str(path)), ply=shlex.quote(str(path.with_suffix(".ply"))))
-    return f"Expected a capture's folder or a file of splats (.ply, .spz, .splat), got {path}, {kind}: {told}."
+    return f"Expected a capture's folder or a file of splats (.ply, .spz, .splat, .sog), got {path}, {kind}: {told}."

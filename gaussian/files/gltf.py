@@ -13,6 +13,7 @@ import numpy as np
 import pygltflib
 
 from gaussian.files.arrays import opacity_bytes, turned_about_x
+from gaussian.files.contents import SplatFile
 from gaussian.splats import SH_C0, Splats
 
 _EXTENSION = "KHR_gaussian_splatting"
@@ -20,20 +21,21 @@ _TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
 _COMPONENTS = {np.dtype("f4"): pygltflib.FLOAT, np.dtype("u1"): pygltflib.UNSIGNED_BYTE}
 
 
-def write(path: Path, splats: Splats) -> None:
+def write(path: Path, contents: SplatFile) -> None:
     """Write N Gaussians on the CPU.
 
     Args:
         path: the file, which is overwritten.
-        splats: all values finite.
+        contents: all values finite; an offset becomes the node's translation, which is a double.
     """
-    attributes = _attributes(turned_about_x(splats))
+    attributes = _attributes(turned_about_x(contents.splats))
+    x, y, z = contents.offset
     model = pygltflib.GLTF2(
         asset=pygltflib.Asset(generator="editor3d"),
         extensionsUsed=[_EXTENSION],
         scene=0,
         scenes=[pygltflib.Scene(nodes=[0])],
-        nodes=[pygltflib.Node(mesh=0)],
+        nodes=[pygltflib.Node(mesh=0, translation=[x, -y, -z] if any(contents.offset) else None)],
         meshes=[pygltflib.Mesh(primitives=[_primitive(list(attributes))])],
     )
     offset = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import re
 import warnings
 from dataclasses import dataclass
@@ -22,13 +23,18 @@ _TYPES = {
     **dict.fromkeys(("float", "float32"), "f4"),
     **dict.fromkeys(("double", "float64"), "f8"),
 }
+NAMES = {"i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort", "i4": "int", "u4": "uint"}
+NAMES |= {"f4": "float", "f8": "double"}
+"""The types' names in a header, by numpy's codes."""
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
-_MAX_HEADER = 1 << 16
+MAX_HEADER = 1 << 16
+_MAX_LISTS = 1 << 22
+"""Rows with lists that are passed over one by one, seconds."""
 
 
 @dataclass(frozen=True)
 class Element:
-    """`count` rows of named scalars; a property that is a list has the type 'list'."""
+    """`count` rows of named scalars; a list has the type 'list u1 i4': of its length, and its entries."""
 
     name: str
     count: int
@@ -44,6 +50,8 @@ class PlyHeader:
     elements: tuple[Element, ...]
     size: int
     """Bytes up to the first row."""
+    comments: tuple[str, ...] = ()
+    """Byte for byte, each byte a character (latin-1)."""
 
     def element(self, name: str) -> Element | None:
         return next((element for element in self.elements if element.name == name), None)
@@ -55,12 +63,13 @@ def read_header(path: Path) -> PlyHeader:
         DataError: not a PLY file, or a header that cannot be understood.
     """
     with path.open("rb") as file:
-        start = file.read(_MAX_HEADER)
+        start = file.read(MAX_HEADER)
     end = re.search(rb"^end_header[ \t]*\r?\n", start, re.MULTILINE)
     if not re.match(rb"ply[ \t]*\r?\n", start) or end is None:
         raise DataError(f"{path} is no PLY file: it does not begin with 'ply' and a header that ends in 'end_header'.")
     byte_order: str | None = None
     elements: list[Element] = []
+    comments = re.findall(r"^comment[ \t]+(.*?)[ \t\r]*$", start[: end.start()].decode("latin-1"), re.MULTILINE)
     for line in start[: end.start()].decode("latin-1").split("\n")[1:]:
         match line.split():
             case [] | ["comment" | "obj_info", *_]:
@@ -74,12 +83,12 @@ def read_header(path: Path) -> PlyHeader:
             case ["property", "list", count, kind, name] if (
                 {count, kind} <= _TYPES.keys() and elements and name not in elements[-1].properties
             ):
-                elements[-1].properties[name] = "list"
+                elements[-1].properties[name] = f"list {_TYPES[count]} {_TYPES[kind]}"
             case _:
                 raise DataError(f"{path}: the line {line[:80].strip()!r} of the PLY header cannot be understood.")
     if byte_order is None:
         raise DataError(f"{path}: the PLY header lacks its 'format' line.")
-    return PlyHeader(path, byte_order, tuple(elements), end.end())
+    return PlyHeader(path, byte_order, tuple(elements), end.end(), tuple(comments))
 
 
 def read_rows(header: PlyHeader, element: Element) -> np.ndarray:
@@ -91,16 +100,16 @@ def read_rows(header: PlyHeader, element: Element) -> np.ndarray:
     path = header.path
     if element.count == 0:
         raise DataError(f"{path} holds no Gaussians: there are no rows of '{element.name}'.")
+    if has_list(element):
+        raise DataError(f"{path}: lists are not expected in '{element.name}' in a file of splats.")
     before = header.elements[: header.elements.index(element)]
-    if _has_list(element) or (header.byte_order and any(_has_list(other) for other in before)):
-        raise DataError(f"{path}: lists are not expected in or before '{element.name}' in a file of splats.")
     available = path.stat().st_size - header.size
+    kinds = _row_type(header, element)
     if header.byte_order:
-        kinds = _row_type(header, element)
-        skipped = sum(other.count * _row_type(header, other).itemsize for other in before)
+        skipped = _bytes_of(header, before, available)
         needed = skipped + element.count * kinds.itemsize
     else:
-        kinds, skipped = _row_type(header, element), sum(other.count for other in before)
+        skipped = sum(other.count for other in before)
         needed = 2 * (skipped + element.count * len(element.properties)) - 1  # a digit and a blank each
     if needed > available:
         raise DataError(
@@ -117,6 +126,44 @@ def read_rows(header: PlyHeader, element: Element) -> np.ndarray:
     if len(rows) != element.count:
         raise DataError(f"{path}: {element.count} rows of '{element.name}' were announced, {len(rows)} came.")
     return rows
+
+
+def _bytes_of(header: PlyHeader, elements: tuple[Element, ...], available: int) -> int:
+    """The bytes that some elements take up at the beginning of a binary file; lists are walked through."""
+    if not any(has_list(element) and element.count for element in elements):
+        return sum(element.count * _row_type(header, element).itemsize for element in elements)
+    walked = sum(element.count for element in elements if has_list(element))
+    if walked > min(available, _MAX_LISTS):
+        raise DataError(
+            f"{header.path} has {walked} rows with lists before its Gaussians, of which at most "
+            f"{min(available, _MAX_LISTS)} are passed over: write it anew without them."
+        )
+    with header.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = header.size
+        for element in elements:
+            if not has_list(element):
+                place += element.count * _row_type(header, element).itemsize
+                continue
+            kinds = [kind.split() for kind in element.properties.values()]
+            for _ in range(element.count):
+                for kind in kinds:
+                    place += _item_size(header, data, place, kind)
+            if place > header.size + available:
+                break
+    return place - header.size
+
+
+def _item_size(header: PlyHeader, data: mmap.mmap, place: int, kind: list[str]) -> int:
+    """Bytes of one value, or of one list with its count."""
+    if len(kind) == 1:
+        return int(kind[0][1])
+    head = int(kind[1][1])
+    if place + head > len(data):
+        raise DataError(f"{header.path} is cut short: a list's length lies beyond its end.")
+    count = np.frombuffer(data[place : place + head], header.byte_order + kind[1])[0]
+    if not 0 <= count < 2**31:  # a float may be anything
+        raise DataError(f"{header.path} is damaged: it has a list of {count} entries.")
+    return head + int(count) * int(kind[2][1])
 
 
 def _text_rows(header: PlyHeader, element: Element, file: io.BufferedReader, skipped: int) -> np.ndarray:
@@ -140,5 +187,6 @@ def _row_type(header: PlyHeader, element: Element) -> np.dtype:
     return np.dtype([(name, (header.byte_order or "<") + kind) for name, kind in element.properties.items()])
 
 
-def _has_list(element: Element) -> bool:
-    return "list" in element.properties.values()
+def has_list(element: Element) -> bool:
+    """Whether a property of an element is a list."""
+    return any(kind.startswith("list") for kind in element.properties.values())

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from editor3d.datasets.other_files import what_to_do
 from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import replacing
 
 if TYPE_CHECKING:
+    from gaussian.files.contents import SplatFile
     from gaussian.splats import Splats
 
 
 @dataclass(frozen=True)
 class SplatFormat:
-    """A file format; its module has `read(path) -> Splats` where it reads and `write(path, splats)` where it writes."""
+    """A file format; its module has `read(path) -> SplatFile`, `write(path, contents)`, or both."""
 
     summary: str
     module: str
@@ -30,46 +34,70 @@ FORMATS: dict[str, SplatFormat] = {
     ),
     ".spz": SplatFormat("Niantic's, about a tenth of the size, lossy", "gaussian.files.spz", True, True),
     ".splat": SplatFormat("32 bytes a Gaussian, lossy, one colour from all sides", "gaussian.files.splat", True, True),
+    ".sog": SplatFormat("PlayCanvas's, smaller still, read only", "gaussian.files.sog", True, False),
     ".glb": SplatFormat("glTF with KHR_gaussian_splatting, exact, export only", "gaussian.files.gltf", False, True),
 }
 
 
-def read_splats(path: Path | str) -> Splats:
-    """Read a file of splats; its suffix names the format.
+def read_file(path: Path | str) -> SplatFile:
+    """Read a file of splats with all that it says; its suffix names the format.
 
     Every format gives the scene in the frame of a .ply, in which 3D Gaussian Splatting trains: .spz, whose y points
     up where a .ply's points down, is turned by 180 degrees about x. What the headers claim is checked against the
     size of the file before memory is taken for it.
 
     Returns:
-        N >= 1 Gaussians on the CPU, all values finite.
+        N >= 1 Gaussians on the CPU, all of which can be drawn, and what to tell of them in `notes`.
 
     Raises:
         DataError: no such file, an unknown suffix, a file that is not of its format, is cut short, contradicts
-            itself, or holds values that cannot be drawn.
+            itself, or holds no values that can be drawn.
     """
     path = Path(path)
     entry = _entry(path, "read")
-    if not path.is_file():
+    from editor3d.safe_open import require_regular
+    from gaussian.files.contents import sound
+    from gaussian.files.placement import placed
+
+    if not path.exists():
         raise DataError(f"{path}: expected a file of splats, but there is no such file.")
+    require_regular(path)
     try:
-        splats = import_module(entry.module).read(path)
+        contents = import_module(entry.module).read(path)
     except OSError as error:
         raise DataError(f"{path} could not be read ({error.strerror or error}).") from error
-
-    from gaussian.splats import checked
-
-    return checked(splats, str(path))
+    return placed(path, sound(contents, str(path)))
 
 
-def write_splats(path: Path | str, splats: Splats) -> None:
+def read_splats(path: Path | str) -> Splats:
+    """The Gaussians of a file as they are drawn; what `read_file` notes is said on stderr.
+
+    Far from the origin centres are as good as float32 has them there: `read_file` keeps them exact.
+
+    Raises:
+        DataError: as `read_file`.
+    """
+    contents = read_file(path)
+    tell(path, contents.notes)
+    splats = contents.drawn
+    return replace(splats, means=contents.centres.float()) if any(contents.offset) else splats
+
+
+def tell(path: Path | str, notes: Iterable[str]) -> None:
+    """Say on stderr what a user should know of a file."""
+    for note in notes:
+        print(f"{path}: {note}", file=sys.stderr)
+
+
+def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
     """Write a file of splats, whole or not at all; its suffix names the format.
 
-    A .ply read back is bit-equal to what was written. How close the other formats come stands in their modules.
+    A .ply read back is bit-equal to what was written. How close the other formats come stands in their modules. What
+    else is known of the Gaussians is kept where the format can hold it, and what it cannot is said on stderr.
 
     Args:
         path: the file; its folder is made where it is missing.
-        splats: N >= 1 Gaussians in the frame of a .ply (see `read_splats`), on any device.
+        splats: N >= 1 Gaussians in the frame of a .ply (see `read_file`), on any device.
 
     Raises:
         DataError: an unknown suffix, no Gaussians, values that cannot be drawn, or more than the format can hold.
@@ -77,12 +105,30 @@ def write_splats(path: Path | str, splats: Splats) -> None:
     """
     path = Path(path)
     entry = _entry(path, "write")
+    from gaussian.files.contents import SplatFile
+    from gaussian.files.placement import collapsed, write_beside
     from gaussian.splats import checked
 
-    splats = checked(splats.detach().to("cpu"), "The scene")
+    contents = splats if isinstance(splats, SplatFile) else SplatFile(splats)
+    contents = replace(contents, splats=checked(contents.splats.detach().to("cpu"), "The scene"))
+    if path.suffix.lower() != ".ply":
+        tell(path, _not_held(path, contents))
+        contents = collapsed(path, replace(contents, splats=contents.drawn))
     module = import_module(entry.module)
     with replacing(path) as temporary:
-        module.write(temporary, splats)
+        module.write(temporary, contents)
+        write_beside(path, contents)
+
+
+def _not_held(path: Path, contents: SplatFile) -> Iterator[str]:
+    """What a format other than .ply cannot keep of a file."""
+    suffix = path.suffix.lower()
+    names = [] if contents.extra is None else [name for name in contents.extra.dtype.names if name != "filter_3D"]
+    names += [f"element {name}" for name in contents.elements]
+    if names:
+        yield f"{suffix} does not hold {', '.join(names[:8])}{' and more' if len(names) > 8 else ''}: .ply does."
+    if contents.antialiased and suffix != ".spz":
+        yield f"{suffix} cannot say that the scene is drawn with anti-aliasing (mip): choose that where it is shown."
 
 
 def convert(source: Path, target: Path) -> int:
@@ -94,9 +140,10 @@ def convert(source: Path, target: Path) -> int:
         Editor3DError: the disk is full, or the folder cannot be written.
     """
     check_output(target, source)
-    splats = read_splats(source)
-    write_splats(target, splats)
-    return len(splats)
+    contents = read_file(source)
+    tell(source, contents.notes)
+    write_splats(target, contents)
+    return len(contents)
 
 
 def check_output(target: Path, source: Path) -> None:
@@ -115,8 +162,11 @@ def _entry(path: Path, verb: str) -> SplatFormat:
     known = {suffix: entry for suffix, entry in FORMATS.items() if getattr(entry, f"{verb}s")}
     entry = known.get(path.suffix.lower())
     if entry is None:
+        told = what_to_do(path) if verb == "read" and path.suffix.lower() not in FORMATS else None
+        remedy = ", or give the file that it was made from" if verb == "read" and path.suffix else ""
         raise DataError(
-            f"{path}: splats cannot be {'read from' if verb == 'read' else 'written to'} "
-            f"'{path.suffix or 'a file without suffix'}'; choose one of {', '.join(known)}."
+            told
+            or f"{path}: splats cannot be {'read from' if verb == 'read' else 'written to'} "
+            f"'{path.suffix or 'a file without suffix'}'; choose one of {', '.join(known)}{remedy}."
         )
     return entry

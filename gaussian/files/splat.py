@@ -14,13 +14,14 @@ import numpy as np
 
 from editor3d.errors import DataError
 from gaussian.files.arrays import opacity_bytes, opacity_logits_of, splats_of
-from gaussian.splats import SH_C0, Splats
+from gaussian.files.contents import SplatFile
+from gaussian.splats import SH_C0
 
 _ROW = np.dtype([("means", "<f4", 3), ("scales", "<f4", 3), ("rgba", "u1", 4), ("quats", "u1", 4)])
 _TINY, _HUGE = np.finfo(np.float32).tiny, np.finfo(np.float32).max
 
 
-def read(path: Path) -> Splats:
+def read(path: Path) -> SplatFile:
     """
     Raises:
         DataError: as `read_splats`.
@@ -32,22 +33,25 @@ def read(path: Path) -> Splats:
     if (rows["scales"] < 0).any():
         raise DataError(f"{path} is no .splat file: it has negative scales.")
     rgb, opacity = rows["rgba"][:, :3], rows["rgba"][:, 3]
-    return splats_of(
-        rows["means"],
-        np.log(np.maximum(rows["scales"], _TINY)),
-        (rows["quats"].astype(np.float32) - 128) / 128,
-        opacity_logits_of(opacity),
-        ((rgb / 255 - 0.5) / SH_C0)[:, None],
+    return SplatFile(
+        splats_of(
+            rows["means"],
+            np.log(np.maximum(rows["scales"], _TINY)),
+            (rows["quats"].astype(np.float32) - 128) / 128,
+            opacity_logits_of(opacity),
+            ((rgb / 255 - 0.5) / SH_C0)[:, None],
+        )
     )
 
 
-def write(path: Path, splats: Splats) -> None:
+def write(path: Path, contents: SplatFile) -> None:
     """Write N Gaussians on the CPU; the module says to which precision.
 
     Args:
         path: the file, which is overwritten.
-        splats: all values finite.
+        contents: all values finite.
     """
+    splats = contents.splats
     rows = np.empty(len(splats), _ROW)
     rows["means"] = splats.means.numpy()
     with np.errstate(over="ignore"):

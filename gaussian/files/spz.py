@@ -2,9 +2,10 @@
 
 Header of 16 bytes (magic, version, count, SH degree, fractional bits, flags), then one array after the other:
 positions (24-bit fixed point), opacities, colours, log scales (a byte each), rotations, higher spherical harmonics.
-Versions 2 and 3 are one gzip stream; version 4 has a header of 32 bytes and every array as a zstd stream. Read are
-versions 2 to 4; written is version 3, which every reader knows. Version 2 stores x, y, z of the rotation in a byte
-each, the others its three smallest components in 10 bits each.
+Versions 1 to 3 are one gzip stream; version 4 has a header of 32 bytes and every array as a zstd stream. Read are
+all four; written is version 3, which every reader knows. Version 1 stores positions as 16-bit floats, versions 1 and 2
+x, y, z of the rotation in a byte each, the others its three smallest components in 10 bits each. Harmonics of degree
+4 are left out. The lowest flag says that the scene is drawn with anti-aliasing.
 
 Precision of what is written: means to 2^-17 scene units where all lie within 128, to 2^-24 of the least power of two
 that holds them beyond that; log scales to 1/32 within -10..5.9; rotations to 0.3 degrees; opacities to 1/510; DC
@@ -30,12 +31,15 @@ from gaussian.files.arrays import (
     splats_of,
     turned_about_x,
 )
-from gaussian.splats import MAX_SH_DEGREE, Splats
+from gaussian.files.contents import SplatFile
+from gaussian.splats import MAX_SH_DEGREE
 
 _MAGIC = 0x5053474E
 _HEADER = struct.Struct("<IIIBBBB")
 _DC_STEP = 0.15 * 255
 _MAX_FRACTIONAL_BITS = 16
+_DEGREE_READ = 4
+_ANTIALIASED = 1
 _MAX_RATIO, _FREE_BYTES = 200, 1 << 26
 """A stream may unpack to so many times its size, or to so many bytes: real scenes come to 1 to 5 times."""
 
@@ -48,16 +52,18 @@ class _Layout:
     count: int
     sh_degree: int
     fractional_bits: int
+    antialiased: bool
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Bytes of positions, opacities, colours, log scales, rotations and spherical harmonics."""
-        rotation = 3 if self.version == 2 else 4
+        position = 6 if self.version == 1 else 9
+        rotation = 3 if self.version <= 2 else 4
         harmonics = 3 * ((self.sh_degree + 1) ** 2 - 1)
-        return tuple(self.count * each for each in (9, 1, 3, 3, rotation, harmonics))
+        return tuple(self.count * each for each in (position, 1, 3, 3, rotation, harmonics))
 
 
-def read(path: Path) -> Splats:
+def read(path: Path) -> SplatFile:
     """
     Raises:
         DataError: as `read_splats`.
@@ -69,33 +75,34 @@ def read(path: Path) -> Splats:
         layout, parts = _zstd_parts(path, data)
     positions, opacities, colors, scales, rotations, harmonics = parts
     n = layout.count
-    octets = positions.reshape(n, 3, 3).astype(np.int32)
-    fixed = octets[..., 0] | octets[..., 1] << 8 | octets[..., 2] << 16
-    fixed -= (fixed >> 23) << 24  # the sign bit
-    higher = (harmonics.reshape(n, -1, 3).astype(np.float32) - 128) / 128
+    higher = harmonics.reshape(n, -1, 3)[:, : (MAX_SH_DEGREE + 1) ** 2 - 1]
+    higher = (higher.astype(np.float32) - 128) / 128
     dc = (colors.reshape(n, 1, 3).astype(np.float32) - 127.5) / _DC_STEP
-    return turned_about_x(
+    splats = turned_about_x(
         splats_of(
-            fixed * 2.0**-layout.fractional_bits,
+            _halves(positions) if layout.version == 1 else _fixed(positions, layout.fractional_bits),
             scales.reshape(n, 3) / 16 - 10,
-            _first_three(rotations) if layout.version == 2 else _smallest_three(rotations),
+            _first_three(rotations) if layout.version <= 2 else _smallest_three(rotations),
             opacity_logits_of(opacities),
             np.concatenate([dc, higher], 1),
         )
     )
+    cut = f"Its harmonics of degree {layout.sh_degree} are left out: {MAX_SH_DEGREE} is the highest here."
+    notes = (cut,) if layout.sh_degree > MAX_SH_DEGREE else ()
+    return SplatFile(splats, antialiased=layout.antialiased, notes=notes)
 
 
-def write(path: Path, splats: Splats) -> None:
+def write(path: Path, contents: SplatFile) -> None:
     """Write version 3; the module says to which precision.
 
     Args:
         path: the file, which is overwritten.
-        splats: N Gaussians on the CPU, all values finite.
+        contents: N Gaussians on the CPU, all values finite.
 
     Raises:
         DataError: a coordinate beyond four million scene units.
     """
-    splats = turned_about_x(splats)
+    splats = turned_about_x(contents.splats)
     means = splats.means.numpy().astype(np.float64)
     reach = float(np.abs(means).max())
     bits = next((b for b in range(_MAX_FRACTIONAL_BITS, 0, -1) if round(reach * 2**b) < 2**23), None)
@@ -107,7 +114,7 @@ def write(path: Path, splats: Splats) -> None:
     fixed = np.rint(means * 2**bits).astype("<i4")
     dc = splats.sh[:, 0].numpy() * _DC_STEP + 127.5
     parts = [
-        _HEADER.pack(_MAGIC, 3, len(splats), splats.sh_degree, bits, 0, 0),
+        _HEADER.pack(_MAGIC, 3, len(splats), splats.sh_degree, bits, int(contents.antialiased), 0),
         fixed.reshape(-1, 1).view(np.uint8)[:, :3].tobytes(),
         opacity_bytes(splats).tobytes(),
         _octets(dc).tobytes(),
@@ -121,7 +128,7 @@ def write(path: Path, splats: Splats) -> None:
 def _gzip_parts(path: Path, data: bytes) -> tuple[_Layout, list[np.ndarray]]:
     stream = zlib.decompressobj(wbits=31)
     try:
-        layout = _layout(path, stream.decompress(data, _HEADER.size), (2, 3))
+        layout = _layout(path, stream.decompress(data, _HEADER.size), (1, 2, 3))
         needed = _plausible(path, layout, len(data))
         body = stream.decompress(stream.unconsumed_tail, needed)
         # Extensions may follow, which are passed over; without any, this compares the checksum.
@@ -175,17 +182,20 @@ def _unzstd(chunk: bytes, size: int) -> bytes:
 def _layout(path: Path, header: bytes, versions: tuple[int, ...]) -> _Layout:
     if len(header) < _HEADER.size:
         raise DataError(f"{path} is no .spz file or is cut short: its header of {_HEADER.size} bytes is incomplete.")
-    magic, version, count, degree, bits, _flags, _reserved = _HEADER.unpack_from(header)
+    magic, version, count, degree, bits, flags, _reserved = _HEADER.unpack_from(header)
     if magic != _MAGIC:
         raise DataError(f"{path} is no .spz file: it does not begin with 'NGSP'.")
     if version not in versions:
-        raise DataError(f"{path}: versions 2 to 4 of .spz can be read, this says it is version {version}.")
-    if count == 0 or degree > MAX_SH_DEGREE or bits > 24:
         raise DataError(
-            f"{path}: expected at least one Gaussian, an SH degree up to {MAX_SH_DEGREE} and at most 24 fractional "
+            f"{path}: versions 1 to 4 of .spz can be read, this says it is version {version}: write it anew as one of "
+            f"those, or as .ply."
+        )
+    if count == 0 or degree > _DEGREE_READ or bits > 24:
+        raise DataError(
+            f"{path}: expected at least one Gaussian, an SH degree up to {_DEGREE_READ} and at most 24 fractional "
             f"bits; the header says {count}, {degree} and {bits}."
         )
-    return _Layout(version, count, degree, bits)
+    return _Layout(version, count, degree, bits, bool(flags & _ANTIALIASED))
 
 
 def _plausible(path: Path, layout: _Layout, stored: int) -> int:
@@ -202,6 +212,19 @@ def _plausible(path: Path, layout: _Layout, stored: int) -> int:
 def _octets(values: np.ndarray) -> np.ndarray:
     """Rounded and clipped to 0..255."""
     return np.rint(values).clip(0, 255).astype(np.uint8)
+
+
+def _fixed(packed: np.ndarray, bits: int) -> np.ndarray:
+    """Positions [N, 3] in 24 bits each, of which so many are behind the point."""
+    octets = packed.reshape(-1, 3, 3).astype(np.int32)
+    fixed = octets[..., 0] | octets[..., 1] << 8 | octets[..., 2] << 16
+    fixed -= (fixed >> 23) << 24  # the sign bit
+    return fixed * 2.0**-bits
+
+
+def _halves(packed: np.ndarray) -> np.ndarray:
+    """Positions [N, 3] as 16-bit floats."""
+    return packed.view("<f2").reshape(-1, 3)
 
 
 def _first_three(packed: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ FORMATS: dict[str, str] = {
     "splat-compressed": "splats:compressed",
     "splat-spz": "splats:spz",
     "splat-splat": "splats:splat",
+    "splat-sog": "splats:sog",
+    "splat-further": "splats:further",
     "mesh-obj": "meshes:obj",
     "mesh-ply": "meshes:ply",
     "mesh-stl": "meshes:stl",

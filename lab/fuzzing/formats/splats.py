@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import struct
 import tempfile
+import zipfile
 from pathlib import Path
 
 from lab.fuzzing.formats.contract import Format
@@ -46,6 +49,59 @@ def spz() -> Format:
 
 def splat() -> Format:
     return _written(".splat", (0,))
+
+
+def sog() -> Format:
+    """PlayCanvas' archive of pictures, which the project reads and does not write."""
+    import numpy as np
+    from PIL import Image
+
+    from gaussian.files import read_splats
+
+    numbers = np.random.default_rng(0)
+    book = np.linspace(-4, 1, 256).round(3).tolist()
+    names = {"means": ["l", "u"], "scales": ["s"], "quats": ["q"], "sh0": ["c"], "shN": ["n", "k"]}
+    meta = {"version": 2, "count": _COUNT} | {part: {"files": files, "codebook": book} for part, files in names.items()}
+    meta["means"] |= {"mins": [-2.0, -1.5, -1.0], "maxs": [2.0, 1.0, 3.0]}
+    meta["shN"] |= {"count": 60, "bands": 1}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("meta.json", json.dumps(meta))
+        for name in sum(names.values(), []):
+            pixels = numbers.integers(0, 60, (1, 64 * 3, 4) if name == "n" else (3, 4, 4), np.uint8)
+            pixels[..., 1] = 0 if name == "k" else pixels[..., 1]
+            pixels[..., 3] = 252 + pixels[..., 3] % 4
+            picture = io.BytesIO()
+            Image.fromarray(pixels).save(picture, "WEBP", lossless=True, exact=True)
+            archive.writestr(name, picture.getvalue())
+    return Format(({"scene.sog": packed.getvalue()},), lambda folder: read_splats(folder / "scene.sog"))
+
+
+def further() -> Format:
+    """A .ply with what others put into theirs, and the offset of a scene far away beside it."""
+    import numpy as np
+
+    from gaussian.files import read_file, write_splats
+
+    names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1", "rot_0", "rot_1", "rot_2"]
+    names += ["rot_3", "filter_3D"]
+    lines = ["ply", "format binary_big_endian 1.0", "comment SplatRenderMode: mip", "comment offset 5e5 5e6 1"]
+    lines += ["element face 2", "property list uchar int vertex_indices", f"element vertex {_COUNT}"]
+    lines += [*(f"property double {name}" for name in names), "property int id", "element camera 1"]
+    header = "\n".join([*lines, "property float fov", "end_header", ""]).encode()
+    rows = np.zeros(_COUNT, [(name, ">f8") for name in names] + [("id", ">i4")])
+    for name in names:
+        rows[name] = np.random.default_rng(len(name)).normal(size=_COUNT)
+    faces = b"\x03" + bytes(12) + b"\x00"
+    content = header + faces + rows.tobytes() + struct.pack(">f", 1.5)
+    beside = {"scene.ply.offset.json": b'{"offset": [500000.0, 5000000.25, -1]}'}
+    no_comment = {"scene.ply": content.replace(b"comment offset", b"comment onset"), **beside}
+
+    def read(folder: Path) -> None:
+        write_splats(folder / "again.ply", read_file(folder / "scene.ply"))
+        read_file(folder / "again.ply")
+
+    return Format(({"scene.ply": content}, no_comment), read)
 
 
 def compressed() -> Format:

@@ -94,7 +94,7 @@ def test_recolouring_changes_the_constant_colour_alone(file, tmp_path):
 
 def test_objects_and_masks_select_of_a_run(splat_base, tiny_capture, tmp_path):
     _, pipeline = open_run(splat_base)
-    scene = pipeline.model.captured_splats(pipeline.datamanager.train_dataparser_outputs)
+    scene = pipeline.model.captured(pipeline.datamanager.train_dataparser_outputs).splats
     change = editor3d.change_splats(splat_base, "object:ball", tmp_path / "without.ply", delete=True)
     kept = {tuple(row.tolist()) for row in rows(scene)}
     after = rows(read_splats(tmp_path / "without.ply"))

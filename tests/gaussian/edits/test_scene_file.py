@@ -16,6 +16,7 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.types import Around
 from gaussian.around import cameras_around, core_of, intrinsics
 from gaussian.files import read_splats, write_splats
+from gaussian.files.contents import SplatFile
 from gaussian.scene_file import FileViews, open_scene_file, posed_around
 from gaussian.splats import SH_C0, Splats
 
@@ -149,7 +150,7 @@ def test_what_is_refused_leaves_nothing_behind(flags, tmp_path, capsys):
 
 
 def test_cameras_stand_upright_whatever_is_up(tmp_path):
-    posed = posed_around(ball(), tmp_path, Around(cameras=9, side=32, up=(0.0, 0.0, 1.0)))
+    posed = posed_around(SplatFile(ball()), tmp_path, Around(cameras=9, side=32, up=(0.0, 0.0, 1.0)))
     assert all(view.c2w[2, 1] > 0 for view in posed.views)
     assert [view.split for view in posed.views] == ["test", *["train"] * 7, "test"]
     assert {(view.width, view.height) for view in posed.views} == {(32, 32)}

@@ -22,6 +22,7 @@ from gaussian.splats import Splats
 
 ANY_TMP = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 READ = [suffix for suffix, entry in FORMATS.items() if entry.reads]
+BOTH = [suffix for suffix, entry in FORMATS.items() if entry.reads and entry.writes]
 WRITTEN = [suffix for suffix, entry in FORMATS.items() if entry.writes]
 FLOATS = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1", "scale_2"]
 FLOATS += ["rot_0", "rot_1", "rot_2", "rot_3"]
@@ -85,7 +86,7 @@ def test_the_helpers_make_files_that_are_read(tmp_path):
         (ply(kind="float128"), "cannot be understood"),
         (ply(names=[*FLOATS, "x"]), "cannot be understood"),
         (ply(names=[*FLOATS, "f_rest_0"]), "SH degrees"),
-        (ply(names=[*FLOATS, *(f"f_rest_{i}" for i in range(72))]), "SH degrees"),
+        (ply(names=[*FLOATS, *(f"f_rest_{i}" for i in range(105))]), "SH degrees"),
         (ply(names=[*FLOATS, *(f"f_rest_{i}" for i in range(1, 10))]), "SH degrees"),
         (ply(body=np.full(14, np.nan, "<f4").tobytes()), "not finite"),
         (ply(body=np.full(14, np.inf, "<f4").tobytes()), "not finite"),
@@ -150,10 +151,12 @@ def test_compressed_ply_without_colour_bounds_is_read(tmp_path):
         (b"PK\x03\x04" + bytes(40), "does not begin"),
         (gzip.compress(b"NGSP"), "header"),
         (gzip.compress(bytes(100)), "does not begin"),
-        (spz(version=1), "version 1"),
+        (spz(version=0), "version 0"),
+        (spz(version=1, body=bytes(15)), "cut short"),
         (spz(version=4), "version 4"),
         (spz(version=99), "version 99"),
-        (spz(degree=4), "SH degree"),
+        (spz(degree=4), "cut short"),
+        (spz(degree=5), "SH degree"),
         (spz(bits=25), "fractional"),
         (spz(0), "at least one"),
         (spz(2), "cut short"),
@@ -215,7 +218,7 @@ def test_splat_files_that_lie_are_refused(tmp_path, content, match):
     refused(tmp_path / "scene.splat", content, match)
 
 
-@given(st.data(), st.sampled_from(READ))
+@given(st.data(), st.sampled_from(BOTH))
 @ANY_TMP
 def test_a_file_cut_anywhere_is_refused(tmp_path, make_splats, data, suffix):
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
@@ -261,13 +264,15 @@ def test_noise_is_a_scene_or_an_error(tmp_path, noise, suffix, start):
 
 
 def test_what_is_no_file_of_splats_is_named(tmp_path):
-    for name in ("scene.obj", "scene", "scene.glb"):
-        with pytest.raises(DataError, match=r"choose one of \.ply, \.spz, \.splat"):
+    for name in ("scene.what", "scene", "scene.glb"):
+        with pytest.raises(DataError, match=r"choose one of \.ply, \.spz, \.splat, \.sog"):
             read_splats(tmp_path / name)
+    with pytest.raises(DataError, match="splat-transform"):
+        read_splats(tmp_path / "scene.ksplat")
     with pytest.raises(DataError, match="no such file"):
         read_splats(tmp_path / "scene.ply")
     (tmp_path / "folder.ply").mkdir()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="found a folder"):
         read_splats(tmp_path / "folder.ply")
     with pytest.raises(DataError, match=r"choose one of .*\.glb"):
         write_splats(
