@@ -130,7 +130,8 @@ def read_rows(header: PlyHeader, element: Element) -> np.ndarray:
 
 def _bytes_of(header: PlyHeader, elements: tuple[Element, ...], available: int) -> int:
     """The bytes that some elements take up at the beginning of a binary file; lists are walked through."""
-    if not any(has_list(element) and element.count for element in elements):
+    elements = tuple(element for element in elements if element.count)
+    if not any(map(has_list, elements)):
         return sum(element.count * _row_type(header, element).itemsize for element in elements)
     walked = sum(element.count for element in elements if has_list(element))
     if walked > min(available, _MAX_LISTS):

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from editor3d.datasets.other_files import what_to_do
 from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.files import replacing
 
@@ -162,6 +161,8 @@ def _entry(path: Path, verb: str) -> SplatFormat:
     known = {suffix: entry for suffix, entry in FORMATS.items() if getattr(entry, f"{verb}s")}
     entry = known.get(path.suffix.lower())
     if entry is None:
+        from editor3d.datasets.other_files import what_to_do
+
         told = what_to_do(path) if verb == "read" and path.suffix.lower() not in FORMATS else None
         remedy = ", or give the file that it was made from" if verb == "read" and path.suffix else ""
         raise DataError(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.errors import DataError, shown
+from editor3d.errors import DataError, first_line, shown
 from editor3d.safe_open import MAX_PIXELS, UNREADABLE, open_picture
 from gaussian.files.arrays import opacity_logits_of, quats_of_smallest_three, splats_of
 from gaussian.files.contents import SplatFile
@@ -40,7 +40,9 @@ def read(path: Path) -> SplatFile:
             return _read(path, archive)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         # RuntimeError: encrypted; NotImplementedError: packed in an uncommon way
-        raise DataError(f"{path} is no .sog file or is damaged ({error}): write it anew, or as .ply.") from error
+        raise DataError(
+            f"{path} is no .sog file or is damaged ({shown(str(error))}): write it anew, or as .ply."
+        ) from error
 
 
 def _read(path: Path, archive: zipfile.ZipFile) -> SplatFile:
@@ -147,7 +149,7 @@ def _picture(path: Path, archive: zipfile.ZipFile, meta: Mapping[str, object], p
         with open_picture(data, ("WEBP", "PNG"), bound) as picture:
             return np.asarray(picture.convert("RGBA"))
     except UNREADABLE as error:
-        raise DataError(f"{path}: its picture {shown(name)} cannot be read ({error}).") from error
+        raise DataError(f"{path}: its picture {shown(name)} cannot be read ({first_line(error)}).") from error
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
