@@ -6,8 +6,6 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from editor3d.datasets.reduce import MAX_SIDE
-
 if TYPE_CHECKING:
     from editor3d.types import PosedImages
 
@@ -29,6 +27,8 @@ def announce(posed: PosedImages) -> None:
 
 def announce_reduction(posed: PosedImages) -> None:
     """Say on stderr, once a command, that pictures are read smaller without having been told to."""
+    from editor3d.datasets.reduce import MAX_SIDE
+
     if posed.downscale_factor == 1:
         return
     line = (
