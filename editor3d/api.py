@@ -148,14 +148,19 @@ class Edit:
         """The result, to be edited further: the next instruction starts from it."""
         return load(self.folder)
 
-    def evaluate(self, truth: Path | str | None = None, reference: Path | str | None = None) -> KnownEditReport:
+    def evaluate(
+        self,
+        truth: Path | str | None = None,
+        reference: Path | str | None = None,
+        data: Path | str | None = None,
+    ) -> KnownEditReport:
         """Judge the edit by held-out views; see `editor3d.plugin.evaluate.evaluate`."""
         other = other_run(self.folder)
         if other is not None:
-            if truth is not None or reference is not None:
+            if truth is not None or reference is not None or data is not None:
                 raise ConfigError(
-                    f"Expected neither truth nor reference for {self.folder}, whose views are renders of a mesh: leave "
-                    f"them out."
+                    f"Expected neither truth nor reference nor data for {self.folder}, whose views are renders of a "
+                    f"mesh: leave them out."
                 )
             return load_target(other.evaluate)(self.folder)
         from editor3d.plugin.evaluate import evaluate
@@ -164,10 +169,17 @@ class Edit:
             self.folder,
             truth=None if truth is None else Path(truth),
             reference=None if reference is None else Path(reference),
+            data=data,
         )
 
 
-def load(path: Path | str, *, downscale_factor: int | None = None, around: Around | None = None) -> Scene:
+def load(
+    path: Path | str,
+    *,
+    downscale_factor: int | None = None,
+    around: Around | None = None,
+    data: Path | str | None = None,
+) -> Scene:
     """Open a scene.
 
     Args:
@@ -176,11 +188,12 @@ def load(path: Path | str, *, downscale_factor: int | None = None, around: Aroun
         downscale_factor: read a capture's pictures at 1/N of their size. None halves those of more than 1600 pixels a
             side until they are no longer, and says so; 1 reads them whole. A run keeps its own.
         around: `editor3d.types.Around`, from where a file of splats is looked at.
+        data: where the capture of a run is now, if it was moved.
 
     Raises:
-        DataError: there is nothing of the kind, or it is broken.
+        DataError: there is nothing of the kind, it is broken, or `data` is not the run's capture.
         ConfigError: another downscale factor than a run's own, or one for a file of splats; cameras round anything
-            but a file of splats.
+            but a file of splats; `data` for anything but a run.
     """
     path = resolve_data(str(path))
     if around is not None and not Scene(path).is_file:
@@ -188,16 +201,23 @@ def load(path: Path | str, *, downscale_factor: int | None = None, around: Aroun
             f"Expected cameras, side and up with a file of splats alone, got {path}, which has views: leave them out."
         )
     if is_run(path):
+        from editor3d.plugin.captures import place_capture
         from editor3d.plugin.config_file import read_config
 
-        manager = read_config(path / "config.yml").pipeline.datamanager
-        own = manager.dataparser.downscale_factor
-        if downscale_factor not in (None, own):  # before and after could not be compared
+        config = read_config(path / "config.yml")
+        place_capture(config, path, data)
+        manager = config.pipeline.datamanager
+        own = getattr(manager.dataparser, "downscale_factor", None)  # nerfstudio's parsers may leave it open
+        if None not in (downscale_factor, own) and downscale_factor != own:  # before and after could not be compared
             raise ConfigError(
                 f"Expected no downscale factor for a run, which keeps its own ({own}), got {downscale_factor}: leave "
                 f"it out, or edit the capture itself, {manager.data}."
             )
-        return Scene(Path(manager.data), own, base=path)
+        return Scene(Path(manager.data), own or downscale_factor, base=path)
+    if data is not None:
+        raise ConfigError(
+            f"Expected data with the folder of a run, whose capture was moved, got {data} with {path}: leave it out."
+        )
     scene = Scene(path, downscale_factor, around=around)
     if scene.is_file:
         if downscale_factor not in (None, 1):
@@ -271,23 +291,32 @@ def change_splats(
     )
 
 
-def resume(run: Path | str) -> Edit | Scene:
+def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
     """Go on with an interrupted run, of an edit or a reconstruction; a finished one is left as it is.
+
+    Args:
+        run: its folder.
+        data: where its capture is now, if it was moved; that is written down in the run.
 
     Returns:
         The finished edit, or the reconstructed scene, to be edited.
 
     Raises:
         CheckpointError: the folder holds no run of one of this project's methods.
+        DataError: the capture is gone, or `data` is another.
+        ConfigError: the run would go on with an image service that was not chosen on this machine.
         KeyboardInterrupt: stopped again.
     """
+    from editor3d.plugin.captures import place_capture
     from editor3d.plugin.config_file import read_config
     from editor3d.plugin.edit_trainer import EditTrainerConfig
-    from editor3d.plugin.trainer import PluginTrainerConfig
+    from editor3d.plugin.trainer import PluginTrainerConfig, place_run
 
     run = Path(run)
     other = other_run(run)
     if other is not None:
+        if data is not None:
+            raise ConfigError(f"Expected no data for {run}, whose views are renders of a mesh: leave it out.")
         return Edit(load_target(other.resume)(run))
     if not (run / "config.yml").is_file():
         raise CheckpointError(f"Expected the folder of a run (with config.yml) at {run}, found none: check the path.")
@@ -297,9 +326,8 @@ def resume(run: Path | str) -> Edit | Scene:
             f"Expected a run of one of this project's methods (editor3d list methods) at {run}, found one of "
             f"{config.method_name}: nerfstudio's own ns-train goes on with it."
         )
-    parts = run.resolve().parts  # the folder may have been moved since: OUTPUT/EXPERIMENT/METHOD/TIMESTAMP
-    config.output_dir = Path(*parts[:-3])
-    config.experiment_name, config.timestamp = parts[-3], parts[-1]
+    place_run(config, run)
+    place_capture(config, run, data)
     config.check()
     folder = _run(config)
     return Edit(folder) if isinstance(config, EditTrainerConfig) else load(folder)

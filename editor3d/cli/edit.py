@@ -20,7 +20,7 @@ class Edit:
     `editor3d resume RUN` goes on.
     """
 
-    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    scene: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, a file of splats (.ply, .spz,
     .splat, .sog), or the word demo."""
     instruction: str = ""
@@ -52,6 +52,8 @@ class Edit:
     """The folder that runs are kept in."""
     base: Path | None = None
     """A run to start from, instead of reconstructing the scene."""
+    data: str | None = None
+    """With the folder of a run: where its capture is now, if it was moved. It has to be the same."""
     preset: str | None = None
     """A preset, as `editor3d list presets` names it."""
     steps: int | None = None
@@ -93,7 +95,7 @@ class Edit:
             from editor3d.plugin.base import downscale_factor_of
 
             factor = downscale_factor_of(self.base)
-        scene = load(self.data, downscale_factor=factor, around=around)
+        scene = load(self.scene, downscale_factor=factor, around=around, data=self.data)
         if self.base is not None:
             scene = replace(scene, base=self.base)
         scene.edit(

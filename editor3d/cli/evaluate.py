@@ -23,6 +23,8 @@ class Evaluate:
     """Folder of pictures of the scene truly edited, by view name, held-out views among them."""
     reference: Path | None = None
     """A run that reconstructs the truly edited pictures: the fair ideal of a true edit."""
+    data: str | None = None
+    """Where the run's capture is now, if it was moved. It has to be the same."""
     json: bool = False
     """Print the report as JSON."""
 
@@ -35,7 +37,7 @@ class Evaluate:
         from editor3d.outputs.files import write_json
         from editor3d.plugin.scores import learned_scores
 
-        report = Edit(self.run_folder).evaluate(self.truth, self.reference)
+        report = Edit(self.run_folder).evaluate(self.truth, self.reference, self.data)
         body = report.to_json() | {"learned": learned_scores(self.run_folder)}
         path = self.run_folder / "eval.json"
         write_json(path, body)

@@ -40,6 +40,8 @@ class Export:
     with transforms.json, to be used by any other program. May be left out with a file of splats."""
     output: Path | None = None
     """The file, or the folder for images. In the run's folder by default; needed with a file of splats."""
+    data: str | None = None
+    """Where the run's capture is now, if it was moved. It has to be the same."""
     resolution: int = 256
     """mesh: lattice points along each side of the meshed cube."""
     threshold: float = 20.0
@@ -75,11 +77,13 @@ class Export:
         target = self.output or run / "exports" / (self.format + (suffixes[0] if suffixes else ""))
         if self.format == "images" and self.pictures == "edited" and not (run / "edited").is_dir():
             raise ConfigError(f"Expected the run of a finished edit for --pictures edited, found no {run / 'edited'}.")
-        _, pipeline = open_run(self.run_folder)
+        _, pipeline = open_run(self.run_folder, data=self.data)
         print(f"{target}: {self._write(pipeline, run, target)}")
         return 0
 
     def _convert(self) -> int:
+        if self.data is not None:
+            raise ConfigError(f"Expected --data with the folder of a run, got {self.run_folder}: leave it out.")
         if self.format not in (None, "splats"):
             raise ConfigError(
                 f"Expected a file of splats to be written as splats, got --format {self.format}: edit it, and export "

@@ -39,6 +39,8 @@ class Render:
     """Frames per second of a video."""
     views: Annotated[str | None, tyro.conf.arg(metavar="A,B,C")] = None
     """Only these of the train or test views, by name."""
+    data: str | None = None
+    """Where the run's capture is now, if it was moved. It has to be the same."""
     depth: bool = False
     """Depth, from red (near) to blue (far), instead of colour."""
 
@@ -58,7 +60,7 @@ class Render:
         from editor3d.plugin.runs import open_run
 
         home = open_base(self.run_folder).run / "renders"
-        _, pipeline = open_run(self.run_folder)
+        _, pipeline = open_run(self.run_folder, data=self.data)
         kind = "depth" if self.depth else "rgb"
         manager = pipeline.datamanager
         if self.path == "turntable":

@@ -15,13 +15,16 @@ class Resume:
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The run's folder: the one with config.yml."""
+    data: str | None = None
+    """Where the run's capture is now, if it was moved. It has to be the same; the run's configuration then names it,
+    for ns-viewer and the like, too."""
 
     def run(self) -> int:
         import shlex
 
         from editor3d.api import Scene, resume
 
-        if isinstance(resume(self.run_folder), Scene):  # an edit says itself what it made
+        if isinstance(resume(self.run_folder, data=self.data), Scene):  # an edit says itself what it made
             run = shlex.quote(str(self.run_folder))
             print(f'Reconstructed. Edit it with: editor3d edit {run} --instruction "..."')
         return 0

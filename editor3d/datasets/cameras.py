@@ -13,6 +13,7 @@ from editor3d.datasets import colmap, load_posed_images, nerf_synthetic, nerfstu
 from editor3d.datasets.frames import Frame
 from editor3d.datasets.images import PictureInfo, inspect_picture
 from editor3d.datasets.intrinsics import Intrinsics, parse_intrinsics
+from editor3d.datasets.locate import is_run
 from editor3d.errors import ConfigError, DataError
 from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Split, View
 
@@ -36,7 +37,7 @@ def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ..
     Raises:
         DataError: there are no cameras there, too few, too many, or broken ones.
     """
-    if path.is_dir() and (path / "config.yml").is_file():
+    if is_run(path):
         views = _views_of_run(path)
     else:
         views = [

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -18,13 +16,12 @@ from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError
 from editor3d.outputs.run_folders import alone
 from editor3d.plugin import checkpoints
+from editor3d.plugin.captures import read_frame, same_frame
 from editor3d.plugin.config_file import read_config
 from editor3d.plugin.trainer import PluginTrainerConfig
 from editor3d.registry import METHODS, load_target
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
-_FRAME_TOLERANCE = 1e-3
-"""Scene units."""
 
 
 @dataclass(frozen=True)
@@ -122,24 +119,12 @@ def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: Dat
             f"got 1/{parser.downscale_factor}: set downscale-factor to {theirs.downscale_factor}, or leave the base "
             f"out."
         )
-    path = base.run / "dataparser_transforms.json"
-    if not path.is_file():
-        return
-    noted = json.loads(path.read_text(encoding="utf-8"))
-    if not _same_frame(np.array(noted["transform"]), float(noted["scale"]), outputs):
+    noted = read_frame(base.run)
+    if noted is not None and not same_frame(*noted, outputs):
         raise CheckpointError(
             f"Expected a base made from the cameras of --data, found one of others in {base.run} (made from "
             f"{theirs.data}): give the two that belong together, or leave --load-dir out."
         )
-
-
-def _same_frame(transform: np.ndarray, scale: float, outputs: DataparserOutputs) -> bool:
-    """Whether a frame, [3, 4] and a scale, puts what lies round the cameras where that of `outputs` puts it."""
-    own, own_scale = outputs.dataparser_transform.double().numpy(), float(outputs.dataparser_scale)
-    corners = np.concatenate([np.zeros((1, 3)), np.eye(3)])  # in scene units: cameras are within 1
-    in_capture = (corners / own_scale - own[:, 3]) @ own[:, :3]
-    found = scale * (in_capture @ transform[:, :3].T + transform[:, 3])
-    return bool(np.abs(found - corners).max() <= _FRAME_TOLERANCE)
 
 
 def downscale_factor_of(run: Path) -> int | None:

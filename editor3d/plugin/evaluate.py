@@ -34,7 +34,9 @@ training pictures took up nothing of the edit."""
 Outputs = tuple[Tensor, Tensor]
 
 
-def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = None) -> KnownEditReport:
+def evaluate(
+    run: Path, *, truth: Path | None = None, reference: Path | None = None, data: Path | str | None = None
+) -> KnownEditReport:
     """The known-edit report of a run.
 
     The truth is f(photo), with f the procedural editor's map for the run's instruction, whatever editor made the edit;
@@ -46,15 +48,16 @@ def evaluate(run: Path, *, truth: Path | None = None, reference: Path | None = N
         truth: folder of true pictures by view name, held-out views among them; depth pictures are looked for in the
             folder `depth` beside it.
         reference: a run that reconstructs the truly edited pictures, for the fair ideal of a true edit.
+        data: where the capture is now, if it was moved.
 
     Raises:
         ConfigError: the instruction has no known result, and no truth is given.
         CheckpointError: a run cannot be opened, or the edit is not finished.
-        DataError: no held-out view shows what was edited.
+        DataError: no held-out view shows what was edited, or the capture is gone or another.
     """
     record = _finished_record(run)
-    config, edited = open_run(run)
-    _, base = open_run(config.load_checkpoint)
+    config, edited = open_run(run, data=data)
+    _, base = open_run(config.load_checkpoint, data=data)
     posed: PosedImages = edited.datamanager.eval_dataset.metadata["posed_images"]
     views: tuple[View, ...] = edited.datamanager.eval_dataset.metadata["views"]
     if truth is None and record.editor.startswith("folder:"):

@@ -26,16 +26,19 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
+from editor3d.editors.chosen import require_chosen_service
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
 from editor3d.outputs.files import replacing
 from editor3d.outputs.opening import announce, announce_reduction
 from editor3d.outputs.run_folders import new_run_folder, remove_empty
 from editor3d.plugin import checkpoints, nerfstudio_commands
+from editor3d.plugin.captures import check_same, note_capture
 from editor3d.plugin.config_file import dump_config
 from editor3d.plugin.event_log import optional_event_logs
 from editor3d.plugin.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.plugin.progress import TrainingProgress
 from editor3d.regions import REGION_FILES
+from editor3d.types import PosedImages
 from editor3d.update.engine import EditInterrupted
 
 INTERRUPTED = 130
@@ -206,6 +209,25 @@ class PluginTrainerConfig(TrainerConfig):
             _NEW_RUNS.add(path.parent)
 
 
+def place_run(config: PluginTrainerConfig, run: Path) -> None:
+    """Make the configuration of a run name the folder that it is in now, OUTPUT/EXPERIMENT/METHOD/TIMESTAMP, and reach
+    nothing beyond this machine that nobody asked for here: a run may be a stranger's.
+
+    Raises:
+        CheckpointError: the folder lies otherwise.
+        ConfigError: it edits by an image service that was not chosen on this machine.
+    """
+    run = run.resolve()
+    if len(run.parts) < 4 or run.parent.name != config.method_name:
+        raise CheckpointError(
+            f"Expected the run in a folder {config.method_name}, as OUTPUT/SCENE/{config.method_name}/{run.name}, "
+            f"found it at {run}: move it into one to go on with it."
+        )
+    config.output_dir, config.experiment_name, config.timestamp = run.parents[2], run.parents[1].name, run.name
+    config.viewer.websocket_host, config.viewer.make_share_url = "127.0.0.1", False
+    require_chosen_service(getattr(config.pipeline, "editor", ""), run)
+
+
 class PluginTrainer(Trainer):
     """nerfstudio's trainer with exact resume.
 
@@ -264,6 +286,7 @@ class PluginTrainer(Trainer):
             False if a stop was asked for before the last step.
         """
         total, title = self.config.max_num_iterations, str(self.config.method_name)
+        note_capture(self.base_dir, self._posed_images())
         with self._stop_on_signal(), TrainingProgress(title, self._start_step, total) as self._progress:
             # nerfstudio counts the iterations of this process; ours is the length of the run
             self.config.max_num_iterations = max(0, total - self._start_step)
@@ -278,6 +301,9 @@ class PluginTrainer(Trainer):
             told = f"Stopped after {self.completed + 1} of {total} steps. Go on with: {resume_command(self.base_dir)}"
             CONSOLE.print(told, soft_wrap=True, markup=False)
         return done
+
+    def _posed_images(self) -> PosedImages:
+        return self.pipeline.datamanager.train_dataparser_outputs.metadata["posed_images"]
 
     @property
     def seconds(self) -> float:
@@ -327,6 +353,7 @@ class PluginTrainer(Trainer):
         for offset, name in enumerate(sorted(generators)):
             generators[name].manual_seed(self.config.machine.seed + offset)
         if checkpoints.find_checkpoints(self.checkpoint_dir):
+            check_same(self.base_dir, self._posed_images())
             path = checkpoints.latest_checkpoint(self.checkpoint_dir)
             self._resume(checkpoints.load(path), path)
         else:

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from editor3d.editors.chosen import require_chosen_service
+from editor3d.errors import ConfigError
+
+RUN = Path("a/run")
+
+
+@pytest.mark.parametrize(
+    "editor",
+    ["auto", "procedural", "ip2p:FOLDER", "service", "service:#model", "service:http://127.0.0.1:8000/v1",
+     "service:http://localhost/v1#model", "service-try-on:http://[::1]:9", "service:https://api.openai.com/v1/", ""],
+)  # fmt: skip
+def test_what_sends_nothing_to_a_place_of_the_runs_own_is_gone_on_with(editor):
+    require_chosen_service(editor, RUN)
+
+
+@pytest.mark.parametrize(
+    "editor",
+    ["service:https://example.org/v1", "service-try-on:http://example.org", "service:http://127.0.0.1.example.org",
+     "service:http://localhost@example.org", "service:https://api.openai.com.example.org/v1", "service:http://[::1",
+     "service:file:///etc/passwd"],
+)  # fmt: skip
+def test_a_service_that_only_the_run_names_is_refused_by_name(editor, monkeypatch):
+    url = editor.partition(":")[2]
+    with pytest.raises(ConfigError, match="EDITOR3D_SERVICE_URL") as caught:
+        require_chosen_service(editor, RUN)
+    assert url in str(caught.value)
+    monkeypatch.setenv("EDITOR3D_SERVICE_URL", url + "/")
+    require_chosen_service(editor, RUN)
