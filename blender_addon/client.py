@@ -4,9 +4,15 @@
 
 """HTTP to the engine's service on this computer. Used in threads, never in Blender's own."""
 
+import hashlib
+import hmac
 import http.client
 import json
+import secrets
+import time
 import urllib.parse
+
+HOST = "127.0.0.1"
 
 
 class EngineError(Exception):
@@ -30,20 +36,32 @@ class Client:
         Raises:
             EngineError: the service refused, and the text says why, or it does not answer.
         """
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        target, host, nonce = f"/v1{path}", f"{HOST}:{self._port}", secrets.token_hex(16)
+        moment, digest = f"{time.time():.3f}", hashlib.sha256(body or b"").hexdigest()
+        # the token is not sent: another program may listen on the port of an engine that has ended
+        signature = self._signature("request", method, target, host, moment, nonce, digest)
+        signed = f"EDITOR3D-HMAC {moment}:{nonce}:{digest}:{signature}"
+        headers = {"Authorization": signed, "Content-Type": kind, "Host": host}
         # no opener of urllib: that would ask the system's proxies for this computer's own address
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=timeout)
         try:
-            connection.request(method, f"/v1{path}", body, headers)
+            connection.request(method, target, body, headers)
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise EngineError("The engine does not answer.") from error
         finally:
             connection.close()
+        proof = self._signature("answer", nonce, str(answer.status))
+        if not hmac.compare_digest(answer.getheader("X-Editor3d-Proof", "").encode(), proof.encode()):
+            raise EngineError("Something else answers in the engine's place: start the engine again.")
         if answer.status != 200:
             raise EngineError(_reason(answer.status, data))
         return data
+
+    def _signature(self, *parts):
+        """See editor3d/service/signing.py."""
+        return hmac.new(self._token.encode(), "\n".join(parts).encode(), hashlib.sha256).hexdigest()
 
     def get(self, path, timeout=10.0):
         """JSON as Python values."""

@@ -13,7 +13,7 @@ import time
 
 from .client import Client, EngineError
 
-PROTOCOL = 1
+PROTOCOL = 2
 INSTALL = "make -C editor3d setup"
 """The one command that installs the engine, in the folder that holds the project."""
 IDLE_MINUTES = 30
@@ -123,10 +123,15 @@ def _start(command):
     else:
         own = {"start_new_session": True}
     try:
-        with open(_log_file(), "wb") as log:
+        with open(_log_file(), "wb", opener=_private) as log:
             return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **own)
     except OSError as error:
         raise EngineError(f"The engine did not start: {error.strerror or error}.") from error
+
+
+def _private(path, flags):
+    """Open a file that only this user can read."""
+    return os.open(path, flags, 0o600)
 
 
 def _last_line(path):

@@ -13,6 +13,7 @@ from torch import Tensor
 from editor3d.datasets.images import inspect_picture, read_image
 from editor3d.editors import EDITORS
 from editor3d.errors import DataError, EditorUnavailableError
+from editor3d.outputs.files import visible_below
 from editor3d.types import EditorInfo, EditRequest
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"])
@@ -78,8 +79,8 @@ class FolderEditor:
                 f"The folder of edited pictures {self._folder} does not exist; give one after 'folder:'."
             )
         found: defaultdict[str, list[Path]] = defaultdict(list)
-        for path in sorted(self._folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
+        for path in visible_below(self._folder, "*"):
+            if path.suffix.lower() in SUFFIXES:
                 found[path.relative_to(self._folder).with_suffix("").as_posix()].append(path)
         return dict(found)
 

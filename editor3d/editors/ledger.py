@@ -48,7 +48,8 @@ class Ledger:
         Raises:
             ServiceError: it would go beyond the budget; nothing is written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.touch(mode=0o600)
         with FileLock(f"{self.path}.lock"):
             spent = self.spent()
             if usd > 0.0 and spent + usd > self.budget + 1e-9:

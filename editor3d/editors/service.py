@@ -177,7 +177,8 @@ class ServiceEditor:
                 f"Expected a picture of the shape {size[1]}x{size[0]} from {urlsplit(self.settings.url).hostname}, but "
                 f"got {answer.width}x{answer.height}; list the sizes it works at in EDITOR3D_SERVICE_SIZES."
             )
-        with replacing(cached) as temporary:
+        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(cached, private=True) as temporary:
             temporary.write_bytes(_png(np.array(answer)))
         return answer
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from editor3d.errors import Editor3DError
+from editor3d.outputs.files import sweep
 
 
 def new_run_folder(parent: Path) -> Path:
@@ -46,7 +47,10 @@ def remove_empty(run: Path, above: int = 2) -> None:
 
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Wait until no other process of this user works on a run's folder, and keep others waiting."""
+    """Wait until no other process of this user works on a run's folder, and keep others waiting.
+
+    What a process that was killed left unfinished there is removed first.
+    """
     user = os.getuid() if hasattr(os, "getuid") else ""  # another's lock could not be opened
     name = hashlib.sha256(f"{user} {run.resolve()}".encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"editor3d-{name}.lock")
@@ -56,6 +60,7 @@ def alone(run: Path) -> Iterator[None]:
         print(f"Waiting for another process, which works on {run}", flush=True)
         lock.acquire()
     try:
+        sweep(run)
         yield
     finally:
         lock.release()

@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from editor3d.errors import Editor3DError
+from editor3d.outputs.files import visible_below
 from editor3d.safe_open import UNREADABLE, open_picture
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class EditedPictures(ViewerElement[str]):
 
     def _read_folder(self) -> None:
         """Take some of the folder's pictures, spread over all of them; damaged ones are passed over."""
-        paths = [] if self._folder is None else sorted(self._folder.rglob("*.png"))
+        paths = [] if self._folder is None else visible_below(self._folder)
         count = min(_SHOWN, len(paths))
         for path in (paths[(2 * k + 1) * len(paths) // (2 * count)] for k in range(count)):
             with suppress(*UNREADABLE), open_picture(path, ("PNG",)) as image:

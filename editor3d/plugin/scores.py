@@ -10,6 +10,7 @@ from editor3d.datasets.images import read_image
 from editor3d.metrics.clip import load_clip
 from editor3d.metrics.image import lpips
 from editor3d.metrics.unavailable import Unavailable
+from editor3d.outputs.files import visible_below
 from editor3d.outputs.record import read_record
 
 CAPTION_BEFORE = "a photo"
@@ -48,5 +49,5 @@ def _pictures(folder: Path) -> dict[str, Tensor]:
     """Pictures [H, W, 3] in 0..1 by their path below `folder`, without suffix."""
     return {
         str(path.relative_to(folder).with_suffix("")): read_image(path).float() / 255.0
-        for path in folder.rglob("*.png")
+        for path in visible_below(folder)
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import Editor3DError
-from editor3d.outputs.files import replacing
+from editor3d.outputs.files import replacing, visible_below
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import parse_region
@@ -101,7 +101,7 @@ def _copied_masks(region: MasksRegion, folder: Path) -> Path:
         return region.folder
     try:
         digest, contents = hashlib.blake2b(digest_size=8), {}
-        for path in sorted(region.folder.rglob(f"*{MASK_SUFFIX}")):
+        for path in visible_below(region.folder, f"*{MASK_SUFFIX}"):
             name, data = path.relative_to(region.folder), path.read_bytes()
             contents[name] = data
             digest.update(repr((name.as_posix(), len(data))).encode() + data)

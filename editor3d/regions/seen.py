@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.datasets.images import inspect_picture, read_mask, read_object_masks
 from editor3d.errors import RegionError
+from editor3d.outputs.files import visible_below
 from editor3d.regions.combinations import Intersection, Invert, Union
 from editor3d.regions.text import TextRegion
 
@@ -99,7 +100,7 @@ class MasksRegion:
             raise RegionError(f"Expected a folder of masks at {self.folder}, found none: check the path.")
         found = {
             path.relative_to(self.folder).with_suffix("").as_posix(): path
-            for path in sorted(self.folder.rglob(f"*{MASK_SUFFIX}"))
+            for path in visible_below(self.folder, f"*{MASK_SUFFIX}")
         }
         if not found:
             raise RegionError(f"Expected masks in {self.folder}, named like the views (VIEW{MASK_SUFFIX}), found none.")

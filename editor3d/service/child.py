@@ -1,8 +1,13 @@
-"""A command of the project as a child of the service: it ends when the service does, however that ends."""
+"""A command of the project as a child of the service: it ends when the service does, however that ends.
+
+The command's words come as a JSON list on standard input: what a user asks for is nobody else's business, and arguments
+of processes are shown to everyone.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -22,6 +27,7 @@ if __name__ == "__main__":
     end_with_parent(int(sys.argv[1]))
     if hasattr(os, "nice"):
         os.nice(5)  # whoever asked goes on working meanwhile
+    words = json.load(sys.stdin)
     from editor3d.cli import main
 
-    sys.exit(main(sys.argv[2:]))
+    sys.exit(main(words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import secrets
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from editor3d.errors import ConfigError, Editor3DError
+from editor3d.service import owned
 from editor3d.service.commands import Places, Step, newest_run, steps_of
-from editor3d.service.kept_runs import remove_old_runs
+from editor3d.service.kept_runs import remove_old_runs, runs_below
 from editor3d.service.pictures import copy_pairs, files_below, job_picture, save_preview_sheet
 from editor3d.service.progress import Progress, last_error, read_progress, tail
 from editor3d.service.requests import JobRequest
@@ -104,16 +106,18 @@ class JobQueue:
     """Runs jobs one after the other.
 
     Args:
-        folder: made private (mode 0700); jobs, uploads and kept reconstructions go there.
-        command: the words that run a command of the project, before that command's own; this project by default.
+        folder: jobs, uploads and kept reconstructions go to a private folder of the service's own in it.
+        command: the words that run a command of the project, whose own words come as JSON on its standard input, where
+            they are in no list of processes; this project by default.
+
+    Raises:
+        ConfigError: the folder cannot be written, or something else has the name of the service's own.
     """
 
     def __init__(self, folder: Path, command: Sequence[str] | None = None) -> None:
-        self.folder = folder
+        self.folder = owned.root(folder)
         self._command = list(command) if command is not None else None
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        _remove_old([*folder.glob("jobs/*"), *folder.glob(f"{UPLOADS}*")])
+        _remove_old([*self.folder.glob("jobs/*"), *self.folder.glob(f"{UPLOADS}*")])
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -133,7 +137,8 @@ class JobQueue:
                 raise ConfigError(f"{waiting} jobs are waiting already: wait for them, or cancel some.")
             name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
             folder = self.folder / "jobs" / name
-            folder.mkdir(parents=True, mode=0o700)
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            owned.make(folder)
             places = Places(folder, self.folder / "runs")
             job = Job(name, request, places, steps_of(request, places))
             self._jobs[name] = job
@@ -173,7 +178,7 @@ class JobQueue:
                 process.wait(timeout=5.0)
         with self._lock:
             self._jobs.pop(job.id, None)
-        shutil.rmtree(job.places.folder, ignore_errors=True)
+        owned.remove(job.places.folder)
 
     def close(self) -> None:
         """Cancel everything and end the thread."""
@@ -187,7 +192,7 @@ class JobQueue:
         finished = [job for job in self._jobs.values() if job.state in FINISHED]
         for job in finished[: max(0, len(finished) - KEPT_JOBS)]:
             del self._jobs[job.id]
-            shutil.rmtree(job.places.folder, ignore_errors=True)
+            owned.remove(job.places.folder)
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None:
@@ -199,10 +204,11 @@ class JobQueue:
             if job.state != "queued":
                 return
             job.state, job.started = "running", time.time()
-        state, error = "done", ""
+        state, error, earlier = "done", "", set()
         try:
             # jobs run one after the other: nothing is at work in that folder now
             remove_old_runs(job.places.runs)
+            earlier = runs_below(job.places.runs)
             for index, step in enumerate(job.steps):
                 job.step = index
                 code = self._run_step(job, step)
@@ -218,12 +224,15 @@ class JobQueue:
             state, error = "failed", f"{failure.strerror or failure}: {failure.filename or job.places.folder}"
         except (ValueError, Editor3DError) as failure:  # the jobs after it are to run all the same
             state, error = "failed", str(failure)
+        for run in runs_below(job.places.runs) - earlier:  # made by this job, and so the service's to remove
+            with suppress(OSError):
+                owned.mark(run)
         with self._lock:
             job.state = "cancelled" if job.stop.is_set() else state
             job.error, job.ended, job.process = error, time.time(), None
 
     def _run_step(self, job: Job, step: Step) -> int:
-        words = list(step.words())
+        words = json.dumps(list(step.words())).encode()
         prefix = self._command or [sys.executable, "-m", "editor3d.service.child", str(os.getpid())]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1", PROGRESS_VARIABLE: "1"}
         with job.log.open("ab") as log:
@@ -231,14 +240,16 @@ class JobQueue:
                 if job.stop.is_set():
                     return 0
                 job.process = subprocess.Popen(
-                    [*prefix, *words],
-                    stdin=subprocess.DEVNULL,
+                    prefix,
+                    stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=job.places.folder,
                     env=environment,
                     **_own_group(),
                 )
+            with suppress(BrokenPipeError):
+                job.process.communicate(words)
             code = job.process.wait()
         if job.stop.is_set():
             _signal_group(job.process, kill=True)  # what the command itself started, and left
@@ -267,8 +278,8 @@ class JobQueue:
 def _remove_old(folders: Sequence[Path]) -> None:
     """Take away what services of the days before left."""
     for folder in folders:
-        if folder.is_dir() and time.time() - folder.stat().st_mtime > KEPT_DAYS * 86_400:
-            shutil.rmtree(folder, ignore_errors=True)
+        if owned.is_owned(folder) and time.time() - folder.stat().st_mtime > KEPT_DAYS * 86_400:
+            owned.remove(folder)
 
 
 def _own_group() -> Mapping[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from editor3d.service import owned
 
 KEPT_RUNS = 10
 """Runs of edits that are kept, finished or not; the oldest go first."""
@@ -20,22 +21,28 @@ def remove_old_runs(folder: Path, runs: int = KEPT_RUNS, bases: int = KEPT_BASES
     """Take away the oldest runs. Only to be called while none is at work.
 
     Args:
-        folder: what runs lie in, at any depth; a run is a folder with a `config.yml`.
+        folder: what runs lie in, at any depth; a run is a folder with a `config.yml`. Those that the service did not
+            make stay, and count for nothing.
         runs: how many edits stay.
         bases: how many of the newest reconstructions stay; what a kept edit was made from stays besides.
 
     Returns:
         The folders that were removed.
     """
-    found = {path.parent.resolve(): _changed(path.parent) for path in folder.rglob(_CONFIG)}
+    found = {run: _changed(run) for run in runs_below(folder) if owned.is_owned(run)}
     edits = sorted((run for run in found if not run.name.startswith(_BASE)), key=found.get, reverse=True)
     kept = edits[:runs]
     used = {base for run in kept if (base := _base_of(run)) is not None}
     others = sorted((run for run in found if run.name.startswith(_BASE)), key=found.get, reverse=True)
     gone = edits[runs:] + [base for base in others[bases:] if base not in used]
     for run in gone:
-        shutil.rmtree(run, ignore_errors=True)
+        owned.remove(run)
     return gone
+
+
+def runs_below(folder: Path) -> set[Path]:
+    """The folders of all runs, links in their paths followed."""
+    return {path.parent.resolve() for path in folder.rglob(_CONFIG)}
 
 
 def _changed(run: Path) -> float:

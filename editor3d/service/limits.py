@@ -10,8 +10,6 @@ MAX_UPLOAD = 1 << 30
 MAX_UPLOADS = 64
 """Files kept at a time; the oldest goes when another comes."""
 MAX_CONNECTIONS = 32
-TIMEOUT = 30.0
-"""Seconds that a connection may stay silent."""
 
 
 class Rate:

@@ -21,6 +21,8 @@ MAX_SIDE = 1024
 """Pixels of a small picture's longer side."""
 _PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png")
 """Within a run: the finished sheet, 2D edits as they come, renders of candidates."""
+_MOST_PIXELS = 1 << 26
+"""Of a picture that is scaled down: about 0.25 GiB while it is decoded."""
 _CLOCKS = 1.0
 """Seconds by which a disk's clock may be behind."""
 _BEFORE, _AFTER = ("before", "conditions"), ("after", "edited")
@@ -35,7 +37,7 @@ def job_picture(places: Places, since: float | None, until: float | None = None)
     """
     if since is None:
         return None
-    found = list(places.result.glob("*.png"))
+    found = list(places.result.glob("[!.]*.png"))
     for folder in (places.work, places.runs):
         found += [path for path in files_below(folder) if any(path.match(name) for name in _PICTURES)]
     low, high = (since - _CLOCKS) * 1e9, math.inf if until is None else (until + _CLOCKS) * 1e9
@@ -47,7 +49,8 @@ def job_picture(places: Places, since: float | None, until: float | None = None)
 def files_below(folder: Path) -> Iterator[Path]:
     """All files below a folder, while jobs write and old runs are taken away: what goes meanwhile is passed over."""
     for place, _, names in os.walk(folder):  # unlike Path.rglob, it raises nothing when a folder has gone
-        yield from (Path(place, name) for name in names)
+        # what begins with a dot is being written, or marks a folder
+        yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
 def _changed(path: Path) -> int:
@@ -73,7 +76,7 @@ def small_picture(path: Path, side: int) -> bytes:
 
     out = io.BytesIO()
     try:
-        with open_picture(path, ("PNG",)) as picture:
+        with open_picture(path, ("PNG",), _MOST_PIXELS) as picture:
             small = picture.convert("RGB")
         small.thumbnail((side, side), Image.Resampling.LANCZOS)
         small.save(out, "PPM")
@@ -90,7 +93,7 @@ def copy_pairs(places: Places, run: Path, preview: bool) -> None:
         preview: take the pictures that were edited, and what the editor made of them.
     """
     before, after = (run / names[preview] for names in (_BEFORE, _AFTER))
-    for picture in sorted(after.glob("*.png")) if after.is_dir() else ():
+    for picture in sorted(after.glob("[!.]*.png")) if after.is_dir() else ():
         if (before / picture.name).is_file():
             for name, folder in (("before", before), ("after", after)):
                 (places.result / name).mkdir(parents=True, exist_ok=True)
@@ -101,7 +104,7 @@ def save_preview_sheet(places: Places, title: str) -> None:
     """Put the copied pairs side by side: `preview.png` among the results."""
     from editor3d.outputs.pictures import Row, save_side_by_side
 
-    names = sorted(path.name for path in (places.result / "after").glob("*.png"))
+    names = sorted(path.name for path in (places.result / "after").glob("[!.]*.png"))
     if names:
         rows = [
             Row(caption, [_pixels(places.result / folder / name) for name in names])

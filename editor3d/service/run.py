@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from editor3d.errors import ConfigError
 from editor3d.outputs.record import package_versions
 from editor3d.service.server import HOST, Service
+from editor3d.service.signing import PROOF, is_proof, signed
 from editor3d.service.state import (
     ServiceState,
     default_job_folder,
@@ -32,8 +34,9 @@ def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: floa
     """
     state = default_state_file() if state is None else state.absolute()
     folder = default_job_folder() if folder is None else folder.absolute()
-    if idle_minutes < 0:
-        raise ConfigError(f"Expected minutes of at least 0 for --idle-minutes, got {idle_minutes:g}.")
+    if not 0 <= idle_minutes < math.inf:
+        raise ConfigError(f"Expected minutes of at least 0 for --idle-minutes, got {idle_minutes:g}: 0 stays.")
+    os.umask(0o077)  # whatever the service and its jobs write is this user's alone
     running = read_state(state)
     if running is not None and _alive(running):
         raise ConfigError(
@@ -69,13 +72,16 @@ def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: floa
 
 
 def _alive(state: ServiceState) -> bool:
-    """Whether the service that left a state file answers."""
+    """Whether the service that left a state file answers, and not another program on its port."""
     import http.client
 
+    host = f"{HOST}:{state.port}"
+    request = signed(state.token, "GET", "/v1/health", host)
     connection = http.client.HTTPConnection(HOST, state.port, timeout=2.0)
     try:
-        connection.request("GET", "/v1/health", headers={"Authorization": f"Bearer {state.token}"})
-        return connection.getresponse().status == 200
+        connection.request("GET", "/v1/health", headers={"Host": host, "Authorization": request.header()})
+        answer = connection.getresponse()
+        return answer.status == 200 and is_proof(answer.getheader(PROOF), state.token, request.nonce, 200)
     except (OSError, http.client.HTTPException):
         return False
     finally:

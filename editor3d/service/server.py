@@ -1,7 +1,7 @@
 """HTTP on the loopback interface.
 
-Every request needs the token of the state file (`Authorization: Bearer …`) and a Host of this machine; one with an
-Origin comes from a web page and is refused, whatever it knows.
+Every request is signed with the token of the state file (`signing`) and has a Host of this machine; one with an Origin
+comes from a web page and is refused, whatever it knows.
 
     GET    /v1/health                 what the service is, the editors and presets that there are
     POST   /v1/uploads?name=FILE      the body is kept as a file: {"upload": ID}
@@ -19,14 +19,14 @@ PPM (`pictures.small_picture`).
 
 from __future__ import annotations
 
-import hmac
+import hashlib
+import io
 import json
 import os
 import re
 import secrets
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,10 +35,13 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from editor3d.errors import ConfigError, Editor3DError
+from editor3d.service import owned
+from editor3d.service.connections import ANSWER_SECONDS, BODY_RATE, BODY_SECONDS, HEAD_SECONDS, Connections, TimedReader
 from editor3d.service.jobs import UPLOADS, Job, JobQueue
-from editor3d.service.limits import MAX_CONNECTIONS, MAX_JSON, MAX_UPLOAD, MAX_UPLOADS, TIMEOUT, Rate
+from editor3d.service.limits import MAX_CONNECTIONS, MAX_JSON, MAX_UPLOAD, MAX_UPLOADS, Rate
 from editor3d.service.pictures import MAX_SIDE, small_picture
 from editor3d.service.requests import KINDS, parse_request
+from editor3d.service.signing import PROOF, Signatures, Signed, proof
 from editor3d.service.state import PROTOCOL
 
 HOST = "127.0.0.1"
@@ -80,10 +83,11 @@ class Service(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(32)
         self.jobs = jobs if jobs is not None else JobQueue(folder)
         self.uploads: dict[str, Path] = {}
-        self.upload_folder = Path(tempfile.mkdtemp(prefix=UPLOADS, dir=self.jobs.folder))
+        self.signatures = Signatures(self.token)
+        self.upload_folder = owned.make(self.jobs.folder / f"{UPLOADS}{secrets.token_hex(6)}")
         self.lock = threading.Lock()
         self.requests, self.new_jobs, self.failures = Rate(50, 200), Rate(0.5, 10), Rate(0.5, 10)
-        self.slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self.connections = Connections(MAX_CONNECTIONS)
         self.last_request = time.monotonic()
 
     @property
@@ -91,7 +95,7 @@ class Service(ThreadingHTTPServer):
         return self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self.slots.acquire(blocking=False):
+        if not self.connections.begin(request):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
@@ -100,7 +104,7 @@ class Service(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.slots.release()
+            self.connections.end(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # such as a client that has left
@@ -127,16 +131,23 @@ class Service(ThreadingHTTPServer):
         """Stop all jobs and let go of the port."""
         self.jobs.close()
         self.server_close()
-        shutil.rmtree(self.upload_folder, ignore_errors=True)
+        owned.remove(self.upload_folder)
 
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: Service
-    timeout = TIMEOUT
+    timeout = ANSWER_SECONDS
     server_version, sys_version = "editor3d", ""
     _ends_service = False
+    _signed: Signed | None = None
+    """The request's signature, once it has been checked."""
+
+    def setup(self) -> None:
+        super().setup()
+        self._reader = TimedReader(self.connection, HEAD_SECONDS)
+        self.rfile = io.BufferedReader(self._reader)
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -177,11 +188,13 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(403, "The service answers only to its own address.")
         if self.headers.get("Origin") is not None or self.headers.get("Sec-Fetch-Site", "none") != "none":
             raise Refusal(403, "The service does not answer to web pages.")
-        kind, _, token = self.headers.get("Authorization", "").partition(" ")
-        if kind != "Bearer" or not hmac.compare_digest(token.encode(), self.server.token.encode()):
+        given = Signed.read(self.headers.get("Authorization", ""))
+        if not self.server.signatures.accepts(given, self.command, self.path, host):
             if not self.server.failures.take():
-                raise Refusal(429, "Too many wrong tokens: wait.")
-            raise Refusal(401, "The token is wrong: read it from the service's state file.")
+                raise Refusal(429, "Too many wrong signatures: wait.")
+            raise Refusal(401, "The signature is wrong: sign with the token of the service's state file.")
+        self._signed = given
+        self.server.connections.proved(self.connection)
         if not self.server.requests.take():
             raise Refusal(429, "Too many requests: wait.")
         self.server.last_request = time.monotonic()
@@ -195,12 +208,12 @@ class Handler(BaseHTTPRequestHandler):
             case ("POST", "v1", "uploads"):
                 return {"upload": self._take_upload()}
             case ("POST", "v1", "jobs"):
-                body = self._read_json()
-                if not self.server.new_jobs.take():
-                    raise Refusal(429, "Too many new jobs: wait a few seconds.")
                 with self.server.lock:
                     uploads = dict(self.server.uploads)
-                return jobs.submit(parse_request(body, uploads)).snapshot()
+                request = parse_request(self._read_json(), uploads)
+                if not self.server.new_jobs.take():  # only jobs that can be done count
+                    raise Refusal(429, "Too many new jobs: wait a few seconds.")
+                return jobs.submit(request).snapshot()
             case ("GET", "v1", "jobs"):
                 return {"jobs": [job.snapshot() for job in jobs.all()]}
             case ("GET", "v1", "jobs", name):
@@ -257,12 +270,19 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(411, "Say the length of what is sent.")
         if len(text) > 18 or int(text) > limit:
             raise Refusal(413, f"Expected at most {limit} bytes.")
+        self._reader.allow(BODY_SECONDS + int(text) / BODY_RATE)
         return int(text)
+
+    def _require_digest(self, digest: str) -> None:
+        """Refuse a body that is not the one that was signed."""
+        if self._signed is None or digest != self._signed.digest:
+            raise Refusal(401, "The body is not the one that was signed.")
 
     def _read_json(self) -> Any:
         if self.headers.get_content_type() != "application/json":
             raise Refusal(415, "Expected application/json.")
         body = self.rfile.read(self._length(MAX_JSON))
+        self._require_digest(hashlib.sha256(body).hexdigest())
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -277,14 +297,16 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(507, "The disk is full: free some space.")
 
         def write(path: Path) -> None:
-            left = length
+            left, digest = length, hashlib.sha256()
             with path.open("wb") as file:
                 while left:
                     block = self.rfile.read(min(left, 1 << 20))
                     if not block:
                         raise Refusal(400, "The file ended early.")
                     file.write(block)
+                    digest.update(block)
                     left -= len(block)
+            self._require_digest(digest.hexdigest())
 
         return self.server.keep_upload(name, write)
 
@@ -307,6 +329,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _head(self, status: int, kind: str, length: int) -> None:
         self.send_response(status)
+        if self._signed is not None:
+            self.send_header(PROOF, proof(self.server.token, self._signed.nonce, status))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-store")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from editor3d.errors import Editor3DError
-from editor3d.outputs.files import jsonable, replacing, write_json
+from editor3d.outputs.files import jsonable, replacing, sweep, visible_below, write_json
 from editor3d.outputs.pictures import CELL_HEIGHT, MAX_WIDTH, Row, save_png, save_side_by_side, side_by_side, to_uint8
 
 
@@ -145,3 +145,61 @@ def test_sheet_file_equals_the_sheet(tmp_path):
     assert np.array_equal(
         np.asarray(Image.open(tmp_path / "s.png")), np.asarray(side_by_side(rows, title="t", columns=["v"]))
     )
+
+
+def test_hidden_files_are_nobody_s_results(tmp_path):
+    for name in ("b.png", "a/c.png", ".b.7.tmp.png", ".thumbnails/b.png", "a/.c.png", "a/d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert visible_below(tmp_path) == [tmp_path / "a" / "c.png", tmp_path / "b.png"]
+    assert visible_below(tmp_path, "*.txt") == [tmp_path / "a" / "d.txt"]
+    assert visible_below(tmp_path / "nowhere") == []
+
+
+def test_a_hidden_folder_above_does_not_hide_what_lies_in_it(tmp_path):
+    (tmp_path / ".runs").mkdir()
+    (tmp_path / ".runs" / "a.png").touch()
+    assert visible_below(tmp_path / ".runs") == [tmp_path / ".runs" / "a.png"]
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    code = f"""
+import os
+from editor3d.outputs.files import replacing
+for name in ("a.png", "deep/b.c.json", "nothing"):
+    with replacing("{tmp_path}/" + name) as path:
+        path.write_text("half")
+        if name == "nothing":
+            os.kill(os.getpid(), 9)
+        held = path.name
+        os.link(path, path.with_name(path.name.replace(name.split("/")[-1][0], "x", 1)))
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    (tmp_path / ".notes.tmp.txt").touch()
+    (tmp_path / ".mine.png").touch()
+    (tmp_path / "a.12.tmp.png").touch()
+    with replacing(tmp_path / "c.png") as path:  # this process's own: still being written
+        path.touch()
+        gone = sweep(tmp_path)
+        assert path.exists()
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [".mine.png", ".notes.tmp.txt", "a.12.tmp.png", "a.png", "c.png", "deep/b.c.json"]
+    assert len(gone) == 3
+
+
+def test_a_number_that_another_process_has_now_keeps_no_file(tmp_path):
+    path = tmp_path / f".a.{os.getpid()}.tmp.png"
+    path.touch()
+    os.utime(path, (1000.0, 1000.0))  # long before this process began
+    assert sweep(tmp_path) == [path]
+
+
+def test_private_files_are_this_user_s_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        with replacing(tmp_path / "a.png", private=True) as path:
+            path.write_bytes(b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o600

@@ -15,6 +15,9 @@ import pytest
 
 from editor3d.service.jobs import JobQueue
 from editor3d.service.server import HOST, Service
+from editor3d.service.signing import signed
+
+_WORDS = "import json, sys\nsys.argv[1:] = json.load(sys.stdin)"
 
 
 @dataclass
@@ -31,10 +34,11 @@ class Caller:
 
     def __call__(self, method: str, path: str, body: Any = None, raw: bytes | None = None, **headers: str) -> Answer:
         """`headers` with underscores for dashes; one that is "" is not sent."""
-        sent = {"Authorization": f"Bearer {self.service.token}", "Host": f"{HOST}:{self.service.port}"}
+        sent = {"Host": f"{HOST}:{self.service.port}"}
         if raw is None and body is not None:
             raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Authorization": signed(self.service.token, method, path, sent["Host"], raw or b"").header(), **sent}
         connection = http.client.HTTPConnection(HOST, self.service.port, timeout=10)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -66,12 +70,12 @@ class Caller:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Caller]]:
-    """Starts services; `program` is Python that is run with a command's words as its arguments."""
+    """Starts services; `program` is Python that is run in place of a command and finds its words in `sys.argv`."""
     started = []
 
     def start(program: str = "") -> Caller:
         folder = tmp_path / f"service-{len(started)}"
-        queue = JobQueue(folder, [sys.executable, "-c", program])
+        queue = JobQueue(folder, [sys.executable, "-c", f"{_WORDS}\n{program}"])
         service = Service(folder, jobs=queue)
         thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from editor3d.service import owned
 from editor3d.service.kept_runs import remove_old_runs
 
 
@@ -22,6 +23,7 @@ class Boom:
 def run(folder: Path, age: int, base: Path | None = None, finished: bool = True) -> Path:
     """A run as commands leave them, all of it `age` seconds old; one that is not finished has no record."""
     (folder / "nerfstudio_models").mkdir(parents=True)
+    owned.mark(folder)
     checkpoint = None if base is None else base / "nerfstudio_models" / "step-000000599.ckpt"
     config = yaml.dump({"load_checkpoint": checkpoint, "load_dir": None, "data": Path("/data")})
     (folder / "config.yml").write_text(f"!!python/object/apply:{__name__}.Boom []\n" if base is None else config)
@@ -95,4 +97,4 @@ if "edit" in sys.argv:
     assert answer.status == 200, answer.body
     finished(call, answer.body["id"])
     assert [path.exists() for path in old] == [True] * KEPT_RUNS + [False] * 2
-    assert (runs / "own").is_dir()
+    assert owned.is_owned(runs / "own")

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from editor3d.service.signing import signed
 from editor3d.service.state import read_state
 
 
@@ -38,7 +39,8 @@ class Served:
 
     def call(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"):
         state = self.found()
-        headers = {"Authorization": f"Bearer {state.token}", "Content-Type": kind}
+        authorization = signed(state.token, method, path, f"127.0.0.1:{state.port}", body or b"").header()
+        headers = {"Authorization": authorization, "Content-Type": kind}
         request = urllib.request.Request(f"http://127.0.0.1:{state.port}{path}", body, headers, method=method)
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return json.loads(answer.read())
@@ -128,6 +130,16 @@ def test_what_cannot_be_served_is_said(served, tmp_path):
     none = Served(tmp_path / "none", "--port", "99999")
     assert "from 0 to 65535" in none.process.communicate(timeout=30)[0]
     assert none.process.returncode == 2
+
+
+@pytest.mark.parametrize("flags", [("--idle-minutes", "nan"), ("--idle-minutes", "inf"), ("--idle-minutes", "-1"),
+                                   ("--idle-minutes", "soon"), ("--port", "1e3"), ("--port", "-1")])  # fmt: skip
+def test_settings_that_are_no_numbers_of_their_kind_are_refused(tmp_path, flags):
+    service = Served(tmp_path, *flags)
+    out = service.process.communicate(timeout=60)[0]
+    assert service.process.returncode == 2
+    assert "Traceback" not in out
+    assert not service.state.exists()
 
 
 def test_the_token_is_needed(served):

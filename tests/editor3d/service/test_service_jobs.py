@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from editor3d.service import jobs
+from editor3d.service import jobs, owned
 from editor3d.service.requests import parse_request
 
 DONE = ("done", "failed", "cancelled")
@@ -86,8 +85,9 @@ def test_a_job_that_cannot_be_started_fails_alone(serve):
     call = serve("raise SystemExit('started')")
     waiting = call.service.jobs
     request = parse_request({"kind": "scene", "instruction": "winter", "inputs": {"scene": {"path": "demo"}}}, {})
-    bad = waiting.submit(replace(request, instruction="\0"))  # what no command can be given
-    assert "null" in finished(call, bad.id)["error"]
+    command, waiting._command = waiting._command, ["/no/such/program"]
+    assert "No such file" in finished(call, waiting.submit(request).id)["error"]
+    waiting._command = command
     assert finished(call, waiting.submit(request).id)["error"] == "started"
 
 
@@ -249,11 +249,28 @@ def test_closing_ends_what_runs(serve):
 
 
 def test_what_services_of_last_week_left_is_taken_away(serve, tmp_path: Path):
-    old, new = (tmp_path / "service-0" / "jobs" / name for name in ("old", "new"))
-    for folder in (old, new):
-        folder.mkdir(parents=True)
+    jobs = owned.root(tmp_path / "service-0") / "jobs"
+    jobs.mkdir()
+    old, new = (owned.make(jobs / name) for name in ("old", "new"))
     week = time.time() - 8 * 86_400
     os.utime(old, (week, week))
     serve()
     assert not old.exists()
     assert new.exists()
+
+
+def test_what_is_asked_for_is_in_no_list_of_processes(serve):
+    import psutil
+
+    call = serve("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    job = call.job(instruction="make my secret gold").body["id"]
+    pid = int(until(lambda: call("GET", f"/v1/jobs/{job}").body["log"]))
+    assert "secret" not in " ".join(psutil.Process(pid).cmdline())
+    assert "secret" not in str(psutil.Process(pid).environ())
+
+
+def test_jobs_that_cannot_be_done_do_not_use_up_the_pace_of_those_that_can(serve):
+    call = serve()
+    upload = call.upload("a.glb", b"x")
+    assert {call.job(inputs={"mesh": upload}, kind="nothing").status for _ in range(30)} == {400}
+    assert call.job(inputs={"mesh": upload}).status == 200

@@ -91,7 +91,8 @@ def test_any_answer_is_a_program_or_refused(text):
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("unit", [
     "<<<<<<< SEARCH\n", "<<<<<<< SEARCH\na\n=======\n", "=======\n", ">>>>>>> REPLACE\n", "```\n", "```python\n",
-    " ```\n", "<<<<<<< SEARCH\nx\n=======\n>>>>>>> REPLACE\n", "{", "{\"nearer\": ", "\n", " ", "<<<<<", "[", "first second ",
+    " ```\n", "<<<<<<< SEARCH\nx\n=======\n>>>>>>> REPLACE\n", "{", "{\"nearer\": ", "\n", " ", "<<<<<", "[",
+    "first second ",
 ])  # fmt: skip
 def test_the_longest_answers_are_read_in_proportion_to_their_length(unit):
     text = unit * (199_000 // len(unit))
