@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import is_run, resolve_data
+from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
 from editor3d.edit_config import edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.outputs.opening import announce_reduction
@@ -279,6 +280,7 @@ def change_splats(
         raise ConfigError(f"Expected a strength of 0 to 1, and a colour to go with it, got {strength}.")
     if duplicate is not None and (len(duplicate) != 3 or not all(math.isfinite(number) for number in duplicate)):
         raise ConfigError(f"Expected three numbers to move the copies by, got {duplicate}.")
+    require_run(Path(scene).expanduser(), RUN_OR_SPLATS)
     return load_target(CHANGE_SPLATS)(
         Path(scene).expanduser(),
         select,

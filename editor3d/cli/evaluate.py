@@ -34,9 +34,11 @@ class Evaluate:
         from rich.console import Console
 
         from editor3d.api import Edit
+        from editor3d.datasets.other_files import require_run
         from editor3d.outputs.files import write_json
         from editor3d.plugin.scores import learned_scores
 
+        require_run(self.run_folder)
         report = Edit(self.run_folder).evaluate(self.truth, self.reference, self.data)
         body = report.to_json() | {"learned": learned_scores(self.run_folder)}
         path = self.run_folder / "eval.json"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
 from editor3d.errors import ConfigError
 from editor3d.registry import CONVERT_SPLATS, SCENE_FILES, load_target
 
@@ -59,6 +60,7 @@ class Export:
     """images: renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
 
     def run(self) -> int:
+        require_run(self.run_folder, RUN_OR_SPLATS)
         path = self.run_folder
         if not path.is_dir() and (path.suffix.lower() in SCENE_FILES or (path.is_file() and path.suffix != ".ckpt")):
             return self._convert()

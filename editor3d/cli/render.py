@@ -53,12 +53,14 @@ class Render:
         if self.frames < 1 or self.fps < 1:
             raise ConfigError(f"Expected at least 1 frame and 1 frame a second, got {self.frames} and {self.fps}.")
 
+        from editor3d.datasets.other_files import require_run
         from editor3d.outputs.pictures import save_png
         from editor3d.outputs.video import write_mp4
         from editor3d.plugin.base import open_base
         from editor3d.plugin.results import turntable_cameras
         from editor3d.plugin.runs import open_run
 
+        require_run(self.run_folder)
         home = open_base(self.run_folder).run / "renders"
         _, pipeline = open_run(self.run_folder, data=self.data)
         kind = "depth" if self.depth else "rgb"

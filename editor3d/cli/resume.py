@@ -23,7 +23,9 @@ class Resume:
         import shlex
 
         from editor3d.api import Scene, resume
+        from editor3d.datasets.other_files import require_run
 
+        require_run(self.run_folder)
         if isinstance(resume(self.run_folder, data=self.data), Scene):  # an edit says itself what it made
             run = shlex.quote(str(self.run_folder))
             print(f'Reconstructed. Edit it with: editor3d edit {run} --instruction "..."')

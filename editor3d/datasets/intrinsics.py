@@ -23,6 +23,10 @@ OTHER_LENSES = ("ftheta_p0", "latlong", "equirectangular", "orthographic")
 
 PERSPECTIVE_MODELS = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV")
 FISHEYE_MODELS = ("OPENCV_FISHEYE",)
+LEAST_FOCAL, MOST_FOCAL = 0.02, 1e4
+"""Focal lengths that are believed, in sides of the picture: fields of view of 175 degrees to 20 seconds of arc."""
+MOST_CENTER = 10.0
+"""How far from the picture's centre that of the lens may be, in sides: pictures may be cut from larger ones."""
 DISTORTION_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
@@ -115,6 +119,7 @@ def parse_intrinsics(keys: Mapping[str, object], picture: PictureInfo, where: st
         distortion=_distortion(keys, where),
         fisheye=fisheye,
     )
+    _require_sane(declared, where)
     actual = picture.size_for(width, height)
     if not same_aspect((width, height), actual):
         raise DataError(
@@ -122,6 +127,20 @@ def parse_intrinsics(keys: Mapping[str, object], picture: PictureInfo, where: st
             "aspect: correct w and h, or put the right picture there."
         )
     return declared if actual == (width, height) else declared.resized(*actual)
+
+
+def _require_sane(camera: Intrinsics, where: str) -> None:
+    """Refuse what no lens has, such as lengths in other units than pixels.
+
+    Raises:
+        DataError: names the first length.
+    """
+    sides = (("x", camera.width), ("y", camera.height))
+    for (axis, side), length, center in zip(sides, (camera.fl_x, camera.fl_y), (camera.cx, camera.cy), strict=True):
+        if not LEAST_FOCAL * side <= length <= MOST_FOCAL * side:
+            raise DataError(f"fl_{axis} of {where} must be a focal length in pixels, not {length:g} for {side} pixels.")
+        if abs(center - side / 2) > MOST_CENTER * side:
+            raise DataError(f"c{axis} of {where} must be near the picture, in pixels, not {center:g} of {side}.")
 
 
 def same_aspect(a: tuple[int, int], b: tuple[int, int]) -> bool:

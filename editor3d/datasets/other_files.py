@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from editor3d.errors import DataError
+from editor3d.registry import SCENE_FILES
+
 _CONVERT = "convert it with `npx @playcanvas/splat-transform {path} {ply}` and give the .ply"
 _MESH = 'restyle it with `editor3d mesh style {path} --instruction "..."`'
 _VIA_BLENDER = "export it from Blender as .glb and give that to `editor3d mesh style`"
@@ -21,8 +24,8 @@ _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "splats in GaussianSplats3D's format": ((".ksplat",), _CONVERT),
     "splats in XGRIDS' format": ((".lcc",), _CONVERT),
     "a packed scene of a viewer": ((".spx", ".rad", ".gsplat", ".splatv"), "export it from its viewer as .ply"),
-    "a mesh": ((".glb", ".gltf", ".obj", ".stl", ".off"), _MESH),
-    "a model of another program": ((".fbx", ".dae", ".3ds", ".usd", ".usda", ".usdc", ".usdz", ".abc"), _VIA_BLENDER),
+    "a mesh": ((".glb", ".gltf", ".obj", ".stl", ".off", ".dae", ".3mf"), _MESH),
+    "a model of another program": ((".fbx", ".3ds", ".usd", ".usda", ".usdc", ".usdz", ".abc"), _VIA_BLENDER),
     "a Blender file": ((".blend",), "search for a better one of its programs with `editor3d refine`, see --help"),
     "a video": ((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".insv", ".360"), _VIDEO),
     "a picture": ((".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".dng"), _PICTURES),
@@ -44,11 +47,36 @@ _KINDS: dict[str, tuple[tuple[str, ...], str]] = {
 _BY_SUFFIX = {suffix: (kind, remedy) for kind, (suffixes, remedy) in _KINDS.items() for suffix in suffixes}
 
 
-def what_to_do(path: Path) -> str | None:
-    """One sentence about a file that is no scene here, by its suffix; None for suffixes that are not known."""
+CAPTURE_OR_SPLATS = "a capture's folder or a file of splats (.ply, .spz, .splat, .sog)"
+RUN = "the folder of a run"
+RUN_OR_SPLATS = "the folder of a run or a file of splats (.ply, .spz, .splat, .sog)"
+
+
+def what_to_do(path: Path, expected: str = CAPTURE_OR_SPLATS) -> str | None:
+    """One sentence about a file that is no scene here, by its suffix; None for suffixes that are not known.
+
+    Args:
+        path: the file.
+        expected: what was asked for.
+    """
     known = _BY_SUFFIX.get(path.suffix.lower())
     if known is None:
         return None
     kind, remedy = known
     told = remedy.format(path=shlex.quote(str(path)), ply=shlex.quote(str(path.with_suffix(".ply"))))
-    return f"Expected a capture's folder or a file of splats (.ply, .spz, .splat, .sog), got {path}, {kind}: {told}."
+    return f"Expected {expected}, got {path}, {kind}: {told}."
+
+
+def require_run(path: Path, expected: str = RUN) -> None:
+    """Refuse a file of another kind where a run is asked for; one of its checkpoints stands for it.
+
+    Raises:
+        DataError: names what takes such a file, or how to convert it.
+    """
+    if path.suffix.lower() == ".ckpt" or path.is_dir() or not path.exists():
+        return
+    told = what_to_do(path, expected)
+    if told is None and path.suffix.lower() in SCENE_FILES and expected == RUN:
+        told = f"Expected {expected}, got {path}, a file of splats: edit it first, with `editor3d edit`."
+    if told is not None:
+        raise DataError(told)

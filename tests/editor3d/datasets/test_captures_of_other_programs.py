@@ -121,6 +121,20 @@ def test_a_lens_for_each_frame_and_no_size(write_capture):
     ]
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"fl_x": 0.6}, "fl_x of frame 0 .* focal length in pixels, not 0.6 for 40"),
+        ({"fl_y": 1e9}, "fl_y of frame 0 .* focal length in pixels"),
+        ({"cx": 1e6}, "cx of frame 0 .* near the picture"),
+        ({"cy": -1e6}, "cy of frame 0 .* near the picture"),
+    ],
+)
+def test_lengths_that_are_no_pixels_are_refused(write_capture, keys, said):
+    with pytest.raises(DataError, match=said):
+        load_posed_images(write_capture(count=4, change=put(**keys)))
+
+
 # Numbers
 
 

@@ -14,7 +14,6 @@ from editor3d.datasets.other_files import what_to_do
 from editor3d.errors import DataError
 
 FILES = {
-    "a.sog": "splat-transform .*a.sog .*a.ply",
     "a.ksplat": "splat-transform .*a.ksplat .*a.ply",
     "a.glb": "editor3d mesh style .*a.glb",
     "A.OBJ": "editor3d mesh style .*A.OBJ",
@@ -46,16 +45,38 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path, name, said, r
 
 @pytest.mark.parametrize("command", [["edit", "DATA", "--instruction", "make it red"], ["preview", "DATA"]])
 def test_commands_say_it(tmp_path, capsys, command):
-    path = tmp_path / "my scene.sog"
+    path = tmp_path / "my scene.ksplat"
     path.write_bytes(b"PK")
     assert main([str(path) if word == "DATA" else word for word in command]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: Expected a capture's folder or a file of splats")
-    assert re.search(r"splat-transform '.*my scene\.sog' '.*my scene\.ply'", error)
+    assert re.search(r"splat-transform '.*my scene\.ksplat' '.*my scene\.ply'", error)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["render DATA", "eval DATA", "resume DATA", "export DATA", "splats DATA --select sphere:0,0,0,1 --output o.ply"],
+)
+@pytest.mark.parametrize(("name", "said"), [("a.ksplat", "splat-transform"), ("a.glb", "editor3d mesh style")])
+def test_commands_that_take_runs_say_it(tmp_path, capsys, command, name, said):
+    path = tmp_path / name
+    path.write_bytes(b"PK")
+    assert main(command.replace("DATA", str(path)).split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: Expected the folder of a run")
+    assert said in error
+
+
+def test_a_file_of_splats_is_no_run(tmp_path, capsys):
+    (tmp_path / "a.ply").write_bytes(b"ply\n")
+    assert main(["render", str(tmp_path / "a.ply")]) == 2
+    assert "edit it first, with `editor3d edit`" in capsys.readouterr().err
 
 
 def test_scenes_are_none_of_them():
-    assert all(what_to_do(Path(name)) is None for name in ("a.ply", "a.spz", "a.splat", "transforms.json", "capture"))
+    assert all(
+        what_to_do(Path(name)) is None for name in ("a.ply", "a.spz", "a.splat", "a.sog", "transforms.json", "capture")
+    )
 
 
 def test_a_folder_of_splats_unpacked(tmp_path):
