@@ -58,10 +58,11 @@ def visible_below(folder: Path, pattern: str = "*.png") -> list[Path]:
     Such a name is that of a file being written, of what a process that was killed left of it, or of a program of the
     user's that keeps notes of its own beside pictures.
     """
-    found = (
-        path for path in folder.rglob(pattern) if not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    )
-    return sorted(path for path in found if path.is_file())
+
+    def is_hidden(path: Path) -> bool:
+        return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+    return sorted(path for path in folder.rglob(pattern) if not is_hidden(path) and path.is_file())
 
 
 def sweep(folder: Path) -> list[Path]:
