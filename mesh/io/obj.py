@@ -15,13 +15,23 @@ from mesh.io.mtl import Map, ObjMaterial, look_of, read_library
 from mesh.io.notes import Notes, quoted
 from mesh.io.parts import check_size, dressed, existing, scaled_colors
 from mesh.io.polygons import triangulated
-from mesh.io.text import lines_of, table_of, text_of
+from mesh.io.text import lines_of, numbers_of, table_of, text_of
 from mesh.io.textures import Textures
 from mesh.surface import Material, Surface
 
 _AT_ONCE = 1 << 16
 """Lines whose words are in memory at a time."""
 _RELATIVE = re.compile(r"-(\d+)")
+_WRITTEN_ALIKE = tuple(
+    (re.compile(rf"(?:{corner}\s++)++", re.ASCII), columns, place)
+    for corner, columns, place in (
+        (r"\d{1,15}+", 1, 0),
+        (r"\d{1,15}+/\d{1,15}+", 2, 1),
+        (r"\d{1,15}+//\d{1,15}+", 2, 0),
+        (r"\d{1,15}+/\d{1,15}+/\d{1,15}+", 3, 1),
+    )
+)
+"""Lines whose corners are written alike: the pattern, the numbers of a corner, and which is the texture's."""
 _CURVED = ("curv", "curv2", "surf")
 
 
@@ -114,25 +124,40 @@ def _words(line: str) -> list[str]:
 
 def _table(lines: list[str], width: int) -> np.ndarray:
     """The first numbers of lines: [N, width] float64; NaN where a line is shorter."""
-    parts = [
-        table_of([_words(line)[:width] for line in lines[start : start + _AT_ONCE]], width)
-        for start in range(0, len(lines), _AT_ONCE)
-    ]
+    parts = [_part_of_table(lines[start : start + _AT_ONCE], width) for start in range(0, len(lines), _AT_ONCE)]
     return np.concatenate(parts) if parts else np.zeros((0, width))
+
+
+def _part_of_table(lines: list[str], width: int) -> np.ndarray:
+    lengths = {len(line.split()) for line in lines}
+    if len(lengths) > 1 or any("#" in line for line in lines):
+        return table_of([_words(line)[:width] for line in lines], width)
+    found = numbers_of(" ".join(lines)).reshape(len(lines), -1)[:, :width]
+    return np.pad(found, ((0, 0), (0, width - found.shape[1])), constant_values=np.nan)
 
 
 def _polygons(lines: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of faces' lines: vertices and texture places of all corners, from 0, -1 for none [C]; corners of each [P]."""
-    vertices, places, sizes = [], [], []
-    for start in range(0, len(lines), _AT_ONCE):
-        rows = [_words(line) for line in lines[start : start + _AT_ONCE]]
-        sizes.append(np.array([len(row) for row in rows], np.int64))
-        words = [word.split("/") for row in rows for word in row]
-        vertices.append(np.array([word[0] for word in words], np.int64) - 1)
-        places.append(np.array([word[1] if len(word) > 1 and word[1] else 0 for word in words], np.int64) - 1)
-    if not sizes:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return np.concatenate(vertices), np.concatenate(places), np.concatenate(sizes)
+    parts = [_some_polygons(lines[start : start + _AT_ONCE]) for start in range(0, len(lines), _AT_ONCE)]
+    none = np.zeros(0, np.int64)
+    vertices, places, sizes = (np.concatenate([none, *(part[at] for part in parts)]) for at in range(3))
+    return vertices, places, sizes
+
+
+def _some_polygons(lines: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    text = " ".join(lines) + " "
+    for pattern, columns, place in _WRITTEN_ALIKE:
+        if pattern.fullmatch(text):  # the usual case, ten times as fast as word by word
+            numbers = numbers_of(text.replace("/", " ")).reshape(-1, columns)
+            sizes = np.array([len(line.split()) for line in lines], np.int64)
+            places = numbers[:, place] - 1 if place else np.full(len(numbers), -1.0)
+            return (numbers[:, 0] - 1).astype(np.int64), places.astype(np.int64), sizes
+    rows = [_words(line) for line in lines]
+    sizes = np.array([len(row) for row in rows], np.int64)
+    words = [word.split("/") for row in rows for word in row]
+    vertices = np.array([word[0] for word in words], np.int64) - 1
+    places = np.array([word[1] if len(word) > 1 and word[1] else 0 for word in words], np.int64) - 1
+    return vertices, places, sizes
 
 
 def _vertex_colors(table: np.ndarray) -> np.ndarray | None:
