@@ -1,0 +1,57 @@
+"""Whether two run folders hold the same, to the bit, and nothing that a finished run does not leave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_UNLIKE = {"seconds", "times", "at", "elapsed", "timestamp", "output_dir", "seconds_per_render", "started", "finished"}
+"""Keys of what a clock or a path decides."""
+_LOGS = (".log", ".yml")
+_IGNORED = ("events.out.tfevents",)
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What `one` has otherwise than `other`, a line each; empty where they are the same."""
+    names = {
+        folder: {str(path.relative_to(folder)) for path in folder.rglob("*") if _counts(path)}
+        for folder in (one, other)
+    }
+    found = [f"{name} is missing" for name in sorted(names[other] - names[one])]
+    found += [f"{name} is left over" for name in sorted(names[one] - names[other])]
+    return found + [
+        f"{name} differs" for name in sorted(names[one] & names[other]) if not _same(one / name, other / name)
+    ]
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(_IGNORED)
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.suffix in _LOGS:
+        return True
+    if one.suffix == ".ckpt":
+        from editor3d.plugin import checkpoints
+
+        return _equal(checkpoints.load(one), checkpoints.load(other))
+    if one.suffix in (".json", ".jsonl"):
+        lines = [
+            path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()] for path in (one, other)
+        ]
+        return _equal(*([json.loads(line) for line in part] for part in lines))
+    return one.read_bytes() == other.read_bytes()
+
+
+def _equal(one: Any, other: Any) -> bool:
+    from torch import Tensor, equal
+
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return one.dtype == other.dtype and equal(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = (set(one) | set(other)) - _UNLIKE
+        return keys <= set(one) & set(other) and all(_equal(one[key], other[key]) for key in keys)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return one == other or (one != one and other != other)
