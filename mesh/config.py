@@ -127,10 +127,8 @@ def read_config(run: Path) -> StyleConfig:
     _require_known(StyleConfig, body, str(path))
     try:
         return msgspec.convert(body, StyleConfig)
-    except msgspec.ValidationError as error:
-        raise ConfigError(
-            f"Expected the configuration of a mesh's run in {path}: {error}: start the run anew."
-        ) from error
+    except (msgspec.ValidationError, UnicodeError) as error:
+        raise ConfigError(f"Expected the settings of a mesh's run in {path}: {error}: start the run anew.") from error
 
 
 def _require_known(kind: type, body: Any, where: str) -> None:

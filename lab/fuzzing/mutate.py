@@ -185,7 +185,7 @@ def _tree(content: bytes, rng: random.Random) -> bytes:
     """A JSON value replaced, taken out, renamed, repeated or put many levels deep."""
     try:
         tree = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _text(content, rng)
     owner, key = rng.choice(_places(tree) or [([tree], 0)])
     way = rng.randrange(6)

@@ -105,7 +105,7 @@ def chat() -> Format:
         return None
 
     # what the client counts as a failed answer
-    failures = (ValueError, LookupError, TypeError, AttributeError, service_client._Failed)
+    failures = (*service_client._NOT_THE_PROTOCOL, service_client._Failed)
     return Format(
         ({"chat.json": json.dumps(message).encode()}, {"image.json": json.dumps(image).encode()}), read, failures
     )
