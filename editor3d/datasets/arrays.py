@@ -27,16 +27,16 @@ def read_depth_array(path: Path) -> np.ndarray:
     """
     require_regular(path)
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        found = np.lib.format.open_memmap(path, mode="r")
     except UNREADABLE as error:
         raise DataError(
             f"The depth {path} is damaged or no .npy file ({first_line(error)}): write it anew with numpy.save."
         ) from error
-    shape = getattr(found, "shape", ())
+    shape = found.shape
     if len(shape) == 3 and 1 in (shape[0], shape[2]):
         found = found.squeeze(0 if shape[0] == 1 else 2)
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind not in "fiu" or not found.size:
-        kind = f"{'x'.join(map(str, shape))} of {found.dtype}" if isinstance(found, np.ndarray) else "an archive"
+    if found.ndim != 2 or found.dtype.kind not in "fiu" or not found.size:
+        kind = f"{'x'.join(map(str, shape)) or 'one'} of {str(found.dtype)[:40]}"
         raise DataError(f"Expected depth as numbers in height x width in {path}, got {kind}: write it anew.")
     if found.size > MAX_PIXELS:
         raise DataError(f"Expected depth of at most {MAX_PIXELS >> 20} million numbers in {path}, got {found.size}.")

@@ -27,6 +27,8 @@ LEAST_FOCAL, MOST_FOCAL = 0.02, 1e4
 """Focal lengths that are believed, in sides of the picture: fields of view of 175 degrees to 20 seconds of arc."""
 MOST_CENTER = 10.0
 """How far from the picture's centre that of the lens may be, in sides: pictures may be cut from larger ones."""
+MOST_BENT = 1e6
+"""How many times farther from the centre a term of the distortion may bring the corners; beyond is no lens."""
 DISTORTION_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
@@ -141,6 +143,11 @@ def _require_sane(camera: Intrinsics, where: str) -> None:
             raise DataError(f"fl_{axis} of {where} must be a focal length in pixels, not {length:g} for {side} pixels.")
         if abs(center - side / 2) > MOST_CENTER * side:
             raise DataError(f"c{axis} of {where} must be near the picture, in pixels, not {center:g} of {side}.")
+    corner = math.hypot(camera.width / camera.fl_x, camera.height / camera.fl_y)
+    powers = (2, 4, 6, 8, 1, 1)  # of the distance from the centre that each coefficient goes with
+    for key, value, power in zip(DISTORTION_KEYS, camera.distortion, powers, strict=True):
+        if abs(value) * corner**power > MOST_BENT:
+            raise DataError(f"{key} of {where} must be a coefficient of a lens, not {value:g}, which bends it away.")
 
 
 def same_aspect(a: tuple[int, int], b: tuple[int, int]) -> bool:

@@ -16,6 +16,8 @@ FORMATS: dict[str, str] = {
     "colmap-text": "captures:colmap_text",
     "nerf-synthetic": "captures:nerf_synthetic",
     "points": "captures:points",
+    "depth-array": "captures:depth_array",
+    "cameras": "captures:cameras",
     "picture": "pictures:pictures",
     "garment": "pictures:garment",
     "target": "pictures:target",

@@ -101,6 +101,35 @@ def transforms() -> Format:
     )
 
 
+def depth_array() -> Format:
+    """Depth as a numpy array, alone."""
+    from editor3d.datasets.arrays import read_depth_array
+
+    def npy(values: np.ndarray, version: tuple[int, int]) -> Files:
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, values, version=version)
+        return {"depth.npy": buffer.getvalue()}
+
+    plane = np.ones((SIDE, SIDE))
+    wholes = (npy(plane.astype(np.float32), (1, 0)), npy(np.asfortranarray(plane.astype(">u2")), (3, 0)))
+    return Format(wholes, lambda folder: read_depth_array(folder / "depth.npy"))
+
+
+def cameras() -> Format:
+    """Cameras whose pictures need not be there, of two kinds of file."""
+    from editor3d.datasets.cameras import load_cameras
+
+    frames = [{"file_path": f"{i}.png", "transform_matrix": _pose(i).tolist()} for i in range(VIEWS)]
+    lens = {"w": SIDE, "h": SIDE, "x_fov": 50.0, "is_fisheye": True, "k1": 0.01, "aabb_scale": 16}
+    listed = [
+        {"id": i, "width": SIDE, "height": SIDE, "fx": 18.0, "fy": 18.0, "position": _pose(i)[:3, 3].tolist(),
+         "rotation": _pose(i)[:3, :3].tolist()}
+        for i in range(VIEWS)
+    ]  # fmt: skip
+    wholes = ({"c.json": json.dumps({**lens, "frames": frames}).encode()}, {"c.json": json.dumps(listed).encode()})
+    return Format(wholes, lambda folder: load_cameras(folder / "c.json"))
+
+
 def colmap_binary() -> Format:
     cameras = struct.pack("<Q", 1) + struct.pack("<iiQQ", 1, 1, SIDE, SIDE) + struct.pack("<4d", 18, 18, 8, 8)
     images = struct.pack("<Q", VIEWS)

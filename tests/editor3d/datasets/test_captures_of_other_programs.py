@@ -128,6 +128,8 @@ def test_a_lens_for_each_frame_and_no_size(write_capture):
         ({"fl_y": 1e9}, "fl_y of frame 0 .* focal length in pixels"),
         ({"cx": 1e6}, "cx of frame 0 .* near the picture"),
         ({"cy": -1e6}, "cy of frame 0 .* near the picture"),
+        ({"k1": 1e20}, "k1 of frame 0 .* coefficient of a lens"),
+        ({"distortion_params": [0, 0, 0, 0, 0, -1e9]}, "p2 of frame 0 .* coefficient of a lens"),
     ],
 )
 def test_lengths_that_are_no_pixels_are_refused(write_capture, keys, said):
