@@ -44,7 +44,9 @@ class MeshRegion:
         import trimesh
 
         try:
-            mesh = trimesh.load(self.file, force="mesh", process=True)
+            mesh = trimesh.load(
+                self.file, force="mesh", process=True, skip_materials=True, resolver=_buffers_beside(self.file)
+            )
         except Exception as error:  # trimesh's readers raise whatever their format's parser does
             raise RegionError(f"Expected a mesh in {self.file}, which trimesh cannot read ({error}).") from error
         if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
@@ -111,3 +113,16 @@ class MeshRegion:
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return {"type": "mesh", "file": str(self.file)}
+
+
+def _buffers_beside(path: Path) -> trimesh.resolvers.Resolver:
+    """Gives trimesh the .bin files of a glTF and nothing else: it would open a texture as any kind of picture."""
+    import trimesh
+
+    class Buffers(trimesh.resolvers.FilePathResolver):
+        def get(self, name: str) -> bytes:
+            if not name.lower().endswith(".bin"):
+                raise FileNotFoundError(name)
+            return super().get(name)
+
+    return Buffers(path)

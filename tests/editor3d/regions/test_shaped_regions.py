@@ -150,3 +150,17 @@ def test_a_mesh_far_from_the_origin_holds_what_it_holds_near(written, suffix, tm
     assert torch.allclose(other.distance(points + place), one.distance(points), atol=1e-5)
     rays = torch.nn.functional.normalize(-points, dim=-1)
     assert torch.allclose(other.entry(points + place, rays), one.entry(points, rays), atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["obj", "ply", "glb", "gltf", "dae"])
+def test_the_textures_of_a_regions_mesh_are_not_opened(tmp_path, monkeypatch, suffix):
+    from PIL import Image
+
+    box = trimesh.creation.box()
+    places = box.vertices[:, :2] + 0.5
+    box.visual = trimesh.visual.TextureVisuals(uv=places, image=Image.new("RGB", (4, 4), (255, 0, 0)))
+    box.export(tmp_path / f"box.{suffix}")
+    opened = []
+    monkeypatch.setattr(Image, "open", lambda *a, **k: opened.append(a))
+    assert parse_region(f"mesh:{tmp_path / f'box.{suffix}'}").contains(torch.zeros(1, 3)).all()
+    assert not opened
