@@ -34,4 +34,4 @@ def offset_of(points: np.ndarray, size: float = 0.0) -> np.ndarray:
     if np.abs(middle).max() <= (_FAR * size if size > 0 else _FAR_POINT):
         return np.zeros(3)
     step = 2.0 ** np.floor(np.log2(size)) if size > 0 else 1.0
-    return np.round(middle / step) * step
+    return np.round(middle / step) * step + 0.0  # no negative zero

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
 from editor3d.datasets.images import read_image
@@ -107,19 +109,29 @@ def export_points(
     for index in range(len(cameras)):
         share = count * (index + 1) // len(cameras) - count * index // len(cameras)
         rays = camera_rays(cameras, index, table, pipeline.device)
-        chosen = torch.randperm(len(rays), generator=generator)[:share].to(pipeline.device)
+        chosen = torch.randperm(len(rays), generator=generator)[:share].sort().values.to(pipeline.device)
         rays = rays[chosen]
-        outputs = pipeline.model.get_outputs_for_camera_ray_bundle(rays[:, None])
-        where = rays.origins + rays.directions * outputs["depth"][:, 0]
-        kept = (outputs["accumulation"][:, 0, 0] >= min_accumulation) & (where.abs() <= radius).all(-1)
+        outputs = _outputs_of(pipeline, cameras[index : index + 1], chosen, rays)
+        where = rays.origins + rays.directions * outputs["depth"]
+        kept = (outputs["accumulation"][:, 0] >= min_accumulation) & (where.abs() <= radius).all(-1)
         points.append(where[kept].double().cpu().numpy())
-        colors.append((outputs["rgb"][:, 0][kept].clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu().numpy())
+        colors.append((outputs["rgb"][kept].clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu().numpy())
         on_view(index + 1, len(cameras))
     cloud = np.concatenate(points)
     if len(cloud) == 0:
         raise ConfigError("Expected rays that meet the scene, found none: lower the accumulation or raise the radius.")
     write_points(path, to_capture_frame(cloud, pipeline), np.concatenate(colors))
     return len(cloud)
+
+
+def _outputs_of(pipeline: PluginPipeline, camera: Cameras, chosen: Tensor, rays: RayBundle) -> dict[str, Tensor]:
+    """What some pixels of a camera show, numbered row by row and in order: [n, C] by name; `rays` go through them."""
+    if not hasattr(pipeline.model, "outputs_at"):
+        outputs = pipeline.model.get_outputs_for_camera_ray_bundle(rays[:, None])
+        return {name: outputs[name][:, 0] for name in ("rgb", "accumulation", "depth")}
+    wanted = torch.zeros(int(camera.height[0]) * int(camera.width[0]), dtype=torch.bool, device=chosen.device)
+    wanted[chosen] = True
+    return pipeline.model.outputs_at(camera, wanted.view(int(camera.height[0]), int(camera.width[0])))
 
 
 def export_capture(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 
+from editor3d.cli import main
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
-from editor3d.plugin.base import _same_frame
+from editor3d.plugin.captures import same_frame
 from editor3d.plugin.rays import LensTable
 from editor3d.plugin.region_masks import SpaceRegion, geometry_of, pixels_that_meet
 from editor3d.plugin.region_panel import ViewerFrame, beginning, written
@@ -61,16 +64,47 @@ def test_a_region_given_in_far_coordinates_holds_to_the_digit(tiny_capture, far_
     assert torch.allclose(seen[0].depth, seen[1].depth, rtol=1e-5)
 
 
+@pytest.fixture
+def far_base(far_capture: Path, tiny_edit, tmp_path: Path, finished) -> Path:
+    """The run folder of a tiny voxel reconstruction of the far capture."""
+    from nerf_methods.voxel.method import voxel
+
+    config = deepcopy(voxel.config)
+    config.pipeline.model = deepcopy(tiny_edit().pipeline.model)
+    config.pipeline.model.occupancy_start, config.pipeline.model.learn_background = 10, False
+    config.pipeline.datamanager.data, config.pipeline.datamanager.train_num_rays_per_batch = far_capture, 512
+    config.output_dir, config.experiment_name, config.vis = tmp_path / "bases", "far", "tensorboard"
+    config.max_num_iterations, config.machine.device_type, config.timestamp = 20, "cpu", "base"
+    return finished(config)
+
+
+def test_exports_of_a_far_capture_lie_where_those_of_a_near_one_do(far_base, tiny_base, tmp_path):
+    middles, sizes = [], []
+    for base in (tiny_base, far_base):
+        found = []
+        for words in (["--format", "mesh", "--resolution", "32", "--threshold", "1"], ["--format", "pointcloud"]):
+            path = tmp_path / f"{base.parent.parent.name}-{words[1]}.ply"
+            assert main(["export", str(base), *words, "--output", str(path)]) == 0
+            found.append(np.asarray(trimesh.load(path, process=False).vertices))
+        middles.append([(points.min(0) + points.max(0)) / 2 for points in found])
+        sizes.append([np.ptp(points, axis=0) for points in found])
+    size = float(np.max(sizes))
+    assert np.abs(np.array(middles[1]) - PLACE - np.array(middles[0])).max() < 0.05 * size
+    assert np.allclose(sizes[1], sizes[0], atol=0.1 * size)
+    transforms = json.loads((far_base / "dataparser_transforms.json").read_text())
+    assert np.linalg.norm(np.array(transforms["transform"])[:, 3]) == pytest.approx(np.linalg.norm(PLACE), abs=3)
+
+
 def test_frames_of_far_captures_are_told_apart(tiny_capture, far_capture):
     near, far = parsed(tiny_capture), parsed(far_capture)
     transform, scale = far.dataparser_transform.numpy(), far.dataparser_scale
-    assert _same_frame(transform, scale, far)
-    assert not _same_frame(transform, scale, near)
+    assert same_frame(transform, scale, far)
+    assert not same_frame(transform, scale, near)
     for moved in (0.1, 50.0):
         other = transform.copy()
         other[0, 3] += moved
-        assert not _same_frame(other, scale, far)
-    assert not _same_frame(transform, 1.1 * scale, far)
+        assert not same_frame(other, scale, far)
+    assert not same_frame(transform, 1.1 * scale, far)
 
 
 def test_the_viewers_handles_begin_where_a_far_region_lies(far_capture):

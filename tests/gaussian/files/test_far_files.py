@@ -11,6 +11,7 @@ import numpy as np
 import pygltflib
 import pytest
 import torch
+import trimesh
 
 from editor3d.cli import main
 from editor3d.datasets import load_posed_images
@@ -159,3 +160,9 @@ def test_a_far_file_becomes_a_base_whose_scene_is_the_file(tmp_path, doubles):
     off = (read_file(out).centres - torch.tensor(PLACES[0], dtype=torch.float64) - ball().means.double()).abs().max()
     assert off < 1e-5
     assert json.loads(sidecar(out).read_text())["offset"] == list(read_file(out).offset)
+    points = tmp_path / "points.ply"
+    words = ["--format", "pointcloud", "--num-points", "600", "--radius", "9", "--output", str(points)]
+    assert main(["export", str(run), *words]) == 0
+    distance = np.linalg.norm(trimesh.load(points).vertices - PLACES[0], axis=1)
+    assert len(distance) > 50
+    assert np.quantile(distance, 0.9) < 0.7
