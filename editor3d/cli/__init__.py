@@ -19,6 +19,8 @@ from editor3d.registry import load_target
 
 OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
 DEBUG_VARIABLE = "EDITOR3D_DEBUG"
+_MAY_BE_EMPTY = ("--instruction", "--prompt")
+"""Flags that may be given empty: some editors need no sentence, and the others ask for one themselves."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,32 @@ def _dispatch(words: list[str]) -> int:
         hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}."
         raise ConfigError(f"There is no command {name}: {hint}")
 
+    _require_values(rest)
+
     import tyro
 
     command = load_target(COMMANDS[name].target)
     config = (tyro.conf.FlagCreatePairsOff,)
     return tyro.cli(command, prog=f"editor3d {name}", args=rest, config=config).run()
+
+
+def _require_values(words: list[str]) -> None:
+    """Refuse words without a content, or with a NUL: an empty path is the current folder, an empty list all there is.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    before = ""
+    for word in words:
+        if "\0" in word:
+            raise ConfigError(f"Expected words without NUL characters, got {word!r:.80}: leave them out.")
+        flag, equals, value = word.partition("=")
+        if not word.startswith("--"):
+            flag, equals, value = before, "=", word
+        if equals and not value.strip() and flag not in _MAY_BE_EMPTY:
+            told = f"after {flag}" if flag.startswith("--") else "among the words"
+            raise ConfigError(f"Expected a value {told}, got an empty one: say one, or leave it out.")
+        before = word
 
 
 def _help() -> str:

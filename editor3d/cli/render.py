@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from editor3d.plugin.pipeline import PluginPipeline
 
+MAX_FPS = 1000
+
 
 @dataclass(frozen=True)
 class Render:
@@ -50,8 +52,10 @@ class Render:
             raise ConfigError(f"Expected a folder for the {self.path} views, got {self.output}: each is one PNG.")
         if self.views is not None and self.path == "turntable":
             raise ConfigError("Expected --path train or --path test with --views: a turntable has no named views.")
-        if self.frames < 1 or self.fps < 1:
-            raise ConfigError(f"Expected at least 1 frame and 1 frame a second, got {self.frames} and {self.fps}.")
+        if self.frames < 1 or not 1 <= self.fps <= MAX_FPS:
+            raise ConfigError(
+                f"Expected at least 1 frame and 1 to {MAX_FPS} frames a second, got {self.frames} and {self.fps}."
+            )
 
         from editor3d.datasets.other_files import require_run
         from editor3d.outputs.pictures import save_png
@@ -89,13 +93,15 @@ def choose_views(known: Sequence[str], wanted: str | None, path: str) -> list[in
     """Indices of the views that a comma-separated list names, in its order; of all without a list.
 
     Raises:
-        ConfigError: an unknown name, or there are no views.
+        ConfigError: an unknown name, none, or there are no views.
     """
     if wanted is None:
         if not known:
             raise ConfigError(f"There are no {path} views in this run's capture: render the other ones.")
         return list(range(len(known)))
     names = [name.strip() for name in wanted.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"Expected names of {path} views, got {wanted!r}: name some, or leave --views out.")
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or list(known)[:3]

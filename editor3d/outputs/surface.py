@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     import trimesh
     from torch import Tensor
 
-_LEAST_CELLS = 8
+_LEAST_CELLS, _MOST_CELLS = 8, 1024
+"""Lattice points a side; the most take 4 GiB."""
+_LARGEST_RADIUS = 1000.0
+"""Scene units: cameras are within 1."""
 _PROBES = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Where colour is gathered, in lattice cells below the surface."""
 
@@ -62,10 +66,17 @@ def extract_surface(
     from skimage.measure import marching_cubes
 
     radius = field.radius if radius is None else radius
-    if resolution < _LEAST_CELLS:
-        raise ConfigError(f"Expected a resolution of at least {_LEAST_CELLS} lattice points a side, got {resolution}.")
-    if threshold <= 0 or radius <= 0:
-        raise ConfigError(f"Expected a positive threshold and radius, got {threshold:g} and {radius:g}.")
+    if not _LEAST_CELLS <= resolution <= _MOST_CELLS:
+        raise ConfigError(
+            f"Expected a resolution of {_LEAST_CELLS} to {_MOST_CELLS} lattice points a side, got {resolution}."
+        )
+    if not (0 < threshold < math.inf and 0 < radius <= _LARGEST_RADIUS):
+        raise ConfigError(
+            f"Expected a positive threshold, and a radius of more than 0 and at most {_LARGEST_RADIUS:g}, got "
+            f"{threshold:g} and {radius:g}."
+        )
+    if not 0 <= min_component <= 1:
+        raise ConfigError(f"Expected a share of 0 to 1 as the smallest component, got {min_component:g}.")
     axis = torch.linspace(-radius, radius, resolution, device=field.device)
     plane = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     volume = np.empty((resolution,) * 3, np.float32)

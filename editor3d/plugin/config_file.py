@@ -22,6 +22,7 @@ from nerfstudio.engine.schedulers import SchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
+from editor3d.bounded_yaml import BUILDING, TAG, BoundedLoader, Refused
 from editor3d.errors import CheckpointError, first_line
 from editor3d.plugin.config_names import CONFIG_CLASSES, ENUMS, OTHER_TARGETS, PATHS
 from editor3d.plugin.other_methods import are_named, dotted, is_named, registered
@@ -30,15 +31,7 @@ from editor3d.safe_open import require_regular
 
 MAX_BYTES = 1 << 22
 """Largest config.yml: a region of a thousand parts takes a tenth of it."""
-MAX_DEPTH = 32
-MAX_NODES = 20_000
-"""Values in it, what an alias repeats counted each time."""
-_MAX_DIGITS = 400
-"""Characters of a number."""
 _OWN_PACKAGES = frozenset(module.partition(".")[0] for module in CONFIG_CLASSES)
-_BUILDING = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError, ImportError)
-"""What comes, besides PyYAML's own errors, of values that are none, as of !!int with no digits."""
-_TAG = "tag:yaml.org,2002:"
 _GENERIC = "_operator.getitem"
 """How YAML writes a class with another in brackets."""
 
@@ -51,10 +44,6 @@ class Names:
     enums: Mapping[str, Callable[[], type[Enum]]]
     other_targets: Mapping[str, Mapping[str, Callable[[], Any]]]
     """By dataclass: what its fields may hold of classes and functions besides their defaults."""
-
-
-class Refused(yaml.YAMLError):
-    """What a configuration says is no part of one; the text completes "found ... in it"."""
 
 
 def read_config(path: Path) -> TrainerConfig:
@@ -71,12 +60,12 @@ def read_config(path: Path) -> TrainerConfig:
         )
     try:
         config = parse_config(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+        if getattr(config.pipeline, "region", ""):
+            config.pipeline.region = files_in(config.pipeline.region, path.parent / REGION_FILES)
+    except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, or a region that is no JSON
         raise CheckpointError(
             f"Expected the configuration of a run at {path}, found it unreadable ({first_line(error)}): check the path."
         ) from error
-    if getattr(config.pipeline, "region", ""):
-        config.pipeline.region = files_in(config.pipeline.region, path.parent / REGION_FILES)
     return config
 
 
@@ -100,16 +89,7 @@ def parse_config(text: str, where: str, names: Names | None = None) -> TrainerCo
             f"Expected the configuration of a run at {where}, found {refused} in it: open it only by the version that "
             f"made it, and if you know who did."
         ) from refused
-    except (
-        yaml.YAMLError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
-        # besides its own, PyYAML's constructors let errors of int() and their like through
+    except (yaml.YAMLError, *BUILDING, ImportError) as error:
         raise CheckpointError(
             f"Expected the configuration of a run at {where}, found it unreadable ({first_line(error)}): check the "
             f"path, and that the package that trained it is installed."
@@ -195,43 +175,12 @@ class _Name:
     name: str
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(BoundedLoader):
     """Builds plain values, paths, and the dataclasses and members of enumerations that are listed."""
-
-    yaml_constructors: dict = {}
-    yaml_multi_constructors: dict = {}
 
     def __init__(self, text: str, names: Names) -> None:
         super().__init__(text)
         self.names = names
-        self._depth = self._count = 0
-        self._counts: dict[int, int] = {}
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise Refused(f"values nested more than {MAX_DEPTH} deep")
-        before, is_alias = self._count, self.check_event(yaml.AliasEvent)
-        node = super().compose_node(parent, index)
-        if is_alias and id(node) not in self._counts:
-            raise Refused("a value that holds itself")
-        self._count += self._counts[id(node)] if is_alias else 1
-        if self._count > MAX_NODES:
-            raise Refused(f"more than {MAX_NODES} values")
-        self._counts[id(node)] = self._count - before
-        self._depth -= 1
-        return node
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        for key, _ in node.value:
-            if key.tag == f"{_TAG}merge":
-                raise Refused("a merge of mappings (<<)")
-
-    def _number(self, node: yaml.Node) -> int | float:
-        text = self.construct_scalar(node)
-        if len(text) > _MAX_DIGITS:
-            raise Refused(f"a number of {len(text)} characters")
-        return self.construct_yaml_int(node) if node.tag == f"{_TAG}int" else self.construct_yaml_float(node)
 
     def _tuple(self, node: yaml.Node) -> tuple:
         return tuple(self.construct_sequence(node, deep=True))
@@ -263,25 +212,11 @@ class _Loader(yaml.SafeLoader):
                 raise Refused(str(error)) from error
         raise Refused(f"a call of {name!r} with other arguments than it has")
 
-    def _unknown(self, node: yaml.Node) -> None:
-        raise Refused(f"the tag {node.tag.replace(_TAG, '!!')!r}")
 
-
-for _tag, _constructor in {
-    "null": _Loader.construct_yaml_null,
-    "bool": _Loader.construct_yaml_bool,
-    "int": _Loader._number,
-    "float": _Loader._number,
-    "str": _Loader.construct_yaml_str,
-    "seq": _Loader.construct_yaml_seq,
-    "map": _Loader.construct_yaml_map,
-    "python/tuple": _Loader._tuple,
-}.items():
-    _Loader.add_constructor(_TAG + _tag, _constructor)
-_Loader.add_constructor(None, _Loader._unknown)
-_Loader.add_multi_constructor(f"{_TAG}python/object:", _Loader._config)
-_Loader.add_multi_constructor(f"{_TAG}python/object/apply:", _Loader._call)
-_Loader.add_multi_constructor(f"{_TAG}python/name:", _Loader._named)
+_Loader.add_constructor(f"{TAG}python/tuple", _Loader._tuple)
+_Loader.add_multi_constructor(f"{TAG}python/object:", _Loader._config)
+_Loader.add_multi_constructor(f"{TAG}python/object/apply:", _Loader._call)
+_Loader.add_multi_constructor(f"{TAG}python/name:", _Loader._named)
 
 
 def _built(name: str, values: dict[Any, Any], names: Names) -> Any:
@@ -292,7 +227,6 @@ def _built(name: str, values: dict[Any, Any], names: Names) -> Any:
     """
     kind = names.configs[name]()
     known = {field.name: field for field in dataclasses.fields(kind) if field.init}
-    hints = _hints(kind)
     for key, value in values.items():
         if key not in known:
             raise Refused(f"{str(key)!r}, which {kind.__name__} does not have,")
@@ -312,12 +246,18 @@ def _built(name: str, values: dict[Any, Any], names: Names) -> Any:
             raise Refused(f"a value in the place of {key} of {kind.__name__}")
         if key == "optimizers":
             _check_optimizers(value)
-        try:
-            check_type(value, hints[key], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
-        except TypeCheckError as error:
-            if value != _default(known[key]):  # some state another type than that of their default
-                raise Refused(f"a {type(value).__name__} as {key} of {kind.__name__}") from error
+        if not fits(kind, key, value) and value != _default(known[key]):  # some state another type than their default's
+            raise Refused(f"a {type(value).__name__} as {key} of {kind.__name__}")
     return kind(**values)
+
+
+def fits(kind: type, key: str, value: Any) -> bool:
+    """Whether a value is of the type that a dataclass states for a field."""
+    try:
+        check_type(value, _hints(kind)[key], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+    except TypeCheckError:
+        return False
+    return True
 
 
 @cache

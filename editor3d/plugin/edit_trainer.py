@@ -10,7 +10,7 @@ from typing import Literal
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
-from editor3d.errors import ConfigError, Editor3DError, InstructionError
+from editor3d.errors import ConfigError, Editor3DError, InstructionError, RegionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
 from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, IN_WORDS
@@ -64,9 +64,18 @@ class EditTrainerConfig(PluginTrainerConfig):
         if self.editor is not None:
             self.pipeline.editor = self.editor
         if self.region is not None:
+            if not self.region.strip():
+                raise RegionError("Expected a region, got an empty one: name one, or leave it out to edit everywhere.")
             self.pipeline.region, self.region = self.region, None  # settled there, for a run that goes on
         if self.pipeline.editor == "auto":  # settled now, so that a resumed run goes on with the same editor
             self.pipeline.editor, self.pipeline.editor_reason = self.pipeline.resolve_editor()
+        bases = [name for name, entry in METHODS.items() if entry.kind == "base"]
+        if self.base_method not in bases:
+            raise ConfigError(
+                f"Expected one of {', '.join(bases)} as base-method, got {self.base_method!r}: choose one."
+            )
+        if self.base_steps is not None and self.base_steps < 1:
+            raise ConfigError(f"Expected at least 1 step of the base, got {self.base_steps}: raise base-steps.")
         if self.turntable_frames < 0:
             raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
         self.pipeline.check()

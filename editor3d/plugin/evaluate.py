@@ -62,6 +62,11 @@ def evaluate(
     views: tuple[View, ...] = edited.datamanager.eval_dataset.metadata["views"]
     if truth is None and record.editor.startswith("folder:"):
         truth = Path(record.editor.removeprefix("folder:"))
+    if truth is None and reference is not None:
+        raise ConfigError(
+            f"Expected a reference with pictures of the scene truly edited, got {reference} alone: say --truth FOLDER, "
+            f"or leave it out."
+        )
     cost = Cost(edits_2d=len(record.edits), seconds=record.times.total)
     shares = _region_shares(run, config, base, edited)
     region = (record.region or None) if shares else None

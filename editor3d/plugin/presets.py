@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from editor3d.errors import ConfigError
+from editor3d.bounded_yaml import load_plain
+from editor3d.errors import ConfigError, first_line
+from editor3d.plugin.config_file import fits
 from editor3d.registry import METHODS, load_target
+from editor3d.safe_open import require_regular
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
 
 _PACKAGED = Path(__file__).parents[1] / "_configs"
 _CHECKOUT = Path(__file__).parents[2] / "configs"
+
+_KEYS = {"summary": str, "method": str, "values": dict}
+_MAX_CHARACTERS = 1 << 16
 
 
 def presets_folder() -> Path:
@@ -32,17 +38,32 @@ def read_preset(name: str) -> dict[str, Any]:
     """A preset's `method` and `values` (dotted configuration path -> value).
 
     Raises:
-        ConfigError: there is none of this name, or the file says something else besides.
+        ConfigError: there is none of this name, or the file is damaged or says something else.
     """
     names = preset_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}."
         raise ConfigError(f"There is no preset {name}: {hint}")
-    body = yaml.safe_load((presets_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
-    unknown = set(body) - {"summary", "method", "values"}
-    if unknown:
-        raise ConfigError(f"Expected summary, method and values in the preset {name}, found {', '.join(unknown)}.")
+    path = require_regular(presets_folder() / f"{name}.yaml", ConfigError)
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MAX_CHARACTERS + 1)
+        if len(text) > _MAX_CHARACTERS:
+            raise ConfigError(f"Expected a preset of at most {_MAX_CHARACTERS} characters in {path}, got more: cut it.")
+        body = load_plain(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"Expected YAML in the preset {path}, found {first_line(error)}: correct it.") from error
+    if not isinstance(body, dict) or set(body) != set(_KEYS):
+        found = ", ".join(map(str, body)) if isinstance(body, dict) else type(body).__name__
+        raise ConfigError(f"Expected {', '.join(_KEYS)} in the preset {path}, found {found or 'none'}: correct it.")
+    for key, kind in _KEYS.items():
+        if not isinstance(body[key], kind):
+            raise ConfigError(
+                f"Expected a {kind.__name__} as {key} of the preset {path}, found {body[key]!r:.60}: correct it."
+            )
+    if body["method"] not in METHODS:
+        raise ConfigError(f"Expected a method in the preset {path}, found {body['method']!r}: correct it.")
     return body
 
 
@@ -57,19 +78,36 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
         raise ConfigError(f"The preset {name} is for {preset['method']}, not for {config.method_name}.")
     default = load_target(METHODS[config.method_name].target).config
     for path, value in preset["values"].items():
+        if not isinstance(path, str):
+            raise ConfigError(f"Expected names of settings in the preset {name}, found {path!r}: correct it.")
         *parents, last = path.split(".")
         owner, reference = config, default
         for part in parents:
             _require(owner, part, name, path, config.method_name)
             owner, reference = _get(owner, part), _get(reference, part)
         _require(owner, last, name, path, config.method_name)
+        if isinstance(value, list) and isinstance(_get(reference, last), tuple):
+            value = tuple(value)
+        if not _fits(reference, last, value):
+            raise ConfigError(f"The preset {name} sets {path} to {value!r:.60}, which it cannot be: correct it.")
         if _get(owner, last) == _get(reference, last):
-            _set(owner, last, type(_get(owner, last))(value) if isinstance(value, list) else value)
+            _set(owner, last, value)
 
 
 def _require(owner: Any, key: str, preset: str, path: str, method: str | None) -> None:
-    if key not in (owner if isinstance(owner, dict) else {field.name for field in fields(owner)}):
+    known = owner if isinstance(owner, dict) else [field.name for field in fields(owner)] if is_dataclass(owner) else ()
+    if key not in known or key.startswith("_"):
         raise ConfigError(f"The preset {preset} sets {path}, which {method} does not have.")
+
+
+def _fits(owner: Any, key: str, value: Any) -> bool:
+    """Whether a value is of its field's type; never a whole part of the configuration."""
+    now = _get(owner, key)
+    if key == "scheduler" and value is None:  # which may be left out
+        return True
+    if is_dataclass(now) or isinstance(now, dict):
+        return False
+    return isinstance(value, type(now)) if isinstance(owner, dict) else fits(type(owner), key, value)
 
 
 def _get(owner: Any, key: str) -> Any:

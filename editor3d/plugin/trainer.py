@@ -44,6 +44,8 @@ from editor3d.update.engine import EditInterrupted
 INTERRUPTED = 130
 USER_ERROR = 2
 CONFIG = "config.yml"
+MAX_SEED = 2**32 - 1
+"""Of numpy's global generator."""
 
 
 nerfstudio_commands.protect()  # here: every method that nerfstudio registers comes with this module
@@ -148,6 +150,8 @@ class PluginTrainerConfig(TrainerConfig):
             manager.dataparser.downscale_factor = posed.downscale_factor
         if self.max_num_iterations < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.max_num_iterations}: raise --max-num-iterations.")
+        if not 0 <= self.machine.seed <= MAX_SEED:
+            raise ConfigError(f"Expected a seed of 0 to {MAX_SEED}, got {self.machine.seed}: choose another.")
         if self.machine.device_type == "cuda" and not torch.cuda.is_available():
             raise ConfigError("Expected a CUDA device, found none: say --machine.device-type cpu.")
         if self.load_dir is not None:

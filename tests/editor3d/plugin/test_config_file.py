@@ -221,6 +221,17 @@ def test_what_is_no_file_of_text_is_refused(tmp_path):
         read_config(tmp_path / "large.yml")
 
 
+@pytest.mark.parametrize("region", ["{", '{"a": ' * 100_000, '{"type": "mesh", "file": ' + '"' + "x" * 5000 + '"}'])
+def test_a_region_that_is_none_is_refused_or_left_for_later(text, region, tmp_path):
+    body = text.replace("  region: ''\n", f"  region: '{region}'\n", 1)
+    assert body != text
+    (tmp_path / "config.yml").write_text(body)
+    try:
+        assert read_config(tmp_path / "config.yml").pipeline.region
+    except CheckpointError as error:
+        assert "unreadable" in str(error)  # noqa: PT017 - some of these are read
+
+
 def mutated(text: str, draw: random.Random) -> str:
     """`text` with some bytes, lines or values changed."""
     lines = text.splitlines()

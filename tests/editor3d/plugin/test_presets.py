@@ -149,3 +149,41 @@ def test_an_edit_takes_its_preset(tiny_edit):
     config.check()
     assert config.max_num_iterations == 5
     assert config.pipeline.diffusion_steps == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[", "found while parsing"),
+        ("- 1", "found list"),
+        ("", "found NoneType"),
+        ("summary: s\nmethod: in2n\n", "found summary, method"),
+        ("summary: s\nmethod: in2n\nvalues: 1\n", "a dict as values"),
+        ("summary: 1\nmethod: in2n\nvalues: {}\n", "a str as summary"),
+        ("summary: s\nmethod: [in2n]\nvalues: {}\n", "a str as method"),
+        ("summary: s\nmethod: none\nvalues: {}\n", "found 'none'"),
+        ("summary: s\nmethod: in2n\nvalues: {1: 2}\n", "found 1"),
+        ("summary: s\nmethod: in2n\nvalues: {max_num_iterations: many}\n", "max_num_iterations to 'many'"),
+        ("summary: s\nmethod: in2n\nvalues: {max_num_iterations.x: 1}\n", "does not have"),
+        ("summary: s\nmethod: in2n\nvalues: {'': 1}\n", "does not have"),
+        ("summary: s\nmethod: in2n\nvalues: {_target: 1}\n", "does not have"),
+        ("summary: s\nmethod: in2n\nvalues: {pipeline: 1}\n", "pipeline to 1"),
+        ("summary: s\nmethod: in2n\nvalues: {optimizers.fields: {}}\n", "optimizers.fields to"),
+        ("summary: s\nmethod: in2n\nvalues: {pipeline.model.upsample_steps: [a]}\n", "upsample_steps to"),
+        ("summary: s\nmethod: in2n\nvalues: {output_dir: !!python/object/apply:os.getcwd []}\n", "os.getcwd"),
+        ("summary: &a [*a]\n", "holds itself"),
+        ("summary: !!int ''\n", "a value that is none"),
+        ("x" * 70_000, "at most"),
+    ],
+)
+def test_a_preset_that_is_none_is_a_sentence(text, named, tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "presets_folder", lambda: tmp_path)
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=named):
+        apply_preset(method_config("in2n"), "mine")
+
+
+@pytest.mark.parametrize("name", ["", " ", "../configs/in2n-quick", "\0"])
+def test_a_name_that_is_none_is_a_sentence(name):
+    with pytest.raises(ConfigError, match="There is no preset"):
+        read_preset(name)
