@@ -14,7 +14,7 @@ from mesh.io.polygons import triangulated
 from mesh.io.text import lines_of, table_of, text_of
 from mesh.surface import GRAY, Surface
 
-_HEADER = re.compile(r"^(ST)?(C)?(N)?(4)?(n)?OFF\b\s*(BINARY)?", re.IGNORECASE)
+_HEADER = re.compile(r"^((?:ST|C|N|4|n)*)OFF\b\s*(BINARY)?")
 
 
 def read(path: Path, notes: Notes) -> list[Surface]:
@@ -26,12 +26,11 @@ def read(path: Path, notes: Notes) -> list[Surface]:
     lines = [line.split("#")[0].strip() for line in lines_of(text_of(path.read_bytes()))]
     lines = [line for line in lines if line]
     header = _HEADER.match(lines[0]) if lines else None
-    normals = colors = False
+    layout = header.group(1) if header else ""
     if header:
-        if header.group(4) or header.group(5) or header.group(6):
+        if "4" in layout or "n" in layout or header.group(2):
             raise DataError(f"Expected OFF as text in three dimensions in {path}, got {lines[0][:20]!r}: convert it.")
-        colors, normals = bool(header.group(2)), bool(header.group(3))
-        if header.group(1):
+        if "ST" in layout:
             notes.add("texture coordinates without the name of a texture, not used")
         rest = lines[0][header.end() :].strip()
         lines = ([rest] if rest else []) + lines[1:]
@@ -41,17 +40,19 @@ def read(path: Path, notes: Notes) -> list[Surface]:
             raise ValueError(f"it announces {counts} vertices and faces and has {len(lines)} lines")
         check_size(counts[0], "vertices", path)
         check_size(counts[1], "faces", path)
-        return [_surface(lines[1 : 1 + counts[0]], lines[1 + counts[0] :][: counts[1]], normals, colors, path, notes)]
+        return [_surface(lines[1 : 1 + counts[0]], lines[1 + counts[0] :][: counts[1]], layout, path, notes)]
     except (ValueError, OverflowError) as error:
         raise DataError(f"Expected a readable mesh at {path}, found it damaged ({error}): export it anew.") from error
 
 
-def _surface(points: list[str], polygons: list[str], normals: bool, colored: bool, path: Path, notes: Notes) -> Surface:
+def _surface(points: list[str], polygons: list[str], layout: str, path: Path, notes: Notes) -> Surface:
+    """The mesh of the lines of its vertices and of its faces; `layout` is what stands before OFF in the first line."""
     rows = [line.split() for line in points]
     vertices = table_of([row[:3] for row in rows], 3)
-    first = 6 if normals else 3
+    # Normals stand before colours but for files of MeshLab, whose layout then is NC.
+    first = 6 if "N" in layout and "NC" not in layout else 3
     colors = None
-    if rows and (colored or not normals) and all(len(row) >= first + 3 for row in rows):
+    if rows and ("C" in layout or "N" not in layout) and all(len(row) >= first + 3 for row in rows):
         colors = _scaled([row[first : first + 3] for row in rows])
     words = [line.split() for line in polygons]
     sizes = np.array([int(row[0]) for row in words], np.int64)

@@ -46,12 +46,15 @@ def _colors(header: bytes, spare: np.ndarray) -> np.ndarray | None:
     """sRGB of each face [F, 3], or None where the file has no colours.
 
     Materialise names a colour of the whole in the header; a face whose top bit is clear then has its own, red lowest.
+    MeshLab writes the same with all top bits set.
     VisCAM and SolidView have no such header, set the top bit of faces with a colour, and put blue lowest.
     """
     low, middle, high = ((spare >> shift & 31) / np.float32(31.0) for shift in (0, 5, 10))
     whole = _named_color(header)
     if whole is not None:
         own = (spare & _OWN) == 0
+        if not own.any() and (spare != spare[:1]).any():
+            own[:] = True
         return np.where(own[:, None], np.stack([low, middle, high], -1), whole)
     own = (spare & _OWN) != 0
     if not own.any():

@@ -14,7 +14,7 @@ from mesh.io.gltf.document import Document, open_document
 from mesh.io.gltf.draco import decoded
 from mesh.io.gltf.materials import Look, Looks, placed
 from mesh.io.gltf.scene import Placed, joint_transforms, placed_nodes, skinned
-from mesh.io.gltf.schema import Primitive
+from mesh.io.gltf.schema import Draco, Primitive
 from mesh.io.notes import Notes
 from mesh.io.parts import check_size
 from mesh.surface import Material, Surface
@@ -117,7 +117,7 @@ class _Reader:
         if "POSITION" not in primitive.attributes:
             document.notes.add("parts without positions dropped")
             return None
-        packed = primitive.extensions.draco
+        packed = self._draco_of(primitive)
         self._check_counts(primitive)
         if packed is None:
             faces, raw = self._faces_of(primitive), {}
@@ -136,6 +136,13 @@ class _Reader:
         if not exist.all():
             document.notes.add(f"{int((~exist).sum())} faces of vertices that do not exist dropped")
         return _Shape(points, faces[exist], attributes, look)
+
+    def _draco_of(self, primitive: Primitive) -> Draco | None:
+        """A primitive's compressed data, unless the file has the same beside it as plain arrays."""
+        json = self._document.json
+        position = self._document.item(json.accessors, primitive.attributes["POSITION"], "accessor")
+        plain = position.buffer_view is not None and "KHR_draco_mesh_compression" not in json.extensions_required
+        return None if plain else primitive.extensions.draco
 
     def _check_counts(self, primitive: Primitive) -> None:
         path = self._document.path

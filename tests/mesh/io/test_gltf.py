@@ -393,6 +393,14 @@ def test_draco(gltf, seen):
         document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
 
     assert seen(read_mesh(gltf(change, views=(packed,)))) == pytest.approx(np.array(AS_PAINTED), abs=1)
+
+    def with_plain_arrays(document):
+        accessors = [dict(accessor) for accessor in document["accessors"]]
+        change(document)
+        document |= {"accessors": accessors, "extensionsRequired": []}
+
+    surface = read_mesh(gltf(with_plain_arrays, views=(b"no data of Draco's",)))
+    assert seen(surface) == pytest.approx(np.array(AS_PAINTED), abs=1)
     for damaged in (b"PLAIN" + packed[5:], packed[:30]):
         with pytest.raises(DataError, match="Draco"):
             read_mesh(gltf(change, views=(damaged,)))

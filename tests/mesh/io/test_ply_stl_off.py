@@ -178,6 +178,14 @@ def test_coloured_stl_of_materialise(tmp_path, seen, key):
     assert seen(read_mesh(path))[1:3] == pytest.approx(np.array([[255, 0, 0], [0, 100, 200]]), abs=1)
 
 
+def test_coloured_stl_of_meshlab(tmp_path, seen):
+    header = b"COLOR=\x7f\x7f\x7f\xff,MATERIAL="
+    path = write_stl(tmp_path / "m.stl", (0x8000 | 31, 0x8000 | 31 << 10), header)
+    assert seen(read_mesh(path))[1:3] == pytest.approx(np.array([[255, 0, 0], [0, 0, 255]]), abs=1)
+    path = write_stl(tmp_path / "m.stl", (0x8000, 0x8000), header)
+    assert seen(read_mesh(path)) == pytest.approx(127)
+
+
 def test_plain_stl_is_gray_whatever_its_spare_bytes_hold(tmp_path, seen):
     for spare in ((0, 0), (7, 1234)):
         assert seen(read_mesh(write_stl(tmp_path / "m.stl", spare, b"solid binary"))) == pytest.approx(127.5)
@@ -213,6 +221,7 @@ SQUARE = "{0} 0 0{1}\n1 0 0{1}\n1 1 0{1}\n0 1 0{1}\n"
         "OFF 4 2 0 # a comment\n\n" + SQUARE.format(0, "") + "3 0 1 2 255 0 0\n3 0 2 3 255 0 0\n",
         "OFF\n4 1 0\n" + SQUARE.format(0, "") + "4 0 1 2 3 1.0 0.0 0.0 1.0\n",
         "CNOFF\n4 1 0\n" + SQUARE.format(0, " 0 0 1 1.0 0.0 0.0 1") + "4 0 1 2 3\n",
+        "NCOFF\n4 1 0\n" + SQUARE.format(0, " 255 0 0 255 0.0 0.0 1.0") + "4 0 1 2 3\n",
         "4 2 0\n" + SQUARE.format(0, " 1.0 0 0") + "3 0 1 2\n3 0 2 3\n",
     ],
 )
