@@ -82,7 +82,9 @@ def require_inside(path: Path, root: Path) -> Path:
     try:
         inside = path.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError, RuntimeError) as reason:  # a name that is none, or links in a circle
-        raise DataError(f"Expected a path in {root}, got {str(path)!r}, which leads nowhere: correct it.") from reason
+        raise DataError(
+            f"Expected a path in {root}, got {str(path)[:300]!r}, which leads nowhere: correct it."
+        ) from reason
     if not inside:
         raise DataError(f"Expected {path} to lie in {root}, found a link out of it: copy the file there.")
     return path

@@ -115,7 +115,7 @@ class Preview:
         from editor3d.outputs.opening import announce
         from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
 
-        announce(scene)
+        announce(scene, None if file is None else Path(self.data).name)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
         choose = resolve_auto if self.garment is None else resolve_auto_try_on
         spec, reason = choose() if self.editor == "auto" else (self.editor, "as asked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from editor3d.datasets.colmap_files import ColmapCamera, ColmapImage
 from editor3d.datasets.frames import Frame, build_views
 from editor3d.datasets.named_files import NamedFiles
 from editor3d.datasets.point_cloud import SparsePoints, read_ply_points, with_places
-from editor3d.datasets.validate import shown
+from editor3d.datasets.validate import is_file, plain
 from editor3d.errors import DataError
 from editor3d.safe_open import require_inside
 from editor3d.types import PosedImages
@@ -158,8 +158,7 @@ def _frames(root: Path, model: SparseModel) -> list[Frame]:
     files = NamedFiles(root / "images")
     frames = []
     for image in model.images:
-        name = image.name if image.name.isprintable() else shown(image.name)
-        where = f"image {image.id} ({name}) of {model.folder}"
+        where = f"image {image.id} ({plain(image.name)}) of {model.folder}"
         camera = model.cameras.get(image.camera_id)
         if camera is None:
             raise _without_camera(image, model, where)
@@ -231,7 +230,7 @@ def _with_masks(root: Path, frames: list[Frame]) -> tuple[list[Frame], tuple[str
     if given < len(frames):
         lacking = next(frame.image_path for frame, path in zip(frames, found, strict=True) if path is None)
         raise DataError(
-            f"{given} of {len(frames)} pictures have a mask in {folder}, {lacking} has none: add the others, or rename "
+            f"{given} of {len(frames)} pictures have a mask in {folder}, {plain(lacking)} has none: add the others, or rename "
             f"the folder to do without."
         )
     return [replace(frame, mask_path=path) for frame, path in zip(frames, found, strict=True)], ()
@@ -239,11 +238,12 @@ def _with_masks(root: Path, frames: list[Frame]) -> tuple[list[Frame], tuple[str
 
 def _mask_of(picture: Path, root: Path, files: NamedFiles) -> Path | None:
     images = root / "images"
-    below = PurePosixPath(
-        (picture.relative_to(images) if picture.is_relative_to(images) else Path(picture.name)).as_posix()
-    )
-    for name in (f"{below}.png", str(below.with_suffix(".png")), str(below), str(below.with_suffix(""))):
+    below = picture.relative_to(images) if picture.is_relative_to(images) else Path(picture.name)
+    if not below.name:
+        return None
+    stem = below.with_suffix("").as_posix()
+    for name in (f"{below.as_posix()}.png", f"{stem}.png", below.as_posix(), stem):
         path = files.find(name)
-        if path.is_file():
+        if is_file(path):
             return require_inside(path, root)
     return None

@@ -94,8 +94,7 @@ def frames_of(
     frames = []
     for index, keys in enumerate(validate.frame_list(data, path)):
         name = keys["file_path"]
-        printable = isinstance(name, str) and name.isprintable() and len(name) < 200
-        where = f"frame {index} ({name if printable else validate.shown(name)}) of {path}"
+        where = f"frame {index} ({validate.plain(name)}) of {path}"
         own = _camera_keys(keys)
         inherited = shared
         if any(key in own for key in _KINDS_OF_LENS):

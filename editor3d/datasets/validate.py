@@ -32,6 +32,12 @@ def shown(value: object) -> str:
     return _SHORT.repr(value)
 
 
+def plain(name: object) -> str:
+    """A name or path as messages have it: as it is, quoted where it is long or no text that is printed on one line."""
+    text = str(name) if isinstance(name, Path) else name
+    return text if isinstance(text, str) and text.isprintable() and len(text) < 300 else shown(text)
+
+
 def finite(value: object) -> float | None:
     """A number of a file, or a text that is one, as a float; None where it is none, not finite, or beyond `LARGEST`."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -128,7 +134,7 @@ def require_distinct(paths: Sequence[Path], source: str) -> None:
     for index, path in enumerate(paths):
         first = seen.setdefault(os.path.normpath(path), index)
         if first != index:
-            raise DataError(f"Frames {first} and {index} of {source} both name {path}: drop one of them.")
+            raise DataError(f"Frames {first} and {index} of {source} both name {plain(path)}: drop one of them.")
 
 
 def is_file(path: Path) -> bool:
@@ -149,7 +155,7 @@ def require_files(paths: Iterable[Path | None], kind: str, source: str) -> None:
     missing = [path for path in paths if not is_file(path)]
     if missing:
         raise DataError(
-            f"{len(missing)} of {len(paths)} {kind} that {source} names are missing; the first is {missing[0]}."
+            f"{len(missing)} of {len(paths)} {kind} that {source} names are missing; the first is {plain(missing[0])}."
         )
 
 

@@ -7,8 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from editor3d.types import PosedImages
 
+_SAYS_NOTHING = ("capture", "data")
 _said: set[str] = set()
 
 
@@ -17,9 +20,9 @@ def begin_command() -> None:
     _said.clear()
 
 
-def announce(posed: PosedImages) -> None:
-    """Say on stderr, once a command, what a capture holds."""
-    line = describe(posed)
+def announce(posed: PosedImages, name: str | None = None) -> None:
+    """Say on stderr, once a command, what a capture holds; see `describe`."""
+    line = describe(posed, name)
     if line not in _said:
         _said.add(line)
         print(line, file=sys.stderr, flush=True)
@@ -40,10 +43,12 @@ def announce_reduction(posed: PosedImages) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def describe(posed: PosedImages) -> str:
+def describe(posed: PosedImages, name: str | None = None) -> str:
     """What a capture holds: "bear: 84 + 12 views, 512², 0 masks, 34 174 points, transforms.json".
 
-    Views are those for training and those held out, of the size that they are read at.
+    Args:
+        posed: the capture. Views are those for training and those held out, of the size that they are read at.
+        name: what it is called; its folder's name unless given, with the folder above where that says nothing.
     """
     masks = sum(view.mask_path is not None for view in posed.views)
     parts = [
@@ -60,7 +65,11 @@ def describe(posed: PosedImages) -> str:
         parts.append(f"{depths} with depth")
     if posed.objects:
         parts.append(_counted(len(posed.objects), "object"))
-    return f"{posed.root.resolve().name}: {', '.join([*parts, *posed.notes])}"
+    return f"{name or _called(posed.root.resolve())}: {', '.join([*parts, *posed.notes])}"
+
+
+def _called(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}" if folder.name in _SAYS_NOTHING else folder.name
 
 
 def _sizes(posed: PosedImages) -> str:

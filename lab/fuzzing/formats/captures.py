@@ -157,7 +157,9 @@ def colmap_text() -> Format:
         "points3D.txt": "# points\n1 0 0.5 0.1 200 100 50 0.3 1 0\n2 1 0.5 0.1 200 100 50 0.3 2 0\n",
     }
     files = {f"sparse/0/{name}": body.encode() for name, body in model.items()}
-    return Format(({**_pictures(), **files},), _read_everything)
+    masks = {f"masks/{i}.png.png": png(np.full((SIDE, SIDE), 255, np.uint8)) for i in range(VIEWS)}
+    smaller = {name.replace("/0/", "/1/"): body for name, body in files.items()}
+    return Format(({**_pictures(), **files}, {**_pictures(), **masks, **smaller, **files}), _read_everything)
 
 
 def nerf_synthetic() -> Format:

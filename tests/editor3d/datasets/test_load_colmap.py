@@ -309,6 +309,19 @@ def test_a_mask_that_one_picture_lacks_is_named(tmp_path):
         load_posed_images(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "a" * 5000, "\0", "../images/00.png"])
+def test_names_that_can_be_no_picture_are_refused(tmp_path, name):
+    names = in_text(tmp_path)
+    (tmp_path / "masks").mkdir()
+    for picture in names:
+        Image.new("L", (40, 30), 255).save(tmp_path / "masks" / picture)
+    in_text(tmp_path, names=[*names, name])
+    with pytest.raises(DataError) as caught:
+        load_posed_images(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
 def test_masks_of_other_pictures_are_said(tmp_path):
     in_text(tmp_path)
     (tmp_path / "masks").mkdir()

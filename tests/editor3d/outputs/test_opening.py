@@ -13,7 +13,7 @@ from editor3d.cli import main
 from editor3d.outputs.opening import announce, begin_command, describe
 from editor3d.types import PosedImages, View
 
-TINY = "capture: 8 + 2 views, 24×20, 0 masks, 0 points, 1 object, transforms.json"
+TINY = "/capture: 8 + 2 views, 24×20, 0 masks, 0 points, 1 object, transforms.json"
 
 
 def view(index: int, **more) -> View:
@@ -29,6 +29,13 @@ def capture(views: list[View], **more) -> PosedImages:
 def test_what_a_capture_holds() -> None:
     posed = capture([view(index) for index in range(96)], points=np.zeros((34_174, 3)))
     assert describe(posed) == "bear: 84 + 12 views, 512², 0 masks, 34 174 points, model sparse/0 of 1"
+
+
+@pytest.mark.parametrize(("root", "said"), [("demo/data", "demo/data: "), ("a/capture", "a/capture: "), ("a/b", "b: ")])
+def test_what_it_is_called(root: str, said: str) -> None:
+    posed = replace(capture([view(1), view(8)]), root=Path(root))
+    assert describe(posed).startswith(said)
+    assert describe(posed, "scene.ply").startswith("scene.ply: ")
 
 
 def test_what_only_some_have() -> None:
@@ -58,7 +65,7 @@ def test_it_is_said_once_a_command(capsys) -> None:
 def test_preview(tiny_capture, tmp_path, capsys) -> None:
     words = [str(tiny_capture), "--instruction", "make it look like winter", "--editor", "procedural", "--count", "1"]
     assert main(["preview", *words, "--output", str(tmp_path)]) == 0
-    assert capsys.readouterr().err.splitlines()[0] == TINY
+    assert capsys.readouterr().err.splitlines()[0].endswith(TINY)
 
 
 def opens_with_it(capsys, *words: str) -> str:
@@ -66,8 +73,8 @@ def opens_with_it(capsys, *words: str) -> str:
     capsys.readouterr()
     assert main(list(words)) == 0
     captured = capsys.readouterr()
-    assert captured.err.splitlines()[0] == TINY
-    assert captured.err.splitlines().count(TINY) == 1
+    assert captured.err.splitlines()[0].endswith(TINY)
+    assert captured.err.count(TINY) == 1
     return captured.out
 
 
@@ -96,8 +103,8 @@ def test_training_by_nerfstudios_command_and_going_on(tiny_edit, saved, lab) -> 
     )
     done = lab.run(code, path=saved(config))
     assert done.code == 0, done.stderr
-    assert done.stderr.splitlines().count(TINY) == 1
+    assert done.stderr.count(TINY) == 1
     again = lab.run("from editor3d.cli import main\nraise SystemExit(main(['resume', run]))", run=config.get_base_dir())
     assert again.code == 0, again.stderr
-    assert again.stderr.splitlines()[0] == TINY
-    assert again.stderr.splitlines().count(TINY) == 1
+    assert again.stderr.splitlines()[0].endswith(TINY)
+    assert again.stderr.count(TINY) == 1
