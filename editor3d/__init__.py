@@ -13,10 +13,9 @@
 Importing this module imports neither torch nor nerfstudio.
 """
 
-import os
+from editor3d.surroundings import settle
 
-# torch and numba each have threads of their own; those of one that wait must not take the cores from the other.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+settle()
 
 from editor3d.api import Edit, Scene, change_splats, load, resume  # noqa: E402
 from editor3d.errors import Editor3DError  # noqa: E402

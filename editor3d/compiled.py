@@ -9,15 +9,14 @@ Importing this module imports no numba.
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import stat
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from editor3d.surroundings import private_folder
 
 KERNEL_FOLDERS = ("editor3d/training", "gaussian/kernels", "mesh", "nerf_methods/vox_e", "nerf_methods/voxel")
 """Below the folder that the packages lie in: where modules with kernels are."""
@@ -64,7 +63,7 @@ def kernel_cache() -> KernelCache:
     if home.is_absolute() and _writable(home / "numba"):
         return KernelCache(home / "numba", "user")
     try:
-        return KernelCache(_temporary(), "temporary")
+        return KernelCache(private_folder("kernels"), "temporary")
     except OSError:
         return KernelCache(None, "none")
 
@@ -77,29 +76,3 @@ def _writable(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _temporary() -> Path:
-    """A folder of this user alone, the same one in every run unless somebody else has taken its name.
-
-    Raises:
-        OSError: there is no folder for temporary files.
-    """
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    folder = Path(tempfile.gettempdir()) / f"editor3d-kernels-{user}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        own = stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077
-    except OSError:
-        own = False
-    if own and _writable(folder):
-        return folder
-    folder = Path(tempfile.mkdtemp(prefix="editor3d-kernels-"))
-    atexit.register(_remove, folder, os.getpid())
-    return folder
-
-
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # not in a process that was forked meanwhile
-        shutil.rmtree(folder, ignore_errors=True)

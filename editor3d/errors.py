@@ -17,6 +17,9 @@ _REMEDIES = {
     errno.EPERM: "choose another folder, or change its permissions",
 }
 
+_NO_TEMPORARY = "No usable temporary directory found"
+"""How Python's tempfile begins; torch cannot be imported then."""
+
 
 class Editor3DError(Exception):
     """Something the user can put right; its text is the whole message."""
@@ -75,5 +78,8 @@ def sentence(error: Editor3DError | OSError) -> str:
     """What a user is told: an error of ours as it stands, one of the system with its file and what to do."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
+    if error.strerror.startswith(_NO_TEMPORARY):
+        places = error.strerror.removeprefix(_NO_TEMPORARY)
+        return f"Expected a folder for temporary files, found none that can be written{places}: set TMPDIR to one."
     told = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{told} ({_REMEDIES[error.errno]})" if error.errno in _REMEDIES else told

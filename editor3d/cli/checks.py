@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 
 from editor3d.cli.system_libraries import LIBRARIES, missing_libraries
 from editor3d.compiled import CACHE_VARIABLE, kernel_cache
+from editor3d.errors import sentence
 from editor3d.registry import METHODS
 
 PACKAGE = "editor3d"
@@ -185,8 +187,17 @@ def _check_video_encoder() -> Check:
 
 
 def check_places(output: Path) -> list[Check]:
-    """Whether results and compiled kernels can be stored."""
-    return [_check_output(output), _check_kernel_cache()]
+    """Whether results, temporary files and compiled kernels can be stored."""
+    return [_check_output(output), check_temporary(), _check_kernel_cache()]
+
+
+def check_temporary() -> Check:
+    """Whether there is a folder for temporary files; without one not even torch can be imported."""
+    what = {"group": "places", "name": "temporary files"}
+    try:
+        return Check(ok=True, detail=tempfile.gettempdir(), **what)
+    except OSError as error:
+        return Check(ok=False, detail=sentence(error), remedy="export TMPDIR=FOLDER, one that can be written", **what)
 
 
 def _check_output(output: Path) -> Check:

@@ -31,14 +31,17 @@ class Doctor:
         from editor3d.cli import checks
         from editor3d.cli.weights import check_weights
 
-        found = [
-            *checks.check_packages(),
-            *checks.check_methods(),
-            *checks.check_device(),
-            *checks.check_system_libraries(),
-            *check_weights(),
-            *checks.check_places(self.output),
-        ]
+        temporary = checks.check_temporary()
+        found = [temporary]
+        if temporary.ok:
+            found = [
+                *checks.check_packages(),
+                *checks.check_methods(),
+                *checks.check_device(),
+                *checks.check_system_libraries(),
+                *check_weights(),
+                *checks.check_places(self.output),
+            ]
         if self.json:
             print(as_json(found))
         else:

@@ -84,7 +84,7 @@ def test_the_doctor_tells_where_kernels_are_kept(nowhere: Path, monkeypatch: pyt
     check = checks._check_kernel_cache()
     assert not check.ok
     assert check.detail.startswith(f"/nowhere ({CACHE_VARIABLE}) cannot be written: {nowhere}")
-    monkeypatch.setattr(compiled, "_temporary", lambda: (_ for _ in ()).throw(FileNotFoundError()))
+    monkeypatch.setattr(compiled, "private_folder", lambda name: (_ for _ in ()).throw(FileNotFoundError()))
     check = checks._check_kernel_cache()
     assert not check.ok
     assert "compiled anew in every run" in check.detail

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import shutil
@@ -212,3 +213,17 @@ def test_compiled_kernels_are_found_where_torch_keeps_them(tmp_path, monkeypatch
     folder = gsplat_kernels._build_folder(torch.version.cuda)
     assert not folder.exists()
     assert Path(_get_build_directory(gsplat_kernels.NAME, verbose=False)) == folder
+
+
+def test_without_a_folder_for_temporary_files_that_alone_is_told(monkeypatch, capsys):
+    """torch cannot be imported then, nor anything be edited."""
+
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/']")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "Expected a folder for temporary files, found none that can be written in ['/tmp', '/']: set TMPDIR" in said
+    assert "export TMPDIR=" in said
+    assert "Editing needs: temporary files." in said

@@ -1,0 +1,76 @@
+"""What libraries take from the process's surroundings, put right before they are imported: threads, name, folders."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def settle() -> None:
+    """Set what is not set, for this process and those that it starts."""
+    # torch and numba each have threads of their own; those of one that wait must not take the cores from the other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _name_user()
+    _give_matplotlib_a_folder()
+
+
+def _name_user() -> None:
+    """A user whom the system has no name for, as in a container: torch asks for a name, others for a home."""
+    if not hasattr(os, "getuid"):
+        return
+    import pwd
+
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("USER", f"user{os.getuid()}")
+        os.environ.setdefault("HOME", os.sep)
+
+
+def _give_matplotlib_a_folder() -> None:
+    """Where it cannot keep its list of fonts it makes the list anew in every run, and complains."""
+    if "MPLCONFIGDIR" in os.environ:
+        return
+    for variable, usual in (("XDG_CONFIG_HOME", "~/.config"), ("XDG_CACHE_HOME", "~/.cache")):
+        place = Path(os.environ.get(variable) or os.path.expanduser(usual), "matplotlib")
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if not os.access(place, os.W_OK | os.X_OK):
+            with suppress(OSError):  # where there is no folder for temporary files it is told once one is needed
+                os.environ["MPLCONFIGDIR"] = str(private_folder("matplotlib"))
+            return
+
+
+def private_folder(name: str) -> Path:
+    """A temporary folder of this user alone, the same one in every run unless somebody else has taken its name.
+
+    Code and fonts are read from such folders: nobody else may write to them.
+
+    Raises:
+        OSError: there is no folder for temporary files.
+    """
+    import tempfile
+
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"editor3d-{name}-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        own = stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077
+    except OSError:
+        own = False
+    if own and os.access(folder, os.W_OK | os.X_OK):
+        return folder
+    folder = Path(tempfile.mkdtemp(prefix=f"editor3d-{name}-"))
+    atexit.register(_remove, folder, os.getpid())
+    return folder
+
+
+def _remove(folder: Path, owner: int) -> None:
+    import shutil
+
+    if os.getpid() == owner:  # not in a process that was forked meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
