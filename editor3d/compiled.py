@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 
 from editor3d.surroundings import private_folder
 
-KERNEL_FOLDERS = ("editor3d/training", "gaussian/kernels", "mesh", "nerf_methods/vox_e", "nerf_methods/voxel")
+KERNEL_FOLDERS = (
+    "editor3d/training",
+    "gaussian/kernels",
+    "mesh",
+    "mesh/io/gltf",
+    "nerf_methods/vox_e",
+    "nerf_methods/voxel",
+)
 """Below the folder that the packages lie in: where modules with kernels are."""
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 
