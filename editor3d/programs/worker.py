@@ -66,15 +66,17 @@ class Worker:
 
     def serve(self) -> NoReturn:
         """Render candidates until standard input is closed."""
-        from editor3d.programs import worker_guard, worker_scene
+        from editor3d.programs import worker_chance, worker_guard, worker_scene, worker_stains
 
         worker_guard.know_all_types()
         worker_guard.watch_timers()
+        worker_chance.tame()
         settings = self.order["settings"]
         worker_scene.open_scene(self.scene, settings)
         first, before = worker_scene.fingerprint(), worker_guard.snapshot()
         images = worker_scene.images()
         picture = os.path.join(self.place.private, "picture.png")
+        stain = worker_stains.watch(self.place.private)
         self.say(state="ready", fingerprint=first)
         while True:
             source = self.hear()["source"]
@@ -88,8 +90,9 @@ class Worker:
                 self._hand_over(file.read(), nonce)
             os.unlink(picture)
             # the next candidate's scene is made ready while this one's picture is judged
-            same = worker_scene.put_back(settings) and self._is(first, before)
-            if not same:
+            clean = stain() is None
+            same = clean and worker_scene.put_back(settings) and self._is(first, before)
+            if clean and not same:
                 worker_scene.open_scene(self.scene, settings)
                 images = worker_scene.images()
                 same = self._is(first, before)
@@ -103,13 +106,14 @@ class Worker:
         return changed is None and worker_scene.fingerprint() == fingerprint
 
     def _run(self, source: str, before: dict[str, Any]) -> dict[str, Any]:
-        from editor3d.programs import worker_guard
+        from editor3d.programs import worker_guard, worker_stains
 
         caught = _Caught()
         names = {"__name__": "__main__"} | ({"__builtins__": gate.builtins()} if self.order["gated"] else {})
         with caught:
             exec(compile(source, _PROGRAM, "exec", dont_inherit=True), names)
         names.clear()
+        worker_stains.settle()
         if caught.error is not None:
             return {"state": "failed", "message": _sentence(caught.error)}
         costly = worker_guard.excess()
@@ -129,10 +133,11 @@ class Worker:
 
     def differ(self) -> NoReturn:
         """Run one program, and tell what it changed as typed changes, and what of it these leave out."""
-        from editor3d.programs import typed_changes, typed_edit, worker_guard, worker_scene
+        from editor3d.programs import typed_changes, typed_edit, worker_chance, worker_guard, worker_scene
 
         worker_guard.know_all_types()
         worker_guard.watch_timers()
+        worker_chance.tame()
         settings = self.order["settings"]
         worker_scene.open_scene(self.scene, settings)
         before, guarded = typed_changes.state(), worker_guard.snapshot()

@@ -59,7 +59,12 @@ def snapshot() -> dict[str, Any]:
     render = simple(scene.render)
     sizes = {name: render.pop(name) for name in ("resolution_x", "resolution_y", "resolution_percentage")}
     return {
-        "the scene": (scene.name, [other.name for other in bpy.data.scenes], [w.name for w in bpy.data.workspaces]),
+        "the scene": (
+            scene.name,
+            bpy.context.view_layer.name,
+            [other.name for other in bpy.data.scenes],
+            [w.name for w in bpy.data.workspaces],
+        ),
         "the resolution": sizes,
         "the sampling": simple(scene.cycles) if hasattr(scene, "cycles") else None,
         "the output settings": (render, simple(scene.render.image_settings)),
@@ -74,7 +79,7 @@ def snapshot() -> dict[str, Any]:
         "timers": list(_registered),
         "the driver namespace": sorted(bpy.app.driver_namespace),
         "add-ons": sorted(bpy.context.preferences.addons.keys()),
-        "preferences": (simple(bpy.context.preferences.filepaths), simple(bpy.context.preferences.system)),
+        "preferences": _preferences(),
         "registered classes": _classes(),
         "threads": threading.active_count(),
         "built-in functions": {name: id(value) for name, value in vars(builtins).items()},
@@ -154,6 +159,13 @@ def _forbidden_nodes() -> list[tuple[str, str]]:
     ]
 
 
+def _preferences() -> list[dict[str, Any]]:
+    preferences = bpy.context.preferences
+    sections = ("edit", "view", "inputs", "filepaths", "system", "experimental")
+    found = [simple(section) for name in sections if (section := getattr(preferences, name, None)) is not None]
+    return [*found, *(simple(addon.preferences) for addon in preferences.addons if addon.preferences is not None)]
+
+
 def _handlers() -> list[tuple[str, list]]:
     return [
         (name, found) for name in dir(bpy.app.handlers) if isinstance(found := getattr(bpy.app.handlers, name), list)
@@ -175,4 +187,5 @@ def _classes() -> list[tuple[str, int]]:
     made = []
     for kind in (types.Operator, types.Panel, types.PropertyGroup, types.RenderEngine, types.Node, types.NodeTree):
         made += [(below.__name__, id(below)) for below in kind.__subclasses__()]
-    return [*((name, 0) for name in found), *sorted(made)]
+    given = [(kind.__name__, len(kind.bl_rna.properties)) for kind in types.ID.__subclasses__()]
+    return [*((name, 0) for name in found), *sorted(made), *sorted(given)]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from typing import Any
 
 import bpy
-import mathutils
 import numpy as np
+
+from editor3d.programs import worker_chance
 
 SIMPLE = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
 _DATA = (
@@ -43,12 +43,18 @@ _DATA = (
     "movieclips",
     "lightprobes",
     "grease_pencils",
+    "grease_pencils_v3",
+    "hair_curves",
+    "pointclouds",
+    "fonts",
+    "masks",
+    "linestyles",
 )
 """The collections of `bpy.data` that a scene is made of; brushes, screens and the like are the program's own."""
 _LEFT_OUT = {
     # what it takes to read them is loading files or evaluating the scene
     "Image": {"pixels", "size", "channels", "depth", "has_data", "bindcode", "is_dirty"},
-    "Scene": {"cursor", "tool_settings", "display", "eevee", "grease_pencil_settings", "safe_areas", "unit_settings"},
+    "Scene": {"tool_settings", "display", "eevee", "grease_pencil_settings", "safe_areas"},
     # the attributes hold the same
     "Mesh": {
         *("vertices", "edges", "loops", "polygons", "loop_triangles", "loop_triangle_polygons", "vertex_colors"),
@@ -84,7 +90,7 @@ def open_scene(path: str, settings: dict[str, Any]) -> None:
     _set(bpy.context.scene, settings)
     bpy.context.preferences.edit.undo_steps = 8
     bpy.ops.ed.undo_push(message="as it was")
-    _seed(settings["seed"])
+    worker_chance.start(settings["seed"])
 
 
 def put_back(settings: dict[str, Any]) -> bool:
@@ -97,15 +103,8 @@ def put_back(settings: dict[str, Any]) -> bool:
     bpy.ops.ed.undo_push(message="as a program left it")
     if bpy.ops.ed.undo() != {"FINISHED"}:
         return False
-    _seed(settings["seed"])
+    worker_chance.start(settings["seed"])
     return True
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    # 0 would mean the time of day
-    mathutils.noise.seed_set(seed + 1)
-    np.random.seed(seed)
 
 
 def _set(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
@@ -164,6 +163,8 @@ def fingerprint() -> str:
         for block in getattr(bpy.data, kind):
             digest.update(f"{kind}/{block.name}:".encode())
             add(digest, block, 0)
+    # of the tools, what operators go by; what they paint with is not seen
+    digest.update(repr(simple(bpy.context.scene.tool_settings)).encode())
     return digest.hexdigest()
 
 

@@ -122,6 +122,8 @@ class Workers:
                     # Blender itself dies of a fault of its own now and then: a program is blamed for the second time
                     worker, retries, rendered = self._replace(worker), 1, None
             keep = rendered.status == "ok" and worker.candidates < self._recycle_after
+            # without a gate, what one would have refused is not let near the next candidate
+            keep = keep and (self._gate is not None or program_gate.check(source) is None)
             return replace(rendered, retries=retries)
         finally:
             if self._finalizer.alive:

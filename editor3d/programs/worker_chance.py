@@ -1,0 +1,67 @@
+"""Chance that is none: whatever a program draws, and however it seeds, the same program draws the same again.
+
+Runs inside the worker. `tame` puts seeded generators in the place of those of `random`, `mathutils.noise` and numpy
+that would take their seed from the system or the clock; `start` begins their sequence anew before each program.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import bpy  # noqa: F401 (mathutils comes with it)
+import mathutils
+import numpy as np
+import numpy.random.bit_generator as bit_generator
+
+
+class _Sequence:
+    """Where seeds come from that nobody gave."""
+
+    __slots__ = ("drawn", "seed")
+
+    def __init__(self) -> None:
+        self.seed = self.drawn = 0
+
+    def next(self) -> str:
+        self.drawn += 1
+        return f"{self.seed}/{self.drawn}"
+
+
+_sequence = _Sequence()
+
+
+def tame() -> None:
+    """Do so, once, before any program runs."""
+    before, seeded = random._inst, _Seeded(0)
+    for name, function in list(vars(random).items()):
+        if getattr(function, "__self__", None) is before:
+            setattr(random, name, getattr(seeded, name))
+    random._inst, random.Random, random.SystemRandom = seeded, _Seeded, _Seeded
+    set_seed = mathutils.noise.seed_set
+
+    def seed_set(seed: int) -> None:
+        """Blender's own takes 0 for the time of day."""
+        set_seed(seed or 1)
+
+    mathutils.noise.seed_set = seed_set
+    # all of numpy's generators that are given no seed take theirs from here
+    bit_generator.randbits = lambda bits: random.Random().getrandbits(bits)
+
+
+def start(seed: int) -> None:
+    """Begin as at the first time."""
+    _sequence.seed, _sequence.drawn = seed, 0
+    random.seed(seed)
+    mathutils.noise.seed_set(seed + 1)
+    np.random.seed(seed)
+
+
+class _Seeded(random.Random):
+    """A generator that follows from the worker's seed and the number of generators before it, where it is not given
+    a seed, or one that differs from process to process."""
+
+    def seed(self, a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
+        if a is None or (isinstance(a, float) and math.isnan(a)):  # what a NaN hashes to is where it lies in memory
+            a = _sequence.next()
+        super().seed(a, version)
