@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -110,10 +111,14 @@ def _inspect_all(frames: Sequence[Frame]) -> dict[Path, PictureInfo]:
 
 
 def _masked_by_alpha(frames: Sequence[Frame], pictures: Mapping[Path, PictureInfo]) -> Sequence[Frame]:
-    """Give the photographs themselves as masks to frames without any, where their alpha is one in every photograph that
-    has transparent pixels. One cut-out among them, and all are laid over a background."""
-    kinds = {pictures[frame.image_path].alpha for frame in frames}
-    if any(frame.mask_path is not None for frame in frames) or kinds - {"none"} != {"mask"}:
+    """Give the photographs themselves as masks to frames without any, where their alpha is one.
+
+    It is where no photograph's alpha is soft, and more photographs are kept below alpha 0 than cleared: what is masked
+    may happen to be of one colour.
+    """
+    kinds = Counter(pictures[frame.image_path].alpha for frame in frames)
+    masked = any(frame.mask_path is not None for frame in frames)
+    if masked or kinds["soft"] or kinds["kept"] <= kinds["cleared"]:
         return frames
     return [replace(frame, mask_path=frame.image_path) for frame in frames]
 

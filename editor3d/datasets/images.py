@@ -47,10 +47,12 @@ KEEPS_HIDDEN = ("PNG", "TIFF", "BMP", "TGA")
 """Kinds whose usual writers keep the colours below alpha 0 as they are; those of WebP clear or smear them."""
 _HIDDEN_CONTRAST = 8
 """Levels (of 255) by which colours below alpha 0 differ where a photograph is still there,"""
+_SAMPLED_SIDE = 512
+"""Rows and columns that are looked at of a picture with pixels of alpha 0."""
 _HIDDEN_SHARE = 0.25
 """and the share of these pixels that do, from the median colour."""
 
-Alpha = Literal["none", "cut-out", "mask"]
+Alpha = Literal["none", "soft", "cleared", "kept"]
 
 REMEMBERED_PICTURES = 100_000
 """Results of inspection that a process keeps, a few hundred bytes each."""
@@ -65,8 +67,8 @@ class PictureInfo:
     orientation: int = 1
     """The EXIF tag, 1 to 8."""
     alpha: Alpha = "none"
-    """What transparency says: nothing, as all is opaque; that the background is cut away; or which pixels not to train
-    on, where it is hard (0 or 255) and a photograph is still there below 0."""
+    """What there is of transparency: none; some that is soft; or only alpha 0 and 255, and below 0 the photograph is
+    cleared away (all of one colour), or kept."""
 
     def turned_for(self, width: int, height: int) -> bool:
         """Whether a camera of the given size sees the picture turned upright: see the module's text."""
@@ -118,15 +120,23 @@ def _alpha(picture: Image.Image) -> Alpha:
     """See `PictureInfo.alpha`."""
     if not picture.has_transparency_data:
         return "none"
-    levels = np.array(picture.convert("RGBA").getchannel("A").histogram())
+    stored = picture.mode in ("RGBA", "LA")
+    alpha = (picture if stored else picture.convert("RGBA")).getchannel("A")
+    levels = np.array(alpha.histogram())
     if levels[:OPAQUE].sum() == 0:
         return "none"
-    if picture.format not in KEEPS_HIDDEN or levels[1:OPAQUE].any() or picture.mode not in ("RGBA", "LA"):
-        return "cut-out"
-    pixels = np.asarray(picture)
+    if levels[1:OPAQUE].any():
+        return "soft"
+    if not stored or picture.format not in KEEPS_HIDDEN:
+        return "cleared"
+    box = alpha.point([OPAQUE] + [0] * OPAQUE).getbbox()  # round what is transparent
+    sampled = (min(box[2] - box[0], _SAMPLED_SIDE), min(box[3] - box[1], _SAMPLED_SIDE))
+    pixels = np.asarray(picture.resize(sampled, Image.Resampling.NEAREST, box))
     hidden = pixels[pixels[..., -1] == 0][:, :-1].astype(np.int16)
+    if len(hidden) == 0:  # a few pixels far apart
+        return "cleared"
     contrast = np.abs(hidden - np.median(hidden, axis=0)).max(axis=-1)
-    return "mask" if (contrast > _HIDDEN_CONTRAST).mean() > _HIDDEN_SHARE else "cut-out"
+    return "kept" if (contrast > _HIDDEN_CONTRAST).mean() > _HIDDEN_SHARE else "cleared"
 
 
 def masks_itself(view: View) -> bool:

@@ -11,7 +11,6 @@ import yaml
 
 from editor3d.bounded_yaml import load_plain
 from editor3d.errors import ConfigError, first_line
-from editor3d.plugin.config_file import fits
 from editor3d.registry import METHODS, load_target
 from editor3d.safe_open import require_regular
 
@@ -107,7 +106,11 @@ def _fits(owner: Any, key: str, value: Any) -> bool:
         return True
     if is_dataclass(now) or isinstance(now, dict):
         return False
-    return isinstance(value, type(now)) if isinstance(owner, dict) else fits(type(owner), key, value)
+    if isinstance(owner, dict):
+        return isinstance(value, type(now))
+    from editor3d.plugin.config_file import fits  # which imports torch: presets are listed without
+
+    return fits(type(owner), key, value)
 
 
 def _get(owner: Any, key: str) -> Any:

@@ -11,6 +11,7 @@ from PIL import Image
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import inspect_picture, masks_itself, read_image, read_mask
 
+from .conftest import SIZE
 from .test_read_images import block_mean, make_view
 
 INSIDE = np.zeros((12, 20), bool)
@@ -63,18 +64,21 @@ def photograph(rng: np.random.Generator, alpha: np.ndarray, hidden: int | None =
 
 
 HALF = INSIDE.astype(np.uint8) * 255
+BIRD = np.full((1200, 1600), 255, np.uint8)
+BIRD[700:708, 300:310] = 0
 SOFT = np.tile(np.linspace(0, 255, 20).astype(np.uint8), (12, 1))
 
 
 @pytest.mark.parametrize(
     ("alpha", "hidden", "suffix", "expected"),
     [
-        (HALF, None, "png", "mask"),
-        (HALF, None, "tiff", "mask"),
-        (HALF, 0, "png", "cut-out"),
-        (HALF, 255, "png", "cut-out"),
-        (SOFT, None, "png", "cut-out"),
-        (HALF, None, "webp", "cut-out"),
+        (HALF, None, "png", "kept"),
+        (HALF, None, "tiff", "kept"),
+        (HALF, 0, "png", "cleared"),
+        (HALF, 255, "png", "cleared"),
+        (SOFT, None, "png", "soft"),
+        (BIRD, None, "png", "kept"),
+        (HALF, None, "webp", "cleared"),
         (np.full((12, 20), 255, np.uint8), None, "png", "none"),
     ],
 )
@@ -124,12 +128,32 @@ def test_cut_out_photographs_lie_on_white(write_capture) -> None:
         assert (read_image(view).numpy()[:, : view.width // 2] == 255).all()
 
 
-def test_one_cut_out_among_the_photographs_makes_all_of_them_cut_out(write_capture) -> None:
+@pytest.mark.parametrize(("cleared", "masked"), [(1, True), (3, True), (4, False), (7, False)])
+def test_most_photographs_decide_for_all(write_capture, cleared: int, masked: bool) -> None:
     path = write_capture(count=8)
     images = load_posed_images(path).views[0].image_path.parent
     rewrite(images, None)
-    last = sorted(images.glob("*.png"))[-1]
-    with Image.open(last) as picture:
-        size = picture.size
-    Image.new("RGBA", size, (7, 7, 7, 0)).save(last)
+    for picture in sorted(images.glob("*.png"))[:cleared]:
+        Image.new("RGBA", SIZE, (7, 7, 7, 0)).save(picture)
+    assert [masks_itself(view) for view in load_posed_images(path).views] == [masked] * 8
+
+
+def test_one_soft_edge_makes_all_of_them_cut_out(write_capture) -> None:
+    path = write_capture(count=8)
+    images = load_posed_images(path).views[0].image_path.parent
+    rewrite(images, None)
+    Image.new("RGBA", SIZE, (7, 7, 7, 128)).save(sorted(images.glob("*.png"))[-1])
     assert all(view.mask_path is None for view in load_posed_images(path).views)
+
+
+def test_a_capture_that_has_masks_keeps_them(write_capture) -> None:
+    def name_masks(data: dict) -> None:
+        for frame in data["frames"]:
+            frame["mask_path"] = "mask.png"
+
+    path = write_capture(count=8, change=name_masks)
+    Image.new("L", SIZE, 255).save(path.parent / "mask.png")
+    rewrite(path.parent / "images", None)
+    views = load_posed_images(path).views
+    assert {view.mask_path for view in views} == {path.parent / "mask.png"}
+    assert (read_image(views[0]).numpy()[:, : views[0].width // 2] == 255).all()
