@@ -87,6 +87,8 @@ class SplatModelConfig(ModelConfig):
     """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
     scene_suffix: str = field(default=".ply", repr=False)
     """Of the file that the scene came from: edits of it leave such a one, too."""
+    scene_comments: tuple[str, ...] = field(default=(), repr=False)
+    """Of the file that the scene came from, such as what is up in it: files of the scene bear them, too."""
 
     def insertion_training(self, steps: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:
         """The optimisers and the densification with which something new grows in so many steps."""
@@ -233,7 +235,8 @@ class SplatModel(Model):
         """The scene on the CPU, in the frame and scale of the capture file."""
         splats = self.splats.detach().to("cpu")
         splats, offset = transform_back(splats, outputs.dataparser_transform, outputs.dataparser_scale)
-        return SplatFile(splats, offset, antialiased=self.config.rasterize_mode == "antialiased")
+        antialiased = self.config.rasterize_mode == "antialiased"
+        return SplatFile(splats, offset, antialiased=antialiased, comments=tuple(self.config.scene_comments))
 
     def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
         """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many.

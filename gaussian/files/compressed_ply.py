@@ -13,14 +13,14 @@ from numpy.lib.recfunctions import structured_to_unstructured
 from editor3d.errors import DataError
 from gaussian.files.arrays import opacity_logits_of, quats_of_smallest_three, splats_of
 from gaussian.files.ply_header import Element, PlyHeader, read_rows
-from gaussian.splats import SH_C0, Splats
+from gaussian.splats import MAX_SH_DEGREE, SH_C0, Splats
 
 _CHUNK = 256
 _POSITION = ["min_x", "min_y", "min_z", "max_x", "max_y", "max_z"]
 _SCALE = ["min_scale_x", "min_scale_y", "min_scale_z", "max_scale_x", "max_scale_y", "max_scale_z"]
 _COLOR = ["min_r", "min_g", "min_b", "max_r", "max_g", "max_b"]
 _PACKED = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
-_SH_COUNTS = (9, 24, 45)
+_SH_COUNTS = (9, 24, 45, 72)
 
 
 def is_compressed(header: PlyHeader) -> bool:
@@ -74,14 +74,15 @@ def _sh_rest(header: PlyHeader, count: int) -> np.ndarray:
     _require(header, element, "sh", names, "u1")
     if len(names) not in _SH_COUNTS or element.count != count:
         raise DataError(
-            f"{header.path}: expected {count} rows of 9, 24 or 45 spherical harmonics, the header announces "
+            f"{header.path}: expected {count} rows of 9, 24, 45 or 72 spherical harmonics, the header announces "
             f"{element.count} of {len(names)}."
         )
     values = structured_to_unstructured(read_rows(header, element), np.uint8)
     # SuperSplat writes floor(256 (sh / 8 + 1/2)); 0 and 255 stand for the ends, the others for their step's middle
     middle = (np.arange(256) + 0.5) / 256
     middle[0], middle[255] = 0, 1
-    return ((middle - 0.5) * 8)[values].reshape(count, 3, -1).transpose(0, 2, 1)
+    stored = (MAX_SH_DEGREE + 1) ** 2 - 1
+    return ((middle - 0.5) * 8)[values].reshape(count, 3, -1)[:, :, :stored].transpose(0, 2, 1)
 
 
 def _unit(packed: np.ndarray, shifts: tuple[int, ...], bits: tuple[int, ...]) -> np.ndarray:

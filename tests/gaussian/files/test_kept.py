@@ -12,8 +12,10 @@ import torch
 
 from editor3d.cli import main
 from editor3d.errors import DataError
+from editor3d.types import Around
 from gaussian.files import convert, read_file, read_splats, write_splats
 from gaussian.files.contents import FLAT, SplatFile
+from gaussian.scene_file import FileViews, open_scene_file
 from gaussian.splats import SH_C0, Splats
 
 
@@ -250,6 +252,21 @@ def test_comments_too_long_to_be_read_again_are_not_written(tmp_path, make_splat
     contents = SplatFile(make_splats(0), comments=("x" * 70_000,), antialiased=True)
     write_splats(tmp_path / "scene.ply", contents)
     assert read_file(tmp_path / "scene.ply").antialiased
+
+
+def test_a_scene_that_is_edited_keeps_how_it_is_drawn_and_its_comments(tmp_path, make_splats, ply, table):
+    splats = replace(make_splats(0, 60, 0), log_scales=torch.full((60, 3), -6.0))
+    for name, comments in (("plain", ()), ("mip", ("SplatRenderMode: mip", "Vertical Axis: z", "by Müller"))):
+        (tmp_path / f"{name}.ply").write_bytes(ply(table(splats), comments))
+    around = Around(cameras=3, side=32)
+    shown = [FileViews(tmp_path / f"{name}.ply", tmp_path / name, around).small(32) for name in ("plain", "mip")]
+    assert torch.stack(shown[1]).mean() < 0.8 * torch.stack(shown[0]).mean()  # specks, whose blur is taken back
+    _, run = open_scene_file(tmp_path / "mip.ply", tmp_path / "runs", around)
+    out = tmp_path / "out.ply"
+    assert main(["export", str(run), "--format", "splats", "--output", str(out)]) == 0
+    contents = read_file(out)
+    assert contents.antialiased
+    assert [text.encode("latin-1").decode() for text in contents.comments] == ["Vertical Axis: z", "by Müller"]
 
 
 @pytest.mark.parametrize("name", ["scene.ksplat", "scene.glb", "scene.gltf", "scene.lcc"])

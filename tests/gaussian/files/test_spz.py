@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from editor3d.errors import DataError
-from gaussian.files import read_splats, write_splats
+from gaussian.files import read_file, read_splats, write_splats
 from gaussian.files.arrays import turned_about_x
 from gaussian.splats import Splats, sh_basis, transform
 
@@ -130,3 +130,32 @@ def test_a_scene_too_large_for_the_format_is_refused(tmp_path, make_splats):
     with pytest.raises(DataError, match="4 million"):
         write_splats(tmp_path / "scene.spz", Splats(splats.means * 1e9, *list(vars(splats).values())[1:]))
     assert list(tmp_path.iterdir()) == []
+
+
+def described(version: int, degree: int, positions: bytes, rotations: bytes, harmonics: np.ndarray) -> bytes:
+    """Two Gaussians, by the format's description."""
+    head = struct.pack("<IIIBBBB", 0x5053474E, version, 2, degree, 12, 1, 0)
+    others = bytes([128, 255]) + bytes([200, 100, 50] * 2) + bytes([96] * 6)
+    return gzip.compress(head + positions + others + rotations + harmonics.astype("u1").tobytes())
+
+
+def test_version_1_has_halves_for_positions(tmp_path):
+    places = np.array([[0.5, -1.25, 3.0], [100.0, 0.0, -7.5]])
+    content = described(1, 0, places.astype("<f2").tobytes(), bytes([128] * 6), np.empty(0))
+    (tmp_path / "scene.spz").write_bytes(content)
+    splats = read_splats(tmp_path / "scene.spz")
+    assert np.array_equal(splats.means.numpy(), places * [1, -1, -1])
+    assert np.allclose(splats.log_scales, -4)
+
+
+def test_harmonics_of_degree_four_are_left_out_and_that_is_said(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (2, 24, 3))
+    for degree in (3, 4):
+        count = (degree + 1) ** 2 - 1
+        content = described(3, degree, bytes(18), bytes(8), values[:, :count])
+        (tmp_path / f"{degree}.spz").write_bytes(content)
+    three, four = read_file(tmp_path / "3.spz"), read_file(tmp_path / "4.spz")
+    assert torch.equal(three.splats.sh, four.splats.sh)
+    assert four.antialiased
+    assert not three.notes
+    assert "degree 4" in four.notes[0]
