@@ -4,14 +4,21 @@ Numba keeps it beside the source, else in the user's cache folder, and refuses t
 a program that an administrator installed, run by a user without a home. Then it is kept in a temporary folder that
 nobody else can write to, since what lies there is run; and if there is none either, nowhere.
 
+Machine code that was compiled just now is linked otherwise than what is loaded from a file, and gives other last bits.
+So that a run that is resumed equals one that was not interrupted, kernels are compiled by a process of their own first.
+
 Importing this module imports no numba.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +44,59 @@ class KernelCache(NamedTuple):
     """None: nowhere, and kernels are compiled anew in every run."""
     kind: str
     """"chosen" (by `CACHE_VARIABLE`), "program", "user", "temporary" or "none"."""
+
+
+_COMPILING = "EDITOR3D_COMPILING_KERNELS"
+"""Set in the environment of the process that compiles for others."""
+
+
+@cache
+def require(warmup: str) -> None:
+    """Have kernels compiled by another process, where the code that is kept is not of these sources and this machine.
+
+    Args:
+        warmup: the module that compiles a package's kernels when it is run: `gaussian.warmup`.
+    """
+    note = _note(warmup)
+    if note is None or note.is_file() or _COMPILING in os.environ:
+        return
+    print("Compiling kernels, once on this machine: about a minute.", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", warmup],
+        env={**os.environ, _COMPILING: "1"},
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode == 0:
+        compiled(warmup)
+
+
+def compiled(warmup: str) -> None:
+    """Note that a package's kernels have been compiled; where they cannot be kept, nothing is noted."""
+    note = _note(warmup)
+    if note is not None:
+        with suppress(OSError):
+            note.touch()
+
+
+def _note(warmup: str) -> Path | None:
+    """The file that says that a package's kernels of these sources were compiled for this processor."""
+    import llvmlite.binding
+    import numba
+
+    place = kernel_cache()
+    if place.folder is None:
+        return None
+    package = (Path(__file__).parents[1] / warmup.replace(".", "/")).parent
+    sources = [path for path in sorted(package.rglob("*.py")) if b"@njit(" in path.read_bytes()]
+    # as numba does, which compiles anew what was written since
+    known = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sources]
+    machine = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
+    digest = hashlib.blake2b(repr((warmup, numba.__version__, machine, known)).encode(), digest_size=8).hexdigest()
+    folder = package / "__pycache__" if place.kind == "program" else place.folder
+    return folder / f"editor3d-compiled-{digest}"
 
 
 def njit(**options: Any) -> Callable[[Callable], Callable]:

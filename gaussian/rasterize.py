@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from editor3d.compiled import require
 from editor3d.errors import DeviceError
 from editor3d.plugin.gsplat_kernels import remedy
 from gaussian.autograd import Composite, Harmonics, Project
@@ -90,6 +91,7 @@ def rasterization(
             absgrad=absgrad, rasterize_mode=rasterize_mode, channel_chunk=channel_chunk, distributed=distributed,
             camera_model=camera_model, covars=covars,
         )  # fmt: skip
+    require("gaussian.warmup")
     for name, value, allowed in (
         ("tile_size", tile_size, TILE),
         ("sparse_grad", sparse_grad, False),

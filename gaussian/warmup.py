@@ -7,6 +7,7 @@ from itertools import product
 
 import torch
 
+from editor3d.compiled import compiled
 from gaussian.rasterize import rasterization
 
 _COUNT, _SIDE = 64, 32
@@ -37,3 +38,4 @@ def warm_up() -> float:
 
 if __name__ == "__main__":
     print(f"The rasterizer's kernels are compiled ({warm_up():.1f} s).")
+    compiled("gaussian.warmup")

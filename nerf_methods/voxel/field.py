@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from editor3d.compiled import require
 from nerf_methods.voxel import kernels, reference
 
 Activation = Literal["softplus", "relu"]
@@ -256,6 +257,7 @@ class VoxelField(nn.Module):
                 stop=stop,
             )
         else:
+            require("nerf_methods.voxel.warmup")
             keep = torch.is_grad_enabled() and (self.grid.requires_grad or self.background.requires_grad)
             rgb, accumulation, depth = _Render.apply(
                 self.grid, self.occupancy, origins, directions, jitter, self.background, settings, keep

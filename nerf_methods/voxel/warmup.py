@@ -10,6 +10,7 @@ import time
 
 import torch
 
+from editor3d.compiled import compiled
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 
@@ -35,3 +36,4 @@ def warm_up() -> float:
 
 if __name__ == "__main__":
     print(f"The voxel field's kernels are compiled ({warm_up():.1f} s).")
+    compiled("nerf_methods.voxel.warmup")

@@ -113,3 +113,48 @@ assert bool(double.stats.cache_path) == bool(folder), double.stats
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert bool(list(tmp_path.rglob("*.nbi"))) == (kind == "temporary")
+
+
+@pytest.fixture
+def compiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that were started to compile, which end well; a cache that is empty."""
+    started: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess:
+        started.append(command[1:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(compiled, "kernel_cache", lambda: compiled.KernelCache(tmp_path, "chosen"))
+    monkeypatch.setattr(compiled.subprocess, "run", run)
+    monkeypatch.delenv(compiled._COMPILING, raising=False)
+    compiled.require.cache_clear()
+    yield started
+    compiled.require.cache_clear()
+
+
+def test_kernels_are_compiled_by_another_process_once(compiling: list[list[str]]) -> None:
+    for _ in range(2):
+        compiled.require("gaussian.warmup")
+        compiled.require.cache_clear()  # as in another process
+    compiled.require("nerf_methods.voxel.warmup")
+    assert compiling == [["-m", "gaussian.warmup"], ["-m", "nerf_methods.voxel.warmup"]]
+
+
+def test_kernels_are_compiled_anew_for_other_sources(
+    compiling: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled.require("gaussian.warmup")
+    compiled.require.cache_clear()
+    monkeypatch.setattr("numba.__version__", "another")
+    compiled.require("gaussian.warmup")
+    assert len(compiling) == 2
+
+
+def test_the_process_that_compiles_starts_no_other(compiling: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(compiled._COMPILING, "1")
+    compiled.require("gaussian.warmup")
+    monkeypatch.delenv(compiled._COMPILING)
+    compiled.require.cache_clear()
+    monkeypatch.setattr(compiled, "kernel_cache", lambda: compiled.KernelCache(None, "none"))
+    compiled.require("gaussian.warmup")
+    assert compiling == []
