@@ -116,3 +116,16 @@ def test_pictures_are_opened_by_one_module() -> None:
     ]
     # photographs that installed packages bring with them are no strangers' files
     assert sorted(opened) == ["editor3d/safe_open.py", "editor3d/training/photographs.py"]
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_nothing_starts_where_a_mesh_names_one_as_its_texture(tmp_path: Path, canary: Path, kind: str) -> None:
+    from mesh.files import read_mesh
+
+    (tmp_path / "a.png").write_text(PROGRAMS[kind])
+    (tmp_path / "m.mtl").write_text("newmtl skin\nmap_Kd a.png\n")
+    points = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nvt 0 0\nvt 1 0\nvt 0 1\n"
+    faces = "f 1/1 2/2 3/3\nf 1/1 3/2 4/3\nf 1/1 4/2 2/3\nf 2/1 4/2 3/3\n"
+    (tmp_path / "m.obj").write_text(f"mtllib m.mtl\n{points}usemtl skin\n{faces}")
+    assert any("a.png" in note for note in read_mesh(tmp_path / "m.obj").notes)
+    assert not canary.exists()
