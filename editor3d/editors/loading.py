@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from editor3d.editors.weights import choose_variant, find_weights, how_to_get, missing_parts
+from editor3d.editors.weights import carried_code, choose_variant, find_weights, how_to_get, missing_parts
 from editor3d.errors import ConfigError, EditorUnavailableError
 
 
@@ -87,6 +87,11 @@ class PipelineSource:
                 raise EditorUnavailableError(
                     f"Expected a diffusers folder of {spec.title} at {folder}, but it lacks {', '.join(missing)}; "
                     f"{how_to_get(spec.hub_id)}."
+                )
+            if (code := carried_code(folder)) is not None:
+                raise EditorUnavailableError(
+                    f"Expected weights alone in {folder}, found the program {code.relative_to(folder)}, which could be "
+                    f"run with them: remove it, or name another folder."
                 )
             return folder
         return find_weights(self._source) or self._source

@@ -149,7 +149,11 @@ class TinyInstructPix2PixEditor:
 
         variant = choose_variant(self.folder, half_precision=True)
         return AutoencoderKL.from_pretrained(
-            self.folder / "vae", variant=variant, torch_dtype=torch.float32, local_files_only=True
+            self.folder / "vae",
+            variant=variant,
+            torch_dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
         ).eval()
 
 

@@ -95,6 +95,11 @@ def missing_parts(folder: Path) -> list[str]:
     return missing
 
 
+def carried_code(folder: Path) -> Path | None:
+    """A program where diffusers looks for classes of a model's own: beside `model_index.json`, or with a component."""
+    return next(iter(sorted([*folder.glob("*.py"), *folder.glob("*/*.py")])), None)
+
+
 def choose_variant(folder: Path, half_precision: bool) -> str | None:
     """The variant to load from a complete folder: fp16 where it is wanted or nothing else is there, else None."""
     weighted = [folder / name for name, has_weights in (_components(folder) or {}).items() if has_weights]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.errors import EditorUnavailableError
-from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
+from editor3d.metrics.clip_weights import LOCAL, TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 
 
@@ -33,8 +33,8 @@ class ClipEncoder:
 
         self.name, self._device = name, device
         try:
-            model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-            self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+            model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **LOCAL)
+            self._processor = AutoProcessor.from_pretrained(folder, **LOCAL)
         except (OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise EditorUnavailableError(

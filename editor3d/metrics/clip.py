@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cosine_similarity, normalize
 
-from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
+from editor3d.metrics.clip_weights import LOCAL, TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class ClipScorer:
 
         self.name = name
         self._device = device
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **LOCAL)
         self._model = model.to(device).eval()
-        self._processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        self._processor = AutoProcessor.from_pretrained(folder, **LOCAL)
         # SigLIP's pooled outputs are its embeddings already; its texts are padded to one length and not masked.
         self._is_siglip = model.config.model_type.startswith("siglip")
 

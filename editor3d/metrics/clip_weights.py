@@ -13,6 +13,9 @@ CLIP_HUB_IDS = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32",
 TINY_CLIP = "tiny-clip"
 """Name of the small model that comes with the package."""
 
+LOCAL = {"local_files_only": True, "trust_remote_code": False}
+"""How transformers reads such a folder: no network, and no program that the folder may hold."""
+
 # Any one file of each group will do: which of them a folder has depends on the version that saved it.
 _PARTS = (
     ("config.json",),

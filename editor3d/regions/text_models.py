@@ -24,7 +24,7 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
     Raises:
         RegionError: a folder cannot be loaded.
     """
-    here = {"local_files_only": True}
+    here = {"local_files_only": True, "trust_remote_code": False}  # nor is the user asked whether to trust any
     weights = {"use_safetensors": True, **here}
     try:
         words = AutoProcessor.from_pretrained(finder.detector_folder, **here)

@@ -58,7 +58,7 @@ def load_start(folder: Path, texts: Iterable[str]) -> Start:
 
     try:
         pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(
-            str(folder), variant=VARIANT, dtype=torch.float32, local_files_only=True
+            str(folder), variant=VARIANT, dtype=torch.float32, local_files_only=True, use_safetensors=True
         )
         curves = json.loads((folder / CURVE).read_text(encoding="utf-8"))
         start = fresh_start(pipeline.tokenizer, make_vae().eval(), curves["vae"], 0)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+import torch
 
+from editor3d.editors import create_editor
 from editor3d.editors.weights import choose_variant, find_weights, how_to_get, missing_parts
+from editor3d.errors import EditorUnavailableError
+from editor3d.types import EditRequest
 
 HUB_ID = "timbrooks/instruct-pix2pix"
 
@@ -107,3 +112,16 @@ def test_the_remedy_is_one_clause_with_the_size():
     assert "2.1 GB" in text
     assert "$EDITOR3D_MODELS/instruct-pix2pix" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("place", ["pipeline.py", "unet/own.py"])
+def test_a_folder_of_weights_with_a_program_is_refused_and_the_program_not_run(place, model_folder, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    (folder / place).write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["_class_name" if place == "pipeline.py" else "unet"] = [Path(place).stem, "Own"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(EditorUnavailableError, match=rf"found the program {place}"):
+        create_editor(f"ip2p:{folder}").edit(EditRequest("a", "make it gold", torch.zeros(16, 16, 3)))
+    assert not (tmp_path / "canary").exists()
