@@ -103,10 +103,12 @@ def _wound_alike(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, n
     import trimesh
 
     found = trimesh.Trimesh(vertices, faces, process=False)
+    pairs = found.face_adjacency
+    bodies = trimesh.graph.connected_component_labels(pairs, node_count=len(faces))
+    outward = faces.copy()
     if not found.is_winding_consistent:
-        trimesh.repair.fix_winding(found)
-    bodies = trimesh.graph.connected_component_labels(found.face_adjacency, node_count=len(faces))
-    outward = np.array(found.faces)
+        against = _against_neighbours(faces, pairs, found.face_adjacency_edges, bodies)
+        outward[against] = outward[against][:, ::-1]
     # Six times the signed volume under each face; its sum over a closed body is negative where that is inside out.
     corners = vertices[outward] - vertices[outward].reshape(-1, 3).mean(axis=0)
     volumes = np.bincount(bodies, np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))
@@ -118,6 +120,38 @@ def _wound_alike(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, n
     result = faces.copy()
     result[turned] = faces[turned][:, ::-1]
     return result, turned
+
+
+def _against_neighbours(faces: np.ndarray, pairs: np.ndarray, edges: np.ndarray, bodies: np.ndarray) -> np.ndarray:
+    """Which faces to turn so that each body is wound alike; of two ways, the one that turns fewer: [F] bool.
+
+    Args:
+        pairs: faces that share an edge [E, 2].
+        edges: the vertices of that edge [E, 2].
+        bodies: what connected part each face belongs to [F].
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import breadth_first_order
+
+    # Two faces that run along their edge in the same direction are wound against each other.
+    along = [((faces[face] == edges[:, :1]) & (np.roll(faces[face], -1, 1) == edges[:, 1:])).any(1) for face in pairs.T]
+    clash = along[0] == along[1]
+    count = len(faces)
+    roots = np.unique(bodies, return_index=True)[1]
+    links = np.vstack([pairs, np.column_stack([np.full(len(roots), count), roots])])  # one node above all bodies
+    graph = csr_matrix((np.ones(len(links), np.int8), links.T), (count + 1, count + 1))
+    _, above = breadth_first_order(graph, count, directed=False)
+    above[count] = count
+    low, high = np.sort(pairs, axis=1).T
+    clashing = np.sort(low[clash].astype(np.int64) * (count + 1) + high[clash])
+    face = np.arange(count + 1)
+    key = np.minimum(face, above).astype(np.int64) * (count + 1) + np.maximum(face, above)
+    turned = np.isin(key, clashing)
+    while (above != count).any():  # each step doubles how far up a face looks
+        turned, above = turned ^ turned[above], above[above]
+    turned = turned[:count]
+    share = np.bincount(bodies, turned) / np.bincount(bodies)
+    return turned ^ (share > 0.5)[bodies]
 
 
 def _closed(faces: np.ndarray, bodies: np.ndarray, count: int) -> np.ndarray:

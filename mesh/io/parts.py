@@ -14,7 +14,7 @@ from mesh.surface import Material, Surface
 
 MAX_FACES = 1 << 24
 """Largest mesh, 16.8 million faces and as many vertices: some 5 GB while it is repaired."""
-FACES_OF_ANY_FILE = 1 << 21
+FACES_OF_ANY_FILE = 1 << 19
 """Faces that even a small file may come to, by compression and copies."""
 WHITE = Material((1.0, 1.0, 1.0))
 

@@ -189,3 +189,20 @@ def test_a_part_of_a_texture_with_a_colour_factor(checkered_box, tmp_path):
     half = to_srgb(to_linear(np.array([188 / 255])) * 0.5)[0] * 255
     assert abs(int(texture[0, 0, 0]) - half) <= 2
     assert texture[0, 0, 1] == 188
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.4])
+def test_of_an_open_mesh_the_fewer_faces_are_turned(share):
+    from mesh.repair import repaired
+
+    steps = np.linspace(0, 1, 9)
+    points = np.stack([*np.meshgrid(steps, steps), np.zeros((9, 9))], -1).reshape(-1, 3)
+    corner = (np.arange(8)[:, None] * 9 + np.arange(8)).reshape(-1)
+    faces = np.concatenate([corner[:, None] + [0, 1, 10], corner[:, None] + [0, 10, 9]])
+    wrong = np.random.default_rng(0).random(len(faces)) < share
+    faces[wrong] = faces[wrong][:, ::-1]
+    both = Surface(np.vstack([points, points + [5, 0, 0]]), np.vstack([faces, faces + len(points)]))
+    surface = repaired(both, "two sheets")
+    corners = surface.vertices[surface.faces]
+    assert (np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] > 0).all()
+    assert any(f"{2 * wrong.sum()} faces turned" in note for note in surface.notes) == bool(wrong.any())
