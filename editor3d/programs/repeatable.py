@@ -16,10 +16,10 @@ NAMES = ("Random", "seed", "uniform", *_DRAWS.split())
 
 
 class _Random(random.Random):
-    """Python's generator; without a seed, or with None, its seed is `SEED`."""
+    """Python's generator; without a seed, or with None or a NaN, whose hash is its place in memory, it is `SEED`."""
 
     def seed(self, a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
-        super().seed(SEED if a is None else a, version)
+        super().seed(SEED if a is None or a != a else a, version)
 
 
 def random_module() -> ModuleType:

@@ -212,6 +212,17 @@ def _sentence(error: BaseException) -> str:
 
 def main() -> NoReturn:
     """Do what standard input says."""
+    caught = _Caught()
+    with caught:
+        _work()
+    # not by an exception of Python's: Blender's own way out of a process can wait for ever
+    if caught.error is not None:
+        traceback.print_exception(caught.error)
+        sys.stderr.flush()
+    os._exit(1)
+
+
+def _work() -> None:
     worker = Worker(json.loads(sys.stdin.buffer.readline()))
     modes = {"prepare": worker.prepare, "serve": worker.serve, "differ": worker.differ, "write": worker.write}
     modes[worker.order["mode"]]()

@@ -276,3 +276,12 @@ def test_the_host_keeps_no_file_of_a_worker(boundary):
     told = boundary.render(source)
     assert told.status == "ok", told.message
     assert sorted(path.name for path in boundary._folder.rglob("*")) == before
+
+
+def test_without_a_gate_what_one_would_refuse_costs_its_process(boundary):
+    assert boundary.render("import bpy").status == "ok"
+    worker = boundary._idle.queue[0]
+    assert boundary.render("import bpy\nx = 1").status == "ok"
+    assert boundary._idle.queue[0] is worker
+    assert boundary.render("import bpy, os\nx = os.getpid()").status == "ok"
+    assert boundary._idle.queue[0] is not worker

@@ -18,6 +18,7 @@ PROGRAMS = {
     "a generator": "import random\nfound.append(random.Random().random())",
     "a generator of None": "from random import Random as R\nfound.append(R(None).random())",
     "a generator seeded anew": "import random\nr = random.Random(3)\nr.seed()\nfound.append(r.random())",
+    "seeded by no number": "import random\nrandom.seed(float('nan'))\nfound.append(random.random())",
     "a text": "import random\nrandom.seed('a')\nfound.append(random.gauss(0, 1))",
     "a number": "import random\nrandom.seed(5)\nfound.append(random.choice([1, 2, 3]) + random.uniform(0, 1))",
 }
