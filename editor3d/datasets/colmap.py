@@ -230,8 +230,8 @@ def _with_masks(root: Path, frames: list[Frame]) -> tuple[list[Frame], tuple[str
     if given < len(frames):
         lacking = next(frame.image_path for frame, path in zip(frames, found, strict=True) if path is None)
         raise DataError(
-            f"{given} of {len(frames)} pictures have a mask in {folder}, {plain(lacking)} has none: add the others, or rename "
-            f"the folder to do without."
+            f"{given} of {len(frames)} pictures have a mask in {folder}, {plain(lacking)} has none: add the others, or "
+            f"rename the folder to do without."
         )
     return [replace(frame, mask_path=path) for frame, path in zip(frames, found, strict=True)], ()
 
