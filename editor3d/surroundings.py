@@ -6,6 +6,7 @@ import atexit
 import os
 import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 
@@ -64,7 +65,15 @@ def private_folder(name: str) -> Path:
         own = False
     if own and os.access(folder, os.W_OK | os.X_OK):
         return folder
-    folder = Path(tempfile.mkdtemp(prefix=f"editor3d-{name}-"))
+    return _stand_in(name, tempfile.gettempdir())
+
+
+@cache
+def _stand_in(name: str, place: str) -> Path:
+    """A folder of another name, for this process, which takes it away when it ends."""
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix=f"editor3d-{name}-", dir=place))
     atexit.register(_remove, folder, os.getpid())
     return folder
 

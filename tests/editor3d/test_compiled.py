@@ -73,6 +73,7 @@ def test_a_temporary_folder_that_others_can_write_to_is_not_taken(nowhere: Path,
         name.touch()
     folder = kernel_cache().folder
     assert folder not in (None, name)
+    assert kernel_cache().folder == folder
     assert folder.stat().st_mode & 0o077 == 0
 
 
