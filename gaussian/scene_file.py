@@ -48,6 +48,8 @@ def open_scene_file(path: Path, output: Path, around: Around | None = None) -> t
     given = given_views(around)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
     digest.update(repr(around).encode())
+    if any(contents.offset) or contents.antialiased:  # which a file beside it may say
+        digest.update(repr((contents.offset, contents.antialiased)).encode())
     for view in given:
         digest.update(repr((view.c2w.tolist(), lens_of(view))).encode())
     folder = output / f"{path.stem}-{digest.hexdigest()}"

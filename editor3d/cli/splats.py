@@ -16,8 +16,8 @@ class SplatsCommand:
     """Delete, copy or recolour a part of a scene of splats. No 2D editor, no training: seconds.
 
     Say one of --delete, --duplicate and --recolor. All other Gaussians are written as they are, and from .ply to .ply
-    with all further properties and comments that the file has. After a deletion the
-    pixels that it leaves open are beside the output, as masks by view name: white where something is missing.
+    with all further properties and comments that the file has. After a deletion the pixels that it leaves open are
+    beside the output, as masks by view name: white where something is missing.
     """
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE")]
