@@ -32,6 +32,9 @@ MAX_PIXELS = 1 << 27
 MAX_JSON_BYTES = 1 << 28
 """Largest JSON file: the poses of some 200 000 views."""
 
+_DEFLATE_RATIO = 1032
+"""Bytes that one byte of a deflate stream can stand for, at most."""
+
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError),
@@ -142,7 +145,20 @@ def open_picture(
         size = f"{picture.width} x {picture.height}"
         picture.close()
         raise TooManyPixels(f"expected at most {max_pixels / 1e6:.0f} megapixels, got {size}")
+    if picture.format == "PNG" and _promises_too_much(picture):
+        picture.close()
+        raise OSError("its header promises more pixels than the file can hold")
     return picture
+
+
+def _promises_too_much(picture: Image.Image) -> bool:
+    """Whether a PNG is shorter than its pixels can be when they are packed as tightly as deflate can."""
+    bits = 8 * len(picture.getbands()) if picture.mode in ("LA", "RGB", "RGBA") else 1
+    least = picture.height * (1 + picture.width * bits // 8) // _DEFLATE_RATIO
+    at = picture.fp.tell()
+    length = picture.fp.seek(0, io.SEEK_END)
+    picture.fp.seek(at)
+    return length < least
 
 
 def opencv_pixels(picture: Image.Image, flags: int) -> np.ndarray:

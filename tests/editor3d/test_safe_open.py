@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,18 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: 
         open_picture(path)
     with open_picture(path, max_pixels=12_000**2) as picture:
         assert picture.size == (12_000, 12_000)
+
+
+@pytest.mark.parametrize(("kind", "bands"), [("1", 1), ("L", 1), ("RGB", 3), ("RGBA", 4)])
+def test_a_png_may_be_packed_as_tightly_as_can_be_and_no_tighter(tmp_path: Path, kind: str, bands: int) -> None:
+    path = tmp_path / "a.png"
+    Image.new(kind, (3000, 3000)).save(path, compress_level=9)
+    with open_picture(path) as picture:
+        picture.load()
+    content = bytearray(path.read_bytes())
+    content[20:24] = (40_000).to_bytes(4, "big")
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    path.write_bytes(content)
+    if bands > 1:
+        with pytest.raises(OSError, match="more pixels than the file can hold"):
+            open_picture(path)
