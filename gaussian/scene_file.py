@@ -113,22 +113,26 @@ def posed_around(contents: SplatFile, folder: Path, around: Around, given: Seque
     Args:
         given: views that are taken as they are, in the place of chosen ones.
     """
-    side, offset = around.pixels, np.array(contents.offset)
-    if around.center is not None:
-        around = replace(around, center=tuple(np.array(around.center) - offset))
-    views = given or [
-        View(view_name(index), Path(), split_of(index), side, side, c2w=_moved(c2w, offset), **pinhole(side))
-        for index, c2w in enumerate(cameras_around(contents.drawn, around))
-    ]
+    views = given or chosen_views(contents, around)
     views = tuple(replace(view, image_path=folder / "images" / f"{view.name}.png") for view in views)
     points = contents.centres[:: max(1, len(contents) // 20_000)].numpy()
     return PosedImages(folder.parent, "nerfstudio", views, points=points)
 
 
-def pinhole(side: int) -> dict[str, float]:
-    """The lens of cameras that are put somewhere."""
-    K = intrinsics(side, side)
-    return {"fl_x": float(K[0, 0]), "fl_y": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])}
+def chosen_views(contents: SplatFile, around: Around) -> list[View]:
+    """Views, without pictures, of cameras that are put where the scene is seen well, in the file's own frame."""
+    side, offset = around.pixels, np.array(contents.offset)
+    if around.center is not None:
+        around = replace(around, center=tuple(np.array(around.center) - offset))
+    standing = cameras_around(contents.drawn, around)
+    up = ",".join(f"{number:.2g}" for number in standing.up)
+    CONSOLE.print(f"{around.cameras} cameras {standing.where}, up is {up}", markup=False)
+    K = intrinsics(side, side, standing.field_of_view)
+    lens = {"fl_x": float(K[0, 0]), "fl_y": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])}
+    return [
+        View(view_name(index), Path(), split_of(index), side, side, c2w=_moved(c2w, offset), **lens)
+        for index, c2w in enumerate(standing.poses)
+    ]
 
 
 def extent_of(views: Sequence[View]) -> float:
