@@ -14,6 +14,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
+from rich.console import Console
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
@@ -126,7 +127,8 @@ def chosen_views(contents: SplatFile, around: Around) -> list[View]:
         around = replace(around, center=tuple(np.array(around.center) - offset))
     standing = cameras_around(contents.drawn, around)
     up = ",".join(f"{number:.2g}" for number in standing.up)
-    CONSOLE.print(f"{around.cameras} cameras {standing.where}, up is {up}", markup=False)
+    told = f"{around.cameras} cameras {standing.where}, up is {up}"
+    Console(stderr=True).print(told, markup=False, highlight=False)  # what a preview prints are paths
     K = intrinsics(side, side, standing.field_of_view)
     lens = {"fl_x": float(K[0, 0]), "fl_y": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])}
     return [
