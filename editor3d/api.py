@@ -35,7 +35,7 @@ class Scene:
     base: Path | None = None
     """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
     around: Around | None = None
-    """From where a file of splats is looked at; None is 48 cameras, 512 pixels a side, y down."""
+    """From where a file of splats is looked at; None is 48 cameras of 512 pixels a side, put where it is seen well."""
 
     @property
     def is_file(self) -> bool:

@@ -32,11 +32,12 @@ from gaussian.kernels.harmonics import MAX_DEGREE
 from gaussian.lens import canvas_of, ray_lengths
 from gaussian.losses import elongation, photometric
 from gaussian.parameters import PARAMETERS, harmonics_of, parameters_of, splats_of
-from gaussian.selection import PosedPinhole, vote
+from gaussian.selection import PosedPinhole, light, vote
 from gaussian.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.splats import Splats, concatenate, transform_back
 
 _REGULARIZE_EVERY = 10
+_SEEN = 1.0  # pixel
 _NEAR = 0.01  # times the scene's size
 
 
@@ -85,6 +86,9 @@ class SplatModelConfig(ModelConfig):
     """Share of the run, at its end, whose mean is the result; 0 leaves what the last step made."""
     rasterize_mode: Literal["classic", "antialiased"] = "classic"
     """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
+    hold_unseen: bool = False
+    """Leave what the training views do not show as it is: a file's scene goes on where no camera looks, and steps of
+    Adam are as long for what is barely seen as for all else."""
     scene_suffix: str = field(default=".ply", repr=False)
     """Of the file that the scene came from: edits of it leave such a one, too."""
     scene_comments: tuple[str, ...] = field(default=(), repr=False)
@@ -288,6 +292,8 @@ class SplatModel(Model):
 
         def begin(step: int) -> None:
             self.step = step
+            if step == 0 and self.config.hold_unseen:
+                self._hold_unseen(attributes.pipeline.datamanager.train_dataset.cameras)
             optimizers["means"].param_groups[0]["lr"] = rates.get_last_lr()[0] * self.config.scene_scale
             self.growth.before_step({name: optimizers[name] for name in PARAMETERS})
 
@@ -298,6 +304,15 @@ class SplatModel(Model):
             TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], begin),
             TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], end),
         ]
+
+    def _hold_unseen(self, cameras: Cameras) -> None:
+        """Freeze what makes up less than a pixel of all training pictures together."""
+        if "frozen" in self.growth.state:  # a region says what may change
+            return
+        pinholes = [PosedPinhole.of(cameras, index, self.near) for index in range(len(cameras))]
+        seen = light(self.splats, pinholes) >= _SEEN
+        if bool(seen.any()):
+            self.growth.restrict_to(seen)
 
     def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
         drawn, wanted = outputs["rgb"], batch["image"].to(self.device)

@@ -216,6 +216,7 @@ def _base_run(contents: SplatFile, capture: Path, output: Path, suffix: str) -> 
     config.pipeline.model.scene_scale = extent_of(load_posed_images(capture).views)
     config.pipeline.model.sh_degree = contents.splats.sh_degree
     config.pipeline.model.rasterize_mode = _mode_of(contents)
+    config.pipeline.model.hold_unseen = True
     config.pipeline.model.scene_comments = contents.comments
     config.pipeline.model.scene_suffix = suffix if FORMATS[suffix].writes else ".ply"
     config.max_num_iterations, config.vis = 1, "tensorboard"

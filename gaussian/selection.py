@@ -95,6 +95,18 @@ def vote(splats: Splats, cameras: Sequence[PosedPinhole], masks: Sequence[Tensor
     return torch.where(seen > 0, inside / seen.clamp_min(1e-12), seen).to(splats.device)
 
 
+@torch.enable_grad()
+def light(splats: Splats, cameras: Sequence[PosedPinhole]) -> Tensor:
+    """How many pixels of the cameras' pictures each Gaussian makes up, all together: the sum of T alpha, [N]."""
+    total = torch.zeros(len(splats))
+    for camera in cameras:
+        colors = torch.zeros(len(splats), 1, device=splats.device, requires_grad=True)
+        picture, _ = _draw(splats, camera, colors)
+        (weights,) = torch.autograd.grad(picture.sum(), colors)
+        total += weights[:, 0].cpu()
+    return total.to(splats.device)
+
+
 def delete(splats: Splats, chosen: Tensor) -> Splats:
     """Everything but the chosen ones; `chosen` [N] bool."""
     return select(splats, ~chosen)

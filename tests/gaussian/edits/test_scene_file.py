@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from gaussian.around import cameras_around
 from gaussian.files import read_splats, write_splats
 from gaussian.files.contents import SplatFile
 from gaussian.scene_file import FileViews, open_scene_file, posed_around
-from gaussian.splats import SH_C0, Splats
+from gaussian.splats import SH_C0, Splats, concatenate
 
 SMALL = Around(cameras=9, side=32)
 
@@ -152,6 +153,26 @@ def test_a_preview_shows_the_views_that_an_edit_would_see(tmp_path):
     assert sorted(path.name for path in (tmp_path / "preview").rglob("*.png")) == [f"{v.name}.png" for v in chosen]
     for view in chosen:
         assert torch.equal(read_image(view), read_image(named[view.name]))
+
+
+def rows_of(splats: Splats) -> torch.Tensor:
+    return torch.cat(
+        [splats.means, splats.log_scales, splats.quats, splats.opacity_logits[:, None], splats.sh[:, 0]], 1
+    )
+
+
+def test_an_edit_leaves_what_cameras_hardly_see_as_it_is(tmp_path):
+    inside = replace(ball(300, radius=0.5, seed=1), opacity_logits=torch.full((300,), -5.2))
+    splats = concatenate([ball(60), inside])
+    write_splats(tmp_path / "ball.ply", splats)
+    capture, base = open_scene_file(tmp_path / "ball.ply", tmp_path / "out", SMALL)
+    edit = editor3d.Scene(capture, base=base).edit(
+        "make it gold", editor="procedural", steps=12, output=tmp_path / "out"
+    )
+    after = read_splats(edit.folder / "scene.ply")
+    kept = {tuple(row.tolist()) for row in rows_of(after)}
+    assert all(tuple(row.tolist()) in kept for row in rows_of(splats)[-300:])
+    assert not any(tuple(row.tolist()) in kept for row in rows_of(splats)[:60])
 
 
 def test_the_command_line_previews_a_file(tmp_path, capsys):
