@@ -25,7 +25,7 @@ from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.metrics.image import psnr
 from editor3d.plugin.runs import open_run
 from editor3d.types import Around, EditRequest, View
-from gaussian.files import read_file, write_splats
+from gaussian.files import read_file
 from gaussian.scene_file import extent_of, model_of, picture_of
 
 GAP = 1.5
@@ -74,7 +74,7 @@ def main(
         print(f"base in {base}, {seconds:.0f} s")
     _, pipeline = open_run(base)
     file = output / f"{capture.name}.ply"
-    write_splats(file, pipeline.model.captured_splats(pipeline.datamanager.train_dataparser_outputs))
+    pipeline.model.write_scene(file, pipeline.datamanager.train_dataparser_outputs)
     views = pipeline.datamanager.eval_dataset.metadata["views"]
     scenes = {
         "the capture": editor3d.Scene(capture, downscale_factor, base=base),
