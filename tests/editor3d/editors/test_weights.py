@@ -122,6 +122,7 @@ def test_a_folder_of_weights_with_a_program_is_refused_and_the_program_not_run(p
     index = json.loads((folder / "model_index.json").read_text())
     index["_class_name" if place == "pipeline.py" else "unet"] = [Path(place).stem, "Own"]
     (folder / "model_index.json").write_text(json.dumps(index))
+    picture = torch.zeros(16, 16, 3)
     with pytest.raises(EditorUnavailableError, match=rf"found the program {place}"):
-        create_editor(f"ip2p:{folder}").edit(EditRequest("a", "make it gold", torch.zeros(16, 16, 3)))
+        create_editor(f"ip2p:{folder}").edit(EditRequest("a", "make it gold", condition=picture, render=picture))
     assert not (tmp_path / "canary").exists()
