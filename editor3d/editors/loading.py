@@ -82,16 +82,16 @@ class PipelineSource:
             return folder
         folder = Path(self._source).expanduser()
         if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", self._source):
+            if (code := carried_code(folder)) is not None:
+                raise EditorUnavailableError(
+                    f"Expected weights alone in {folder}, found the program {code.relative_to(folder)}, which could be "
+                    f"run with them: remove it, or name another folder."
+                )
             missing = missing_parts(folder)
             if missing:
                 raise EditorUnavailableError(
                     f"Expected a diffusers folder of {spec.title} at {folder}, but it lacks {', '.join(missing)}; "
                     f"{how_to_get(spec.hub_id)}."
-                )
-            if (code := carried_code(folder)) is not None:
-                raise EditorUnavailableError(
-                    f"Expected weights alone in {folder}, found the program {code.relative_to(folder)}, which could be "
-                    f"run with them: remove it, or name another folder."
                 )
             return folder
         return find_weights(self._source) or self._source
