@@ -71,6 +71,7 @@ class Scene:
         condition_on: Condition | None = None,
         guidance_scale: float | None = None,
         image_guidance_scale: float | None = None,
+        force: bool = False,
         viewer: bool = False,
     ) -> Edit:
         """Change the scene as one sentence says.
@@ -98,6 +99,7 @@ class Scene:
                 or the preset's own.
             guidance_scale: how closely a diffusion editor follows the instruction; what suits its model by default.
             image_guidance_scale: how closely it keeps to the picture.
+            force: edit a reconstruction that shows its views no better than their mean does, too.
             viewer: serve nerfstudio's viewer on this machine meanwhile.
 
         Returns:
@@ -110,7 +112,8 @@ class Scene:
         config = edit_config(
             self, instruction, method=method, editor=editor, output=output, preset=preset, steps=steps,
             base_steps=base_steps, seed=seed, region=region, garment=garment, condition_on=condition_on,
-            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale, viewer=viewer,
+            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale, force=force,
+            viewer=viewer,
         )  # fmt: skip
         config.set_timestamp()
         config.check()

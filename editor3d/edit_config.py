@@ -37,6 +37,7 @@ def edit_config(
     condition_on: Condition | None = None,
     guidance_scale: float | None = None,
     image_guidance_scale: float | None = None,
+    force: bool = False,
     viewer: bool = False,
 ) -> EditTrainerConfig:
     """The configuration that `ns-train METHOD` would have with the same choices; see `Scene.edit`.
@@ -82,6 +83,7 @@ def edit_config(
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
     config.load_dir, config.region = scene.base, region
     config.output_dir, config.base_steps, config.machine.seed = Path(output), base_steps, seed
+    config.force = force
     config.vis = "viewer" if viewer else "tensorboard"
     if steps is not None:
         config.max_num_iterations = steps

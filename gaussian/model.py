@@ -15,9 +15,11 @@ from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import Model, ModelConfig
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
 from editor3d.plugin.judged import judged
+from editor3d.plugin.pictures import TrainingPictures
 from editor3d.plugin.rays import Lens, LensTable
 from editor3d.types import Region, View
 from gaussian.background import color_behind, is_transparent
@@ -35,6 +37,7 @@ from gaussian.parameters import PARAMETERS, harmonics_of, parameters_of, splats_
 from gaussian.selection import PosedPinhole, light, vote
 from gaussian.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.splats import Splats, concatenate, transform_back
+from gaussian.start import points_from_pictures, why_not_to_be_used
 
 _REGULARIZE_EVERY = 10
 _SEEN = 1.0  # pixel
@@ -137,6 +140,26 @@ class SplatModel(Model):
         for name, value in parameters_of(splats).items():
             self.gauss_params[name].data = value.to(self.device)
             self.gauss_params[name].grad = None
+
+    def begin_from_pictures(self, pictures: TrainingPictures, cameras: Cameras, steps: int) -> None:
+        """Put Gaussians where training pictures show something, unless the capture's own points do. For before the
+        first step.
+
+        Args:
+            steps: of the training that is to follow.
+        """
+        wrong = "no sparse points"
+        if self.seed_points is not None:
+            wrong = why_not_to_be_used(self.seed_points[0], pictures, cameras)
+        if wrong is None:
+            return
+        start = points_from_pictures(pictures, cameras, background=self._background().tolist(), steps=steps)
+        if start is None:
+            return
+        CONSOLE.print(f"The capture has {wrong}: the scene starts from {start.told}.")
+        generator = torch.Generator().manual_seed(0)
+        opacity = self.config.initial_opacity
+        self.set_splats(from_points(start.points, start.colors, self.config.sh_degree, generator, opacity))
 
     def add(self, points: Tensor) -> None:
         """Put grey, faint Gaussians at points [M, 3] scene units, for training to make something of.

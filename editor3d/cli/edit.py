@@ -80,6 +80,8 @@ class Edit:
     """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
     seed: int = 42
     """Seed of everything random."""
+    force: bool = False
+    """Edit a reconstruction that shows its views no better than their mean does, too."""
     viewer: bool = False
     """Serve nerfstudio's viewer on this machine meanwhile."""
 
@@ -112,6 +114,7 @@ class Edit:
             condition_on=self.condition_on,
             guidance_scale=self.guidance_scale,
             image_guidance_scale=self.image_guidance_scale,
+            force=self.force,
             viewer=self.viewer,
         )
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
@@ -14,10 +14,13 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError
+from editor3d.outputs.files import write_json
 from editor3d.outputs.run_folders import alone
 from editor3d.plugin import checkpoints
+from editor3d.plugin.base_quality import QUALITY_FILE, judge_base, kept_quality, require_good_base
 from editor3d.plugin.captures import read_frame, same_frame
 from editor3d.plugin.config_file import read_config
+from editor3d.plugin.pipeline import PluginPipeline
 from editor3d.plugin.trainer import PluginTrainerConfig
 from editor3d.registry import METHODS, load_target
 
@@ -125,6 +128,27 @@ def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: Dat
             f"Expected a base made from the cameras of --data, found one of others in {base.run} (made from "
             f"{theirs.data}): give the two that belong together, or leave --load-dir out."
         )
+
+
+def check_quality(base: Base, pipeline: PluginPipeline, edit: Path, force: bool) -> None:
+    """Refuse a base that shows no scene. What was found is printed, and kept in the edit's folder.
+
+    Args:
+        pipeline: holds the base's scene; its training pictures are the photographs.
+        edit: the folder of the edit's run.
+        force: edit a bad one, too.
+
+    Raises:
+        CheckpointError: it is bad.
+    """
+    if base.is_edit:  # photographs do not show what it should
+        return
+    quality = kept_quality(base.run, base.checkpoint)
+    if quality is None:
+        steps = getattr(base.config, "max_num_iterations", None)
+        quality = judge_base(pipeline, base.checkpoint, steps, str(getattr(base.config, "method_name", "")))
+    require_good_base(base.run, quality, force)
+    write_json(edit / QUALITY_FILE, asdict(quality))
 
 
 def downscale_factor_of(run: Path) -> int | None:

@@ -12,7 +12,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, Editor3DError, InstructionError, RegionError
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
+from editor3d.plugin.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
 from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, IN_WORDS
 from editor3d.plugin.edit_pipeline import EditPipeline
 from editor3d.plugin.edit_settings import BY_NAME, EditPipelineConfig
@@ -48,6 +48,8 @@ class EditTrainerConfig(PluginTrainerConfig):
     """The method that reconstructs the scene where --load-dir does not give a base."""
     base_steps: int | None = None
     """Steps of that reconstruction; the method's own number by default."""
+    force: bool = False
+    """Edit a reconstruction that shows its views no better than their mean does, too."""
     turntable_frames: int = 60
     """Frames of the turntable video; 0 for none."""
 
@@ -150,6 +152,7 @@ class EditTrainer(PluginTrainer):
         manager = self.pipeline.datamanager
         check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
         self._load_base()
+        check_quality(self.base, self.pipeline, self.base_dir, self.config.force)
         self.pipeline.choose_condition(self.base.is_edit)
         self.config.write_config()  # a resumed run goes on with that choice
         self._begin()

@@ -87,6 +87,14 @@ class PluginPipeline(VanillaPipeline):
 
         return timed
 
+    def begin_anew(self, steps: int) -> None:
+        """Prepare a scene that nothing was loaded into for the training of so many steps."""
+        if hasattr(self.model, "begin_from_pictures"):
+            with self.stopwatch.measure("fit"):
+                self.model.begin_from_pictures(
+                    self.datamanager.train_pictures, self.datamanager.train_dataset.cameras, steps
+                )
+
     def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses that do not depend on the kind of model."""
         return {}

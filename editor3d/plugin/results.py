@@ -20,13 +20,13 @@ from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
 from editor3d.outputs.record import EditRecord, Times, package_versions, write_record
 from editor3d.outputs.video import write_mp4
 from editor3d.plugin.base import Base
+from editor3d.plugin.base_quality import kept_quality, shown_views
 from editor3d.plugin.edit_pipeline import EditPipeline
 from editor3d.plugin.pipeline import PluginPipeline
 
 if TYPE_CHECKING:
     from editor3d.plugin.edit_trainer import EditTrainerConfig
 
-SHOWN_VIEWS = 4
 SCENE_FILE = "scene"
 """Stem of the edited scene itself, where it is of a kind that other programs read."""
 TURNTABLE_SIDE = 512
@@ -41,7 +41,7 @@ class EditResults:
         held_out = pipeline.datamanager.eval_dataset
         dataset = held_out if len(held_out) else pipeline.datamanager.train_dataset
         self._cameras, views = dataset.cameras, dataset.metadata["views"]
-        self._shown = sorted({int(i) for i in np.linspace(0, len(views) - 1, min(SHOWN_VIEWS, len(views)))})
+        self._shown = shown_views(dataset)
         self._views = [views[i] for i in self._shown]
 
     def _render_shown(self) -> list[np.ndarray]:
@@ -126,9 +126,13 @@ class EditResults:
             if min(photo.shape[:2]) >= SSIM_MIN_SIDE:
                 scores["base_ssim"].append(ssim(base, photo))
             scores["edited_to_base_psnr"].append(psnr(edited, base))
-        return {name: float(np.mean(values)) for name, values in scores.items() if values} | {
-            "views": [view.name for view in self._views]
-        }
+        quality = kept_quality(self.run)
+        bound = {} if quality is None else {"base_bound": quality.bound}
+        return (
+            {name: float(np.mean(values)) for name, values in scores.items() if values}
+            | bound
+            | {"views": [view.name for view in self._views]}
+        )
 
     def announce(self) -> None:
         """Say where the results are."""

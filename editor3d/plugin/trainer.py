@@ -32,6 +32,7 @@ from editor3d.outputs.files import replacing
 from editor3d.outputs.opening import announce, announce_reduction
 from editor3d.outputs.run_folders import new_run_folder, remove_empty
 from editor3d.plugin import checkpoints, nerfstudio_commands
+from editor3d.plugin.base_quality import judge_base, report_base
 from editor3d.plugin.captures import check_same, note_capture
 from editor3d.plugin.config_file import dump_config
 from editor3d.plugin.event_log import optional_event_logs
@@ -301,6 +302,8 @@ class PluginTrainer(Trainer):
             finally:
                 self.config.max_num_iterations = total
         done = self.completed + 1 >= total
+        if done and not hasattr(self.config, "instruction"):  # a reconstruction
+            self._judge()
         if not done:
             told = f"Stopped after {self.completed + 1} of {total} steps. Go on with: {resume_command(self.base_dir)}"
             CONSOLE.print(told, soft_wrap=True, markup=False)
@@ -308,6 +311,12 @@ class PluginTrainer(Trainer):
 
     def _posed_images(self) -> PosedImages:
         return self.pipeline.datamanager.train_dataparser_outputs.metadata["posed_images"]
+
+    def _judge(self) -> None:
+        """Say how good the finished reconstruction is."""
+        latest = checkpoints.latest_checkpoint(self.checkpoint_dir)
+        total, method = self.config.max_num_iterations, str(self.config.method_name)
+        report_base(self.base_dir, judge_base(self.pipeline, latest, total, method))
 
     @property
     def seconds(self) -> float:
@@ -364,12 +373,14 @@ class PluginTrainer(Trainer):
             self.load_start()
 
     def load_start(self) -> None:
-        """Load what a new run starts from: here, as in nerfstudio, the training to be continued, if any."""
+        """Load what a new run starts from: here, as in nerfstudio, the training to be continued, or nothing."""
         path = self.config.load_checkpoint
         if self.config.load_dir is not None:
             path = checkpoints.latest_checkpoint(self.config.load_dir, self.config.load_step)
         if path is not None:
             self._resume(checkpoints.load(path), path)
+        else:
+            self.pipeline.begin_anew(self.config.max_num_iterations)
 
     def _resume(self, state: dict, path: Path) -> None:
         self.pipeline.model.update_to_step(state["step"])

@@ -12,7 +12,7 @@ from torch import Tensor
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.guidance import guidance_entry, resolve_auto_guidance
 from editor3d.plugin import checkpoints
-from editor3d.plugin.base import Base, adopt_base, check_pictures, ensure_base, open_base
+from editor3d.plugin.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
 from editor3d.plugin.edit_trainer import EditTrainerConfig, keep_shape
 from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
@@ -100,6 +100,7 @@ class DistillationTrainer(PluginTrainer):
         check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
         state = self._base_state()
         self.pipeline.load_model_state(state, self.base.checkpoint)
+        check_quality(self.base, self.pipeline, self.base_dir, self.config.force)
         self._begin(state)
         self.results.save_before()
 

@@ -78,7 +78,7 @@ def test_a_result_is_loaded_by_nerfstudios_commands(tiny_edit, old_base, start):
 @pytest.mark.usefixtures("small_voxels")
 def test_a_base_is_kept_for_the_next_edit_of_the_same_data(tiny_edit, own_capture, start):
     def edit(name: str, **own):
-        config = tiny_edit(data=own_capture, timestamp=name, load_dir=None, base_steps=6, steps=2, **own)
+        config = tiny_edit(data=own_capture, timestamp=name, load_dir=None, base_steps=6, steps=2, force=True, **own)
         trainer = start(config)
         assert trainer.fit()
         return trainer.base.checkpoint
@@ -209,6 +209,6 @@ def test_the_frame_of_the_base_is_taken_over(tiny_edit, tiny_capture, tmp_path, 
     config.pipeline.datamanager.dataparser.scale_factor = 0.5
     config.check()
     base = ensure_base("voxel", config, 2)
-    trainer = start(tiny_edit(load_dir=base.run, steps=1))
+    trainer = start(tiny_edit(load_dir=base.run, steps=1, force=True))
     parser = trainer.config.pipeline.datamanager.dataparser
     assert (parser.orientation_method, parser.scale_factor) == ("none", 0.5)

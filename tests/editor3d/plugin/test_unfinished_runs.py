@@ -54,7 +54,7 @@ def printed_commands(said: str) -> list[list[str]]:
 
 
 def test_what_is_printed_when_a_base_is_interrupted_can_be_carried_out(tiny_edit, small_voxels, ctrl_c, capsys):
-    run = ctrl_c(tiny_edit(load_dir=None, base_steps=8, steps=2), 3)
+    run = ctrl_c(tiny_edit(load_dir=None, base_steps=8, steps=2, force=True), 3)
     of_base, of_edit = printed_commands(capsys.readouterr().out)
     assert Path(of_edit[1]) == run
     base = Path(of_base[1])
@@ -70,7 +70,7 @@ def test_what_is_printed_when_a_base_is_interrupted_can_be_carried_out(tiny_edit
 
 
 def test_the_edit_goes_on_from_where_its_base_was_interrupted(tiny_edit, small_voxels, ctrl_c, capsys):
-    ctrl_c(tiny_edit(load_dir=None, base_steps=8, steps=2), 3)
+    ctrl_c(tiny_edit(load_dir=None, base_steps=8, steps=2, force=True), 3)
     _, of_edit = printed_commands(capsys.readouterr().out)
     assert main(of_edit) == 0
     assert "Going on after step 2" in capsys.readouterr().out
