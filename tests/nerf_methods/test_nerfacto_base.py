@@ -103,7 +103,7 @@ def start(config):
 
 def test_a_stock_checkpoint_is_loaded_by_picture_and_edited(tiny_edit, stock_run):
     run, stock, names = stock_run
-    trainer = start(tiny_edit(load_dir=run, steps=3))
+    trainer = start(tiny_edit(load_dir=run, steps=3, force=True))
     loaded = trainer.pipeline.model.state_dict()
     now = [view.name.split("/")[-1] for view in trainer.pipeline.train_views]
     assert len(now) == 8

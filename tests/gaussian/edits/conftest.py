@@ -59,6 +59,7 @@ def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path) -> Callable
 
         config = _shrink(deepcopy(igs2gs.config), tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, splat_base
+        config.force = True  # thirty steps from random points are fog
         config.instruction, config.editor = "make it look like winter", "procedural"
         config.pipeline.edit_rate, config.mixed_precision = 4, False
         config.pipeline.model.strategy.refine_start = 2

@@ -133,7 +133,7 @@ def test_a_region_without_gaussians_is_refused(splat_edit):
 
 
 def test_in2n_edits_splats_too(tiny_edit, splat_base):
-    trainer = start(tiny_edit(load_dir=splat_base, steps=4))
+    trainer = start(tiny_edit(load_dir=splat_base, steps=4, force=True))
     assert type(trainer.pipeline.model).__name__ == "SplatModel"
     assert trainer.fit()
     assert_trained_is_rendered(trainer)
