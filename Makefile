@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }'); test -x $(BIN)/python || test "$$free" -ge 9 || { \
 		echo "Expected 9 GB of free disk for $(VENV), got $$free GB: free some, or clone to a larger disk."; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,pytorch3d,dev]'
 	# faces and bodies for gaussian-vton; its own requirements would bring a second OpenCV and a newer NumPy
 	$(PIP) install --quiet --no-deps mediapipe==0.10.9
 	@echo "Compiling the kernels once; later runs load them from the cache."

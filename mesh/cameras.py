@@ -12,6 +12,7 @@ from torch import Tensor
 
 from editor3d.errors import ConfigError
 from editor3d.outputs.orbit import look_at
+from mesh.pytorch3d import require as require_pytorch3d
 
 if TYPE_CHECKING:
     from pytorch3d.renderer import PerspectiveCameras
@@ -91,7 +92,12 @@ class Cameras:
         return c2ws[:, :, 3].float(), torch.einsum("nij,hwj->nhwi", c2ws[:, :, :3], local).float()
 
     def to_pytorch3d(self, device: torch.device | str = "cpu") -> PerspectiveCameras:
-        """The same cameras as PyTorch3D's, whose x axis points left and whose z axis looks forward."""
+        """The same cameras as PyTorch3D's, whose x axis points left and whose z axis looks forward.
+
+        Raises:
+            DeviceError: PyTorch3D cannot be used.
+        """
+        require_pytorch3d()
         from pytorch3d.renderer import PerspectiveCameras
 
         c2ws = torch.from_numpy(self.c2ws)

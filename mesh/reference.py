@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mesh.cameras import Cameras
+from mesh.pytorch3d import require
 from mesh.render import LightSettings
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ def pytorch3d_fragments(meshes: Meshes, cameras: Cameras) -> Fragments:
 
 
 def pytorch3d_meshes(vertices: Tensor, faces: Tensor, colors: Tensor, count: int) -> Meshes:
-    """One mesh, for `count` cameras: vertices [V, 3] and their colours [V, 3], faces [F, 3]."""
+    """One mesh, for `count` cameras: vertices [V, 3] and their colours [V, 3], faces [F, 3].
+
+    Raises:
+        DeviceError: PyTorch3D cannot be used.
+    """
+    require()
     from pytorch3d.renderer import TexturesVertex
     from pytorch3d.structures import Meshes
 

@@ -1,14 +1,17 @@
-"""Which triangle each pixel shows: Embree's ray casting on a CPU, PyTorch3D's rasterizer on CUDA."""
+"""Which triangle each pixel shows: Embree's ray casting on a CPU, PyTorch3D's rasterizer on CUDA where that is."""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mesh import pytorch3d
 from mesh.cameras import Cameras
 
 
@@ -45,14 +48,27 @@ def find_hits(vertices: Tensor, faces: Tensor, cameras: Cameras) -> Hits:
     """
     origins, directions = cameras.rays()
     vertices = vertices.detach()
-    if vertices.device.type == "cuda":
+    if vertices.device.type == "cuda" and _can_rasterize():
         ids = _rasterized(vertices, faces, cameras)
-        origins, directions = origins.to(ids.device), directions.to(ids.device)
     else:
-        ids = _cast(vertices, faces, origins, directions)
+        ids = _cast(vertices.cpu(), faces.cpu(), origins, directions).to(vertices.device)
+    origins, directions = origins.to(ids.device), directions.to(ids.device)
     pixel = torch.nonzero(ids >= 0).flatten()
     view = pixel // cameras.side**2
     return Hits(cameras, pixel, ids[pixel], view, origins[view], directions.reshape(-1, 3)[pixel])
+
+
+@cache
+def _can_rasterize() -> bool:
+    """Whether the GPU finds what is seen; told once where it does not."""
+    reason = pytorch3d.missing()
+    if reason:
+        print(
+            f"PyTorch3D is {reason}: the CPU finds what each pixel of the mesh shows; {pytorch3d.INSTALL} has the GPU "
+            "do it.",
+            file=sys.stderr,
+        )
+    return not reason
 
 
 def _cast(vertices: Tensor, faces: Tensor, origins: Tensor, directions: Tensor) -> Tensor:

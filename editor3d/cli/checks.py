@@ -10,7 +10,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -24,8 +24,6 @@ from editor3d.registry import METHODS
 
 PACKAGE = "editor3d"
 INSTALL_SELF = "pip install -e . (in the project's folder)"
-BROUGHT_BY_NERFSTUDIO = ("gsplat", "open3d")
-"""Not declared by this package, yet of use to it: splats, and the exporter's meshes and point clouds."""
 LIBRARY_USERS = {"open3d": "ns-export, meshes and point clouds", "bpy": "Blender programs"}
 """Packages that load system libraries, and what they are for."""
 GIGABYTE = 1e9
@@ -60,23 +58,28 @@ def check_packages(dist: str = PACKAGE) -> list[Check]:
         Check(group, dist, True, info["Version"]),
         Check(group, "python", fits, python, remedy="" if fits else f"a Python that is {wanted}"),
     ]
-    for text in metadata.requires(dist) or []:
-        requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            checks.append(_check_package(requirement, dist, extra=None))
-            continue
-        for extra in info.get_all("Provides-Extra") or []:
-            if extra != "dev" and requirement.marker.evaluate({"extra": extra}):
-                checks.append(_check_package(requirement, dist, extra))
-    return checks + [_check_along(name) for name in BROUGHT_BY_NERFSTUDIO]
+    declared = [Requirement(text) for text in metadata.requires(dist) or []]
+    always = [one for one in declared if one.marker is None or one.marker.evaluate({"extra": ""})]
+    checks += [_check_package(one, dist, extra=None) for one in always]
+    for extra in info.get_all("Provides-Extra") or []:
+        if extra != "dev":
+            its = [one for one in declared if one not in always and one.marker.evaluate({"extra": extra})]
+            checks += _check_extra(extra, its, {one.name for one in always}, dist)
+    return checks
 
 
-def _check_along(name: str) -> Check:
-    try:
-        return Check("packages", name, True, metadata.version(name), required=False)
-    except metadata.PackageNotFoundError:
-        detail, remedy = "not installed, though nerfstudio brings it", "pip install --force-reinstall nerfstudio"
-        return Check("packages", name, False, detail, required=False, remedy=remedy)
+def _check_extra(extra: str, its: list[Requirement], shared: set[str], dist: str) -> list[Check]:
+    """
+    Args:
+        its: what the extra asks for.
+        shared: the names of what is needed without it too. Where the extra asks for another version of such a package,
+            that counts once the extra is there.
+    """
+    own = [_check_package(one, dist, extra) for one in its if one.name not in shared]
+    if not all(check.ok for check in own):
+        return own
+    narrowed = [_check_package(one, dist, extra) for one in its if one.name in shared]
+    return own + [replace(check, name=f"{check.name} for {extra}") for check in narrowed if not check.ok]
 
 
 def _check_package(requirement: Requirement, dist: str, extra: str | None) -> Check:

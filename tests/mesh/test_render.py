@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from editor3d.errors import ConfigError
+from editor3d.errors import ConfigError, DeviceError
 from editor3d.metrics.image import psnr
+from mesh import pytorch3d
 from mesh.cameras import ViewSettings, cameras_at, cameras_round
 from mesh.gather import add_rows, sum_rows, take_rows
 from mesh.reference import pytorch3d_pictures
 from mesh.render import LightSettings, bounded, compose, shade, vertex_normals
-from mesh.visibility import find_hits
+from mesh.visibility import _can_rasterize, _cast, _rasterized, find_hits
+
+needs_pytorch3d = pytest.mark.skipif(
+    importlib.util.find_spec("pytorch3d") is None,
+    reason="no PyTorch3D: pip install 'editor3d[pytorch3d]'",
+)
 
 HEADLIGHT = LightSettings(0.2, (((0.3, 0.5, 1.0), 0.9),), "camera")
 
@@ -37,6 +45,7 @@ def drawn(vertices, faces, colors, cameras, lights):
     return compose(shading.hits, pixels, torch.ones(3))
 
 
+@needs_pytorch3d
 @pytest.mark.parametrize("lights", [LightSettings(), HEADLIGHT], ids=["studio", "headlight"])
 def test_pictures_and_gradients_are_those_of_pytorch3d(bumpy, lights):
     vertices, faces, colors, cameras = bumpy
@@ -48,6 +57,51 @@ def test_pictures_and_gradients_are_those_of_pytorch3d(bumpy, lights):
     gradients = [torch.autograd.grad((picture * pull).sum(), leaves) for picture in pictures]
     for ours, theirs in zip(*gradients, strict=True):
         assert (ours - theirs).norm() < 0.01 * theirs.norm()
+
+
+@needs_pytorch3d
+def test_the_rasterizer_and_the_rays_see_the_same_triangles(bumpy):
+    vertices, faces, _, cameras = bumpy
+    cast = _cast(vertices, faces, *cameras.rays())
+    rasterized = _rasterized(vertices, faces, cameras)
+    assert cast.shape == rasterized.shape == (2 * 48 * 48,)
+    assert (cast >= 0).float().mean() > 0.3
+    assert (cast == rasterized).float().mean() > 0.999  # but where a ray meets an edge
+
+
+@pytest.fixture
+def without_pytorch3d(monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pytorch3d"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pytorch3d", None)
+    pytorch3d.missing.cache_clear()
+    _can_rasterize.cache_clear()
+    yield
+    pytorch3d.missing.cache_clear()
+    _can_rasterize.cache_clear()
+
+
+@pytest.mark.usefixtures("without_pytorch3d")
+def test_what_needs_pytorch3d_says_which_command_brings_it(bumpy, capsys):
+    vertices, faces, colors, cameras = bumpy
+    for use in (lambda: pytorch3d_pictures(vertices, faces, colors, cameras, HEADLIGHT), cameras.to_pytorch3d):
+        with pytest.raises(DeviceError, match=r"not installed: run `pip install 'editor3d\[pytorch3d\]'`"):
+            use()
+    assert not _can_rasterize()
+    assert not _can_rasterize()
+    assert capsys.readouterr().err.count("pip install 'editor3d[pytorch3d]'") == 1
+    assert len(find_hits(vertices, faces, cameras).pixel)
+
+
+@pytest.mark.parametrize("error", [ImportError, OSError], ids=lambda error: error.__name__)
+def test_pytorch3d_of_another_torch_is_told_from_none(error, without_pytorch3d, monkeypatch):
+    def find_spec(name, *_):
+        if name == "pytorch3d":
+            raise error("_C.so: undefined symbol: _ZN3c10\nand more")
+
+    monkeypatch.delitem(sys.modules, "pytorch3d")
+    monkeypatch.setattr(sys, "meta_path", [type("Finder", (), {"find_spec": staticmethod(find_spec)}), *sys.meta_path])
+    assert pytorch3d.missing() == "not built for this torch (_C.so: undefined symbol: _ZN3c10)"
 
 
 def test_the_vertex_gradient_is_the_slope(bumpy):

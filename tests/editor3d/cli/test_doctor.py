@@ -40,29 +40,62 @@ def test_a_failed_check_always_says_what_to_do(tmp_path):
 
 class FakeMetadata(dict):
     def get_all(self, key):
-        return ["blender", "dev"] if key == "Provides-Extra" else None
+        return ["blender", "pytorch3d", "dev"] if key == "Provides-Extra" else None
 
 
-def test_packages_are_judged_by_what_the_distribution_declares(monkeypatch):
-    installed = {"numpy": "1.26.4", "torch": "2.13.0", "bpy": "4.5.15"}
+@pytest.fixture
+def declare(monkeypatch):
+    """Has a distribution of one's own declare requirements; gives what is installed, which may be changed."""
 
-    def version(name):
-        if name not in installed:
-            raise metadata.PackageNotFoundError(name)
-        return installed[name]
+    def replace_metadata(*declared, **installed):
+        def version(name):
+            if name not in installed:
+                raise metadata.PackageNotFoundError(name)
+            return installed[name]
 
-    declared = [
+        fake = FakeMetadata({"Version": "0.1.0", "Requires-Python": ">=3.11,<3.12"})
+        monkeypatch.setattr(checks.metadata, "version", version)
+        monkeypatch.setattr(checks.metadata, "requires", lambda name: declared)
+        monkeypatch.setattr(checks.metadata, "metadata", lambda name: fake)
+        return installed
+
+    return replace_metadata
+
+
+def test_what_an_extra_asks_of_a_common_package_counts_once_the_extra_is_there(declare):
+    """PyTorch3D fits one torch, the rest of the project many."""
+    installed = declare(
+        "torch>=2.6", 'torch==2.12.1; extra == "pytorch3d"', 'drawer==1; extra == "pytorch3d"', torch="2.8.0"
+    )
+    found = by_name(checks.check_packages())
+    assert found["torch"].ok
+    assert not found["drawer"].ok
+    assert not found["drawer"].required
+    assert found["drawer"].remedy == 'pip install "editor3d[pytorch3d]"'
+    assert "torch for pytorch3d" not in found
+
+    installed["drawer"] = "1"
+    found = by_name(checks.check_packages())
+    assert found["torch"].ok
+    assert not found["torch for pytorch3d"].ok
+    assert "2.8.0, but ==2.12.1" in found["torch for pytorch3d"].detail
+
+    installed["torch"] = "2.12.1"
+    assert all(check.ok for check in checks.check_packages())
+
+
+def test_packages_are_judged_by_what_the_distribution_declares(declare):
+    declare(
         "numpy<2,>=1.26.4",
         "torch==2.12.1",
         "absent>=3",
         'bpy==4.5.15; extra == "blender"',
         'other; extra == "blender"',
         'ruff; extra == "dev"',
-    ]
-    fake = FakeMetadata({"Version": "0.1.0", "Requires-Python": ">=3.11,<3.12"})
-    monkeypatch.setattr(checks.metadata, "version", version)
-    monkeypatch.setattr(checks.metadata, "requires", lambda name: declared)
-    monkeypatch.setattr(checks.metadata, "metadata", lambda name: fake)
+        numpy="1.26.4",
+        torch="2.13.0",
+        bpy="4.5.15",
+    )
     found = by_name(checks.check_packages())
 
     assert found["numpy"].ok
