@@ -44,13 +44,13 @@ class Account:
     """Allows or refuses each step, and writes it down before it is done.
 
     A call that was begun and whose end is not known, as after a crash, counts as if it had cost all that was set aside
-    for it.
+    for it. A render of which that is so costs nothing: it is made again, so that the run ends as without the crash.
     """
 
     def __init__(self, budget: Budget, ledger: RunLedger) -> None:
         self.budget, self._ledger = budget, ledger
         self.calls = len(ledger.of("call"))
-        self.renders = len(ledger.of("rendering"))
+        self.renders = len(ledger.of("render"))
         self.tokens, open_reserve = 0, 0
         for entry in ledger.events:
             if entry["event"] == "call":

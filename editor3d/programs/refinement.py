@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from editor3d.errors import ConfigError, DataError
-from editor3d.outputs.files import jsonable, replacing, write_json
+from editor3d.outputs.files import jsonable, replacing, sweep, write_json
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import result_scene
 from editor3d.programs.asked import (
@@ -346,6 +346,7 @@ def _alone(folder: Path) -> Iterator[None]:
             f"another by --output."
         ) from error
     try:
+        sweep(folder)
         yield
     finally:
         lock.release()

@@ -8,8 +8,11 @@ from typing import Any
 
 _UNLIKE = {"seconds", "times", "at", "elapsed", "timestamp", "output_dir", "seconds_per_render", "started", "finished"}
 """Keys of what a clock or a path decides."""
-_LOGS = (".log", ".yml")
-_IGNORED = ("events.out.tfevents",)
+_LOGS = (".log", ".yml", ".blend")
+"""What holds times or paths in places of its own; a .blend has addresses of memory, too."""
+_IGNORED = ("events.out.tfevents", ".lock")
+_DECIDED = ("proposal", "render", "verdict", "round", "imagined")
+"""Events of a ledger that say what was decided; others say that something began or that the process did."""
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -36,11 +39,11 @@ def _same(one: Path, other: Path) -> bool:
         from editor3d.plugin import checkpoints
 
         return _equal(checkpoints.load(one), checkpoints.load(other))
-    if one.suffix in (".json", ".jsonl"):
-        lines = [
-            path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()] for path in (one, other)
-        ]
-        return _equal(*([json.loads(line) for line in part] for part in lines))
+    if one.suffix == ".json":
+        return _equal(json.loads(one.read_text()), json.loads(other.read_text()))
+    if one.suffix == ".jsonl":
+        events = [[json.loads(line) for line in path.read_text().splitlines()] for path in (one, other)]
+        return _equal(*([event for event in part if event.get("event") in _DECIDED] for part in events))
     return one.read_bytes() == other.read_bytes()
 
 
