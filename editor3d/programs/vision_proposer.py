@@ -17,8 +17,8 @@ REMEMBERED = 6
 
 _SYSTEM = """You edit Python programs that change a Blender scene through bpy, so that its picture comes nearer to \
 what is asked. The program runs after the scene is opened and must not render, save, read or write files, import \
-anything but bpy, math, mathutils, random and colorsys, or touch the camera, the resolution or the samples. Names \
-with underscores in front are refused.
+anything but bpy, math, mathutils, random, typing and colorsys, or touch the camera, the resolution or the samples. \
+Names with underscores in front are refused.
 
 Answer with a sentence on what you change, and then either the whole program in one block fenced by ```python and \
 ```, or with one or more blocks of the form

@@ -19,7 +19,7 @@ from PIL import Image
 from editor3d.errors import ConfigError, DataError
 from editor3d.programs import Asked, Budget, refine, workers
 from editor3d.programs.budget import Account, BudgetSpentError
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.contracts import Rendered, RenderSettings
 from editor3d.programs.embedded import EmbeddedProposer
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.tournament import Outcome
@@ -181,6 +181,8 @@ def test_one_folder_has_one_run_at_a_time(files, tmp_path):
 
 def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_path, monkeypatch):
     class Interrupted(Painter):
+        notes = ()
+
         def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
             super().__init__(settings)
 
@@ -202,12 +204,20 @@ def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
     """What is interrupted after it found something better leaves no scene of what was the best before."""
 
     class Saving(Painter):
+        notes = ()
+
         def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
             super().__init__(settings)
 
         def save_scene(self, source: str, path: Path) -> list[str]:
             path.write_text(source)
             return []
+
+        def render_anew(self, source: str) -> Rendered:
+            return self.render(source)
+
+        def render_scene(self, path: Path) -> Rendered:
+            return self.render(path.read_text())
 
     monkeypatch.setattr(workers, "Workers", Saving)
     target, run = tmp_path / "target.png", tmp_path / "run"
