@@ -213,6 +213,9 @@ def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
             path.write_text(source)
             return []
 
+        def render(self, source: str, deadline: float | None = None) -> Rendered:
+            return super().render(source or FIRST, deadline)
+
         def render_anew(self, source: str) -> Rendered:
             return self.render(source)
 
