@@ -25,6 +25,7 @@ from editor3d.errors import CheckpointError, DataError
 from editor3d.metrics.image import psnr
 from editor3d.outputs.files import write_json
 from editor3d.plugin.pipeline import PluginPipeline
+from editor3d.plugin.rays import FastCameraRays
 from editor3d.registry import METHODS, load_target
 from editor3d.safe_open import read_json
 
@@ -39,8 +40,8 @@ _OVERFITTED = 6.0
 """dB by which training views are shown better than held-out ones where there is no scene, only pictures."""
 _MEAN_SIDE = 64
 """Pixels of the longer side of the mean picture."""
-Compared = tuple[Tensor, Tensor, Tensor | None]
-"""Render and photograph of a view, [H, W, 3] in 0..1, and where it counts, [H, W] bool; None is everywhere."""
+_PIXELS = 2048
+"""Of a view, by which a scene is judged that is rendered ray by ray."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,22 @@ class BaseQuality:
         return f"{self.psnr:.1f} dB on {self.views} {which} views (bound {self.bound:.1f})"
 
 
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """Some pixels of a view."""
+
+    render: Tensor
+    """[N, 3] in 0..1."""
+    photograph: Tensor
+    """[N, 3] in 0..1."""
+    chosen: Tensor
+    """Which these are: [H, W] bool."""
+
+    @property
+    def psnr(self) -> float:
+        return psnr(self.render, self.photograph)
+
+
 def shown_views(dataset: PosedImagesDataset) -> list[int]:
     """Indices of the views by which a scene is shown and judged, evenly spread over a dataset."""
     count = len(dataset)
@@ -87,14 +104,14 @@ def judge_base(pipeline: PluginPipeline, checkpoint: Path, steps: int | None, me
     held_out = len(manager.eval_dataset) > 0
     dataset = manager.eval_dataset if held_out else manager.train_dataset
     shown = shown_views(dataset)
-    pairs = [_compared(pipeline, dataset, index) for index in shown]
+    seen = [_compared(pipeline, dataset, index) for index in shown]
     predictions = _MeanPictures([manager.train_pictures[index].numpy() for index in range(len(manager.train_pictures))])
-    bound = predictions.best([pair[1:] for pair in pairs])
-    found = float(np.mean([psnr(*pair) for pair in pairs]))
+    bound = predictions.best([(view.photograph, view.chosen) for view in seen])
+    found = float(np.mean([view.psnr for view in seen]))
     quality = BaseQuality(checkpoint.name, found, bound, len(shown), held_out)
     if quality.good:
         return quality
-    return BaseQuality(**{**asdict(quality), "cause": _likely_cause(pipeline, pairs, quality, steps, method)})
+    return BaseQuality(**{**asdict(quality), "cause": _likely_cause(pipeline, seen, quality, steps, method)})
 
 
 def report_base(run: Path, quality: BaseQuality) -> None:
@@ -155,12 +172,40 @@ def _say(run: Path, quality: BaseQuality) -> None:
         CONSOLE.print(told, soft_wrap=True, markup=False)
 
 
-def _compared(pipeline: PluginPipeline, dataset: PosedImagesDataset, index: int) -> Compared:
+@torch.no_grad()
+def _compared(pipeline: PluginPipeline, dataset: PosedImagesDataset, index: int) -> _Compared:
     view = dataset.metadata["views"][index]
-    with pipeline.stopwatch.measure("render"):
-        render = pipeline.render_view(dataset.cameras, index)["rgb"].cpu().clamp(0.0, 1.0)
     mask = read_mask(view)
-    return render, read_image(view).float() / 255.0, mask if mask is not None and bool(mask.any()) else None
+    chosen = mask if mask is not None and bool(mask.any()) else torch.ones(view.height, view.width, dtype=torch.bool)
+    with pipeline.stopwatch.measure("render"):
+        if isinstance(pipeline.model, FastCameraRays):  # a nerfacto on a CPU takes minutes for a whole picture
+            chosen = _sparse(chosen)
+            render = _pixels(pipeline, dataset, index, chosen)
+        else:
+            render = pipeline.render_view(dataset.cameras, index)["rgb"][chosen.to(pipeline.device)]
+    photograph = read_image(view)[chosen].float() / 255.0
+    return _Compared(render.cpu().clamp(0.0, 1.0), photograph, chosen)
+
+
+def _sparse(chosen: Tensor) -> Tensor:
+    """So many of the chosen pixels [H, W] bool as suffice for a PSNR, evenly spread: [H, W] bool."""
+    flat = chosen.flatten().nonzero()[:, 0]
+    if len(flat) <= _PIXELS:
+        return chosen
+    kept = torch.zeros(chosen.numel(), dtype=torch.bool)
+    # no stride: one that divides the width would look at columns
+    kept[flat[torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[:_PIXELS]]] = True
+    return kept.view(chosen.shape)
+
+
+def _pixels(pipeline: PluginPipeline, dataset: PosedImagesDataset, index: int, chosen: Tensor) -> Tensor:
+    """Colours [N, 3] of the chosen pixels of a view, the model in evaluation mode."""
+    was_training = pipeline.training
+    pipeline.eval()
+    try:
+        return pipeline.model.outputs_at(dataset.cameras[index : index + 1].to(pipeline.device), chosen)["rgb"]
+    finally:
+        pipeline.train(was_training)
 
 
 class _MeanPictures:
@@ -173,15 +218,19 @@ class _MeanPictures:
         small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
         self._mean = np.mean(small, 0, dtype=np.float64).astype(np.float32) / 255.0
 
-    def best(self, views: Sequence[tuple[Tensor, Tensor | None]]) -> float:
-        """Mean PSNR over photographs [H, W, 3], inside their masks, of whichever is the better prediction; dB."""
+    def best(self, views: Sequence[tuple[Tensor, Tensor]]) -> float:
+        """Mean PSNR over views of whichever is the better prediction, dB.
+
+        Args:
+            views: of each the colours [N, 3] of some pixels of the photograph, in 0..1, and which these are, [H, W]
+                bool.
+        """
 
         def scores(picture: np.ndarray) -> float:
             found = []
-            for photograph, mask in views:
-                height, width = photograph.shape[:2]
-                shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-                found.append(psnr(torch.from_numpy(shown), photograph, mask))
+            for photograph, chosen in views:
+                shown = cv2.resize(picture, (chosen.shape[1], chosen.shape[0]), interpolation=cv2.INTER_LINEAR)
+                found.append(psnr(torch.from_numpy(shown)[chosen], photograph))
             return float(np.mean(found))
 
         color = np.ascontiguousarray(np.broadcast_to(self._mean.mean((0, 1)), self._mean.shape))
@@ -190,18 +239,18 @@ class _MeanPictures:
 
 def _likely_cause(
     pipeline: PluginPipeline,
-    pairs: Sequence[Compared],
+    seen: Sequence[_Compared],
     quality: BaseQuality,
     steps: int | None,
     method: str,
 ) -> str:
     """Why a reconstruction is bad, as far as the pictures tell, and what to do."""
-    usual = load_target(METHODS[method].target).config.max_num_iterations if method in METHODS else None
+    usual = _usual_steps(method)
     if steps is not None and usual is not None and steps < _FEW_STEPS * usual:
         return f"likely for want of training, {steps} steps of the usual {usual} (raise --base-steps)"
     if not math.isfinite(quality.psnr):
         return "its numbers are not finite (train it again, with another --seed or method)"
-    graded = float(np.mean([psnr(_graded(*pair), pair[1], pair[2]) for pair in pairs]))
+    graded = float(np.mean([psnr(_graded(view), view.photograph) for view in seen]))
     if graded > quality.bound + 3.0:
         return "likely because brightness or white balance differ from picture to picture (even them out first)"
     manager = pipeline.datamanager
@@ -211,8 +260,8 @@ def _likely_cause(
             "transforms.json, or take --method in2n, whose voxels need none)"
         )
     if quality.held_out:
-        seen = [_compared(pipeline, manager.train_dataset, index) for index in shown_views(manager.train_dataset)]
-        if float(np.mean([psnr(*pair) for pair in seen])) > quality.psnr + _OVERFITTED:
+        trained = [_compared(pipeline, manager.train_dataset, index) for index in shown_views(manager.train_dataset)]
+        if float(np.mean([view.psnr for view in trained])) > quality.psnr + _OVERFITTED:
             return (
                 "training views alone are shown well, likely because there are too few of them, they overlap too "
                 "little, or poses are wrong (add pictures between them, or pose them again)"
@@ -223,11 +272,18 @@ def _likely_cause(
     )
 
 
-def _graded(render: Tensor, photograph: Tensor, mask: Tensor | None) -> Tensor:
+def _usual_steps(method: str) -> int | None:
+    """A method's own number of steps: of ours, or of nerfstudio's; None for any other."""
+    if method in METHODS:
+        return load_target(METHODS[method].target).config.max_num_iterations
+    from nerfstudio.configs.method_configs import method_configs
+
+    return method_configs[method].max_num_iterations if method in method_configs else None
+
+
+def _graded(view: _Compared) -> Tensor:
     """A render with the gain and offset of each channel that bring it nearest to the photograph."""
-    chosen = torch.ones(render.shape[:2], dtype=torch.bool) if mask is None else mask
-    x, y = render[chosen].double(), photograph[chosen].double()
+    x, y = view.render.double(), view.photograph.double()
     spread = (x - x.mean(0)).square().mean(0)
     gain = ((x - x.mean(0)) * (y - y.mean(0))).mean(0) / spread.clamp_min(1e-9)
-    # a render without structure could be graded into the photograph's mean colour: that is none of its merits
-    return ((render - x.mean(0)) * gain.clamp(0.25, 4.0) + y.mean(0)).clamp(0.0, 1.0).float()
+    return ((x - x.mean(0)) * gain.clamp(0.25, 4.0) + y.mean(0)).clamp(0.0, 1.0).float()

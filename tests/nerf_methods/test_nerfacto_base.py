@@ -144,6 +144,7 @@ def test_a_killed_edit_of_a_stock_base_goes_on_exactly(tiny_edit, stock_run, lab
         "pipeline": {"edit_rate": 3},
         "steps": 16,
         "steps_per_save": 6,
+        "force": True,
     }
     kill = "at(PluginTrainer, 'train_iteration', 15, lambda *a, **k: os.kill(os.getpid(), 9))"
     config, whole = tiny_edit(**settings), tiny_edit(**settings, timestamp="whole")

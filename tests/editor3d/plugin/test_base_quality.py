@@ -13,7 +13,7 @@ import torch
 from editor3d.errors import CheckpointError
 from editor3d.metrics.image import psnr
 from editor3d.outputs.record import read_record
-from editor3d.plugin.base_quality import QUALITY_FILE, BaseQuality, _MeanPictures, kept_quality, report_base
+from editor3d.plugin.base_quality import QUALITY_FILE, BaseQuality, _MeanPictures, _sparse, kept_quality, report_base
 
 
 def read(path: Path) -> dict:
@@ -76,16 +76,17 @@ def test_the_bound_is_what_the_better_mean_says():
     sky[:20] = 200  # what all pictures have in common
     pictures = [np.clip(sky + generator.integers(-9, 10), 0, 255).astype(np.uint8) for _ in range(5)]
     photograph = torch.from_numpy(sky).float() / 255
-    bound = _MeanPictures(pictures).best([(photograph, None)])
+    everywhere = torch.ones(40, 60, dtype=torch.bool)
+    bound = _MeanPictures(pictures).best([(photograph[everywhere], everywhere)])
     assert bound > 25 > psnr(torch.full_like(photograph, 100 / 255), photograph) + 10
     upper = torch.zeros(40, 60, dtype=torch.bool)
     upper[:15] = True
-    assert _MeanPictures(pictures).best([(photograph, upper)]) > bound
+    assert _MeanPictures(pictures).best([(photograph[upper], upper)]) > bound
 
 
 def test_pictures_of_different_sizes_have_a_mean():
     pictures = [np.full(shape, 80, np.uint8) for shape in ((20, 30, 3), (300, 200, 3), (1, 1, 3))]
-    assert _MeanPictures(pictures).best([(torch.full((7, 9, 3), 80 / 255), None)]) > 60
+    assert _MeanPictures(pictures).best([(torch.full((63, 3), 80 / 255), torch.ones(7, 9, dtype=torch.bool))]) > 60
 
 
 @pytest.mark.parametrize("value", [12.0, math.inf, math.nan])
@@ -103,3 +104,15 @@ def test_what_is_kept_is_read_back(tmp_path, value):
 def test_a_damaged_file_is_as_good_as_none(tmp_path, text):
     (tmp_path / QUALITY_FILE).write_text(text)
     assert kept_quality(tmp_path, Path("step-1.ckpt")) is None
+
+
+def test_large_pictures_are_judged_by_some_of_their_pixels():
+    chosen = torch.zeros(100, 128, dtype=torch.bool)
+    chosen[20:80] = True
+    some = _sparse(chosen)
+    assert some.sum() == 2048
+    assert not (some & ~chosen).any()
+    assert some.any(0).float().mean() > 0.99  # no stride along columns
+    few = torch.zeros(100, 128, dtype=torch.bool)
+    few[:10] = True
+    assert torch.equal(_sparse(few), few)

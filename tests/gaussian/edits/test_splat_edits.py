@@ -171,8 +171,8 @@ def test_the_edited_scene_is_left_as_a_file_in_the_captures_frame(splat_edit):
     assert len(splats) == model.num_points
     outputs = trainer.pipeline.datamanager.train_dataparser_outputs
     transform = outputs.dataparser_transform
-    scene = outputs.dataparser_scale * (splats.means @ transform[:, :3].T + transform[:, 3])
-    assert torch.allclose(scene, model.means.detach(), atol=1e-4)
+    scene = outputs.dataparser_scale * (splats.means.double() @ transform[:, :3].double().T + transform[:, 3])
+    assert torch.allclose(scene.float(), model.means.detach(), atol=1e-4)
 
 
 def test_a_splatfacto_checkpoint_is_a_base(splat_edit, splat_base, tmp_path):
