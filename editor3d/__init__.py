@@ -10,14 +10,10 @@
     editor3d.resume(edit.folder)                        # after Ctrl-C
     editor3d.change_splats("statue.ply", "box:0,0,1,1,1,1", "without.ply", delete=True)     # no instruction
 
-Importing this module imports neither torch nor nerfstudio.
+Importing this module imports neither torch nor nerfstudio, and changes no variable of the environment.
 """
 
-from editor3d.surroundings import settle
-
-settle()
-
-from editor3d.api import Edit, Scene, change_splats, load, resume  # noqa: E402
-from editor3d.errors import Editor3DError  # noqa: E402
+from editor3d.api import Edit, Scene, change_splats, load, resume
+from editor3d.errors import Editor3DError
 
 __all__ = ["Edit", "Editor3DError", "Scene", "change_splats", "load", "resume"]

@@ -15,6 +15,7 @@ from editor3d.edit_config import edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.outputs.opening import announce_reduction
 from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
+from editor3d.surroundings import settled
 
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
@@ -55,6 +56,7 @@ class Scene:
             )
         return load_posed_images(self.data, downscale_factor=self.downscale_factor)
 
+    @settled()
     def edit(
         self,
         instruction: str,
@@ -152,6 +154,7 @@ class Edit:
         """The result, to be edited further: the next instruction starts from it."""
         return load(self.folder)
 
+    @settled()
     def evaluate(
         self,
         truth: Path | str | None = None,
@@ -177,6 +180,7 @@ class Edit:
         )
 
 
+@settled()
 def load(
     path: Path | str,
     *,
@@ -238,6 +242,7 @@ def load(
     return replace(scene, downscale_factor=posed.downscale_factor)
 
 
+@settled()
 def change_splats(
     scene: Path | str,
     select: str,
@@ -296,6 +301,7 @@ def change_splats(
     )
 
 
+@settled()
 def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
     """Go on with an interrupted run, of an edit or a reconstruction; a finished one is left as it is.
 

@@ -5,44 +5,71 @@ from __future__ import annotations
 import atexit
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 
 def settle() -> None:
-    """Set what is not set, for this process and those that it starts."""
+    """Set what is not set, for this process and those that it starts: the first thing a command does.
+
+    Importing the project sets nothing: the process may be that of somebody else.
+    """
+    os.environ.update(_lacking())
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """The same for a while, in a process of others: `import editor3d` and a call. Decorates functions too."""
+    with lent(**_lacking()):
+        yield
+
+
+@contextmanager
+def lent(**variables: str) -> Iterator[None]:
+    """Set those variables of the environment that are not set, and take them back in the end."""
+    own = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
+
+
+def _lacking() -> dict[str, str]:
     # torch and numba each have threads of their own; those of one that wait must not take the cores from the other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    _name_user()
-    _give_matplotlib_a_folder()
+    wanted = {"OMP_WAIT_POLICY": "PASSIVE", **_user()}
+    wanted |= _matplotlib_folder(Path(os.environ.get("HOME") or wanted.get("HOME") or os.path.expanduser("~")))
+    return {name: value for name, value in wanted.items() if name not in os.environ}
 
 
-def _name_user() -> None:
+def _user() -> dict[str, str]:
     """A user whom the system has no name for, as in a container: torch asks for a name, others for a home."""
     if not hasattr(os, "getuid"):
-        return
+        return {}
     import pwd
 
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
-        os.environ.setdefault("USER", f"user{os.getuid()}")
-        os.environ.setdefault("HOME", os.sep)
+        return {"USER": f"user{os.getuid()}", "HOME": os.sep}
+    return {}
 
 
-def _give_matplotlib_a_folder() -> None:
+def _matplotlib_folder(home: Path) -> dict[str, str]:
     """Where it cannot keep its list of fonts it makes the list anew in every run, and complains."""
     if "MPLCONFIGDIR" in os.environ:
-        return
-    for variable, usual in (("XDG_CONFIG_HOME", "~/.config"), ("XDG_CACHE_HOME", "~/.cache")):
-        place = Path(os.environ.get(variable) or os.path.expanduser(usual), "matplotlib")
+        return {}
+    for variable, usual in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):
+        place = Path(os.environ.get(variable) or home / usual, "matplotlib")
         while not place.exists() and place != place.parent:
             place = place.parent
         if not os.access(place, os.W_OK | os.X_OK):
             with suppress(OSError):  # where there is no folder for temporary files it is told once one is needed
-                os.environ["MPLCONFIGDIR"] = str(private_folder("matplotlib"))
-            return
+                return {"MPLCONFIGDIR": str(private_folder("matplotlib"))}
+    return {}
 
 
 def private_folder(name: str) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from editor3d.errors import ConfigError, Editor3DError, sentence
 from editor3d.outputs.opening import begin_command
 from editor3d.registry import load_target
+from editor3d.surroundings import settle
 
 OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
 DEBUG_VARIABLE = "EDITOR3D_DEBUG"
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 2 the user's mistake (told in one sentence on stderr), 130 interrupted, or what the subcommand says.
     """
+    settle()
     debug = os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
     begin_command()
     try:

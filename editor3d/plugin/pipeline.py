@@ -16,6 +16,7 @@ from editor3d.plugin import checkpoints
 from editor3d.plugin.datamanager import EditDataManagerConfig
 from editor3d.plugin.ffmpeg import provide_ffmpeg
 from editor3d.plugin.region_panel import RegionPanel, ViewerFrame
+from editor3d.surroundings import settle
 
 MODEL_PREFIX = "_model."
 # A parameter that nerfstudio's base class adds to track the device; it holds nothing.
@@ -36,6 +37,7 @@ class PluginPipeline(VanillaPipeline):
     config: PluginPipelineConfig
 
     def __init__(self, config: PluginPipelineConfig, *args, **kwargs) -> None:
+        settle()  # nerfstudio's own commands come by no earlier place of ours; numba's threads start after it
         # ns-render and ns-export read our checkpoints through torch.load, which refuses stock ones otherwise
         checkpoints.register_safe_globals()
         if kwargs.get("test_mode") != "val":  # opened to be looked at, not to be trained

@@ -5,17 +5,15 @@ Nothing is downloaded. Each photograph is looked for in the package that brings 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # read by OpenCV before its first EXR
-import cv2
-
 from editor3d.errors import DataError
+from editor3d.surroundings import lent
 
 _FLAT: tuple[tuple[str, str, str], ...] = (
     ("skimage", "data/astronaut.png", "an astronaut"),
@@ -71,10 +69,11 @@ def load_photographs() -> tuple[Photograph, ...]:
     Raises:
         DataError: those that this package's own dependencies bring are missing.
     """
-    found = [
-        *(_load(*entry, panorama=False) for entry in _FLAT),
-        *(_load(*entry, panorama=True) for entry in _PANORAMAS),
-    ]
+    with lent(OPENCV_IO_ENABLE_OPENEXR="1"):  # read by OpenCV at its first EXR
+        found = [
+            *(_load(*entry, panorama=False) for entry in _FLAT),
+            *(_load(*entry, panorama=True) for entry in _PANORAMAS),
+        ]
     there = tuple(photograph for photograph in found if photograph is not None)
     if len(there) < 8:
         raise DataError(
