@@ -158,7 +158,7 @@ class _Gate:
         """Local names of what came from a module."""
         self.bound: set[str] = set()
         notes = [getattr(node, key, None) for node in self.nodes for key in ("annotation", "returns")]
-        self.annotations = {id(part) for note in notes if note is not None for part in ast.walk(note)}
+        self.annotations = {id(part) for note in notes if note is not None for part in _types_in(note)}
         generator = set(_MODULES["random"].split()) - {"Random", "seed"}
         self.attributes = gate_names.properties() | set(_METHODS) | generator
 
@@ -319,6 +319,15 @@ def bindings(node: ast.AST) -> Iterator[str]:
             names = value if isinstance(value, list) else [value]
             yield from (name.partition(".")[0] for name in names)
             return
+
+
+def _types_in(annotation: ast.AST) -> Iterator[ast.AST]:
+    """The types that an annotation names, alone, in brackets, or joined by |. What is done with one, such as giving it
+    a name or handing it to a function, would take it out of the annotation."""
+    yield annotation
+    if isinstance(annotation, ast.Subscript | ast.BinOp | ast.Tuple | ast.List):
+        for part in ast.iter_child_nodes(annotation):
+            yield from _types_in(part)
 
 
 def _chain(node: ast.AST) -> list[str]:
