@@ -18,7 +18,10 @@ ANSWER_SECONDS = 120.0
 
 
 class TimedReader(io.RawIOBase):
-    """Reads a socket until a moment; what comes later raises TimeoutError, however it is spread."""
+    """Reads a socket until a moment; what comes later raises TimeoutError, however it is spread.
+
+    The socket's own time limit, which holds for the answer, stays as it is.
+    """
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
@@ -35,8 +38,12 @@ class TimedReader(io.RawIOBase):
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("the request took too long")
+        own = self._connection.gettimeout()
         self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(own)
 
 
 class Connections:

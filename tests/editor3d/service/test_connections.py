@@ -95,3 +95,16 @@ def test_clients_that_have_proved_themselves_are_not_driven_out() -> None:
         for pair in pairs:
             for end in pair:
                 end.close()
+
+
+def test_a_slow_request_leaves_its_answer_the_usual_time() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(connections.ANSWER_SECONDS)
+        reader = connections.TimedReader(ours, 0.2)
+        theirs.sendall(b"GET")
+        assert reader.read(3) == b"GET"
+        assert ours.gettimeout() == connections.ANSWER_SECONDS
+        with pytest.raises(TimeoutError):
+            reader.read(1)
+        assert ours.gettimeout() == connections.ANSWER_SECONDS
