@@ -115,7 +115,7 @@ def read_json(path: Path, error: Callable[[str], Exception] = DataError) -> obje
     except RecursionError as reason:
         raise error(f"Expected JSON nested a few levels deep in {path}, got hundreds: check what wrote it.") from reason
     except (OSError, ValueError) as reason:  # ValueError: bytes of no encoding, or a number of thousands of digits
-        raise error(f"{path} cannot be read: {str(reason).splitlines()[0]}.") from reason
+        raise error(f"{path} cannot be read: {first_line(reason)}.") from reason
 
 
 def open_picture(

@@ -103,7 +103,7 @@ def _read(path: Path, modified: int, size: int) -> SparsePoints:
         raise DataError(f"{path} cannot be read as a PLY file of points: its vertices have no x, y and z.")
     places = np.stack([table[axis].astype(np.float64) for axis in "xyz"], axis=-1)
     channels = next((triple for triple in _COLOURS if all(name in names for name in triple)), None)
-    colors = None if channels is None else np.stack([_eight_bits(table[name]) for name in channels], axis=-1)
+    colors = None if channels is None else _eight_bits([table[name] for name in channels])
     return with_places(places, colors, path)
 
 
@@ -207,11 +207,13 @@ def _text_rows(file: io.BufferedReader, count: int, layout: np.dtype, size: int)
     return table
 
 
-def _eight_bits(channel: np.ndarray) -> np.ndarray:
-    """A colour channel as uint8: floats are in 0..1 (or 0..255, where one is above 1), 16-bit numbers in 0..65535."""
-    if channel.dtype.kind == "f":
-        values = np.nan_to_num(channel.astype(np.float64), nan=0.0)
-        scaled = values * 255 if values.max(initial=0.0) <= 1 else values
-    else:
-        scaled = channel.astype(np.float64) / (257 if channel.dtype.itemsize == 2 else 1)
-    return np.rint(scaled.clip(0, 255)).astype(np.uint8)
+def _eight_bits(channels: list[np.ndarray]) -> np.ndarray:
+    """Colours [N, C] uint8 of their channels [N]: floats are in 0..1 (or 0..255, where one of any channel is above 1),
+    16-bit numbers in 0..65535."""
+    values = np.nan_to_num(np.stack([channel.astype(np.float64) for channel in channels], axis=-1), nan=0.0)
+    floats = np.array([channel.dtype.kind == "f" for channel in channels])
+    wide = np.array([channel.dtype.kind in "iu" and channel.dtype.itemsize == 2 for channel in channels])
+    if values[:, floats].max(initial=0.0) <= 1:
+        values[:, floats] *= 255
+    values[:, wide] /= 257
+    return np.rint(values.clip(0, 255)).astype(np.uint8)

@@ -68,6 +68,12 @@ def test_colours_of_every_type(tmp_path, kind, color, factor):
     np.testing.assert_array_equal(found.colors, COLORS)
 
 
+@pytest.mark.parametrize("color", ["float", "double"])
+def test_floats_up_to_255_stay_so_in_a_channel_that_is_nearly_black(tmp_path, color):
+    colors = np.array([[200, 1, 0], [30, 0, 1], [7, 1, 1]], np.uint8)
+    assert (read(tmp_path, ply("ascii", color=color, colors=colors * 1.0)).colors == colors).all()
+
+
 def test_text_keeps_all_digits_of_what_the_header_calls_a_float(tmp_path):
     header = (
         b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
