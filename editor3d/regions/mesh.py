@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editor3d.errors import RegionError
+from editor3d.errors import RegionError, first_line
+from editor3d.safe_open import require_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,8 @@ class MeshRegion:
                 self.file, force="mesh", process=True, skip_materials=True, resolver=_buffers_beside(self.file)
             )
         except Exception as error:  # trimesh's readers raise whatever their format's parser does
-            raise RegionError(f"Expected a mesh in {self.file}, which trimesh cannot read ({error}).") from error
+            reason = first_line(error)
+            raise RegionError(f"Expected a mesh in {self.file}, which trimesh cannot read ({reason}).") from error
         if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
             raise RegionError(f"Expected a mesh in {self.file}, found no faces in it.")
         mesh.merge_vertices()
@@ -124,5 +126,9 @@ def _buffers_beside(path: Path) -> trimesh.resolvers.Resolver:
             if not name.lower().endswith(".bin"):
                 raise FileNotFoundError(name)
             return super().get(name)
+
+        def absolute(self, name: str) -> Path:
+            found = super().absolute(name)
+            return require_regular(found) if found.exists() else found  # a pipe would be waited for
 
     return Buffers(path)

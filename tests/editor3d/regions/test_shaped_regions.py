@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 import pytest
 import torch
@@ -164,3 +165,13 @@ def test_the_textures_of_a_regions_mesh_are_not_opened(tmp_path, monkeypatch, su
     monkeypatch.setattr(Image, "open", lambda *a, **k: opened.append(a))
     assert parse_region(f"mesh:{tmp_path / f'box.{suffix}'}").contains(torch.zeros(1, 3)).all()
     assert not opened
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_a_meshs_numbers_is_not_waited_for(tmp_path):
+    trimesh.creation.box().export(tmp_path / "box.gltf")
+    for buffer in tmp_path.glob("*.bin"):
+        buffer.unlink()
+        os.mkfifo(buffer)
+    with pytest.raises(RegionError, match="found a pipe"):
+        parse_region(f"mesh:{tmp_path / 'box.gltf'}")
