@@ -18,7 +18,8 @@ from rich.console import Console
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.cameras import LONGEST_SIDE, lens_of, load_cameras, reduced, split_of, view_name
+from editor3d.datasets.cameras import LONGEST_SIDE, load_cameras, reduced, split_of, view_name
+from editor3d.datasets.intrinsics import lens_of
 from editor3d.datasets.write import write_capture
 from editor3d.outputs.pictures import save_png
 from editor3d.plugin import checkpoints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,16 @@ from editor3d import safe_open
 from editor3d.datasets import colmap, load_posed_images, nerf_synthetic, nerfstudio, validate
 from editor3d.datasets.frames import Frame
 from editor3d.datasets.images import PictureInfo, inspect_picture
-from editor3d.datasets.intrinsics import Intrinsics, parse_intrinsics
-from editor3d.datasets.locate import is_run
+from editor3d.datasets.intrinsics import Intrinsics, lens_of, parse_intrinsics
+from editor3d.datasets.locate import RUN_CONFIG, is_run
+from editor3d.datasets.reduce import MAX_SIDE
 from editor3d.errors import ConfigError, DataError
 from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Split, View
 
 HELD_OUT = 8
 """Every so many views."""
-LONGEST_SIDE = 1600
-"""Pixels that pictures of larger cameras are reduced to."""
+LONGEST_SIDE = MAX_SIDE
+"""Pixels that pictures of larger cameras are reduced to, as photographs are."""
 
 
 def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ...]:
@@ -126,12 +127,21 @@ def _size(value: object) -> int:
 
 
 def _views_of_run(run: Path) -> list[View]:
-    from editor3d.plugin.base import read_config
+    from editor3d.plugin.captures import place_capture
+    from editor3d.plugin.config_file import read_config
 
-    parser = read_config(run / "config.yml").pipeline.datamanager.dataparser
+    config = read_config(run / RUN_CONFIG)
+    try:
+        place_capture(config, run)
+    except DataError as error:
+        raise DataError(
+            f"Expected the capture of {run}, whose cameras are asked for, found none that is the run's: give the "
+            f"capture itself."
+        ) from error
+    parser = config.pipeline.datamanager.dataparser
     try:
         posed = load_posed_images(
-            Path(parser.data), downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval
+            parser.data, downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval
         )
     except (AttributeError, ConfigError) as error:
         raise DataError(
@@ -141,11 +151,6 @@ def _views_of_run(run: Path) -> list[View]:
         replace(view, image_path=Path(), mask_path=None, labels_path=None, depth_path=None)
         for view in sorted(posed.views, key=lambda view: view.image_path)
     ]
-
-
-def lens_of(view: View) -> Intrinsics:
-    """The lens of a view."""
-    return Intrinsics(**{field.name: getattr(view, field.name) for field in fields(Intrinsics)})
 
 
 def reduced(view: View, longest_side: int) -> View:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from editor3d.datasets.images import PictureInfo
-from editor3d.datasets.validate import finite, shown
-from editor3d.errors import ConfigError, DataError
+from editor3d.datasets.validate import finite
+from editor3d.errors import ConfigError, DataError, shown
+from editor3d.types import View
 
 CAMERA_KEYS = (
     *("camera_model", "is_fisheye", "w", "h", "fl_x", "fl_y", "cx", "cy"),
@@ -76,6 +77,11 @@ class Intrinsics:
                 f"at most {min(self.width, self.height)}."
             )
         return self.resized(self.width // factor, self.height // factor)
+
+
+def lens_of(view: View) -> Intrinsics:
+    """The lens of a view."""
+    return Intrinsics(**{field.name: getattr(view, field.name) for field in fields(Intrinsics)})
 
 
 def parse_intrinsics(keys: Mapping[str, object], picture: PictureInfo, where: str) -> Intrinsics:

@@ -14,8 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from editor3d.datasets.validate import shown
-from editor3d.errors import DataError
+from editor3d.errors import DataError, shown
 from editor3d.safe_open import require_inside
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")

@@ -16,7 +16,7 @@ from editor3d.datasets.frames import Frame, build_views, without_missing_depth
 from editor3d.datasets.intrinsics import CAMERA_KEYS
 from editor3d.datasets.named_files import NamedFiles, named_path
 from editor3d.datasets.point_cloud import SparsePoints, read_ply_points
-from editor3d.errors import DataError
+from editor3d.errors import DataError, shown
 from editor3d.safe_open import require_inside
 from editor3d.types import PosedImages, Split
 
@@ -131,13 +131,12 @@ def _listed_splits(
             continue
         names = data[key]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DataError(f"{key} of {source} must be a list of paths as in file_path, not {validate.shown(names)}.")
+            raise DataError(f"{key} of {source} must be a list of paths as in file_path, not {shown(names)}.")
         named = {os.path.normpath(files.find(name)): name for name in names}
         unknown = [name for path, name in named.items() if path not in known]
         if unknown:
             raise DataError(
-                f"{key} of {source} names {len(unknown)} pictures that no frame has; the first is "
-                f"{validate.shown(unknown[0])}."
+                f"{key} of {source} names {len(unknown)} pictures that no frame has; the first is {shown(unknown[0])}."
             )
         listed.setdefault(split, set()).update(named)
     if not listed:
@@ -161,6 +160,6 @@ def _depth_scale(data: Mapping[str, object], source: Path) -> float:
         if data.get(key) is not None:
             value = validate.finite(data[key])
             if value is None or value <= 0:
-                raise DataError(f"{key} of {source} must be a positive number, not {validate.shown(data[key])}.")
+                raise DataError(f"{key} of {source} must be a positive number, not {shown(data[key])}.")
             return value
     return 1e-3

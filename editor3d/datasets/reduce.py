@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 
-from editor3d.datasets.intrinsics import Intrinsics
+from editor3d.datasets.intrinsics import lens_of
 from editor3d.types import PosedImages, View
 
 MAX_SIDE = 1600
@@ -27,10 +27,5 @@ def reduced(posed: PosedImages) -> PosedImages:
     factor = usual_factor(posed.views)
     if factor == 1:
         return posed
-    return replace(posed, views=tuple(_smaller(view, factor) for view in posed.views), downscale_factor=factor)
-
-
-def _smaller(view: View, factor: int) -> View:
-    camera = Intrinsics(**{field.name: getattr(view, field.name) for field in fields(Intrinsics)})
-    smaller = camera.downscaled(factor, view.name)
-    return replace(view, **{field.name: getattr(smaller, field.name) for field in fields(Intrinsics)})
+    views = tuple(replace(view, **asdict(lens_of(view).downscaled(factor, view.name))) for view in posed.views)
+    return replace(posed, views=views, downscale_factor=factor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,23 +12,14 @@ import numpy as np
 
 from editor3d import safe_open
 from editor3d.datasets.images import PictureInfo, inspect_picture
-from editor3d.errors import DataError
+from editor3d.errors import DataError, shown
 from editor3d.types import View
 
 ROTATION_TOLERANCE = 2e-3
 """Largest entry of |R^T R - 1|: what three printed decimals leave of a rotation."""
 
-
 LARGEST = 1e30
 """Of any number: beyond it sums and squares leave what 32 bits can hold."""
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 120
-
-
-def shown(value: object) -> str:
-    """A value as messages quote it: on one line, and no longer than a line."""
-    return _SHORT.repr(value)
 
 
 def plain(name: object) -> str:

@@ -119,10 +119,15 @@ def place_capture(config: TrainerConfig, run: Path, data: Path | str | None = No
             run's, or from one above that.
 
     Raises:
-        DataError: nothing is there, or another capture.
+        DataError: nothing is there, or another capture, or the run's method is one that is trained without.
     """
-    manager, parser = config.pipeline.datamanager, config.pipeline.datamanager.dataparser
-    run = run.resolve()
+    manager, run = config.pipeline.datamanager, run.resolve()
+    parser = getattr(manager, "dataparser", None)
+    if parser is None:  # as of nerfstudio's generfacto
+        raise DataError(
+            f"Expected a run that was trained on a capture, got {run} of the method {config.method_name}, which needs "
+            f"none: give the run of another method."
+        )
     noted = Path(manager.data or parser.data)
     if data is None:
         place = next((place for place in _places(noted, run) if place.exists()), None)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from editor3d import api
 from editor3d.cli import main
+from editor3d.datasets.cameras import load_cameras
 from editor3d.errors import CheckpointError, DataError, Editor3DError
 from editor3d.plugin.captures import CAPTURE, FRAME
 from editor3d.plugin.config_file import dump_config, read_config
@@ -204,3 +205,29 @@ def test_going_on_with_another_capture_is_refused(moved, start):
     config.pipeline.datamanager.data = config.pipeline.datamanager.dataparser.data = place
     with pytest.raises(DataError, match="the picture view_04 differs"):
         start(config)
+
+
+def test_the_cameras_of_a_run_are_those_of_its_capture(tiny_base, tiny_capture, tmp_path, monkeypatch):
+    run = Path(shutil.copytree(tiny_base, tmp_path / "out" / "tiny" / "voxel" / "run"))
+    Path(shutil.copytree(tiny_capture, tmp_path / "out" / "capture"))
+    own = read_config(run / "config.yml")
+    own.pipeline.datamanager.data = own.pipeline.datamanager.dataparser.data = Path("capture")
+    (run / "config.yml").write_text(dump_config(own))
+    monkeypatch.chdir(tmp_path)  # the path in the configuration counts from another folder
+    of_run, of_capture = load_cameras(run), load_cameras(tiny_capture)
+    assert len(of_run) == len(of_capture) == 10
+    assert np.allclose(sorted(v.c2w.tolist() for v in of_run), sorted(v.c2w.tolist() for v in of_capture))
+    shutil.rmtree(tmp_path / "out" / "capture")
+    with pytest.raises(DataError, match="give the capture itself"):
+        load_cameras(run)
+
+
+def test_a_run_that_needs_no_capture_is_refused(tmp_path):
+    from nerfstudio.configs.method_configs import all_methods
+
+    config = all_methods["generfacto"]
+    (tmp_path / "config.yml").write_text(dump_config(config))
+    with pytest.raises(DataError, match="of the method generfacto"):
+        api.load(tmp_path)
+    with pytest.raises(DataError, match="give the capture itself"):
+        load_cameras(tmp_path)
