@@ -59,7 +59,7 @@ class BoundedLoader(yaml.SafeLoader):
         return self.construct_yaml_int(node) if node.tag == f"{TAG}int" else self.construct_yaml_float(node)
 
     def construct_unknown(self, node: yaml.Node) -> None:
-        raise Refused(f"the tag {node.tag.replace(TAG, '!!')!r}")
+        raise Refused(f"the tag {node.tag.replace(TAG, '!!')!r:.80}")
 
 
 for _tag, _constructor in {
@@ -85,6 +85,6 @@ def load_plain(text: str) -> Any:
     try:
         return loader.get_single_data()
     except BUILDING as error:
-        raise Refused(f"a value that is none ({error})") from error
+        raise Refused(f"a value that is none ({str(error):.80})") from error
     finally:
         loader.dispose()

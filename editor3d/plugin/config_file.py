@@ -64,7 +64,8 @@ def read_config(path: Path) -> TrainerConfig:
             config.pipeline.region = files_in(config.pipeline.region, path.parent / REGION_FILES)
     except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, or a region that is no JSON
         raise CheckpointError(
-            f"Expected the configuration of a run at {path}, found it unreadable ({first_line(error)}): check the path."
+            f"Expected the configuration of a run at {path}, found it unreadable "
+            f"({first_line(error):.200}): check the path."
         ) from error
     return config
 
@@ -91,8 +92,8 @@ def parse_config(text: str, where: str, names: Names | None = None) -> TrainerCo
         ) from refused
     except (yaml.YAMLError, *BUILDING, ImportError) as error:
         raise CheckpointError(
-            f"Expected the configuration of a run at {where}, found it unreadable ({first_line(error)}): check the "
-            f"path, and that the package that trained it is installed."
+            f"Expected the configuration of a run at {where}, found it unreadable "
+            f"({first_line(error):.200}): check the path, and that the package that trained it is installed."
         ) from error
     finally:
         if loader is not None:
@@ -187,9 +188,9 @@ class _Loader(BoundedLoader):
 
     def _config(self, name: str, node: yaml.Node) -> Any:
         if name not in self.names.configs:
-            raise Refused(f"the class {name!r}")
+            raise Refused(f"the class {name!r:.80}")
         if not isinstance(node, yaml.MappingNode):
-            raise Refused(f"no fields for {name}")
+            raise Refused(f"no fields for {name!r:.80}")
         return _built(name, self.construct_mapping(node, deep=True), self.names)
 
     def _named(self, name: str, node: yaml.Node) -> _Name:
@@ -199,7 +200,7 @@ class _Loader(BoundedLoader):
         """What YAML writes as a call: a path, a member of an enumeration, or a class with another in brackets."""
         known = name in PATHS or name in self.names.enums or name == _GENERIC
         if not known or not isinstance(node, yaml.SequenceNode):
-            raise Refused(f"a call of {name!r}")
+            raise Refused(f"a call of {name!r:.80}")
         arguments = self.construct_sequence(node, deep=True)
         if name == _GENERIC and len(arguments) == 2 and all(isinstance(part, _Name) for part in arguments):
             return _Name(f"{arguments[0].name}[{arguments[1].name}]")
@@ -209,8 +210,8 @@ class _Loader(BoundedLoader):
             try:
                 return self.names.enums[name]()(arguments[0])
             except ValueError as error:
-                raise Refused(str(error)) from error
-        raise Refused(f"a call of {name!r} with other arguments than it has")
+                raise Refused(f"{str(error):.120}") from error
+        raise Refused(f"a call of {name!r:.80} with other arguments than it has")
 
 
 _Loader.add_constructor(f"{TAG}python/tuple", _Loader._tuple)
@@ -229,7 +230,7 @@ def _built(name: str, values: dict[Any, Any], names: Names) -> Any:
     known = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for key, value in values.items():
         if key not in known:
-            raise Refused(f"{str(key)!r}, which {kind.__name__} does not have,")
+            raise Refused(f"{str(key)!r:.80}, which {kind.__name__} does not have,")
         if isinstance(value, _Name):
             default = _default(known[key])
             others = names.other_targets.get(name, {})
@@ -238,7 +239,7 @@ def _built(name: str, values: dict[Any, Any], names: Names) -> Any:
             elif is_named(default) and value.name == dotted(default):
                 values[key] = default
             else:
-                raise Refused(f"{value.name!r} as {key} of {kind.__name__}")
+                raise Refused(f"{value.name!r:.80} as {key} of {kind.__name__}")
             continue
         if any(isinstance(part, _Name) for part in _parts(value)):
             raise Refused(f"a class or function within {key} of {kind.__name__}")

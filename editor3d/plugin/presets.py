@@ -52,7 +52,7 @@ def read_preset(name: str) -> dict[str, Any]:
             raise ConfigError(f"Expected a preset of at most {_MAX_CHARACTERS} characters in {path}, got more: cut it.")
         body = load_plain(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"Expected YAML in the preset {path}, found {first_line(error)}: correct it.") from error
+        raise ConfigError(f"Expected YAML in the preset {path}, found {first_line(error):.200}: correct it.") from error
     if not isinstance(body, dict) or set(body) != set(_KEYS):
         found = ", ".join(map(str, body)) if isinstance(body, dict) else type(body).__name__
         raise ConfigError(f"Expected {', '.join(_KEYS)} in the preset {path}, found {found or 'none'}: correct it.")
@@ -62,7 +62,7 @@ def read_preset(name: str) -> dict[str, Any]:
                 f"Expected a {kind.__name__} as {key} of the preset {path}, found {body[key]!r:.60}: correct it."
             )
     if body["method"] not in METHODS:
-        raise ConfigError(f"Expected a method in the preset {path}, found {body['method']!r}: correct it.")
+        raise ConfigError(f"Expected a method in the preset {path}, found {body['method']!r:.60}: correct it.")
     return body
 
 
@@ -78,7 +78,7 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
     default = load_target(METHODS[config.method_name].target).config
     for path, value in preset["values"].items():
         if not isinstance(path, str):
-            raise ConfigError(f"Expected names of settings in the preset {name}, found {path!r}: correct it.")
+            raise ConfigError(f"Expected names of settings in the preset {name}, found {path!r:.60}: correct it.")
         *parents, last = path.split(".")
         owner, reference = config, default
         for part in parents:
@@ -96,7 +96,7 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
 def _require(owner: Any, key: str, preset: str, path: str, method: str | None) -> None:
     known = owner if isinstance(owner, dict) else [field.name for field in fields(owner)] if is_dataclass(owner) else ()
     if key not in known or key.startswith("_"):
-        raise ConfigError(f"The preset {preset} sets {path}, which {method} does not have.")
+        raise ConfigError(f"The preset {preset} sets {path:.80}, which {method} does not have.")
 
 
 def _fits(owner: Any, key: str, value: Any) -> bool:

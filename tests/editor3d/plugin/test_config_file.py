@@ -170,6 +170,19 @@ def test_fields_and_their_types_are_those_of_the_dataclass(text, old, new, named
         parse_config(text.replace(old, new, 1), "config.yml")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["!!python/name:os.{} ''", "!!python/object:{} {}", "!!python/object/apply:{} []", "!{} 1", "!!float {}", "!!{} 1",
+     "!!python/object/apply:nerfstudio.utils.writer.EventName [{}]"],
+)  # fmt: skip
+def test_what_is_shown_of_a_long_name_is_short(text, value):
+    long = "a" * 100_000
+    for body in (f"{text}\nprompt: {value.replace('{}', long, 1)}", text.replace("edit_count", f"'{long}'")):
+        with pytest.raises(CheckpointError) as caught:
+            parse_config(body, "config.yml")
+        assert len(str(caught.value)) < 500
+
+
 LAUGHS = "\n".join(
     ["a: &a0 [x, x, x, x, x, x, x, x, x, x]"] + [f"b{k}: &a{k + 1} [{', '.join([f'*a{k}'] * 10)}]" for k in range(12)]
 )
