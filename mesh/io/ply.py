@@ -42,10 +42,11 @@ def read(path: Path, notes: Notes) -> list[Surface]:
     check_size(vertex.count, "vertices", path)
     vertices = np.stack([vertex.scalars[axis] for axis in "xyz"], -1).astype(np.float64)
     corners, sizes = _indices(face)
-    check_size(len(corners), "faces", path)
+    check_size(len(sizes), "faces", path)
     strips = _strips(ply.elements.get("tristrips"))
     keep_corners, keep = existing(corners, sizes, len(vertices), notes)
     triangles, owner = triangulated(vertices, corners[keep_corners], sizes[keep])
+    check_size(len(triangles) + len(strips), "faces", path)
     owner, triangles = np.flatnonzero(keep)[owner], np.flatnonzero(keep_corners)[triangles]
     faces = corners[triangles]
     colors, face_colors = _colors(vertex), None if face is None else _colors(face)

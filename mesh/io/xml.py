@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from editor3d.errors import DataError, first_line
+from editor3d.errors import DataError, first_line, shown
 from mesh.io.notes import Notes
 from mesh.io.parts import check_size, colored_faces
 from mesh.io.textures import Textures
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 MAX_UNPACKED = 1 << 28
 """Bytes of all files in a .3mf together, 256 MiB, whose XML takes some ten times as much in memory."""
 _NOT_XML = (b"<!DOCTYPE", b"<!ENTITY")
+_MODEL = re.compile(r"3d/3dmodel\.model|\.(?:model|dae)$")
+"""Names, in lower case, of what the readers look for in an archive."""
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([^"']*)""")
+_STATELESS = re.compile(
+    rb"utf-?(?:8|16)(?:[bl]e)?|(?:us-)?ascii|iso-?8859-?\d+|latin-?1|(?:windows-|cp)125\d|shift_jis|euc-(?:jp|kr)|"
+    rb"gb(?:k|2312|18030)|big5",
+    re.IGNORECASE,
+)
+"""Encodings in which the same bytes always stand for the same ASCII; in others, such as UTF-7, words can be hidden."""
 
 
 def read(path: Path, notes: Notes) -> list[Surface]:
@@ -55,25 +65,43 @@ def read(path: Path, notes: Notes) -> list[Surface]:
 
 
 def _check_content(content: bytes, path: Path) -> None:
-    texts = [content]
-    if content[:4] == b"PK\3\4":
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                unpacked = sum(member.file_size for member in archive.infolist())
-                if unpacked > MAX_UNPACKED:
-                    raise DataError(
-                        f"Expected at most {MAX_UNPACKED >> 20} MiB unpacked in {path}, got {unpacked >> 20} MiB: "
-                        f"simplify the mesh first."
-                    )
-                texts = [archive.read(name) for name in archive.namelist() if name.lower().endswith((".model", ".dae"))]
-        except DataError:
-            raise
-        except Exception as error:  # noqa: BLE001 - each way of packing has errors of its own for damaged data
-            raise DataError(
-                f"Expected a readable mesh at {path}, found it damaged ({first_line(error)[:200]}): export it anew."
-            ) from error
-    if any(word in text.replace(b"\0", b"") for text in texts for word in _NOT_XML):
-        raise DataError(f"Expected plain XML in {path}, found a document type or entities: export it anew.")
+    """Refuse what unpacks to too much, and XML with a document type, which the readers might follow.
+
+    Raises:
+        DataError: see above, or the archive is damaged.
+    """
+    for text in _texts(content, path):
+        plain = text.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+        if not plain.startswith(b"<"):
+            raise DataError(f"Expected a readable mesh at {path}, found it damaged (it holds no XML): export it anew.")
+        for declared in _ENCODING.findall(plain.partition(b"?>")[0] if plain.startswith(b"<?xml") else b""):
+            if not _STATELESS.fullmatch(declared):
+                raise DataError(
+                    f"Expected XML in a usual encoding in {path}, got {shown(declared.decode('latin-1'))}: use UTF-8."
+                )
+        if any(word in plain for word in _NOT_XML):
+            raise DataError(f"Expected plain XML in {path}, found a document type or entities: export it anew.")
+
+
+def _texts(content: bytes, path: Path) -> list[bytes]:
+    """The XML of a file: the file itself, or what lies in the archive that it is."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):  # an archive may have anything before its first entry
+        return [content]
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > MAX_UNPACKED:
+                raise DataError(
+                    f"Expected at most {MAX_UNPACKED >> 20} MiB unpacked in {path}, got {unpacked >> 20} MiB: "
+                    f"simplify the mesh first."
+                )
+            return [archive.read(name) for name in archive.namelist() if _MODEL.search(name.lower())]
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each way of packing has errors of its own for damaged data
+        raise DataError(
+            f"Expected a readable mesh at {path}, found it damaged ({first_line(error)[:200]}): export it anew."
+        ) from error
 
 
 class _Pictures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zipfile
@@ -155,6 +156,18 @@ def test_damaged_ply_files_are_refused(tmp_path, old, new, word):
         read_mesh(path)
 
 
+def test_a_mesh_is_bounded_by_its_faces_and_not_by_their_corners(tmp_path, monkeypatch):
+    """Two triangles have six corners."""
+    write_ply(tmp_path / "m.ply", corners(), [(0, 1, 2), (0, 2, 3)])
+    monkeypatch.setattr("mesh.io.parts.MAX_FACES", 4)
+    monkeypatch.setattr("mesh.io.parts.FACES_OF_ANY_FILE", 4)
+    assert len(read_mesh(tmp_path / "m.ply").faces) == 2
+    monkeypatch.setattr("mesh.io.parts.MAX_FACES", 1)
+    monkeypatch.setattr("mesh.io.parts.FACES_OF_ANY_FILE", 1)
+    with pytest.raises(DataError, match="simplify"):
+        read_mesh(tmp_path / "m.ply")
+
+
 def write_stl(path, spare=(0, 0), header=b"", tail=b""):
     triangles = [[(0, 0, 0), (1, 0, 0), (1, 1, 0)], [(0, 0, 0), (1, 1, 0), (0, 1, 0)]]
     body = b"".join(
@@ -276,6 +289,50 @@ def test_xml_with_entities_is_refused(tmp_path):
     (tmp_path / "m.dae").write_text("not xml")
     with pytest.raises(DataError, match="damaged"):
         read_mesh(tmp_path / "m.dae")
+
+
+DOCTYPE = '<!DOCTYPE m [<!ENTITY a "x">]>'
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "declared", "encode"),
+    [
+        ("3D/3dmodel.model", b"", "UTF-8", lambda text: text.encode()),
+        ("3D/3dmodel.model", b"what an archive may begin with", "UTF-8", lambda text: text.encode()),
+        ("3D/3dmodel.model.old", b"", "UTF-8", lambda text: text.encode()),
+        ("3D/3dmodel.model", b"", "UTF-16", lambda text: text.encode("utf-16")),
+        ("3D/3dmodel.model", b"", "UTF-7", lambda text: text.replace("<!", "+ADwAIQ-").encode()),
+        ("3D/3dmodel.model", b"", "ISO-2022-JP", lambda text: text.replace("<!", "<\x1b(B!").encode()),
+    ],
+)
+def test_entities_are_found_however_an_archive_hides_them(tmp_path, name, before, declared, encode):
+    def write(declaration, change):
+        body = declaration + change(model)
+        with open(tmp_path / "m.3mf", "wb") as file:
+            file.write(before)
+            with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(name, body)
+
+    box = trimesh.creation.box().export(file_type="3mf")
+    with zipfile.ZipFile(io.BytesIO(box)) as archive:
+        model = archive.read("3D/3dmodel.model").decode().partition("?>")[2].strip()
+    write(b"", str.encode)
+    assert len(read_mesh(tmp_path / "m.3mf").faces) == 12
+    whole = encode(f'<?xml version="1.0" encoding="{declared}"?>{DOCTYPE}')
+    if declared not in ("UTF-8", "UTF-16"):  # the declaration itself is read as ASCII
+        whole = f'<?xml version="1.0" encoding="{declared}"?>'.encode() + encode(DOCTYPE)
+    write(whole, encode if declared == "UTF-16" else str.encode)
+    with pytest.raises(DataError, match="entities|encoding"):
+        read_mesh(tmp_path / "m.3mf")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1", "windows-1252", "shift_jis"])
+def test_xml_in_usual_encodings_is_read(tmp_path, encoding):
+    text = trimesh.creation.box().export(file_type="dae").decode()
+    assert text.startswith("<COLLADA")
+    declared = encoding.removesuffix("-sig")
+    (tmp_path / "m.dae").write_bytes(f'<?xml version="1.0" encoding="{declared}"?>{text}'.encode(encoding))
+    assert len(read_mesh(tmp_path / "m.dae").faces) == 12
 
 
 def test_pipes_and_folders_are_no_meshes(tmp_path):
