@@ -67,7 +67,7 @@ def read_library(path: Path, notes: Notes) -> dict[str, ObjMaterial]:
         word, _, rest = line.strip().partition("#")[0].replace("\t", " ").partition(" ")
         word, rest = word.lower(), rest.strip()
         if word == "newmtl":
-            name = rest
+            name = _raw(line)
             materials[name] = ObjMaterial(folder=path.parent)
         elif name is None:
             continue
@@ -84,11 +84,18 @@ def read_library(path: Path, notes: Notes) -> dict[str, ObjMaterial]:
         elif word in ("map_d", "map_tr") or (word == "d" and _first(rest, 1.0) < 1.0) or (
             word == "tr" and _first(rest, 0.0) > 0.0):  # fmt: skip
             notes.add("transparency is not drawn")
+    for name in [name for name in materials if "#" in name]:
+        materials.setdefault(without_comment(name), materials[name])
     return materials
 
 
+def without_comment(name: str) -> str:
+    """A material's name without what may be a comment behind it, or may be part of it."""
+    return name.partition("#")[0].strip()
+
+
 def _raw(line: str) -> str:
-    """What follows the first word; a '#' may be part of a file's name."""
+    """What follows the first word; a '#' may be part of a name."""
     return line.strip().split(None, 1)[1] if len(line.split()) > 1 else ""
 
 
@@ -174,17 +181,18 @@ def look_of(
             for option in placed.ignored:
                 notes.add(f"option {option} of the texture of material {quoted(name)} is not drawn")
             wrap = ("clamp", "clamp") if placed.clamp else ("repeat", "repeat")
-            return Material(texture=_adjusted(picture, placed, material.color), wrap=wrap), placed
+            table = _adjustment(placed, material.color)
+            return Material(texture=picture if table is None else textures.recolored(picture, table), wrap=wrap), placed
         return Material(material.color or (1.0, 1.0, 1.0)), None
     return Material(material.color or (GRAY, GRAY, GRAY)), None
 
 
-def _adjusted(picture: np.ndarray, placed: Map, color: tuple[float, float, float] | None) -> np.ndarray:
+def _adjustment(placed: Map, color: tuple[float, float, float] | None) -> np.ndarray | None:
+    """What each value of a texture becomes [256, 3] uint8; None where it stays."""
     base, gain = placed.base_gain
     tint = np.ones(3) if color is None or max(color) - min(color) < _GRAY_BELOW else np.array(color)
     if (base, gain) == (0.0, 1.0) and (tint == 1.0).all():
-        return picture
+        return None
     values = np.arange(256)[:, None] / 255.0
     with np.errstate(over="ignore", invalid="ignore"):
-        table = np.rint(np.nan_to_num(np.clip((base + gain * values) * tint, 0.0, 1.0)) * 255.0).astype(np.uint8)
-    return np.stack([table[picture[..., channel], channel] for channel in range(3)], -1)
+        return np.rint(np.nan_to_num(np.clip((base + gain * values) * tint, 0.0, 1.0)) * 255.0).astype(np.uint8)

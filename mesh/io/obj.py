@@ -11,7 +11,7 @@ import numpy as np
 from editor3d.errors import DataError
 from editor3d.safe_open import require_inside, require_regular
 from mesh.io.beside import find_beside
-from mesh.io.mtl import Map, ObjMaterial, look_of, read_library
+from mesh.io.mtl import Map, ObjMaterial, look_of, read_library, without_comment
 from mesh.io.notes import Notes, quoted
 from mesh.io.parts import check_size, dressed, existing, scaled_colors
 from mesh.io.polygons import triangulated
@@ -181,7 +181,7 @@ def _materials(
 ) -> tuple[list[Material], np.ndarray, np.ndarray]:
     """The materials, which one each triangle has [T], and the triangles' places in its texture [T, 3, 2]."""
     defined = _libraries(path, lines.libraries, notes) if lines.libraries or lines.uses else {}
-    names = [name for _, name in lines.uses]
+    names = [name if name in defined else without_comment(name) or name for _, name in lines.uses]
     if not names and defined:
         first = next(iter(defined))
         notes.add(f"no face names a material: all have {quoted(first)}, the library's first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -15,7 +16,7 @@ from mesh.io.notes import Notes, quoted
 MAX_PIXELS = 1 << 26
 """Largest texture, 67 megapixels (8192 x 8192)."""
 MAX_PIXELS_TOGETHER = 1 << 27
-"""All textures of a mesh together."""
+"""All textures of a mesh together; and again all that are made of them by recolouring."""
 
 
 class Textures:
@@ -29,8 +30,9 @@ class Textures:
 
     def __init__(self, folder: Path, notes: Notes, *, percent_encoded: bool = False) -> None:
         self._folder, self._notes, self._percent_encoded = folder, notes, percent_encoded
-        self._left = MAX_PIXELS_TOGETHER
+        self._left = self._left_recolored = MAX_PIXELS_TOGETHER
         self._read: dict[str, np.ndarray | None] = {}
+        self._recolored: dict[tuple[int, bytes], np.ndarray] = {}
 
     def named(self, name: str, *folders: Path) -> np.ndarray | None:
         """The texture of that name, [H, W, 3] uint8 sRGB.
@@ -61,6 +63,23 @@ class Textures:
         if key not in self._read:
             self._read[key] = self._decode(content, key)
         return self._read[key]
+
+    def recolored(self, picture: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """A texture of this mesh with other values, made once; as it is, which is noted, where there are too many.
+
+        Args:
+            picture: from `named` or `inside`.
+            table: [256, 3] uint8, what each value of each channel becomes.
+        """
+        key = (id(picture), table.tobytes())
+        if key not in self._recolored:
+            pixels = picture.shape[0] * picture.shape[1]
+            if pixels > self._left_recolored:
+                self._notes.add("too many materials colour a texture of their own, some are drawn without that colour")
+                return picture
+            self._left_recolored -= pixels
+            self._recolored[key] = cv2.LUT(picture, table[None])
+        return self._recolored[key]
 
     def _decode(self, source: Path | bytes, what: str) -> np.ndarray | None:
         try:

@@ -63,7 +63,7 @@ class Looks:
         if not np.allclose(factor, 1.0):
             table = to_linear(np.arange(256) / 255.0)[:, None] * factor
             table = np.rint(to_srgb(table) * 255.0).astype(np.uint8)
-            picture = np.stack([table[picture[..., channel], channel] for channel in range(3)], -1)
+            picture = self._textures.recolored(picture, table)
         transform = info.extensions.transform
         chosen = transform.tex_coord if transform and transform.tex_coord is not None else info.tex_coord
         return Look(Material(flat.color, picture, self._wrap(texture)), factor, chosen, transform)

@@ -143,6 +143,28 @@ def test_materials_with_blanks_in_their_names(obj, seen):
     assert seen(read_mesh(path)) == pytest.approx(np.array(AS_PAINTED), abs=1)
 
 
+@pytest.mark.parametrize(
+    ("defined", "used"),
+    [
+        ("Material #25", "Material #25"),
+        ("paint#1", "paint#1"),
+        ("#1", "#1"),
+        ("paint # the front", "paint"),
+        ("paint", "paint # the front"),
+    ],
+)
+def test_a_hash_is_part_of_a_materials_name_or_begins_a_comment(obj, seen, defined, used):
+    surface = read_mesh(obj(f"newmtl {defined}\nmap_Kd paint.png\n", faces=f"usemtl {used}\nf 1/1 2/2 3/3 4/4\n"))
+    assert seen(surface) == pytest.approx(np.array(AS_PAINTED), abs=1)
+
+
+def test_materials_that_a_hash_tells_apart_stay_apart(obj, seen):
+    library = "newmtl paint #1\nmap_Kd paint.png\nnewmtl paint #2\nKd 1 0 0\n"
+    found = seen(read_mesh(obj(library, faces="usemtl paint #1\nf 1/1 2/2 3/3\nusemtl paint #2\nf 1/1 3/3 4/4\n")))
+    assert found[1] == pytest.approx(YELLOW, abs=1)
+    assert found[2] == pytest.approx([255, 0, 0], abs=1)
+
+
 def test_textures_lie_beside_their_library(obj, seen, tmp_path):
     path = obj(head="mtllib lib/paint.mtl\n", texture="lib/paint.png")
     (tmp_path / "lib" / "paint.mtl").write_text("newmtl paint\nmap_Kd paint.png\n")

@@ -114,6 +114,22 @@ def test_pictures_together_are_bounded_and_read_once(tmp_path, monkeypatch):
     assert len(notes.clauses) == 1
 
 
+def test_recoloured_pictures_are_bounded_and_made_once(tmp_path, monkeypatch):
+    """A texture of one megapixel in a thousand colours would be a thousand megapixels."""
+    pixels = np.arange(2700, dtype=np.uint32).astype(np.uint8).reshape(30, 30, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    monkeypatch.setattr("mesh.io.textures.MAX_PIXELS_TOGETHER", 1500)
+    textures = Textures(tmp_path, notes := Notes())
+    picture = textures.named("a.png")
+    table = np.stack([np.arange(256), np.arange(256) // 2, 255 - np.arange(256)], -1).astype(np.uint8)
+    found = textures.recolored(picture, table)
+    assert np.array_equal(found, np.stack([pixels[..., 0], pixels[..., 1] // 2, 255 - pixels[..., 2]], -1))
+    assert textures.recolored(picture, table) is found
+    assert not notes.clauses
+    assert textures.recolored(picture, table[::-1]) is picture
+    assert len(notes.clauses) == 1
+
+
 def test_notes_are_few_short_and_printable():
     from mesh.io.notes import quoted
 
