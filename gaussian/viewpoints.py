@@ -133,11 +133,12 @@ def matter_at(splats: Splats, eyes: np.ndarray) -> np.ndarray:
     from gsplat.cuda._torch_impl import _quat_scale_to_matrix
 
     found = []
-    turns = _quat_scale_to_matrix(splats.quats, torch.ones_like(splats.scales))
-    scales = splats.scales.clamp_min(1e-12)
+    scales, opacities = splats.scales.clamp_min(1e-12), splats.opacities
+    reach = 4 * scales.amax(-1)
     for eye in torch.from_numpy(eyes).float():
         offsets = eye - splats.means
-        near = (offsets.norm(dim=-1) < 4 * scales.amax(-1)).nonzero()[:, 0]
-        along = torch.einsum("nij,ni->nj", turns[near], offsets[near]) / scales[near]
-        found.append(float((splats.opacities[near] * torch.exp(-0.5 * (along**2).sum(-1))).sum()))
+        near = (offsets.norm(dim=-1) < reach).nonzero()[:, 0]
+        turns = _quat_scale_to_matrix(splats.quats[near], torch.ones_like(scales[near]))
+        along = torch.einsum("nij,ni->nj", turns, offsets[near]) / scales[near]
+        found.append(float((opacities[near] * torch.exp(-0.5 * (along**2).sum(-1))).sum()))
     return np.array(found)

@@ -13,9 +13,6 @@ from editor3d.outputs.files import write_json
 from editor3d.safe_open import read_json
 from gaussian.files.contents import SplatFile, centred
 
-_STATES = (".ply", ".glb")
-"""The formats that state an offset themselves, as a comment and as a node's translation."""
-
 
 def sidecar(path: Path) -> Path:
     """The file beside a file of splats that has its offset: `scene.spz.offset.json`."""
@@ -53,11 +50,14 @@ def collapsed(path: Path, contents: SplatFile) -> SplatFile:
 def write_beside(path: Path, contents: SplatFile) -> None:
     """Write the offset of what is about to be written at `path`, and remove one that is there from before.
 
+    A .glb states it as a node's translation, a .ply that is absolute has it in every coordinate. Other .ply state it in
+    a comment, which not every program reads, so that it is beside those, too.
+
     Raises:
         Editor3DError: the disk is full, or the folder cannot be written.
     """
-    stated = contents.absolute and path.suffix.lower() in _STATES
-    if not any(contents.offset) or stated or path.suffix.lower() == ".glb":
+    suffix = path.suffix.lower()
+    if not any(contents.offset) or suffix == ".glb" or (suffix == ".ply" and contents.absolute):
         sidecar(path).unlink(missing_ok=True)
         return
     told = "add it to the coordinates in the file of splats, which are about its middle"
