@@ -73,7 +73,7 @@ def change_splats(
         after = contents.only(~which)
         folder = output.with_name(f"{output.stem}_holes")
         if pipeline is None:
-            found = _holes_of_file(contents, after, folder, settled(scene, around))
+            found = _holes_of_file(contents, after, folder, settled(contents, around))
         else:
             found = _holes_of_run(pipeline, which, folder)
     elif offset is not None:

@@ -29,7 +29,7 @@ from gaussian.files import FORMATS, read_file, tell
 from gaussian.files.contents import SplatFile
 from gaussian.model import SplatModel
 from gaussian.splats import Splats
-from gaussian.upright import told_up
+from gaussian.upright import up_of_comments
 
 
 def open_scene_file(path: Path, output: Path, around: Around | None = None) -> tuple[Path, Path]:
@@ -46,7 +46,8 @@ def open_scene_file(path: Path, output: Path, around: Around | None = None) -> t
     Raises:
         DataError: no such file, or a damaged one.
     """
-    contents, around = _read(path), settled(path, around)
+    contents = _read(path)
+    around = settled(contents, around)
     given = given_views(around)
     digest = hashlib.blake2b(path.read_bytes(), digest_size=8)
     digest.update(repr(around).encode())
@@ -77,7 +78,8 @@ class FileViews:
     """
 
     def __init__(self, path: Path, folder: Path, around: Around | None = None) -> None:
-        contents, around = _read(path), settled(path, around)
+        contents = _read(path)
+        around = settled(contents, around)
         self.posed = posed_around(contents, folder / "capture", around, given_views(around))
         self._model, self._offset = model_of(contents, extent_of(self.posed.views)), contents.offset
 
@@ -91,10 +93,12 @@ class FileViews:
         return [picture_of(self._model, reduced(view, side), self._offset) for view in self.posed.views]
 
 
-def settled(path: Path, around: Around | None) -> Around:
-    """The cameras asked for, with the vertical that the file tells of where none is asked for."""
+def settled(contents: SplatFile, around: Around | None) -> Around:
+    """The cameras asked for, with the vertical that the file's comments tell of where none is asked for."""
     around = around or Around()
-    return around if around.up is not None or isinstance(around.cameras, Path) else replace(around, up=told_up(path))
+    if around.up is not None or isinstance(around.cameras, Path):
+        return around
+    return replace(around, up=up_of_comments(contents.comments))
 
 
 def given_views(around: Around) -> tuple[View, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
 from gaussian.content import Content, sphere
 
-_HEADER = 1 << 16
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _AXIS = r"(?P<sign>[+-]?)(?P<axis>[xyz])(?P<after>[+-]?)"
 _VECTOR = rf"[\[(]?\s*(?P<vector>{_NUMBER}(?:\s*[\s,]\s*{_NUMBER}){{2}})(?![\d.])"
@@ -38,18 +37,8 @@ _PRIORS = {(0.0, -1.0, 0.0): 0.25, (0.0, 0.0, 1.0): 0.2}
 Vector = tuple[float, float, float]
 
 
-def told_up(path: Path) -> Vector | None:
-    """What the comments of a .ply say is up, in its frame; None where nothing is said."""
-    if path.suffix.lower() != ".ply":
-        return None
-    with path.open("rb") as file:
-        header = file.read(_HEADER).partition(b"end_header")[0].decode("latin-1")
-    found = re.findall(r"^(?:comment|obj_info)[ \t]+(.*?)\s*$", header, re.MULTILINE)
-    return up_of_comments(found)
-
-
-def up_of_comments(comments: list[str]) -> Vector | None:
-    """The first direction that one of a file's comments calls up.
+def up_of_comments(comments: Sequence[str]) -> Vector | None:
+    """The first direction that one of a file's comments calls up, in its frame; None where nothing is said.
 
     Brush writes "Vertical axis: y" into every file, whatever the scene: from it that line says nothing.
     """

@@ -55,4 +55,9 @@ def comments_of(contents: SplatFile) -> list[str]:
     own = ["SplatRenderMode: mip"] if contents.antialiased else []
     if any(contents.offset) and not contents.absolute:
         own.append(f"offset {' '.join(repr(number) for number in contents.offset)} (add to x y z)")
-    return [*own, *contents.comments]
+    return [*own, *map(_one_line, contents.comments)]
+
+
+def _one_line(comment: str) -> str:
+    """A comment as a header can hold it, in one line of latin-1: those that a run's configuration names may be any."""
+    return re.sub(r"[\r\n]+", " ", comment).encode("latin-1", "replace").decode("latin-1")

@@ -51,7 +51,7 @@ class PlyHeader:
     size: int
     """Bytes up to the first row."""
     comments: tuple[str, ...] = ()
-    """Byte for byte, each byte a character (latin-1)."""
+    """And lines of obj_info, byte for byte, each byte a character (latin-1)."""
 
     def element(self, name: str) -> Element | None:
         return next((element for element in self.elements if element.name == name), None)
@@ -69,7 +69,9 @@ def read_header(path: Path) -> PlyHeader:
         raise DataError(f"{path} is no PLY file: it does not begin with 'ply' and a header that ends in 'end_header'.")
     byte_order: str | None = None
     elements: list[Element] = []
-    comments = re.findall(r"^comment[ \t]+(.*?)[ \t\r]*$", start[: end.start()].decode("latin-1"), re.MULTILINE)
+    comments = re.findall(
+        r"^(?:comment|obj_info)[ \t]+(.*?)[ \t\r]*$", start[: end.start()].decode("latin-1"), re.MULTILINE
+    )
     for line in start[: end.start()].decode("latin-1").split("\n")[1:]:
         match line.split():
             case [] | ["comment" | "obj_info", *_]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gaussian.upright import told_up, up_of_comments
+from gaussian.files.ply_header import read_header
+from gaussian.upright import up_of_comments
 
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 DOWN = (0.0, -1.0, 0.0)
@@ -49,6 +50,8 @@ def test_the_header_of_a_file_alone_is_read(tmp_path):
     path.write_bytes(
         b"ply\r\nformat binary_little_endian 1.0\r\ncomment Vertical Axis: z\r\nelement vertex 1\r\nend_header\r\n"
     )
-    assert told_up(path) == Z
+    assert up_of_comments(read_header(path).comments) == Z
+    path.write_bytes(b"ply\nformat ascii 1.0\nobj_info up: -y\nelement vertex 1\nend_header\n")
+    assert up_of_comments(read_header(path).comments) == DOWN
     path.write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 1\nend_header\ncomment up: x\n")
-    assert told_up(path) is None
+    assert up_of_comments(read_header(path).comments) is None

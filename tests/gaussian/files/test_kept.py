@@ -254,6 +254,16 @@ def test_comments_too_long_to_be_read_again_are_not_written(tmp_path, make_splat
     assert read_file(tmp_path / "scene.ply").antialiased
 
 
+@pytest.mark.parametrize("comment", ["日本", "a\nelement vertex 5", "x\r\nproperty float y", "up: z \x85"])
+def test_no_comment_breaks_a_header(tmp_path, make_splats, comment):
+    """Those of a run are named by its configuration, which anybody may have written."""
+    write_splats(tmp_path / "a.ply", SplatFile(make_splats(0), comments=(comment, "by hand")))
+    contents = read_file(tmp_path / "a.ply")
+    assert len(contents.comments) == 2
+    assert contents.comments[1] == "by hand"
+    assert contents.comments[0][:1] in (comment[0], "?")
+
+
 def test_a_scene_that_is_edited_keeps_how_it_is_drawn_and_its_comments(tmp_path, make_splats, ply, table):
     splats = replace(make_splats(0, 60, 0), log_scales=torch.full((60, 3), -6.0))
     for name, comments in (("plain", ()), ("mip", ("SplatRenderMode: mip", "Vertical Axis: z", "by Müller"))):
