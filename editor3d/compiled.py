@@ -61,9 +61,12 @@ def require(warmup: str) -> None:
     if note is None or note.is_file() or _COMPILING in os.environ:
         return
     print("Compiling kernels, once on this machine: about a minute.", file=sys.stderr, flush=True)
+    place = kernel_cache()
+    # a temporary folder may be of this process alone: the other one would find one of its own
+    shared = {CACHE_VARIABLE: str(place.folder)} if place.kind == "temporary" else {}
     done = subprocess.run(
         [sys.executable, "-m", warmup],
-        env={**os.environ, _COMPILING: "1"},
+        env={**os.environ, **shared, _COMPILING: "1"},
         cwd=Path(__file__).parents[1],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -151,6 +151,24 @@ def test_kernels_are_compiled_anew_for_other_sources(
     assert len(compiling) == 2
 
 
+@pytest.mark.parametrize("kind", ["temporary", "user"])
+def test_the_process_that_compiles_keeps_code_in_this_ones_temporary_folder(
+    compiling: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    environments: list[dict[str, str]] = []
+
+    def run(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess:
+        environments.append(env)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    monkeypatch.setattr(compiled, "kernel_cache", lambda: compiled.KernelCache(tmp_path, kind))
+    monkeypatch.setattr(compiled.subprocess, "run", run)
+    compiled.require("gaussian.warmup")
+    (found,) = environments
+    assert found.get(CACHE_VARIABLE) == (str(tmp_path) if kind == "temporary" else None)
+
+
 def test_the_process_that_compiles_starts_no_other(compiling: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(compiled._COMPILING, "1")
     compiled.require("gaussian.warmup")
