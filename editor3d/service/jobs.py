@@ -204,7 +204,8 @@ class JobQueue:
             if job.state != "queued":
                 return
             job.state, job.started = "running", time.time()
-        state, error, earlier = "done", "", set()
+        state, error = "done", ""
+        earlier: set[Path] | None = None  # not known: then no run is told from a user's own
         try:
             # jobs run one after the other: nothing is at work in that folder now
             remove_old_runs(job.places.runs)
@@ -224,9 +225,10 @@ class JobQueue:
             state, error = "failed", f"{failure.strerror or failure}: {failure.filename or job.places.folder}"
         except (ValueError, Editor3DError) as failure:  # the jobs after it are to run all the same
             state, error = "failed", str(failure)
-        for run in runs_below(job.places.runs) - earlier:  # made by this job, and so the service's to remove
-            with suppress(OSError):
-                owned.mark(run)
+        if earlier is not None:
+            for run in runs_below(job.places.runs) - earlier:  # made by this job, and so the service's to remove
+                with suppress(OSError):
+                    owned.mark(run)
         with self._lock:
             job.state = "cancelled" if job.stop.is_set() else state
             job.error, job.ended, job.process = error, time.time(), None

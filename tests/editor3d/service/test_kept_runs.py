@@ -76,6 +76,21 @@ def test_a_damaged_record_names_no_base(tmp_path):
     assert remove_old_runs(tmp_path, bases=0) == [base]
 
 
+def test_a_job_that_fails_at_old_runs_takes_none_for_its_own(serve, monkeypatch):
+    from .test_service_jobs import finished
+
+    def fail(folder):
+        raise OSError(5, "Input/output error", str(folder))
+
+    monkeypatch.setattr("editor3d.service.jobs.remove_old_runs", fail)
+    call = serve()
+    mine = run(call.service.jobs.folder / "runs" / "mine", age=1)
+    (mine / owned.MARKER).unlink()
+    answer = call.job(kind="scene", inputs={"scene": call.upload("scene.ply", b"ply")})
+    assert finished(call, answer.body["id"])["state"] == "failed"
+    assert not owned.is_owned(mine)
+
+
 def test_a_job_begins_with_old_runs_gone_and_its_own_stays(serve):
     from editor3d.service.kept_runs import KEPT_RUNS
 
