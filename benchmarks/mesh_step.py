@@ -25,12 +25,12 @@ from torch import Tensor
 
 from editor3d.metrics.image import psnr
 from editor3d.outputs.files import write_json
+from lab.references.mesh import pytorch3d_fragments, pytorch3d_meshes, pytorch3d_shaded
 from mesh.cameras import Cameras, ViewSettings, cameras_round
 from mesh.clip_loss import ClipLossSettings, clip_loss
 from mesh.field import FieldSettings, StyleField
 from mesh.files import read_mesh
 from mesh.gather import take_rows
-from mesh.reference import pytorch3d_fragments, pytorch3d_meshes, pytorch3d_shaded
 from mesh.render import LightSettings, compose, shade
 from mesh.styled import StyledMesh
 from mesh.surface import Surface

@@ -26,11 +26,11 @@ from editor3d.editors.sizing import resized
 from editor3d.metrics.clip import ClipScorer, directional_similarity
 from editor3d.metrics.clip_weights import TINY_CLIP, packaged_clip
 from editor3d.outputs.files import write_json
-from editor3d.training.networks import SIDE
-from editor3d.training.photographs import draw_crop, load_photographs
-from editor3d.training.phrases import EFFECTS, draw_caption
-from editor3d.training.renders import draw_still
-from editor3d.training.textures import tinted_noise
+from lab.training.networks import SIDE
+from lab.training.photographs import draw_crop, load_photographs
+from lab.training.phrases import EFFECTS, draw_caption
+from lab.training.renders import draw_still
+from lab.training.textures import tinted_noise
 
 SEED = 1_000_000
 """Training draws from seeds [seed, part of the data] with small numbers."""
@@ -94,7 +94,7 @@ def main(model: Path | None = None, renders: int = 200, json_file: Path | None =
     """Print the figures of the small CLIP.
 
     Args:
-        model: a folder that `editor3d train-clip` wrote; the shipped one by default.
+        model: a folder that `python -m lab.train_clip` wrote; the shipped one by default.
         renders: how many fresh renders are shown.
         json_file: also write the figures here.
     """

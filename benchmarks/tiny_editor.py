@@ -223,7 +223,7 @@ def main(
 
     Args:
         capture: photographs that it was not trained on; without one only the demo scene's held-out views are edited.
-        model: a folder that `editor3d train-editor` wrote; the shipped one by default.
+        model: a folder that `python -m lab.train_editor` wrote; the shipped one by default.
         views: how many of the capture's photographs, evenly spread.
         json_file: also write every case here.
         picture_file: also write a sheet of edits here.

@@ -21,11 +21,11 @@ import tyro
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.datasets.subject import garment_path, subject_path, worn_path
 from editor3d.editors.try_on.segment import parts_of
 from editor3d.metrics.image import psnr
 from editor3d.plugin.edit_trainer import EditTrainer
 from editor3d.types import Editor, EditRequest
+from lab.subject import garment_path, subject_path, worn_path
 
 
 @dataclass

@@ -26,14 +26,14 @@ from typing import Any, NamedTuple
 from editor3d.surroundings import private_folder
 
 KERNEL_FOLDERS = (
-    "editor3d/training",
     "gaussian/kernels",
+    "lab/training",
     "mesh",
     "mesh/io/gltf",
     "nerf_methods/vox_e",
     "nerf_methods/voxel",
 )
-"""Below the folder that the packages lie in: where modules with kernels are."""
+"""Below the folder that the packages lie in: where modules with kernels are. `lab` is there in a checkout alone."""
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 
 

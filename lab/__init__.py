@@ -1,1 +1,1 @@
-"""What measures and tries the project from outside; not part of what is installed."""
+"""What makes, measures and tries the project from outside; not part of what is installed, and never imported by it."""

@@ -13,10 +13,14 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from editor3d.types import PosedImages
 
 WIDTH, HEIGHT, FOCAL = 24, 20, 26.0
 BALL_RADIUS = 0.5
@@ -162,6 +166,15 @@ def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
     return make
 
 
+@pytest.fixture(scope="session")
+def subject() -> PosedImages:
+    """The test subject: a capture of a person."""
+    from editor3d.datasets import load_posed_images
+    from lab.subject import subject_path
+
+    return load_posed_images(subject_path())
+
+
 @dataclass
 class JobResult:
     """How a job ended."""
@@ -197,7 +210,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """See `Lab`; importing takes seconds, so all tests share one."""
     threads = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "lab.py")],
+        [sys.executable, str(Path(__file__).parent / "forked_jobs.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -24,7 +24,6 @@ WHERE_BLENDER_IS = (
     "editor3d/programs/worker_",  # the confined process in which programs run
     "editor3d/programs/typed_",
     "editor3d/datasets/demo/",  # which renders the demo scene anew
-    "editor3d/datasets/subject/",
 )
 """Modules that may import Blender when they are imported themselves."""
 USED_WITHOUT_IMPORT = {"accelerate": "diffusers and transformers load large weights by it"}

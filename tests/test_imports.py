@@ -16,7 +16,6 @@ WHERE_BLENDER_IS = (
     "editor3d.programs.worker",
     "editor3d.programs.typed_",
     "editor3d.datasets.demo.",
-    "editor3d.datasets.subject.",
 )
 """Modules that may ask for Blender when they are imported; nothing else imports them at once."""
 EXTRAS = ("bpy", "mathutils", "cma", "mediapipe", "pytorch3d")

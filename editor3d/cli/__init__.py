@@ -10,7 +10,7 @@ import difflib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from editor3d.errors import ConfigError, Editor3DError, sentence
@@ -42,8 +42,6 @@ COMMANDS: dict[str, Command] = {
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.serve:Serve"),
     "refine": Command("Search for a better Blender program", "editor3d.cli.refine:Refine"),
-    "train-editor": Command("Train the small instruction editor", "editor3d.cli.train_editor:TrainEditor"),
-    "train-clip": Command("Train the small text-image encoder", "editor3d.cli.train_clip:TrainClip"),
     "list": Command("List the methods or the 2D editors", "editor3d.cli.listing:List"),
     "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.doctor:Doctor"),
 }
@@ -58,11 +56,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 2 the user's mistake (told in one sentence on stderr), 130 interrupted, or what the subcommand says.
     """
+    return _answered(_dispatch, argv)
+
+
+def run_program(command: type, prog: str, argv: Sequence[str] | None = None) -> int:
+    """Run a command that is a program of its own, with the flags, sentences and exit codes of a subcommand.
+
+    Args:
+        command: the dataclass, as of a subcommand.
+        prog: how it is called, for its help: "python -m package.module".
+        argv: the words after that; those of the process by default.
+
+    Returns:
+        As `main`.
+    """
+    return _answered(lambda words: _run(command, prog, words), argv)
+
+
+def _answered(act: Callable[[list[str]], int], argv: Sequence[str] | None) -> int:
+    """The exit code of a command, whose errors are told in one sentence on stderr."""
     settle()
     debug = os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
     begin_command()
     try:
-        code = _dispatch(sys.argv[1:] if argv is None else list(argv))
+        code = act(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of our output has left, as in `editor3d list methods | head -1`
@@ -97,13 +114,15 @@ def _dispatch(words: list[str]) -> int:
         hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}."
         raise ConfigError(f"There is no command {name}: {hint}")
 
-    _require_values(rest)
+    return _run(load_target(COMMANDS[name].target), f"editor3d {name}", rest)
+
+
+def _run(command: type, prog: str, words: list[str]) -> int:
+    _require_values(words)
 
     import tyro
 
-    command = load_target(COMMANDS[name].target)
-    config = (tyro.conf.FlagCreatePairsOff,)
-    return tyro.cli(command, prog=f"editor3d {name}", args=rest, config=config).run()
+    return tyro.cli(command, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,)).run()
 
 
 def _require_values(words: list[str]) -> None:

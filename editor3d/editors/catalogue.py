@@ -132,7 +132,7 @@ _ENTRIES = (
         ),
         "editor3d.editors.tiny:TinyInstructPix2PixEditor",
         argument="optional",
-        argument_help="a folder that editor3d train-editor wrote",
+        argument_help="a folder that python -m lab.train_editor wrote (docs/training.md)",
         runs_model=True,
         hub_id=f"{PACKAGED}/tiny-ip2p",
     ),

@@ -47,7 +47,7 @@ class TinyInstructPix2PixEditor:
         """Remember what to load.
 
         Args:
-            source: a folder that `editor3d train-editor` wrote; empty is the shipped one.
+            source: a folder that `python -m lab.train_editor` wrote; empty is the shipped one.
             options: `device`, `half_precision` and `cpu_offload`, as `InstructPix2PixEditor`'s.
 
         Raises:
@@ -139,7 +139,7 @@ class TinyInstructPix2PixEditor:
         except (OSError, ValueError, KeyError) as error:
             raise EditorUnavailableError(
                 f"Expected the small model's words in {self.folder}/tokenizer/tokenizer.json, which cannot be read; "
-                "reinstall editor3d, or train it: editor3d train-editor."
+                "reinstall editor3d, or train it in a checkout of its source: python -m lab.train_editor."
             ) from error
         return frozenset(token.removesuffix("</w>") for token in vocabulary if token.endswith("</w>"))
 

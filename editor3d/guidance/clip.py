@@ -93,7 +93,8 @@ def find_encoder(spec: str = "auto") -> tuple[str, Path]:
     own = packaged_clip()
     if own is None:
         raise EditorUnavailableError(
-            f"A prompt is compared with the mesh by CLIP, and no CLIP is on this machine: {found.remedy}, or make the "
-            f"small one by editor3d train-clip, or give an instruction for a 2D editor in place of the prompt."
+            f"A prompt is compared with the mesh by CLIP, and no CLIP is on this machine: {found.remedy}, or train the "
+            "small one by python -m lab.train_clip in a checkout of the source, or give an instruction for a 2D editor "
+            "in place of the prompt."
         )
     return TINY_CLIP, own

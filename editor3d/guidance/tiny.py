@@ -25,7 +25,7 @@ def create_editor(
     """Score distillation from `tiny-ip2p`; scales are the model's own.
 
     Args:
-        source: a folder that `editor3d train-editor` wrote; empty is the shipped one.
+        source: a folder that `python -m lab.train_editor` wrote; empty is the shipped one.
         device: as torch names it.
         half_precision: the UNet and the text encoder in 16 bits.
         longest_side: pixels that renders are scaled to; None takes them as they are.

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from editor3d.types import PosedImages
-
 from .tiny_diffusion import clip, ddim, unet, vae
 
 
@@ -20,15 +18,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def subject() -> PosedImages:
-    """The test subject: a capture of a person."""
-    from editor3d.datasets import load_posed_images
-    from editor3d.datasets.subject import subject_path
-
-    return load_posed_images(subject_path())
 
 
 WORDS = ("turn", "it", "into", "gold", "make", "winter", "red", "a", "robot")

@@ -31,7 +31,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_all_modules_with_kernels_are_known_and_compile_through_one() -> None:
     found = set()
-    for package in ("editor3d", "gaussian", "mesh", "nerf_methods"):
+    for package in ("editor3d", "gaussian", "lab", "mesh", "nerf_methods"):
         for path in (ROOT / package).rglob("*.py"):
             source = path.read_text(encoding="utf-8")
             assert path == Path(compiled.__file__) or not re.search(

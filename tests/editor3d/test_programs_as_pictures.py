@@ -108,14 +108,14 @@ def test_pictures_are_opened_by_one_module() -> None:
     root = Path(__file__).parents[2]
     opened = [
         path.relative_to(root).as_posix()
-        for package in ("editor3d", "gaussian", "mesh", "nerf_methods", "blender_addon")
+        for package in ("editor3d", "gaussian", "lab", "mesh", "nerf_methods", "blender_addon")
         for path in (root / package).rglob("*.py")
         if re.search(
             r"\bImage\.open\(|\bcv2\.imread\(|\bimageio\.(v2\.|v3\.)?imread\(", path.read_text(encoding="utf-8")
         )
     ]
     # photographs that installed packages bring with them are no strangers' files
-    assert sorted(opened) == ["editor3d/safe_open.py", "editor3d/training/photographs.py"]
+    assert sorted(opened) == ["editor3d/safe_open.py", "lab/training/photographs.py"]
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)

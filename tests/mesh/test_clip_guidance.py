@@ -10,8 +10,8 @@ import torch
 from editor3d.errors import EditorUnavailableError
 from editor3d.guidance.clip import ClipEncoder, find_encoder
 from editor3d.metrics.clip import ClipScorer
-from editor3d.training.networks import SIDE, make_clip
-from editor3d.training.words import make_tokenizer
+from lab.training.networks import SIDE, make_clip
+from lab.training.words import make_tokenizer
 from mesh.clip_loss import ClipLossSettings, augmented, clip_loss
 from mesh.run import StyleRun
 

@@ -13,10 +13,10 @@ import torch
 
 from editor3d.errors import ConfigError, DeviceError
 from editor3d.metrics.image import psnr
+from lab.references.mesh import pytorch3d_pictures
 from mesh import pytorch3d
 from mesh.cameras import ViewSettings, cameras_at, cameras_round
 from mesh.gather import add_rows, sum_rows, take_rows
-from mesh.reference import pytorch3d_pictures
 from mesh.render import LightSettings, bounded, compose, shade, vertex_normals
 from mesh.visibility import _can_rasterize, _cast, _rasterized, find_hits
 

@@ -25,7 +25,7 @@ from editor3d.types import EditRequest
 @pytest.fixture(scope="module")
 def editor():
     if find_weights(HUB_ID) is None:
-        pytest.skip("the weights of tiny-ip2p are not part of this package: editor3d train-editor makes them")
+        pytest.skip("the weights of tiny-ip2p are not part of this package: python -m lab.train_editor makes them")
     return create_editor("tiny-ip2p")
 
 

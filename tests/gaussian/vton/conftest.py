@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from editor3d.datasets.subject import garment_path, subject_path
+from lab.subject import garment_path, subject_path
 
 DOWNSCALE = 4
 

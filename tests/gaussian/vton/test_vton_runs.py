@@ -15,7 +15,6 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from editor3d.api import Scene
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.datasets.subject import garment_path, subject_path, worn_path
 from editor3d.edit_config import edit_config
 from editor3d.editors.try_on import landmarks
 from editor3d.editors.try_on.editor import TryOnEditor
@@ -25,6 +24,7 @@ from editor3d.metrics.image import psnr
 from editor3d.update.engine import EditInterrupted
 from gaussian.parameters import PARAMETERS
 from gaussian.vton import person as persons
+from lab.subject import garment_path, subject_path, worn_path
 
 VIEWS = 18
 

@@ -10,11 +10,11 @@ import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from editor3d.datasets.images import read_image
-from editor3d.datasets.subject import worn_path
 from editor3d.editors import create_editor
 from editor3d.editors.try_on import landmarks
 from editor3d.editors.try_on.light import luminance_of, shading
 from editor3d.errors import ConfigError, DataError, EditorUnavailableError
+from lab.subject import worn_path
 
 needs_mediapipe = pytest.mark.skipif(not landmarks.available(), reason="needs mediapipe")
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from editor3d.datasets.images import read_image, read_object_masks
-from editor3d.datasets.subject import LABELS, garment_path, subject_path, worn_path
-from editor3d.datasets.subject.views import SIZE, subject_views
 from editor3d.metrics.image import psnr
+from lab.subject import LABELS, garment_path, subject_path, worn_path
+from lab.subject.views import SIZE, subject_views
 
 
 def test_it_is_a_capture_with_named_parts(subject):
@@ -57,7 +57,7 @@ def test_its_files_are_small():
 def test_the_figure_is_one_closed_surface_that_bones_move_whole():
     import trimesh
 
-    from editor3d.datasets.subject import figure
+    from lab.subject import figure
 
     mesh = figure.mesh_of(figure.body, (-0.62, -0.26, -0.01), (0.62, 0.20, 1.84), cell=0.02)
     whole = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
@@ -72,7 +72,7 @@ def test_the_figure_is_one_closed_surface_that_bones_move_whole():
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="needs Blender's Python module")
 def test_the_script_renders_what_is_shipped(lab, tmp_path, subject):
-    code = "from pathlib import Path\nfrom editor3d.datasets.subject.make import make\n"
+    code = "from pathlib import Path\nfrom lab.subject.make import make\n"
     code += "make(Path(output), samples=4, limit=1)"
     result = lab.run(code, timeout=300, output=tmp_path)
     assert result.code == 0, result.stderr

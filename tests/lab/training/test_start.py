@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from editor3d.errors import ConfigError
-from editor3d.training.diffusion import write_model
-from editor3d.training.export import write_editor
-from editor3d.training.loop import Progress
-from editor3d.training.networks import make_unet, make_vae
-from editor3d.training.start import CURVE, fresh_start, load_start
-from editor3d.training.words import make_tokenizer
+from lab.training.diffusion import write_model
+from lab.training.export import write_editor
+from lab.training.loop import Progress
+from lab.training.networks import make_unet, make_vae
+from lab.training.start import CURVE, fresh_start, load_start
+from lab.training.words import make_tokenizer
 
 TEXTS = ["make the teapot gold", "make it winter"]
 
@@ -58,8 +58,8 @@ def test_new_words_are_refused(folder):
 
 
 def test_other_folders_are_refused(begun, folder, tmp_path):
-    with pytest.raises(ConfigError, match="an editor that train-editor wrote"):
+    with pytest.raises(ConfigError, match="an editor that lab.train_editor wrote"):
         load_start(tmp_path / "nothing", TEXTS)
     write_model(write_editor, tmp_path / "other", replace(begun, unet=make_unet(4)), Progress())
-    with pytest.raises(ConfigError, match="an editor that train-editor wrote"):
+    with pytest.raises(ConfigError, match="an editor that lab.train_editor wrote"):
         load_start(tmp_path / "other", TEXTS)

@@ -1,4 +1,4 @@
-"""Render the test subject: `python -m editor3d.datasets.subject.make --output DIR`.
+"""Render the test subject: `python -m lab.subject.make --output DIR`.
 
 Needs Blender's Python module (`pip install editor3d[blender]`).
 """
@@ -16,10 +16,10 @@ from rich.progress import Progress
 
 from editor3d.datasets.demo.make import save_jpeg, save_json, save_png, transforms
 from editor3d.datasets.demo.points import SurfacePoints
-from editor3d.datasets.subject import LABELS
-from editor3d.datasets.subject.views import SIZE, subject_views
 from editor3d.errors import Editor3DError
 from editor3d.safe_open import open_picture
+from lab.subject import LABELS
+from lab.subject.views import SIZE, subject_views
 
 POINTS_PER_VIEW = 80
 ORIGINAL, OTHER = "plain", "banded"
@@ -45,7 +45,7 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2, li
             "run `pip install editor3d[blender]`."
         )
     from editor3d.datasets.demo import passes
-    from editor3d.datasets.subject.scene import build_garment, build_scene, cast
+    from lab.subject.scene import build_garment, build_scene, cast
 
     views = subject_views()
     if limit is not None:

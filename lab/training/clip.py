@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.errors import ConfigError
-from editor3d.training.captions import altered
-from editor3d.training.loop import Progress, Stage, fit, load_average, mixed_precision
-from editor3d.training.networks import SIDE, make_clip
-from editor3d.training.pairs import Pairs, PairSettings, texts
-from editor3d.training.words import encode, make_tokenizer
+from lab.training.captions import altered
+from lab.training.loop import Progress, Stage, fit, load_average, mixed_precision
+from lab.training.networks import SIDE, make_clip
+from lab.training.pairs import Pairs, PairSettings, texts
+from lab.training.words import encode, make_tokenizer
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTokenizer
@@ -31,10 +31,10 @@ WRONG = 3
 
 @dataclass(frozen=True)
 class ClipRecipe:
-    """What `train-clip` does."""
+    """What `lab.train_clip` does."""
 
     data: PairSettings = field(default_factory=PairSettings)
-    """Those of `train-editor`; their texts decide the tokens."""
+    """Those of `lab.train_editor`; their texts decide the tokens."""
     stills: PairSettings = field(
         default_factory=lambda: PairSettings(originals=20000, pairs_per_original=2, seed=1, sort="stills")
     )
@@ -56,7 +56,7 @@ def train_clip(output: Path, recipe: ClipRecipe, workers: int = 2, tell: Callabl
     """Run the recipe, or what is left of it; `output/tiny-clip` is a folder for transformers' `CLIPModel`.
 
     Args:
-        output: folder for data, checkpoint and result; data of `train-editor` there is used.
+        output: folder for data, checkpoint and result; data of `lab.train_editor` there is used.
         recipe: what to do.
         workers: processes that make data.
         tell: gets lines about the progress.
@@ -64,7 +64,7 @@ def train_clip(output: Path, recipe: ClipRecipe, workers: int = 2, tell: Callabl
     Raises:
         ConfigError: the recipe is out of range, or the folder holds data of another one.
     """
-    from editor3d.training.recipe import prepare_data
+    from lab.training.recipe import prepare_data
 
     recipe.check()
     pairs = prepare_data(output, recipe.data, workers, tell)

@@ -13,20 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.training import autoencoder
-from editor3d.training.attention import CrossAttentionRecorder, word_loss
-from editor3d.training.export import write_editor, write_generator
-from editor3d.training.loop import Progress, Stage, fit, load_average, mixed_precision
-from editor3d.training.networks import make_scheduler, make_text_encoder, make_unet
-from editor3d.training.pairs import Pairs
-from editor3d.training.start import CURVE, Start
-from editor3d.training.words import encode
+from lab.training import autoencoder
+from lab.training.attention import CrossAttentionRecorder, word_loss
+from lab.training.export import write_editor, write_generator
+from lab.training.loop import Progress, Stage, fit, load_average, mixed_precision
+from lab.training.networks import make_scheduler, make_text_encoder, make_unet
+from lab.training.pairs import Pairs
+from lab.training.start import CURVE, Start
+from lab.training.words import encode
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from editor3d.training.recipe import Recipe
+    from lab.training.recipe import Recipe
 
 DROP_TEXT = DROP_IMAGE = DROP_BOTH = 0.05
 """Brooks et al. 2023, section 3.2.1."""

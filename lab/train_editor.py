@@ -1,7 +1,8 @@
-"""`editor3d train-editor`: train the small instruction editor and its text-to-image sibling."""
+"""`python -m lab.train_editor`: train the small instruction editor and its text-to-image sibling."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class TrainEditor:
     """Train nothing; write the models as the last checkpoints hold them."""
 
     def run(self) -> int:
-        from editor3d.training.pairs import PairSettings
-        from editor3d.training.recipe import Recipe, export, train_editor
+        from lab.training.pairs import PairSettings
+        from lab.training.recipe import Recipe, export, train_editor
 
         recipe = Recipe(
             data=PairSettings(originals=self.originals, seed=self.seed),
@@ -54,3 +55,9 @@ class TrainEditor:
             return 0
         train_editor(self.output, recipe, self.workers, lambda line: print(line, flush=True))
         return 0
+
+
+if __name__ == "__main__":
+    from editor3d.cli import run_program
+
+    sys.exit(run_program(TrainEditor, "python -m lab.train_editor"))

@@ -9,8 +9,8 @@ from PIL import Image
 
 from editor3d.datasets.demo import passes
 from editor3d.datasets.demo.nodes import linear
-from editor3d.datasets.subject import LABELS, figure
-from editor3d.datasets.subject.cloth import GARMENTS
+from lab.subject import LABELS, figure
+from lab.subject.cloth import GARMENTS
 
 POSE: dict[str, tuple[tuple[str, float], ...]] = {
     "upper.L": (("Y", 16.0),),

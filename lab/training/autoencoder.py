@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.training.loop import Progress, Stage, fit, mixed_precision
-from editor3d.training.pairs import Pairs
+from lab.training.loop import Progress, Stage, fit, mixed_precision
+from lab.training.pairs import Pairs
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

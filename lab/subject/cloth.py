@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from editor3d.datasets.subject.figure import CLOTH_BOX, COLLAR, HEM
+from lab.subject.figure import CLOTH_BOX, COLLAR, HEM
 
 SIDE = 512
 """Pixels of one half of a texture."""

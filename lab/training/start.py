@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from editor3d.errors import ConfigError, first_line
-from editor3d.training.networks import make_text_encoder, make_unet, make_vae
+from lab.training.networks import make_text_encoder, make_unet, make_vae
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -46,7 +46,7 @@ def load_start(folder: Path, texts: Iterable[str]) -> Start:
     """The parts of an editor that `write_editor` wrote, in float32.
 
     Args:
-        folder: a diffusers folder as `train-editor` writes it.
+        folder: a diffusers folder as `lab.train_editor` writes it.
         texts: all that the training will say; each word must be a token of the editor's.
 
     Raises:
@@ -54,7 +54,7 @@ def load_start(folder: Path, texts: Iterable[str]) -> Start:
     """
     from diffusers import StableDiffusionInstructPix2PixPipeline
 
-    from editor3d.training.export import VARIANT
+    from lab.training.export import VARIANT
 
     try:
         pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(
@@ -67,7 +67,7 @@ def load_start(folder: Path, texts: Iterable[str]) -> Start:
             getattr(start, name).load_state_dict(getattr(pipeline, name).state_dict())
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ConfigError(
-            f"Expected an editor that train-editor wrote in {folder}, to begin with; it cannot be used: "
+            f"Expected an editor that lab.train_editor wrote in {folder}, to begin with; it cannot be used: "
             f"{first_line(error)}."
         ) from error
     vocabulary = start.tokenizer.get_vocab()

@@ -1,6 +1,6 @@
 """The test subject: a clothed person rendered from all sides, and the same views truly wearing another shirt.
 
-The pictures are shipped in `data/`, in nerfstudio's format; `make` renders them anew.
+The pictures are kept in `data/`, in nerfstudio's format; `make` renders them anew.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from editor3d.editors.procedural.parse import Step, parse
-from editor3d.training.phrases import EFFECTS, SURFACES, draw_caption, draw_object_effect, instructions
-from editor3d.training.shapes import NAMES
-from editor3d.training.words import encode, make_tokenizer
+from lab.training.phrases import EFFECTS, SURFACES, draw_caption, draw_object_effect, instructions
+from lab.training.shapes import NAMES
+from lab.training.words import encode, make_tokenizer
 
 
 @pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from editor3d.errors import ConfigError
-from editor3d.training.loop import Stage, fit, learning_rate, load_average
+from lab.training.loop import Stage, fit, learning_rate, load_average
 
 STAGE = Stage("toy", steps=30, learning_rate=0.05, warmup=3, report_every=5, save_seconds=0.0)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from editor3d.errors import ConfigError
-from editor3d.training import autoencoder
-from editor3d.training.loop import Progress, Stage
-from editor3d.training.networks import make_vae
-from editor3d.training.pairs import Pairs, PairSettings, build, load, texts
-from editor3d.training.start import Start, fresh_start, load_start
-from editor3d.training.words import make_tokenizer
+from lab.training import autoencoder
+from lab.training.loop import Progress, Stage
+from lab.training.networks import make_vae
+from lab.training.pairs import Pairs, PairSettings, build, load, texts
+from lab.training.start import Start, fresh_start, load_start
+from lab.training.words import make_tokenizer
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `train-editor` does. The defaults are the shipped models', but for what docs/training.md says."""
+    """What `lab.train_editor` does. The defaults are the shipped models', but for what docs/training.md says."""
 
     data: PairSettings = field(default_factory=PairSettings)
     vae_steps: int = 1200
@@ -63,7 +63,7 @@ def train_editor(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[
     """
     recipe.check()
     pairs = prepare_data(output, recipe.data, workers, tell)
-    from editor3d.training.diffusion import train_models
+    from lab.training.diffusion import train_models
 
     train_models(output, recipe, pairs, prepare_start(output, recipe, pairs, tell), tell)
 
@@ -130,7 +130,7 @@ def export(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[[str],
     """
     if not any((output / f"{name}.safetensors").is_file() for name in ("ip2p", "t2i")):
         raise ConfigError(f"{output} holds no checkpoint of the editor yet; train first, without --export-only.")
-    from editor3d.training.diffusion import export_now
+    from lab.training.diffusion import export_now
 
     pairs = prepare_data(output, recipe.data, workers, tell)
     return export_now(output, prepare_start(output, recipe, pairs, tell))

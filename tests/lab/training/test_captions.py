@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editor3d.training.captions import LOOKS, altered
-from editor3d.training.phrases import SURFACES
-from editor3d.training.shapes import NAMES
+from lab.training.captions import LOOKS, altered
+from lab.training.phrases import SURFACES
+from lab.training.shapes import NAMES
 
 
 @pytest.mark.parametrize("caption", ["a red teapot and a ball at night", "the mug is golden", "a wooden vase"])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from editor3d.training.networks import TEXT_LENGTH
+from lab.training.networks import TEXT_LENGTH
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from editor3d.training import autoencoder, diffusion
-from editor3d.training.attention import CrossAttentionRecorder, word_loss
-from editor3d.training.diffusion import draw_captioned, draw_pairs, without_condition
-from editor3d.training.export import write_editor, write_generator
-from editor3d.training.loop import Stage
-from editor3d.training.networks import (
+from lab.training import autoencoder, diffusion
+from lab.training.attention import CrossAttentionRecorder, word_loss
+from lab.training.diffusion import draw_captioned, draw_pairs, without_condition
+from lab.training.export import write_editor, write_generator
+from lab.training.loop import Stage
+from lab.training.networks import (
     count,
     make_clip,
     make_scheduler,
@@ -22,8 +22,8 @@ from editor3d.training.networks import (
     make_unet,
     make_vae,
 )
-from editor3d.training.pairs import Pairs
-from editor3d.training.words import encode, make_tokenizer
+from lab.training.pairs import Pairs
+from lab.training.words import encode, make_tokenizer
 
 MEBIBYTE = 2**20
 
@@ -59,7 +59,7 @@ def data(pairs, tokenizer, tmp_path_factory):
 
 
 def test_the_editor_is_small(tokenizer):
-    from editor3d.training.networks import TEXT_WIDTH
+    from lab.training.networks import TEXT_WIDTH
 
     vocabulary = 600  # of the full recipe, a little more than there are
     text = count(make_text_encoder(tokenizer)) + (vocabulary - len(tokenizer)) * TEXT_WIDTH
@@ -244,7 +244,7 @@ def test_the_generator_is_a_stable_diffusion_pipeline(tokenizer, tmp_path):
 
 def test_clip_learns_and_loads_as_clip(pairs, tokenizer, tmp_path):
     from editor3d.metrics.clip import ClipScorer
-    from editor3d.training.clip import Part, fit_clip, normalized, write_clip
+    from lab.training.clip import Part, fit_clip, normalized, write_clip
 
     torch.manual_seed(0)
     model = make_clip(tokenizer)
