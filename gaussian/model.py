@@ -150,7 +150,9 @@ class SplatModel(Model):
         """
         wrong = "no sparse points"
         if self.seed_points is not None:
-            wrong = why_not_to_be_used(self.seed_points[0], pictures, cameras)
+            wrong = why_not_to_be_used(
+                self.seed_points[0].float(), self.seed_points[1].float() / 255.0, pictures, cameras
+            )
         if wrong is None:
             return
         start = points_from_pictures(pictures, cameras, background=self._background().tolist(), steps=steps)

@@ -23,9 +23,9 @@ from gaussian.matching import matched_points
 
 FEWEST_POINTS = 100
 """Fewer say too little of a scene."""
-_ENOUGH, _ENOUGH_A_VIEW = 1000, 40
+_ENOUGH, _ENOUGH_A_VIEW = 500, 20
 """Matched points that suffice to start from, and for each view."""
-_COARSE_POINTS = 10_000
+_COARSE_POINTS = 6000
 _COARSE_SIDE = 96
 """Pixels of the longer side that a coarse field is fitted to."""
 _COARSE_STEPS, _COARSE_SHARE, _FEWEST_STEPS = 100, 0.25, 10
@@ -123,21 +123,23 @@ def _not_stray(points: Tensor, cameras: Cameras) -> Tensor:
     return torch.from_numpy(spacing < _LARGEST * distance) & points.isfinite().all(1)
 
 
-def why_not_to_be_used(points: Tensor, pictures: TrainingPictures, cameras: Cameras) -> str | None:
+def why_not_to_be_used(points: Tensor, colors: Tensor, pictures: TrainingPictures, cameras: Cameras) -> str | None:
     """What is wrong with a capture's own points; None where they lie on what its pictures show.
 
-    A point on a surface has the same colour in two pictures that see it. One that was moved towards or away from the
-    first has not, in the second, if there is any texture.
+    A point on a surface has the same colour in two pictures that see it, and its own. One that was moved towards or
+    away from the first has not, in the second, if there is any texture.
 
     Args:
         points: [N, 3] scene units.
+        colors: [N, 3] in 0..1.
         pictures: the training pictures.
         cameras: theirs.
     """
     if len(points) < FEWEST_POINTS:
         return f"only {len(points)} sparse points"
     generator = torch.Generator().manual_seed(0)
-    some = points[torch.randperm(len(points), generator=generator)[:_TRIED_POINTS]]
+    tried = torch.randperm(len(points), generator=generator)[:_TRIED_POINTS]
+    some = points[tried]
     views = torch.linspace(0, len(pictures) - 1, min(_TRIED_VIEWS, len(pictures))).long().unique().tolist()
     held = torch.stack([pixels_of(cameras, index, some)[1] for index in views])
     places = cameras.camera_to_worlds[:, :3, 3].cpu()
@@ -146,12 +148,19 @@ def why_not_to_be_used(points: Tensor, pictures: TrainingPictures, cameras: Came
         return "sparse points that are too far away for its cameras to tell"
     if float((held.sum(0) >= 2).float().mean()) < _LEAST_SEEN:
         return "sparse points that its cameras do not see"
-    if _agreement(some, pictures, cameras, views, held) < _LEAST_AGREEMENT:
+    small, small_cameras = _reduced(pictures, cameras, _AGREEMENT_SIDE)
+    agreement = min(
+        _agreement_of_views(some, small, small_cameras, views, held),
+        _agreement_of_colors(some, colors[tried], small, small_cameras, views, generator),
+    )
+    if agreement < _LEAST_AGREEMENT:
         return "sparse points that its pictures do not bear out"
     return None
 
 
-def _agreement(points: Tensor, pictures: TrainingPictures, cameras: Cameras, views: list[int], held: Tensor) -> float:
+def _agreement_of_views(
+    points: Tensor, pictures: TrainingPictures, cameras: Cameras, views: list[int], held: Tensor
+) -> float:
     """How often points [N, 3] have colours in two views that are more alike than those of the same points moved along
     the first view's ray: 0.5 where they lie anywhere, 1 at best, and 1 where pictures are too plain to tell.
 
@@ -159,7 +168,6 @@ def _agreement(points: Tensor, pictures: TrainingPictures, cameras: Cameras, vie
         views: indices of the views that are compared.
         held: [V, N] bool, which of these hold each point.
     """
-    small, small_cameras = _reduced(pictures, cameras, _AGREEMENT_SIDE)
     origins = cameras.camera_to_worlds[views, :3, 3].cpu()
     towards = torch.nn.functional.normalize(points[None] - origins[:, None], dim=-1)
     better = told = 0
@@ -168,14 +176,35 @@ def _agreement(points: Tensor, pictures: TrainingPictures, cameras: Cameras, vie
         fitting = held & held[place] & (cosine < _ANGLES[0]) & (cosine > _ANGLES[1])
         other = int(fitting.sum(1).argmax())
         own = points[fitting[other]]
-        color, _ = _color_at(small, small_cameras, view, own)
-        there, _ = _color_at(small, small_cameras, views[other], own)
+        color, _ = _color_at(pictures, cameras, view, own)
+        there, _ = _color_at(pictures, cameras, views[other], own)
         for factor in _MOVED:
             moved = origins[place] + factor * (own - origins[place])
-            elsewhere, inside = _color_at(small, small_cameras, views[other], moved)
+            elsewhere, inside = _color_at(pictures, cameras, views[other], moved)
             nearer = ((color - elsewhere).abs().sum(-1) - (color - there).abs().sum(-1))[inside]
             better += int((nearer > _SAME).sum())
             told += int((nearer.abs() > _SAME).sum())
+    return 1.0 if told < FEWEST_POINTS else better / told
+
+
+def _agreement_of_colors(
+    points: Tensor,
+    colors: Tensor,
+    pictures: TrainingPictures,
+    cameras: Cameras,
+    views: list[int],
+    generator: torch.Generator,
+) -> float:
+    """How often a view shows a point [N, 3] in a colour more like its own [N, 3] than like that of another point in
+    sight: 0.5 where they have nothing to do with each other, 1 where points have no colours to tell by."""
+    better = told = 0
+    for view in views:
+        shown, inside = _color_at(pictures, cameras, view, points)
+        shown, own = shown[inside], colors[inside]
+        other = own[torch.randperm(len(own), generator=generator)]
+        nearer = (shown - other).abs().sum(-1) - (shown - own).abs().sum(-1)
+        better += int((nearer > _SAME).sum())
+        told += int((nearer.abs() > _SAME).sum())
     return 1.0 if told < FEWEST_POINTS else better / told
 
 

@@ -168,7 +168,12 @@ def true_points(count: int = 600) -> torch.Tensor:
 
 
 def test_a_captures_own_points_are_used_where_they_lie_on_what_it_shows(textured_ball):
-    assert why_not_to_be_used(true_points(), *textured_ball) is None
+    points = true_points()
+    colors = torch.from_numpy(textured((points / RADIUS).double().numpy())).clamp(0, 1).float()
+    assert why_not_to_be_used(points, colors, *textured_ball) is None
+    assert why_not_to_be_used(points, torch.full_like(colors, 0.5), *textured_ball) is None  # they have none
+    wrong = colors[torch.randperm(len(colors), generator=torch.Generator().manual_seed(2))]
+    assert "do not bear out" in why_not_to_be_used(points, wrong, *textured_ball)
 
 
 @pytest.mark.parametrize(
@@ -183,4 +188,4 @@ def test_a_captures_own_points_are_used_where_they_lie_on_what_it_shows(textured
     ids=["three", "above all cameras", "far away", "of no scene", "of a smaller scene"],
 )
 def test_points_that_say_nothing_of_the_scene_are_noticed(textured_ball, points, told):
-    assert told in why_not_to_be_used(points, *textured_ball)
+    assert told in why_not_to_be_used(points, torch.full_like(points, 0.5), *textured_ball)
