@@ -114,7 +114,7 @@ def _changed(name: str, content: bytes, rng: random.Random) -> bytes:
         ways += [_gzip, _gzip]
     elif name.endswith(".safetensors"):
         ways += [_safetensors]
-    elif name.endswith((".3mf", ".ckpt")):
+    elif name.endswith((".3mf", ".ckpt", ".sog")):
         ways += [_zip, _zip]
     elif b"\0" not in content[:4096]:
         ways += [_text, _text, _text]
@@ -278,7 +278,7 @@ def _zip(content: bytes, rng: random.Random) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for index, (info, body) in enumerate(members):
             info.date_time = (1980, 1, 1, 0, 0, 0)
-            archive.writestr(info, _changed("", body, rng) if index == place else body)
+            archive.writestr(info, _changed(info.filename, body, rng) if index == place else body)
     return buffer.getvalue()
 
 

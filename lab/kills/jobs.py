@@ -34,20 +34,6 @@ def _judged(run: Path) -> list[str]:
     return ["editor3d", "eval", str(run)]
 
 
-def _rendered(run: Path) -> list[str]:
-    return [
-        "editor3d",
-        "render",
-        str(run),
-        "--output",
-        str(run.parent / "turntable.mp4"),
-        "--frames",
-        "4",
-        "--side",
-        "48",
-    ]
-
-
 def base(method: str, steps: int) -> Job:
     """Reconstructing the demo scene at an eighth of its size."""
 

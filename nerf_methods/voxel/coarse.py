@@ -121,7 +121,7 @@ def _train(
 def seen_share(field: VoxelField, cameras: Cameras, most: int) -> Tensor:
     """How many views see each lattice point, of those that see the most seen one: [R, R, R, 1] in 0..1.
 
-    Lenses count as pinholes, and a view's picture as twice as wide: a lattice point reaches into it from beside it.
+    Lenses count as pinholes.
 
     Args:
         most: views that are asked at most, evenly spread.
