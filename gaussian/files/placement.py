@@ -61,6 +61,8 @@ def write_beside(path: Path, contents: SplatFile) -> None:
         sidecar(path).unlink(missing_ok=True)
         return
     told = "add it to the coordinates in the file of splats, which are about its middle"
+    if suffix == ".spz":
+        told += "; change the signs of its y and z first, as a .spz has y up"
     write_json(sidecar(path), {"offset": list(contents.offset), "meaning": told})
 
 

@@ -82,7 +82,9 @@ def test_far_float_coordinates_are_written_as_they_came(tmp_path, suffix, ply, t
 def test_an_offset_is_stated_and_read_back(tmp_path, suffix, place):
     path = tmp_path / f"scene{suffix}"
     write_splats(path, SplatFile(ball(), place))
-    assert json.loads(sidecar(path).read_text())["offset"] == list(place)
+    beside = json.loads(sidecar(path).read_text())
+    assert beside["offset"] == list(place)
+    assert ("signs" in beside["meaning"]) == (suffix == ".spz")
     contents = read_file(path)
     assert contents.offset == place
     assert torch.allclose(contents.splats.means, ball().means, atol=1e-5)
