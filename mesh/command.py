@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editor3d.editors import resolve_auto
-from editor3d.editors.chosen import require_chosen_service
+from editor3d.editors.chosen import require_chosen_service, require_chosen_weights
 from editor3d.errors import CheckpointError
 from editor3d.guidance.clip import find_encoder
 from editor3d.metrics.clip_weights import TINY_CLIP
@@ -58,13 +58,14 @@ def resume(folder: Path) -> Path:
 
     Raises:
         CheckpointError: the folder holds no run of a mesh.
-        ConfigError: it goes on with an image service that was not chosen on this machine.
+        ConfigError: it goes on with an image service that was not chosen on this machine, or weights not on it.
         KeyboardInterrupt: stopped again.
     """
     if not (folder / CONFIG).is_file():
         raise CheckpointError(f"Expected the run of a mesh (with {CONFIG}) at {folder}, found none: check the path.")
     config = read_config(folder)
     require_chosen_service(config.editor, folder)
+    require_chosen_weights(config.editor, folder)
     return _finished(StyleRun(config, folder))
 
 

@@ -1,4 +1,4 @@
-"""What a run that is gone on with may send to others: it may be a stranger's."""
+"""What a run that is gone on with may send to others and load from them: it may be a stranger's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from editor3d.editors.catalogue import EDITORS
+from editor3d.editors.weights import find_weights, how_to_get, is_hub_id
 from editor3d.errors import ConfigError
+from editor3d.guidance import GUIDANCES
 
 _SERVICES = ("service", "service-try-on")
 _URL = "EDITOR3D_SERVICE_URL"
@@ -38,4 +41,23 @@ def require_chosen_service(editor: str, run: Path) -> None:
         raise ConfigError(
             f"Expected an image service chosen on this machine, found {url} in the run {run}, which would be sent your "
             f"key and the pictures: set {_URL} to it if you trust it."
+        )
+
+
+def require_chosen_weights(model: str, run: Path) -> None:
+    """Refuse weights of a run's own that are not on this machine: they would be downloaded from whoever made them.
+
+    Args:
+        model: an editor or guidance as the run names it, `ip2p:ORG/NAME` among others.
+        run: its folder.
+
+    Raises:
+        ConfigError: they would be downloaded.
+    """
+    name, _, source = model.partition(":")
+    entry = EDITORS.get(name) or GUIDANCES.get(name)
+    if entry is not None and entry.hub_id and is_hub_id(source) and find_weights(source) is None:
+        raise ConfigError(
+            f"Expected weights that are on this machine, found {source} in the run {run}, which would be downloaded: "
+            f"if you trust who made them, {how_to_get(source)}."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from editor3d.editors.weights import carried_code, choose_variant, find_weights, how_to_get, missing_parts
+from editor3d.editors.weights import carried_code, choose_variant, find_weights, how_to_get, is_hub_id, missing_parts
 from editor3d.errors import ConfigError, EditorUnavailableError
 
 
@@ -81,7 +80,7 @@ class PipelineSource:
                 )
             return folder
         folder = Path(self._source).expanduser()
-        if folder.exists() or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", self._source):
+        if not is_hub_id(self._source):
             if (code := carried_code(folder)) is not None:
                 raise EditorUnavailableError(
                     f"Expected weights alone in {folder}, found the program {code.relative_to(folder)}, which could be "

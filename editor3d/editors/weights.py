@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,11 @@ precision."""
 
 _NOT_LOADED = frozenset(["safety_checker", "feature_extractor", "image_encoder"])
 _WEIGHTLESS = ("Tokenizer", "TokenizerFast", "Scheduler", "Processor", "ProcessorFast", "Extractor")
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether weights are named as `org/name` on the Hugging Face hub, and not as a folder that is there."""
+    return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source) is not None and not Path(source).exists()
 
 
 def find_weights(hub_id: str) -> Path | None:

@@ -26,7 +26,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
-from editor3d.editors.chosen import require_chosen_service
+from editor3d.editors.chosen import require_chosen_service, require_chosen_weights
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError, sentence
 from editor3d.outputs.files import replacing
 from editor3d.outputs.opening import announce, announce_reduction
@@ -220,7 +220,7 @@ def place_run(config: PluginTrainerConfig, run: Path) -> None:
 
     Raises:
         CheckpointError: the folder lies otherwise.
-        ConfigError: it edits by an image service that was not chosen on this machine.
+        ConfigError: it edits by an image service that was not chosen on this machine, or by weights that are not on it.
     """
     run = run.resolve()
     if len(run.parts) < 4 or run.parent.name != config.method_name:
@@ -231,6 +231,8 @@ def place_run(config: PluginTrainerConfig, run: Path) -> None:
     config.output_dir, config.experiment_name, config.timestamp = run.parents[2], run.parents[1].name, run.name
     config.viewer.websocket_host, config.viewer.make_share_url = "127.0.0.1", False
     require_chosen_service(getattr(config.pipeline, "editor", ""), run)
+    for model in ("editor", "guidance"):
+        require_chosen_weights(getattr(config.pipeline, model, ""), run)
 
 
 class PluginTrainer(Trainer):

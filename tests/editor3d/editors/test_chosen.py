@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editor3d.editors.chosen import require_chosen_service
+from editor3d.editors.chosen import require_chosen_service, require_chosen_weights
 from editor3d.errors import ConfigError
 
 RUN = Path("a/run")
@@ -32,3 +32,18 @@ def test_a_service_that_only_the_run_names_is_refused_by_name(editor, monkeypatc
     assert url in str(caught.value)
     monkeypatch.setenv("EDITOR3D_SERVICE_URL", url + "/")
     require_chosen_service(editor, RUN)
+
+
+@pytest.mark.parametrize("model", ["ip2p:someone/model", "flux-kontext:someone/model", "sds:someone/model"])
+def test_weights_that_only_the_run_names_are_not_downloaded(model, monkeypatch):
+    with pytest.raises(ConfigError, match=r"someone/model in the run a/run.*hf download someone/model"):
+        require_chosen_weights(model, RUN)
+    monkeypatch.setattr("editor3d.editors.chosen.find_weights", lambda hub_id: Path("here"))
+    require_chosen_weights(model, RUN)
+
+
+@pytest.mark.parametrize(
+    "model", ["", "auto", "ip2p", "ip2p:/a/folder", "ip2p:./a", "folder:edited/pictures", "procedural", "unknown:a/b"]
+)
+def test_what_downloads_nothing_is_gone_on_with(model):
+    require_chosen_weights(model, RUN)

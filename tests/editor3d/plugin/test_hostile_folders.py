@@ -15,7 +15,8 @@ from nerfstudio.utils.eval_utils import eval_setup
 
 from editor3d import api
 from editor3d.cli import main
-from editor3d.errors import CheckpointError
+from editor3d.errors import CheckpointError, ConfigError
+from editor3d.plugin.trainer import place_run
 from nerf_methods.voxel.method import voxel
 
 HOSTILE = {
@@ -141,3 +142,14 @@ def test_the_real_commands_of_nerfstudio_run_nothing_and_say_why(words, hostile_
     assert "found a call of 'os.system' in it" in done.stderr
     assert "Traceback" not in done.stderr or program == "python -m"
     assert not canary.exists()
+
+
+def test_weights_that_a_run_names_are_not_downloaded(tiny_edit, tiny_base):
+    config = tiny_edit(load_dir=tiny_base)
+    config.set_timestamp()
+    for name, model in (("editor", "ip2p:someone/model"), ("guidance", "sds:someone/model")):
+        other = deepcopy(config)
+        setattr(other.pipeline, name, model)
+        with pytest.raises(ConfigError, match="someone/model in the run"):
+            place_run(other, config.get_base_dir())
+    place_run(config, config.get_base_dir())
