@@ -25,6 +25,8 @@ _READERS: dict[str, Callable[[Path, Notes], list[Surface]]] = {
     ".dae": xml.read,
 }
 SUFFIXES = tuple(_READERS)
+_LONGEST = 300
+"""Characters of what a refusal says of a file besides."""
 
 
 def read_mesh(path: Path | str) -> Surface:
@@ -48,6 +50,7 @@ def read_mesh(path: Path | str) -> Surface:
     except OSError as error:
         raise DataError(f"Expected a mesh file at {path} that can be read ({error.strerror}): check it.") from error
     if not parts:
-        raise DataError(f"Expected a mesh with faces in {path}, found none (points or lines at most): mesh it first.")
+        told = "; ".join(notes.clauses)[:_LONGEST] or "points or lines at most"
+        raise DataError(f"Expected a mesh with faces in {path}, found none ({told}): mesh it first, or export it anew.")
     surface = joined(parts)
     return repaired(replace(surface, notes=notes.clauses), str(path))

@@ -240,6 +240,13 @@ def test_lines_that_are_no_numbers_are_refused(obj, line):
         read_mesh(obj(faces=f"f 1 2 3\n{line}\n"))
 
 
+def test_a_mesh_without_faces_is_refused_with_what_became_of_them(obj):
+    with pytest.raises(DataError, match="2 faces of vertices that do not exist"):
+        read_mesh(obj(faces="f 1 2 7\nf 1 2 8\n"))
+    with pytest.raises(DataError, match="points or lines at most"):
+        read_mesh(obj(head="", faces=""))
+
+
 def test_colours_of_several_materials_stay_apart(obj):
     library = "newmtl red\nKd 1 0 0\nnewmtl blue\nKd 0 0 1\n"
     surface = read_mesh(obj(library, faces="usemtl red\nf 1 2 3\nusemtl blue\nf 1 3 4\n", texture=None))
