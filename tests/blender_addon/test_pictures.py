@@ -18,8 +18,9 @@ from editor3d.service.jobs import JobQueue
 from editor3d.service.state import ServiceState, write_state
 
 COMMAND = """
-import pathlib, sys, time
+import json, pathlib, sys, time
 from PIL import Image
+sys.argv[1:] = json.load(sys.stdin)
 folder = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
 picture = Image.linear_gradient("L").resize((400, 200))
 picture = Image.merge("RGB", (picture, picture.rotate(180), Image.new("L", picture.size, 40)))
@@ -74,7 +75,7 @@ def engine(blender, tmp_path: Path) -> Iterator[Path]:
     write_state(state, ServiceState(service.port, service.token, os.getpid(), "0"))
     thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield folder
+    yield service.jobs.folder
     service.shutdown()
     service.close()
     thread.join()
