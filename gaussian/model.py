@@ -61,8 +61,10 @@ class SplatModelConfig(ModelConfig):
     """Greatest degree of the spherical harmonics."""
     sh_degree_interval: int = 1000
     """Steps after which one degree more is used; 0 for all at once."""
+    without_points: Literal["pictures", "random"] = "pictures"
+    """What a capture without usable sparse points starts from: what its pictures show, or Gaussians at random."""
     num_random: int = 50_000
-    """Gaussians to begin with where the capture has no points."""
+    """Gaussians at random to begin with, also where the pictures show nothing."""
     random_radius: float = 1.5
     """Half the side of the cube that they lie in, scene units (cameras are within 1)."""
     initial_opacity: float = 0.1
@@ -148,6 +150,8 @@ class SplatModel(Model):
         Args:
             steps: of the training that is to follow.
         """
+        if self.config.without_points == "random":
+            return
         wrong = "no sparse points"
         if self.seed_points is not None:
             wrong = why_not_to_be_used(

@@ -25,7 +25,7 @@ def tiny_splat(tiny_capture: Path, tmp_path: Path) -> Callable[..., object]:
         from gaussian.method import splat
 
         config = _shrink(deepcopy(splat.config), tiny_capture, output or tmp_path / "bases", steps)
-        config.pipeline.model.num_random = 400
+        config.pipeline.model.without_points, config.pipeline.model.num_random = "random", 400
         config.pipeline.model.strategy.refine_start = 5
         config.pipeline.model.strategy.refine_every = 5
         config.pipeline.model.strategy.prune_opacity = 0.01
@@ -45,6 +45,7 @@ def splat_base(
     from gaussian.method import splat
 
     config = _shrink(deepcopy(splat.config), tiny_capture, tmp_path_factory.mktemp("splats"), 60)
+    config.pipeline.model.without_points = "random"
     config.pipeline.model.num_random, config.pipeline.model.random_radius = 1500, 0.5  # some lie on the ball alone
     config.timestamp = "base"
     return finished(config)

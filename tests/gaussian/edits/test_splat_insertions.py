@@ -50,7 +50,14 @@ def insertion(tiny_edit, clear_base) -> Callable[..., object]:
         from nerf_methods.nerf_insert.method import nerf_insert
 
         fields = {"edit_rate": 5, "min_mask": 0.0, "seeds": 400, **(pipeline or {})}
-        asked = {"instruction": "a red ball", "editor": "auto", "region": ABOVE, "load_dir": clear_base, **own}
+        asked = {
+            "instruction": "a red ball",
+            "editor": "auto",
+            "region": ABOVE,
+            "load_dir": clear_base,
+            "force": True,
+            **own,
+        }
         return tiny_edit(method=nerf_insert, pipeline=fields, steps=steps, **asked)
 
     return make
