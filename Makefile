@@ -11,6 +11,8 @@ READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 export PYTHONWARNINGS ?= ignore::FutureWarning
+# threads that wait leave the cores to those that work: set before Python starts, it holds for every import order
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: setup demo test test-fast addon bench check system clean
 
