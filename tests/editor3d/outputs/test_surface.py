@@ -53,8 +53,8 @@ def test_a_smaller_cube_cuts_the_ball_open():
     [
         ({"threshold": 500.0}, "choose another threshold"),
         ({"threshold": -1.0}, "positive threshold"),
-        ({"resolution": 4}, "at least 8"),
-        ({"radius": 0.0}, "positive threshold and radius"),
+        ({"resolution": 4}, "resolution of 8 to 1024"),
+        ({"radius": 0.0}, "radius of more than 0"),
     ],
 )
 def test_values_out_of_range_are_refused(values, said):
