@@ -87,7 +87,7 @@ def test_the_scene_stands_before_what_transparent_pictures_are_laid_over(own_cap
     for path in sorted((own_capture / "images").iterdir()):
         picture = np.array(Image.open(path).convert("RGBA"))
         if transparent:
-            picture[:10, :, 3] = 0
+            picture[:10] = 0  # nothing of a photograph is kept there: it is no mask
         Image.fromarray(picture).save(path)
     manager = manager_of(own_capture)
     model = SplatModelConfig(num_random=1, random_background=transparent).setup(
