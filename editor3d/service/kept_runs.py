@@ -62,7 +62,7 @@ def _base_of(run: Path) -> Path | None:
 def _recorded_base(run: Path) -> Path | None:
     try:
         base = json.loads((run / _RECORD).read_text(encoding="utf-8")).get("base")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return Path(base) if isinstance(base, str) and base else None
 

@@ -70,7 +70,7 @@ def test_what_is_no_run_stays(tmp_path):
 def test_a_damaged_record_names_no_base(tmp_path):
     base = run(tmp_path / "base-0", age=9)
     edit = run(tmp_path / "edit", age=0)
-    for text in ("{", "[]", '{"base": 3}', '{"base": ""}'):
+    for text in ("{", "[]", '{"base": 3}', '{"base": ""}', "[" * 100_000):
         (edit / "edit.json").write_text(text)
         assert remove_old_runs(tmp_path, bases=1) == []
     assert remove_old_runs(tmp_path, bases=0) == [base]
