@@ -52,6 +52,7 @@ def edit(method: str, base_run: Path, steps: int) -> Job:
         sizes = ["--max-num-iterations", str(steps), "--steps-per-save", str(max(steps // 5, 1))]
         places = ["--output-dir", str(folder), "--experiment-name", "demo", "--timestamp", STAMP]
         said = ["--instruction", "make it look like winter", "--load-dir", str(base_run)]
+        said += ["--force", "True"]  # so short a reconstruction shows little of the scene
         return ["ns-train", method, *said, "--data", "demo", *_SMALL, *sizes, *places, *_VIEWER]
 
     return Job(begin, f"demo/{method}/{STAMP}", _resumed, _judged)
