@@ -7,12 +7,15 @@ three smallest components (10 bits each). Higher spherical harmonics are bytes o
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.lib.recfunctions import structured_to_unstructured
 
+from editor3d.datasets.ply_header import Element, PlyHeader
 from editor3d.errors import DataError
 from gaussian.files.arrays import opacity_logits_of, quats_of_smallest_three, splats_of
-from gaussian.files.ply_header import Element, PlyHeader, read_rows
+from gaussian.files.ply_rows import read_rows
 from gaussian.splats import MAX_SH_DEGREE, SH_C0, Splats
 
 _CHUNK = 256
@@ -28,20 +31,20 @@ def is_compressed(header: PlyHeader) -> bool:
     return vertices is not None and "packed_position" in vertices.properties
 
 
-def read(header: PlyHeader) -> Splats:
+def read(path: Path, header: PlyHeader) -> Splats:
     """
     Raises:
         DataError: as `read_splats`.
     """
     chunks, vertices = header.element("chunk"), header.element("vertex")
-    _require(header, chunks, "chunk", [*_POSITION, *_SCALE], "f4")
-    _require(header, vertices, "vertex", _PACKED, "u4")
+    _require(path, chunks, "chunk", [*_POSITION, *_SCALE], "f4")
+    _require(path, vertices, "vertex", _PACKED, "u4")
     if chunks.count != -(-vertices.count // _CHUNK):
         raise DataError(
-            f"{header.path}: {vertices.count} Gaussians belong in {-(-vertices.count // _CHUNK)} chunks of {_CHUNK}, "
+            f"{path}: {vertices.count} Gaussians belong in {-(-vertices.count // _CHUNK)} chunks of {_CHUNK}, "
             f"but there are {chunks.count}."
         )
-    bounds, packed = read_rows(header, chunks), read_rows(header, vertices)
+    bounds, packed = read_rows(path, header, chunks), read_rows(path, header, vertices)
     chunk = np.arange(len(packed)) // _CHUNK
 
     def between(names: list[str], unit: np.ndarray) -> np.ndarray:
@@ -52,7 +55,7 @@ def read(header: PlyHeader) -> Splats:
     colors = _unit(packed["packed_color"], (24, 16, 8, 0), (8, 8, 8, 8))
     rgb = colors[:, :3]
     if "min_r" in chunks.properties:
-        _require(header, chunks, "chunk", _COLOR, "f4")
+        _require(path, chunks, "chunk", _COLOR, "f4")
         rgb = between(_COLOR, rgb)
     rotation = packed["packed_rotation"]
     smallest = (_unit(rotation, (20, 10, 0), (10, 10, 10)) - 0.5) * 2**0.5
@@ -61,23 +64,23 @@ def read(header: PlyHeader) -> Splats:
         between(_SCALE, _unit(packed["packed_scale"], (21, 11, 0), (11, 10, 11))),
         quats_of_smallest_three(rotation >> 30, smallest),
         opacity_logits_of(colors[:, 3] * 255),
-        np.concatenate([((rgb - 0.5) / SH_C0)[:, None], _sh_rest(header, len(packed))], 1),
+        np.concatenate([((rgb - 0.5) / SH_C0)[:, None], _sh_rest(path, header, len(packed))], 1),
     )
 
 
-def _sh_rest(header: PlyHeader, count: int) -> np.ndarray:
+def _sh_rest(path: Path, header: PlyHeader, count: int) -> np.ndarray:
     """[N, K - 1, 3]."""
     element = header.element("sh")
     if element is None:
         return np.empty((count, 0, 3))
     names = [f"f_rest_{i}" for i in range(len(element.properties))]
-    _require(header, element, "sh", names, "u1")
+    _require(path, element, "sh", names, "u1")
     if len(names) not in _SH_COUNTS or element.count != count:
         raise DataError(
-            f"{header.path}: expected {count} rows of 9, 24, 45 or 72 spherical harmonics, the header announces "
+            f"{path}: expected {count} rows of 9, 24, 45 or 72 spherical harmonics, the header announces "
             f"{element.count} of {len(names)}."
         )
-    values = structured_to_unstructured(read_rows(header, element), np.uint8)
+    values = structured_to_unstructured(read_rows(path, header, element), np.uint8)
     # SuperSplat writes floor(256 (sh / 8 + 1/2)); 0 and 255 stand for the ends, the others for their step's middle
     middle = (np.arange(256) + 0.5) / 256
     middle[0], middle[255] = 0, 1
@@ -91,10 +94,10 @@ def _unit(packed: np.ndarray, shifts: tuple[int, ...], bits: tuple[int, ...]) ->
     return np.stack(fields, 1)
 
 
-def _require(header: PlyHeader, element: Element | None, name: str, properties: list[str], kind: str) -> None:
-    kinds = element.properties if element else {}
-    wrong = [prop for prop in properties if kinds.get(prop) != kind]
+def _require(path: Path, element: Element | None, name: str, properties: list[str], kind: str) -> None:
+    codes = element.codes() if element else {}
+    wrong = [prop for prop in properties if codes.get(prop) != kind]
     if wrong:
         raise DataError(
-            f"{header.path} has packed splats, but its element '{name}' lacks {', '.join(wrong)}, or has another type."
+            f"{path} has packed splats, but its element '{name}' lacks {', '.join(wrong)}, or has another type."
         )

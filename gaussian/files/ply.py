@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.recfunctions import structured_to_unstructured
 
+from editor3d.datasets.ply_header import MAX_HEADER, NAMES, Element, PlyHeader, read_header
 from editor3d.errors import DataError
 from gaussian.files import compressed_ply
 from gaussian.files.arrays import splats_of
 from gaussian.files.contents import FILTER, SplatFile, centred
 from gaussian.files.ply_comments import comments_of, read_comments
-from gaussian.files.ply_header import MAX_HEADER, NAMES, Element, PlyHeader, has_list, read_header, read_rows
+from gaussian.files.ply_rows import read_rows
 from gaussian.splats import MAX_SH_DEGREE, SH_C0
 
 _MEANS, _DC, _OPACITY = ["x", "y", "z"], ["f_dc_0", "f_dc_1", "f_dc_2"], ["opacity"]
@@ -39,16 +40,22 @@ def read(path: Path) -> SplatFile:
     Raises:
         DataError: as `read_splats`.
     """
-    header = read_header(path)
+    try:
+        header = read_header(path)
+    except ValueError as error:
+        raise DataError(
+            f"Expected a readable PLY file at {path}, found it damaged ({error}): write it anew."
+        ) from error
     told = read_comments(header.comments)
     if compressed_ply.is_compressed(header):
-        return SplatFile(compressed_ply.read(header), told.offset, False, told.antialiased, comments=told.others)
+        return SplatFile(compressed_ply.read(path, header), told.offset, False, told.antialiased, comments=told.others)
     vertices = header.element("vertex")
-    rest, notes = _rest_names(header, vertices), list(told.notes)
-    rows = read_rows(header, vertices)
-    order = list(vertices.properties)
+    rest, notes = _rest_names(path, vertices), list(told.notes)
+    rows = read_rows(path, header, vertices)
+    codes = vertices.codes()
+    order = list(codes)
     # Rows of one type are a table already, which is several times faster than gathering fields.
-    uniform = len(set(vertices.properties.values())) == 1
+    uniform = len(set(codes.values())) == 1
     table = rows.view(rows.dtype[0]).reshape(len(rows), -1) if uniform else None
 
     def columns(names: list[str], kind: type = np.float32) -> np.ndarray:
@@ -79,7 +86,7 @@ def read(path: Path) -> SplatFile:
             "All of its opacities lie in 0..1, as no logits do: they are read as logits, which the format asks for, "
             "and look half transparent if they are none. Write the file anew with log(o / (1 - o))."
         )
-    double = "f8" in {vertices.properties[name] for name in _MEANS}
+    double = "f8" in {codes[name] for name in _MEANS}
     means, offset = centred(columns(_MEANS, np.float64)) if double and not any(told.offset) else (columns(_MEANS), None)
     extra = _further(rows, {*_MEANS, *_DC, *_OPACITY, *_SCALES, *_QUATS, *rest})
     if extra is not None and FILTER in extra.dtype.names:
@@ -90,7 +97,7 @@ def read(path: Path) -> SplatFile:
         absolute=offset is not None and any(offset),
         antialiased=told.antialiased or (extra is not None and FILTER in extra.dtype.names),
         extra=extra,
-        elements=_further_elements(header, vertices, notes),
+        elements=_further_elements(path, header, vertices, notes),
         comments=told.others,
         notes=tuple(notes),
     )
@@ -147,33 +154,31 @@ def write(path: Path, contents: SplatFile) -> None:
             file.write(rows.tobytes())
 
 
-def _rest_names(header: PlyHeader, vertices: Element | None) -> list[str]:
+def _rest_names(path: Path, vertices: Element | None) -> list[str]:
     """The names of the higher spherical harmonics, once it is clear that these are Gaussians.
 
     Raises:
         DataError: a property is missing or of another type, or the count of f_rest belongs to no SH degree.
     """
-    kinds = vertices.properties if vertices else {}
+    kinds = vertices.codes() if vertices else {}
     colored = not kinds.keys() >= set(_DC) and kinds.keys() >= set(_COLORS)
     required = [*_MEANS, *([] if colored else _DC), *_OPACITY, *_SCALES[:2], *_QUATS]
     missing = [name for name in required if name not in kinds]
     if missing:
-        raise DataError(
-            f"{header.path} is a PLY file, but not one of Gaussians: its vertices lack {', '.join(missing)}."
-        )
+        raise DataError(f"{path} is a PLY file, but not one of Gaussians: its vertices lack {', '.join(missing)}.")
     count = sum(name.startswith("f_rest_") for name in kinds)
     allowed = [3 * ((degree + 1) ** 2 - 1) for degree in range(_DEGREE_READ + 1)]
     rest = [f"f_rest_{i}" for i in range(count)]
     if count not in allowed or not kinds.keys() >= set(rest):
         raise DataError(
-            f"{header.path}: expected f_rest_0 up to one of {', '.join(str(n) for n in allowed)} properties "
+            f"{path}: expected f_rest_0 up to one of {', '.join(str(n) for n in allowed)} properties "
             f"(SH degrees 0 to {_DEGREE_READ}), found {count}."
         )
     for name in [*required, *rest, *(["scale_2"] if "scale_2" in kinds else [])]:
         if kinds[name] not in ("f4", "f8"):
-            raise DataError(f"{header.path}: the property '{name}' must be float or double, not '{kinds[name]}'.")
+            raise DataError(f"{path}: the property '{name}' must be float or double, not '{kinds[name]}'.")
     if colored and not {kinds[name] for name in _COLORS} <= {*_GREATEST, "f4", "f8"}:
-        raise DataError(f"{header.path}: its colours must be uchar, ushort, float or double, not '{kinds['red']}'.")
+        raise DataError(f"{path}: its colours must be uchar, ushort, float or double, not '{kinds['red']}'.")
     return rest
 
 
@@ -201,17 +206,17 @@ def _further(rows: np.ndarray, known: set[str]) -> np.ndarray | None:
     return kept
 
 
-def _further_elements(header: PlyHeader, vertices: Element, notes: list[str]) -> dict[str, np.ndarray]:
+def _further_elements(path: Path, header: PlyHeader, vertices: Element, notes: list[str]) -> dict[str, np.ndarray]:
     """The other elements of a file, little endian; what cannot be kept is added to the notes."""
     found = {}
     for element in header.elements:
         if element is vertices or element.count == 0 or not element.properties:
             continue
-        if has_list(element) or element.name == "vertex":
+        if element.has_lists or element.name == "vertex":
             notes.append(f"Its element '{element.name}' is left out.")
             continue
         try:
-            rows = read_rows(header, element)
+            rows = read_rows(path, header, element)
         except DataError:  # behind lists, or cut short: the Gaussians are whole
             notes.append(f"Its element '{element.name}' cannot be read and is left out.")
             continue

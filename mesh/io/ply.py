@@ -10,7 +10,7 @@ import numpy as np
 from editor3d.errors import DataError
 from mesh.io.notes import Notes, quoted
 from mesh.io.parts import check_size, colored_faces, dressed, existing, scaled_colors
-from mesh.io.ply_rows import Element, read_ply
+from mesh.io.ply_rows import Rows, read_ply
 from mesh.io.polygons import triangulated
 from mesh.io.textures import Textures
 from mesh.surface import Material, Surface
@@ -63,7 +63,7 @@ def read(path: Path, notes: Notes) -> list[Surface]:
     return [dressed(vertices, faces, materials, which, uvs, colors)]
 
 
-def _indices(face: Element | None) -> tuple[np.ndarray, np.ndarray]:
+def _indices(face: Rows | None) -> tuple[np.ndarray, np.ndarray]:
     """Vertices of all faces' corners [C] and how many each face has [P]."""
     named = None if face is None else next((face.lists[name] for name in _INDICES if name in face.lists), None)
     if named is None:
@@ -72,7 +72,7 @@ def _indices(face: Element | None) -> tuple[np.ndarray, np.ndarray]:
         return np.nan_to_num(named.values, nan=-1.0).astype(np.int64), named.sizes
 
 
-def _strips(element: Element | None) -> np.ndarray:
+def _strips(element: Rows | None) -> np.ndarray:
     """Triangles of strips, which -1 ends: [T, 3]."""
     named = None if element is None else next((element.lists[n] for n in _INDICES if n in element.lists), None)
     if named is None or len(named.values) < 3:
@@ -89,7 +89,7 @@ def _strips(element: Element | None) -> np.ndarray:
     return triangles
 
 
-def _colors(element: Element) -> np.ndarray | None:
+def _colors(element: Rows) -> np.ndarray | None:
     """sRGB of the rows in 0..1 [N, 3] float32, by the names that colours have in one program or another."""
     kinds = {found.name: found.kind for found in element.properties}
     by_name: dict[str, str] = {}
@@ -103,7 +103,7 @@ def _colors(element: Element) -> np.ndarray | None:
 
 
 def _places(
-    vertex: Element, face: Element | None, faces: np.ndarray, triangles: np.ndarray, sizes: np.ndarray
+    vertex: Rows, face: Rows | None, faces: np.ndarray, triangles: np.ndarray, sizes: np.ndarray
 ) -> np.ndarray | None:
     """Texture coordinates of the triangles' corners [T, 3, 2], NaN where a face has none; None where no face has."""
     lists = None if face is None else face.lists.get("texcoord")
@@ -121,7 +121,7 @@ def _places(
 
 
 def _textures(
-    path: Path, comments: tuple[str, ...], face: Element | None, owner: np.ndarray, uvs: np.ndarray | None, notes: Notes
+    path: Path, comments: tuple[str, ...], face: Rows | None, owner: np.ndarray, uvs: np.ndarray | None, notes: Notes
 ) -> tuple[list[Material], np.ndarray]:
     """The textures that comments name, and which each triangle shows."""
     names = [comment.split(None, 1)[1] for comment in comments if re.match(r"TextureFile\s+\S", comment, re.IGNORECASE)]

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from editor3d.datasets.ply_header import Property, parse_header
 from mesh.io.text import numbers_of
-
-_TYPES = {
-    **dict.fromkeys(("char", "int8"), "i1"),
-    **dict.fromkeys(("uchar", "uint8"), "u1"),
-    **dict.fromkeys(("short", "int16"), "i2"),
-    **dict.fromkeys(("ushort", "uint16"), "u2"),
-    **dict.fromkeys(("int", "int32"), "i4"),
-    **dict.fromkeys(("uint", "uint32"), "u4"),
-    **dict.fromkeys(("float", "float32"), "f4"),
-    **dict.fromkeys(("double", "float64"), "f8"),
-}
-_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
-_MAX_HEADER = 1 << 16
-
-
-@dataclass(frozen=True)
-class Property:
-    """One value a row, or a list of them behind their count."""
-
-    name: str
-    kind: np.dtype
-    counted: np.dtype | None = None
-    """Of the count, where it is a list."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +21,7 @@ class Lists:
 
 
 @dataclass
-class Element:
+class Rows:
     """The rows of one kind."""
 
     name: str
@@ -59,7 +36,7 @@ class Element:
 class Ply:
     """What is in a PLY file."""
 
-    elements: dict[str, Element]
+    elements: dict[str, Rows]
     comments: tuple[str, ...]
 
 
@@ -69,64 +46,23 @@ def read_ply(content: bytes) -> Ply:
     Raises:
         ValueError: the header cannot be understood, or the rows are cut short; the text says which.
     """
-    start = content[:_MAX_HEADER]
-    end = re.search(rb"^end_header[ \t]*(\r\n|\r|\n)", start, re.MULTILINE | re.ASCII) or re.search(
-        rb"[\r\n]end_header[ \t]*(\r\n|\r|\n)", start
-    )
-    if not start.startswith(b"ply") or end is None:
-        raise ValueError("it does not begin with 'ply' and a header that ends in 'end_header'")
-    order, elements, comments = _header(re.split(r"\r\n|\r|\n", start[: end.start()].decode("utf-8", "replace"))[1:])
-    body = memoryview(content)[end.end() :]
-    for element in elements:
-        _check_length(element, len(body), order != "")
+    header = parse_header(content)
+    body, order = memoryview(content)[header.size :], header.byte_order
+    elements = []
+    for element in header.elements:
+        # Refuse more rows than bytes before anything is allocated for them.
+        if element.count and (not element.properties or element.least_bytes(order != "") > len(body)):
+            raise ValueError(f"{element.count} rows of {element.name[:40]!r} do not fit into its {len(body)} bytes")
+        elements.append(Rows(element.name, element.count, list(element.properties.values())))
     if order:
         _read_binary(elements, body, order)
     else:
         _read_text(elements, numbers_of(bytes(body)))
-    return Ply({element.name: element for element in reversed(elements)}, tuple(comments))
+    comments = tuple(text.encode("latin-1").decode("utf-8", "replace") for text in header.comments)
+    return Ply({element.name: element for element in reversed(elements)}, comments)
 
 
-def _header(lines: list[str]) -> tuple[str, list[Element], list[str]]:
-    order, elements, comments = None, [], []
-    for line in lines:
-        match line.split():
-            case []:
-                pass
-            case ["comment" | "obj_info", *_]:
-                comments.append(line.split(None, 1)[1].strip() if len(line.split()) > 1 else "")
-            case ["format", name, _] if name in _ORDERS:
-                order = _ORDERS[name]
-            case ["element", name, count] if re.fullmatch("[0-9]{1,15}", count):
-                elements.append(Element(name, int(count)))
-            case ["property", "list", counted, kind, name] if {counted, kind} <= _TYPES.keys() and elements:
-                elements[-1].properties.append(Property(name, np.dtype(_TYPES[kind]), np.dtype(_TYPES[counted])))
-            case ["property", kind, name] if kind in _TYPES and elements:
-                elements[-1].properties.append(Property(name, np.dtype(_TYPES[kind])))
-            case _:
-                raise ValueError(f"the line {line[:80].strip()!r} of its header cannot be understood")
-    if order is None:
-        raise ValueError("its header lacks the 'format' line")
-    for element in elements:
-        names = [found.name for found in element.properties]
-        if len(set(names)) < len(names):
-            raise ValueError(f"a property of its element {element.name[:40]!r} is there twice")
-    return order, elements, comments
-
-
-def _check_length(element: Element, available: int, binary: bool) -> None:
-    """Refuse more rows than bytes before anything is allocated for them."""
-    if not element.properties:
-        least = 0 if element.count == 0 else available + 1
-    elif binary:
-        sizes = [(found.kind if found.counted is None else found.counted).itemsize for found in element.properties]
-        least = element.count * sum(sizes)
-    else:
-        least = 2 * element.count * len(element.properties) - 1
-    if least > available:
-        raise ValueError(f"{element.count} rows of {element.name[:40]!r} do not fit into its {available} bytes")
-
-
-def _read_binary(elements: list[Element], body: memoryview, order: str) -> None:
+def _read_binary(elements: list[Rows], body: memoryview, order: str) -> None:
     at = 0
     for element in elements:
         if not element.count:
@@ -145,7 +81,7 @@ def _read_binary(elements: list[Element], body: memoryview, order: str) -> None:
         at = _read_uneven(element, body, at, order)
 
 
-def _leave_empty(element: Element) -> None:
+def _leave_empty(element: Rows) -> None:
     for found in element.properties:
         if found.counted is None:
             element.scalars[found.name] = np.zeros(0, found.kind)
@@ -153,11 +89,11 @@ def _leave_empty(element: Element) -> None:
             element.lists[found.name] = Lists(np.zeros(0, found.kind), np.zeros(0, np.int64))
 
 
-def _lists(element: Element) -> list[Property]:
+def _lists(element: Rows) -> list[Property]:
     return [found for found in element.properties if found.counted is not None]
 
 
-def _row_type(element: Element, body: memoryview, at: int, order: str) -> np.dtype | None:
+def _row_type(element: Rows, body: memoryview, at: int, order: str) -> np.dtype | None:
     """A row whose lists are as long as the first row's; None where that does not fit."""
     fields: list[tuple] = []
     for found in element.properties:
@@ -177,7 +113,7 @@ def _row_type(element: Element, body: memoryview, at: int, order: str) -> np.dty
     return np.dtype(fields)
 
 
-def _take(element: Element, found: Property, values: np.ndarray, table: np.ndarray) -> None:
+def _take(element: Rows, found: Property, values: np.ndarray, table: np.ndarray) -> None:
     if found.counted is None:
         element.scalars[found.name] = np.ascontiguousarray(values, found.kind)
     else:
@@ -185,7 +121,7 @@ def _take(element: Element, found: Property, values: np.ndarray, table: np.ndarr
         element.lists[found.name] = Lists(np.ascontiguousarray(values, found.kind).reshape(-1), sizes)
 
 
-def _read_uneven(element: Element, body: memoryview, at: int, order: str) -> int:
+def _read_uneven(element: Rows, body: memoryview, at: int, order: str) -> int:
     """Rows whose lists differ in length, one by one; where they end."""
     pieces: dict[str, list[bytes]] = {found.name: [] for found in element.properties}
     sizes: dict[str, list[int]] = {found.name: [] for found in element.properties}
@@ -223,7 +159,7 @@ def _read_uneven(element: Element, body: memoryview, at: int, order: str) -> int
     return at
 
 
-def _read_text(elements: list[Element], numbers: np.ndarray) -> None:
+def _read_text(elements: list[Rows], numbers: np.ndarray) -> None:
     at = 0
     for element in elements:
         if not element.count:
@@ -247,7 +183,7 @@ def _read_text(elements: list[Element], numbers: np.ndarray) -> None:
             at = _read_uneven_text(element, numbers, at)
 
 
-def _even_width(element: Element, numbers: np.ndarray, at: int) -> int | None:
+def _even_width(element: Rows, numbers: np.ndarray, at: int) -> int | None:
     """Numbers of each row, where all rows' lists are as long as the first's; else None."""
     columns, width = [], 0
     for found in element.properties:
@@ -265,7 +201,7 @@ def _even_width(element: Element, numbers: np.ndarray, at: int) -> int | None:
     return width if all((table[:, column] == table[0, column]).all() for column in columns) else None
 
 
-def _read_uneven_text(element: Element, numbers: np.ndarray, at: int) -> int:
+def _read_uneven_text(element: Rows, numbers: np.ndarray, at: int) -> int:
     starts: dict[str, list[int]] = {found.name: [] for found in element.properties}
     sizes: dict[str, list[int]] = {found.name: [] for found in element.properties}
     values, end = numbers.tolist(), len(numbers)
