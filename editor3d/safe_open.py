@@ -32,6 +32,11 @@ MAX_PIXELS = 1 << 27
 MAX_JSON_BYTES = 1 << 28
 """Largest JSON file: the poses of some 200 000 views."""
 
+_BYTES_A_PIXEL = 8
+"""Of a picture's file, at most: four channels of 16 bits that are not compressed."""
+_BYTES_BESIDE = 1 << 26
+"""Of a picture's file besides: colour profiles, previews and notes."""
+
 _DEFLATE_RATIO = 1032
 """Bytes that one byte of a deflate stream can stand for, at most."""
 
@@ -139,7 +144,9 @@ def open_picture(
     if isinstance(source, bytes):
         source = io.BytesIO(source)
     elif isinstance(source, Path):
-        require_regular(source, OSError)
+        size, most = require_regular(source, OSError).stat().st_size, max_pixels * _BYTES_A_PIXEL + _BYTES_BESIDE
+        if size > most:  # Pillow reads pieces that it does not know whole
+            raise OSError(f"expected a picture's file of at most {most >> 20} MiB, got {size >> 20} MiB")
     picture = Image.open(source, formats=formats)
     if not 0 < picture.width * picture.height <= max_pixels:
         size = f"{picture.width} x {picture.height}"

@@ -98,6 +98,19 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: 
         assert picture.size == (12_000, 12_000)
 
 
+def test_a_file_that_no_pixels_can_fill_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 4)).save(path)
+    with path.open("ab") as file:
+        file.truncate(60 << 20)
+    open_picture(path, max_pixels=16).close()
+    with path.open("ab") as file:
+        file.truncate(70 << 20)
+    with pytest.raises(OSError, match="at most 64 MiB, got 70 MiB"):
+        open_picture(path, max_pixels=16)
+    open_picture(path).close()
+
+
 @pytest.mark.parametrize(("kind", "bands"), [("1", 1), ("L", 1), ("RGB", 3), ("RGBA", 4)])
 def test_a_png_may_be_packed_as_tightly_as_can_be_and_no_tighter(tmp_path: Path, kind: str, bands: int) -> None:
     path = tmp_path / "a.png"

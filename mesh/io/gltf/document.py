@@ -31,6 +31,8 @@ _LEFT_OUT = {
 }  # fmt: skip
 """Extensions whose absence does not change the mesh's own shape and colours, beside those of materials' shine."""
 _SHINE = "KHR_materials_"
+MAX_BUFFER_BYTES = 1 << 30
+"""Of all files together that a mesh's buffers are read from."""
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _T = TypeVar("_T")
 
@@ -45,6 +47,8 @@ class Document:
     """The chunk of a .glb."""
     notes: Notes
     _buffers: dict[int, memoryview] = field(default_factory=dict)
+    _read_beside: int = 0
+    """Bytes of buffers' files."""
 
     def damaged(self, reason: str) -> DataError:
         return DataError(f"Expected a readable mesh at {self.path}, found it damaged ({reason}): export it anew.")
@@ -83,10 +87,11 @@ class Document:
                     raise self.damaged(f"its buffer {index} has no data")
                 self._buffers[index] = self.binary
             else:
-                self._buffers[index] = memoryview(self._content(buffer.uri))
+                self._buffers[index] = memoryview(self._content(buffer.uri, buffer.byte_length))
         return self._buffers[index]
 
-    def _content(self, uri: str) -> bytes:
+    def _content(self, uri: str, length: int) -> bytes:
+        """What a buffer's URI stands for; of a file no more than the length that the buffer states."""
         try:
             content = data_of(uri)
         except ValueError as error:
@@ -101,7 +106,16 @@ class Document:
                 f"Expected the data of {self.path} in {quoted(uri)} beside it, found no such file: bring it, or export "
                 f"the mesh as .glb."
             )
-        return require_regular(require_inside(path, self.path.parent)).read_bytes()
+        require_regular(require_inside(path, self.path.parent))
+        length = min(length, path.stat().st_size)
+        self._read_beside += length
+        if self._read_beside > MAX_BUFFER_BYTES:
+            raise DataError(
+                f"Expected at most {MAX_BUFFER_BYTES >> 20} MiB of data beside {self.path}, got "
+                f"{self._read_beside >> 20} MiB with {quoted(uri)}: reduce the mesh, or split it."
+            )
+        with path.open("rb") as file:
+            return file.read(length)
 
 
 def data_of(uri: str) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -308,6 +309,46 @@ def test_buffers_beside_it_or_as_data(gltf, seen, tmp_path):
         (tmp_path / "square.gltf").write_text(json.dumps(document))
         with pytest.raises(DataError, match=word):
             read_mesh(tmp_path / "square.gltf")
+
+
+def write_beside(path, change, size):
+    """A square whose buffer is a file of `size` bytes, zeros at its end."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[12:16], "little")
+    document = json.loads(content[20 : 20 + length])
+    with (path.parent / "data.bin").open("wb") as file:
+        file.write(content[28 + length :])
+        file.truncate(size)
+    document["buffers"][0]["uri"] = "data.bin"
+    change(document)
+    beside = path.with_suffix(".gltf")
+    beside.write_text(json.dumps(document))
+    return beside
+
+
+def test_no_more_of_a_buffers_file_is_read_than_it_states(gltf, seen):
+    path = write_beside(gltf(), lambda document: None, 1 << 36)
+    tracemalloc.start()
+    try:
+        surface = read_mesh(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    finally:
+        tracemalloc.stop()
+    assert seen(surface) == pytest.approx(np.array(AS_PAINTED), abs=1)
+
+
+def test_buffers_files_have_a_limit_together(gltf, monkeypatch):
+    def share(document):
+        stated = document["buffers"][0]["byteLength"]
+        document["buffers"] += [{"uri": "data.bin", "byteLength": 1 << 30}] * 2
+        for number, view in enumerate(document["bufferViews"][:3]):
+            view["buffer"] = number
+        assert stated < 1 << 20
+
+    path = write_beside(gltf(), share, 600 << 20)
+    monkeypatch.setattr("mesh.io.gltf.document.MAX_BUFFER_BYTES", 1 << 26)
+    with pytest.raises(DataError, match=r"at most 64 MiB of data beside .*square\.gltf, got 600 MiB with 'data\.bin'"):
+        read_mesh(path)
 
 
 def test_data_uris():
