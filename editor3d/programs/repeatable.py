@@ -6,7 +6,9 @@ the system; here it is a fixed one. Each program gets a module of its own: what 
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Callable
 from types import ModuleType
 
 SEED = 0
@@ -15,11 +17,19 @@ NAMES = ("Random", "seed", "uniform", *_DRAWS.split())
 """What a program finds in the module."""
 
 
-class _Random(random.Random):
-    """Python's generator; without a seed, or with None or a NaN, whose hash is its place in memory, it is `SEED`."""
+def seeded_generator(next_seed: Callable[[], int | str]) -> type[random.Random]:
+    """Python's generator, as a class that asks `next_seed` where Python asks the system or where an object lies."""
 
-    def seed(self, a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
-        super().seed(SEED if a is None or a != a else a, version)
+    class Random(random.Random):
+        def seed(self, a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
+            if a is None or (isinstance(a, float) and math.isnan(a)):  # a NaN's hash is its place in memory
+                a = next_seed()
+            super().seed(a, version)
+
+    return Random
+
+
+_Random = seeded_generator(lambda: SEED)
 
 
 def random_module() -> ModuleType:

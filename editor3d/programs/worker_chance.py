@@ -6,13 +6,14 @@ that would take their seed from the system or the clock; `start` begins their se
 
 from __future__ import annotations
 
-import math
 import random
 
 import bpy  # noqa: F401 (mathutils comes with it)
 import mathutils
 import numpy as np
 import numpy.random.bit_generator as bit_generator
+
+from editor3d.programs.repeatable import seeded_generator
 
 
 class _Sequence:
@@ -29,6 +30,8 @@ class _Sequence:
 
 
 _sequence = _Sequence()
+_Seeded = seeded_generator(_sequence.next)
+"""Follows from the worker's seed and the number of generators before it, where it is given no seed of its own."""
 
 
 def tame() -> None:
@@ -55,13 +58,3 @@ def start(seed: int) -> None:
     random.seed(seed)
     mathutils.noise.seed_set(seed + 1)
     np.random.seed(seed)
-
-
-class _Seeded(random.Random):
-    """A generator that follows from the worker's seed and the number of generators before it, where it is not given
-    a seed, or one that differs from process to process."""
-
-    def seed(self, a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
-        if a is None or (isinstance(a, float) and math.isnan(a)):  # what a NaN hashes to is where it lies in memory
-            a = _sequence.next()
-        super().seed(a, version)

@@ -72,6 +72,22 @@ def test_what_cannot_be_used_is_told(answer, told):
         program_of(answer, PRESENT)
 
 
+@pytest.mark.parametrize("other", ["\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_other_characters_than_ends_of_lines_stay(other):
+    present = f"name = 'a{other}b'\n{PRESENT}"
+    answer = block("light.energy = 10.0", f"light.name = 'c{other}d'")
+    assert program_of(answer, present) == present.replace("light.energy = 10.0", f"light.name = 'c{other}d'")
+    assert program_of(block(f"name = 'a{other}b'", "name = 'e'"), present) == f"name = 'e'\n{PRESENT}"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_ends_of_lines_of_other_systems_become_plain_ones(end):
+    answer = block("light.energy = 10.0", "light.energy = 2.5")
+    wanted = PRESENT.replace("10.0", "2.5")
+    assert program_of(answer, PRESENT.replace("\n", end)) == wanted
+    assert program_of(answer.replace("\n", "\r\n"), PRESENT) == wanted
+
+
 def test_a_search_that_fits_twice_changes_nothing():
     with pytest.raises(AnswerError, match="more than once"):
         program_of(block("x = 1", "x = 2"), "x = 1\ny = 0\nx = 1\n")
