@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from editor3d.errors import DataError, shown
 from editor3d.outputs.files import write_json
 from editor3d.safe_open import read_json
 from gaussian.files.contents import SplatFile, centred
+
+_COMING = "coming"
+"""Of what takes the file's place next: its offset, and the SHA-256 by which it is known."""
 
 
 def sidecar(path: Path) -> Path:
@@ -33,8 +38,11 @@ def placed(path: Path, contents: SplatFile) -> SplatFile:
         return replace(contents, splats=splats, offset=offset, absolute=True)
     if not sidecar(path).exists():
         return contents
+    offset = _offset_beside(path)
+    if not any(offset):
+        return contents
     note = f"The offset in {sidecar(path).name} is added to its coordinates."
-    return replace(contents, offset=_read(sidecar(path)), notes=(*contents.notes, note))
+    return replace(contents, offset=offset, notes=(*contents.notes, note))
 
 
 def collapsed(path: Path, contents: SplatFile) -> SplatFile:
@@ -47,27 +55,75 @@ def collapsed(path: Path, contents: SplatFile) -> SplatFile:
     return replace(contents, splats=replace(contents.splats, means=means), offset=(0.0, 0.0, 0.0))
 
 
-def write_beside(path: Path, contents: SplatFile) -> None:
-    """Write the offset of what is about to be written at `path`, and remove one that is there from before.
+def announce_offset(path: Path, written: Path, contents: SplatFile) -> None:
+    """Say beside `path` which offset belongs to what was written, before that takes its place; until then the offset
+    of what is there holds. Whenever the process is killed, each file has its own.
 
     A .glb states it as a node's translation, a .ply that is absolute has it in every coordinate. Other .ply state it in
     a comment, which not every program reads, so that it is beside those, too.
 
+    Args:
+        path: the file that is to be replaced, or is not there yet.
+        written: what takes its place.
+
     Raises:
         Editor3DError: the disk is full, or the folder cannot be written.
     """
-    suffix = path.suffix.lower()
-    if not any(contents.offset) or suffix == ".glb" or (suffix == ".ply" and contents.absolute):
+    present, coming = (0.0, 0.0, 0.0), _offset_to_state(path, contents)
+    if path.exists() and sidecar(path).exists():
+        with suppress(DataError):
+            present = _offset_beside(path)
+    if any(coming) or sidecar(path).exists():
+        said = {"offset": list(coming), "sha256": _digest(written)}
+        write_json(sidecar(path), {"offset": list(present), "meaning": _meaning(path), _COMING: said})
+
+
+def settle_offset(path: Path, contents: SplatFile) -> None:
+    """Say the offset alone of what is at `path` now.
+
+    Raises:
+        Editor3DError: the disk is full, or the folder cannot be written.
+    """
+    offset = _offset_to_state(path, contents)
+    if any(offset):
+        write_json(sidecar(path), {"offset": list(offset), "meaning": _meaning(path)})
+    else:
         sidecar(path).unlink(missing_ok=True)
-        return
+
+
+def _offset_to_state(path: Path, contents: SplatFile) -> tuple[float, float, float]:
+    """What is to be stated beside a file; zeros where it says so itself, or there is none."""
+    suffix = path.suffix.lower()
+    return (0.0, 0.0, 0.0) if suffix == ".glb" or (suffix == ".ply" and contents.absolute) else contents.offset
+
+
+def _meaning(path: Path) -> str:
     told = "add it to the coordinates in the file of splats, which are about its middle"
-    if suffix == ".spz":
+    if path.suffix.lower() == ".spz":
         told += "; change the signs of its y and z first, as a .spz has y up"
-    write_json(sidecar(path), {"offset": list(contents.offset), "meaning": told})
+    return told
 
 
-def _read(path: Path) -> tuple[float, float, float]:
-    value = read_json(path)
+def _offset_beside(path: Path) -> tuple[float, float, float]:
+    """The offset of what is at `path`, which may have been on its way when the file beside it was written.
+
+    Raises:
+        DataError: the file beside it cannot be understood.
+    """
+    beside = sidecar(path)
+    value = read_json(beside)
+    coming = value.get(_COMING) if isinstance(value, dict) else None
+    if isinstance(coming, dict) and coming.get("sha256") == _digest(path):
+        return _offset_in(coming, beside)
+    return _offset_in(value, beside)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _offset_in(value: object, path: Path) -> tuple[float, float, float]:
     offset = value.get("offset") if isinstance(value, dict) else None
     if (
         not isinstance(offset, list)

@@ -105,7 +105,7 @@ def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
     path = Path(path)
     entry = _entry(path, "write")
     from gaussian.files.contents import SplatFile
-    from gaussian.files.placement import collapsed, write_beside
+    from gaussian.files.placement import announce_offset, collapsed, settle_offset
     from gaussian.splats import checked
 
     contents = splats if isinstance(splats, SplatFile) else SplatFile(splats)
@@ -116,7 +116,8 @@ def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
     module = import_module(entry.module)
     with replacing(path) as temporary:
         module.write(temporary, contents)
-        write_beside(path, contents)
+        announce_offset(path, temporary, contents)
+    settle_offset(path, contents)
 
 
 def _not_held(path: Path, contents: SplatFile) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -109,6 +111,40 @@ def test_an_offset_beside_a_file_that_lost_its_comment_is_added_and_said(tmp_pat
         sidecar(tmp_path / "scene.ply").write_text(wrong)
         with pytest.raises(DataError, match="offset"):
             read_file(tmp_path / "scene.ply")
+
+
+@pytest.mark.parametrize("suffix", [".spz", ".splat"])
+@pytest.mark.parametrize(("before", "after"), [(PLACES[0], PLACES[1]), (PLACES[0], None), (None, PLACES[1])])
+@pytest.mark.parametrize("killed_at", range(4))
+def test_a_kill_leaves_each_file_with_its_own_offset(tmp_path, monkeypatch, suffix, before, after, killed_at):
+    """Each replacement of a file by another may be the last thing that a process does."""
+    path, nowhere = tmp_path / f"scene{suffix}", (0.0, 0.0, 0.0)
+    write_splats(path, SplatFile(ball(400), before or nowhere))
+    replace_file, unlink, left = os.replace, Path.unlink, [killed_at]
+
+    class Killed(BaseException):
+        pass
+
+    def counted(act):
+        def acting(*args, **more):
+            if "offset.json" in str(args[-1]) or args[-1] == path:
+                if not left[0]:
+                    raise Killed
+                left[0] -= 1
+            return act(*args, **more)
+
+        return acting
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr("os.replace", counted(replace_file))
+        patched.setattr(Path, "unlink", counted(unlink))
+        write_splats(path, SplatFile(ball(300), after or nowhere))
+    found = read_file(path)
+    assert found.offset == ((after if len(found) == 300 else before) or nowhere)
+    assert killed_at or len(found) == 400
+    write_splats(path, SplatFile(ball(200), PLACES[2]))
+    assert (len(read_file(path)), read_file(path).offset) == (200, PLACES[2])
+    assert json.loads(sidecar(path).read_text()).keys() == {"offset", "meaning"}
 
 
 def test_gltf_places_the_scene_by_its_node(tmp_path):
