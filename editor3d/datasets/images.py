@@ -21,6 +21,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from editor3d.datasets.arrays import read_depth_array
+from editor3d.datasets.label_pictures import MAX_ID, NoIds, object_ids
 from editor3d.errors import DataError, first_line
 from editor3d.safe_open import PICTURE_FORMATS, UNREADABLE, TooManyPixels, open_picture, opencv_pixels, require_regular
 from editor3d.types import View
@@ -214,17 +215,18 @@ def read_object_masks(view: View, objects: Mapping[str, int], size: tuple[int, i
         [H, W] bool for every name in `objects` (all False for one out of sight); empty where the view has no labels.
 
     Raises:
-        DataError: the label picture is missing, damaged, or not one of 8-bit ids.
+        DataError: the label picture is missing, damaged, or holds something else than ids of 0 to 255.
     """
     if view.labels_path is None:
         return {}
     size = size or (view.width, view.height)
-    labels = _decode(view.labels_path, size, np.asarray)
-    if labels.ndim != 2 or labels.dtype != np.uint8:
+    try:
+        labels = _decode(view.labels_path, size, object_ids)
+    except NoIds as found:
         raise DataError(
-            f"{view.labels_path} must be an 8-bit picture of object ids (grey or palette), not one of "
-            f"{_description(labels)}."
-        )
+            f"Expected object ids of 0 to {MAX_ID} in {view.labels_path}, found {found}: save them as grey values or "
+            "palette indices of 8 bits in a PNG."
+        ) from found
     return {name: _covered(labels == object_id, size) for name, object_id in objects.items()}
 
 

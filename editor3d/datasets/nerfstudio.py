@@ -1,7 +1,7 @@
 """nerfstudio's `transforms.json`.
 
 Beyond nerfstudio's keys two of our own name objects: `"objects": {"teapot": 1, …}` for the file, and per frame
-`"labels_path": "labels/train_000.png"`, an 8-bit picture of their ids. Keys of a frame go before those of the file.
+`"labels_path": "labels/train_000.png"`, a picture of their ids. Keys of a frame go before those of the file.
 """
 
 from __future__ import annotations

@@ -274,12 +274,6 @@ def test_object_masks_are_ids_not_colours(tmp_path, rng, mode):
         np.testing.assert_array_equal(masks[name].numpy(), block_mean(labels == object_id, 2) >= 0.5)
 
 
-def test_a_colour_picture_is_no_label_picture(tmp_path):
-    Image.new("RGB", (20, 12)).save(tmp_path / "l.png")
-    with pytest.raises(DataError, match="8-bit picture of object ids.*3 channels of uint8"):
-        read_object_masks(make_view(20, 12, labels_path=tmp_path / "l.png"), {"a": 1})
-
-
 def test_depth_is_never_mixed(tmp_path, rng):
     values = rng.choice(np.array([0, 1000, 50000], dtype=np.uint16), (13, 21))
     Image.fromarray(values).save(tmp_path / "d.png")
