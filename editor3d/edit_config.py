@@ -51,9 +51,7 @@ def edit_config(
     names = [name for name, entry in METHODS.items() if entry.kind == "edit"]
     if method not in ("auto", *names):
         raise ConfigError(f"Expected a method that edits, one of {', '.join(names)}, got {method!r}.")
-    if region is not None and not region.strip():
-        raise RegionError("Expected a region, got an empty one: name one, or leave it out to edit everywhere.")
-    if region and seen_parts(parse_region(region)) and scene.is_file:
+    if region is not None and seen_parts(parse_region(region)) and scene.is_file:
         raise RegionError(
             f"Expected a region of shapes for a file of splats, which has no masks of its own, got {region}: say "
             f"box:..., sphere:... or a .json file of those."

@@ -18,7 +18,7 @@ from rich.console import Console
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.cameras import LONGEST_SIDE, load_cameras, reduced, split_of, view_name
+from editor3d.datasets.cameras import LONGEST_SIDE, limit_side, load_cameras, split_of, view_name
 from editor3d.datasets.intrinsics import lens_of
 from editor3d.datasets.write import write_capture
 from editor3d.outputs.pictures import save_png
@@ -90,7 +90,7 @@ class FileViews:
 
     def small(self, side: int) -> list[Tensor]:
         """What all of `posed.views` show, the longer sides `side` pixels: [H, W, 3] in 0..1."""
-        return [picture_of(self._model, reduced(view, side), self._offset) for view in self.posed.views]
+        return [picture_of(self._model, limit_side(view, side), self._offset) for view in self.posed.views]
 
 
 def settled(contents: SplatFile, around: Around | None) -> Around:

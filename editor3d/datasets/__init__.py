@@ -37,9 +37,9 @@ def load_posed_images(path: Path, *, downscale_factor: int | None = None, eval_i
         ConfigError: `downscale_factor` or `eval_interval` is out of range.
     """
     if downscale_factor is None:
-        from editor3d.datasets.reduce import reduced
+        from editor3d.datasets.reduce import downscale_by_usual_factor
 
-        return reduced(load_posed_images(path, downscale_factor=1, eval_interval=eval_interval))
+        return downscale_by_usual_factor(load_posed_images(path, downscale_factor=1, eval_interval=eval_interval))
     path = Path(path)
     if downscale_factor < 1:
         raise ConfigError(f"The downscale factor must be a whole number of at least 1, not {downscale_factor}.")

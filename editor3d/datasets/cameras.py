@@ -51,7 +51,7 @@ def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ..
             "or a number of cameras to have them chosen."
         )
     return tuple(
-        replace(reduced(view, longest_side), name=view_name(index), split=split_of(index))
+        replace(limit_side(view, longest_side), name=view_name(index), split=split_of(index))
         for index, view in enumerate(views)
     )
 
@@ -153,7 +153,7 @@ def _views_of_run(run: Path) -> list[View]:
     ]
 
 
-def reduced(view: View, longest_side: int) -> View:
+def limit_side(view: View, longest_side: int) -> View:
     """The view with sides of at most so many pixels, over the same field of view."""
     largest = max(view.width, view.height)
     if largest <= longest_side:

@@ -22,7 +22,7 @@ def usual_factor(views: Sequence[View]) -> int:
     return factor
 
 
-def reduced(posed: PosedImages) -> PosedImages:
+def downscale_by_usual_factor(posed: PosedImages) -> PosedImages:
     """A capture read at full size, its pictures to be read at the usual factor instead."""
     factor = usual_factor(posed.views)
     if factor == 1:

@@ -28,15 +28,19 @@ def announce(posed: PosedImages, name: str | None = None) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def announce_reduction(posed: PosedImages) -> None:
-    """Say on stderr, once a command, that pictures are read smaller without having been told to."""
+def announce_reduction(posed: PosedImages, flag: str = "--downscale-factor") -> None:
+    """Say on stderr, once a command, that pictures are read smaller without having been told to.
+
+    Args:
+        flag: what says otherwise to the command that runs.
+    """
     from editor3d.datasets.reduce import MAX_SIDE
 
     if posed.downscale_factor == 1:
         return
     line = (
         f"Photographs of more than {MAX_SIDE} pixels a side are read at 1/{posed.downscale_factor} of their size; "
-        f"--downscale-factor 1 reads them whole."
+        f"{flag} 1 reads them whole."
     )
     if line not in _said:
         _said.add(line)

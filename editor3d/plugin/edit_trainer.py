@@ -10,7 +10,7 @@ from typing import Literal
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
-from editor3d.errors import ConfigError, Editor3DError, InstructionError, RegionError
+from editor3d.errors import ConfigError, Editor3DError, InstructionError
 from editor3d.plugin import checkpoints
 from editor3d.plugin.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
 from editor3d.plugin.conditions import AS_ASKED, CONDITIONS, IN_WORDS
@@ -20,7 +20,7 @@ from editor3d.plugin.presets import apply_preset
 from editor3d.plugin.regions import check_seen
 from editor3d.plugin.results import EditResults
 from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
-from editor3d.regions import REGION_FILES, keep_files
+from editor3d.regions import REGION_FILES, keep_files, settled
 from editor3d.registry import METHODS, load_target
 from editor3d.types import PosedImages
 from editor3d.update.engine import Guidance, check_instruction
@@ -66,9 +66,7 @@ class EditTrainerConfig(PluginTrainerConfig):
         if self.editor is not None:
             self.pipeline.editor = self.editor
         if self.region is not None:
-            if not self.region.strip():
-                raise RegionError("Expected a region, got an empty one: name one, or leave it out to edit everywhere.")
-            self.pipeline.region, self.region = self.region, None  # settled there, for a run that goes on
+            self.pipeline.region, self.region = settled(self.region), None
         if self.pipeline.editor == "auto":  # settled now, so that a resumed run goes on with the same editor
             self.pipeline.editor, self.pipeline.editor_reason = self.pipeline.resolve_editor()
         bases = [name for name, entry in METHODS.items() if entry.kind == "base"]

@@ -44,6 +44,8 @@ from editor3d.update.engine import EditInterrupted
 
 INTERRUPTED = 130
 USER_ERROR = 2
+_DOWNSCALE_FLAG = "--pipeline.datamanager.dataparser.downscale-factor"
+"""Of ns-train; the project's own commands choose a factor before a trainer is asked."""
 CONFIG = "config.yml"
 MAX_SEED = 2**32 - 1
 """Of numpy's global generator."""
@@ -147,7 +149,7 @@ class PluginTrainerConfig(TrainerConfig):
         )
         announce(posed)
         if manager.dataparser.downscale_factor is None:  # settled now: whatever reads the run later takes the same
-            announce_reduction(posed)
+            announce_reduction(posed, _DOWNSCALE_FLAG)
             manager.dataparser.downscale_factor = posed.downscale_factor
         if self.max_num_iterations < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.max_num_iterations}: raise --max-num-iterations.")

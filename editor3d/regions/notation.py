@@ -62,6 +62,8 @@ def parse_region(text: str) -> Region:
     Raises:
         RegionError: none of these, or numbers that make no region.
     """
+    if not text.strip():
+        raise RegionError("Expected a region, got an empty one: name one, or leave it out to edit everywhere.")
     if text.strip().startswith("{"):
         return _loaded(text, "The region")
     kind, colon, numbers = text.strip().partition(":")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editor3d.datasets.cameras import load_cameras, reduced
+from editor3d.datasets.cameras import limit_side, load_cameras
 from editor3d.errors import DataError
 
 LENS = {"w": 640, "h": 480, "fl_x": 500.0, "fl_y": 510.0, "cx": 300.0, "cy": 250.0}
@@ -83,7 +83,7 @@ def test_large_cameras_are_reduced_over_the_same_field_of_view(tmp_path):
     assert (view.width, view.height) == (64, 48)
     assert view.fl_x / view.width == pytest.approx(500 / 640)
     assert view.cy / view.height == pytest.approx(250 / 480)
-    assert reduced(view, 64) is view
+    assert limit_side(view, 64) is view
 
 
 def bad_pose(body):
