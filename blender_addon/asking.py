@@ -94,6 +94,8 @@ def _scene(context, chosen, instruction, preview):
     if preview:
         return Asked("scene-preview", instruction, path, {"scene": path}, _plain(chosen))
     settings = _guided(chosen) | properties.QUALITY["SCENE"][chosen.quality] | {"format": chosen.scene_format}
+    if chosen.force:
+        settings["force"] = True
     return Asked("scene", instruction, path, {"scene": path}, settings)
 
 
@@ -180,6 +182,7 @@ def recall(context, entry):
     if chosen.what == "SCENE":
         chosen.scene_path = entry["subject"]
         chosen.scene_format = settings.get("format", "pointcloud")
+        chosen.force = bool(settings.get("force"))
         return
     if chosen.what == "REFINE":
         chosen.part = next((item[0] for item in properties.PARTS if item[1] == entry["subject"]), "MATERIAL")

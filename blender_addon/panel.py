@@ -98,6 +98,8 @@ def _draw_choices(layout, chosen):
     box.prop(chosen, "quality")
     if chosen.what == "MESH":
         box.prop(chosen, "shape", slider=True)
+    if chosen.what == "SCENE":
+        box.prop(chosen, "force")
     box.prop(chosen, "seed")
 
 

@@ -5,7 +5,7 @@
 """What is chosen in the panel. It belongs to the window manager, so that undo leaves it alone."""
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .session import session
 
@@ -42,7 +42,7 @@ QUALITY = {
         "NORMAL": {"budget_seconds": 300},
         "FINE": {"budget_seconds": 1200},
     },
-    "SCENE": {"DRAFT": {"downscale_factor": 2}, "NORMAL": {}, "FINE": {}},
+    "SCENE": {"DRAFT": {"draft": True}, "NORMAL": {}, "FINE": {}},
 }
 """Settings of the engine, by what is changed."""
 FORMATS = (
@@ -86,6 +86,10 @@ class Editor3DSettings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
     )
     scene_format: EnumProperty(name="Bring in as", items=FORMATS, default="pointcloud")
+    force: BoolProperty(
+        name="Poor scenes, too",
+        description="Also edit a reconstruction that shows its views no better than their mean does",
+    )
     target: StringProperty(
         name="Target", description="A picture to match; without one the instruction is drawn first", subtype="FILE_PATH"
     )

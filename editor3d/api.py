@@ -16,13 +16,14 @@ from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.outputs.opening import announce_reduction
 from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
 from editor3d.surroundings import settled
+from editor3d.types import Around
 
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
     from editor3d.outputs.record import EditRecord
     from editor3d.outputs.splat_change import SplatChange
     from editor3d.plugin.trainer import PluginTrainerConfig
-    from editor3d.types import Around, Condition, PosedImages
+    from editor3d.types import Condition, PosedImages
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def load(
     downscale_factor: int | None = None,
     around: Around | None = None,
     data: Path | str | None = None,
+    draft: bool = False,
 ) -> Scene:
     """Open a scene.
 
@@ -197,6 +199,8 @@ def load(
             side until they are no longer, and says so; 1 reads them whole. A run keeps its own.
         around: `editor3d.types.Around`, from where a file of splats is looked at.
         data: where the capture of a run is now, if it was moved.
+        draft: read a capture's pictures at half the size that they are read at otherwise, and make those of a file of
+            splats half as large, for a first look; a run keeps its own.
 
     Raises:
         DataError: there is nothing of the kind, it is broken, or `data` is not the run's capture.
@@ -204,6 +208,8 @@ def load(
             but a file of splats; `data` for anything but a run.
     """
     path = resolve_data(str(path))
+    if draft and downscale_factor is not None:
+        raise ConfigError(f"Expected a draft or a downscale factor, got both ({downscale_factor}): leave one out.")
     if around is not None and not Scene(path).is_file:
         raise ConfigError(
             f"Expected cameras, side and up with a file of splats alone, got {path}, which has views: leave them out."
@@ -233,10 +239,14 @@ def load(
                 f"Expected no downscale factor for a file of splats, which has no pictures to be read smaller, got "
                 f"{downscale_factor}: leave it out."
             )
-        return scene
+        return replace(scene, around=(around or Around()).draft()) if draft else scene
     posed = scene.posed_images
     if not posed.train_views:
         raise DataError(f"Expected pictures to train on in {path}, found none: check its split.")
+    if draft:
+        from editor3d.datasets.reduce import draft_factor
+
+        return replace(scene, downscale_factor=draft_factor(posed))
     if downscale_factor is None:
         announce_reduction(posed)
     return replace(scene, downscale_factor=posed.downscale_factor)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -141,6 +141,10 @@ class Around:
     def pixels(self) -> int:
         """The sides of the pictures of cameras that are put somewhere."""
         return DEFAULT_SIDE if self.side is None else self.side
+
+    def draft(self) -> Around:
+        """The same with pictures of at most half the usual side, unless one was chosen."""
+        return self if self.side is not None else replace(self, side=DEFAULT_SIDE // 2)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,9 @@ class Edit:
     downscale_factor: int | None = None
     """Read a capture's pictures at 1/N of their size; a run keeps its own. By default those of more than 1600 pixels a
     side are halved until they are no longer; 1 reads them whole."""
+    draft: bool = False
+    """Read pictures at half the size that they are read at otherwise, for a first look; those of a file of splats are
+    half as large. A run keeps its own."""
     cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
     """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
     default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
@@ -97,7 +100,8 @@ class Edit:
             from editor3d.plugin.base import downscale_factor_of
 
             factor = downscale_factor_of(self.base)
-        scene = load(self.scene, downscale_factor=factor, around=around, data=self.data)
+        draft = self.draft and self.base is None
+        scene = load(self.scene, downscale_factor=factor, around=around, data=self.data, draft=draft)
         if self.base is not None:
             scene = replace(scene, base=self.base)
         scene.edit(

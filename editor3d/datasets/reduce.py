@@ -22,6 +22,12 @@ def usual_factor(views: Sequence[View]) -> int:
     return factor
 
 
+def draft_factor(posed: PosedImages) -> int:
+    """The factor at which pictures of half a capture's present size are read; its own where nothing would be left."""
+    shortest = min(min(view.width, view.height) for view in posed.views)
+    return posed.downscale_factor * (2 if shortest >= 2 else 1)
+
+
 def downscale_by_usual_factor(posed: PosedImages) -> PosedImages:
     """A capture read at full size, its pictures to be read at the usual factor instead."""
     factor = usual_factor(posed.views)

@@ -81,7 +81,8 @@ def edit_words(request: JobRequest, places: Places) -> list[str]:
     names = ("editor", "method", "preset", "steps", "base_steps", "seed", "region", "guidance_scale")
     names += ("image_guidance_scale", "downscale_factor", "side")
     words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), *_instruction(request)]
-    return [*words, *_flags(request.settings, names), *_scene_up(request)]
+    words += [f"--{name}" for name in ("draft", "force") if request.settings.get(name)]
+    return [*words, *_flags(request.settings, names), *_cameras(request)]
 
 
 def export_words(request: JobRequest, places: Places) -> list[str]:
@@ -95,7 +96,7 @@ def export_words(request: JobRequest, places: Places) -> list[str]:
 def preview_words(request: JobRequest, places: Places, data: str) -> list[str]:
     """`editor3d preview`."""
     words = ["preview", data, *_instruction(request), "--output", str(places.result)]
-    return [*words, *_flags(request.settings, ("editor", "seed", "downscale_factor", "side")), *_scene_up(request)]
+    return [*words, *_flags(request.settings, ("editor", "seed", "downscale_factor", "side")), *_cameras(request)]
 
 
 def picture_words(request: JobRequest, places: Places) -> list[str]:
@@ -133,8 +134,13 @@ def _instruction(request: JobRequest) -> list[str]:
     return [f"--instruction={request.instruction}"]  # one word, so that it may start with a minus
 
 
-def _scene_up(request: JobRequest) -> list[str]:
-    return [f"--up={request.settings['scene_up']}"] if "scene_up" in request.settings else []
+def _cameras(request: JobRequest) -> list[str]:
+    """From where a file of splats is looked at; each a word of its own, as numbers may start with a minus."""
+    flags = {"cameras": "cameras", "center": "center", "distance": "distance", "scene_up": "up"}
+    given = {flag: request.settings[name] for name, flag in flags.items() if name in request.settings}
+    return [
+        f"--{flag}={','.join(map(repr, value)) if isinstance(value, tuple) else value}" for flag, value in given.items()
+    ]
 
 
 def _flags(settings: Mapping[str, Any], names: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from editor3d.errors import ConfigError, shown
+from editor3d.types import MAX_CAMERAS, MIN_CAMERAS
 
 Kind = Literal["mesh", "mesh-preview", "scene", "scene-preview", "picture-preview", "refine"]
 """mesh: restyle a mesh. scene: edit a capture, a run or a file of splats, and export it. refine: change a .blend by a
@@ -48,12 +49,15 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "breadth": (1, 64, True),
     "depth": (1, 64, True),
     "budget_seconds": (1, 86_400, False),
+    "distance": (1e-9, 1e9, False),
 }
 """Least, greatest, whole numbers only."""
 _CHOICES = {"format": ("mesh", "pointcloud", "splats")}
-_VECTORS = ("up", "front")
+_VECTORS = ("up", "front", "center")
+_SWITCHES = ("allow_weaker_sandbox", "draft", "force")
+_AXIS = re.compile(r"[+-]?[xyz]")
 _FAR = 1e9
-"""Directions have smaller numbers; whole numbers of JSON may be larger than any float."""
+"""Directions and places have smaller numbers; whole numbers of JSON may be larger than any float."""
 _NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/\\ ~+@-]{0,400}")
 """Names of editors, methods and presets; never a word that starts with a minus."""
 MAX_INSTRUCTION = 2000
@@ -156,20 +160,40 @@ def _setting(name: str, value: Any) -> Any:
         if value not in _CHOICES[name]:
             raise ConfigError(f"Expected one of {', '.join(_CHOICES[name])} for {name}, got {shown(value)}.")
         return value
-    if name in _VECTORS:
-        good = isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
-        if not good or not all(abs(v) < _FAR for v in value) or not any(value):
-            raise ConfigError(f"Expected three numbers for {name}, got {shown(value)}.")
-        return tuple(float(v) for v in value)
-    if name == "allow_weaker_sandbox":
+    if name in _VECTORS or (name == "scene_up" and isinstance(value, list)):
+        return _vector(name, value)
+    if name == "scene_up":
+        if not isinstance(value, str) or not _AXIS.fullmatch(value):
+            raise ConfigError(f"Expected an axis (z, -y) or three numbers for {name}, got {shown(value)}.")
+        return value
+    if name == "cameras":
+        return _cameras(value)
+    if name in _SWITCHES:
         if not isinstance(value, bool):
             raise ConfigError(f"Expected true or false for {name}, got {shown(value)}.")
         return value
-    if name in ("editor", "method", "preset", "region", "scene_up"):
+    if name in ("editor", "method", "preset", "region"):
         if not isinstance(value, str) or not (_NAMES.fullmatch(value) or (name == "region" and _region(value))):
             raise ConfigError(f"Expected a name for {name}, got {shown(value)}.")
         return value
     raise ConfigError(f"There is no setting {shown(name)} of a job.")
+
+
+def _vector(name: str, value: Any) -> tuple[float, ...]:
+    good = isinstance(value, list) and len(value) == 3
+    good = good and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+    if not good or not all(abs(v) < _FAR for v in value) or (name != "center" and not any(value)):
+        raise ConfigError(f"Expected three numbers for {name}, got {shown(value)}.")
+    return tuple(float(v) for v in value)
+
+
+def _cameras(value: Any) -> int | Path:
+    """How many, or the path of what has some."""
+    if isinstance(value, int) and not isinstance(value, bool) and MIN_CAMERAS <= value <= MAX_CAMERAS:
+        return value
+    if isinstance(value, dict) and list(value) == ["path"]:
+        return _input("cameras", value, {})
+    raise ConfigError(f'Expected {MIN_CAMERAS} to {MAX_CAMERAS} or {{"path": "/…"}} for cameras, got {shown(value)}.')
 
 
 def _region(value: str) -> bool:

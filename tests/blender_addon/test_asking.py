@@ -17,7 +17,7 @@ def test_the_history_asks_the_same_again(blender, tmp_path):
         def choose(instruction, what, quality, scene, part, strength, seed, target):
             chosen.instruction, chosen.what, chosen.quality = instruction, what, quality
             chosen.scene_path, chosen.part, chosen.strength = scene, part, strength
-            chosen.seed, chosen.target = seed, target
+            chosen.seed, chosen.target, chosen.force = seed, target, seed == 7
         for what, quality, target in names["kinds"]:
             choose("make it red", what, quality, "demo", "LIGHTS", "STRONG", 7, target)
             first = asking.ask(bpy.context)
@@ -33,6 +33,8 @@ def test_the_history_asks_the_same_again(blender, tmp_path):
     for name, (first, again) in told.items():
         assert again == first, name
         assert first[3]["seed"] == 7
+        assert first[3].get("force", False) == name.startswith("SCENE")
+        assert first[3].get("draft", False) == name.startswith("SCENE DRAFT")
     assert told[f"REFINE FINE {picture}"][0][4] == str(picture)
 
 

@@ -7,6 +7,7 @@ import pytest
 from editor3d import api
 from editor3d.cli import main
 from editor3d.errors import ConfigError
+from editor3d.types import Around
 
 
 def test_a_run_keeps_its_downscale_factor(tiny_base, tiny_capture):
@@ -31,3 +32,14 @@ def test_a_file_of_splats_has_no_pictures_to_be_read_smaller(tmp_path):
     assert api.load(tmp_path / "statue.ply").is_file
     with pytest.raises(ConfigError, match="file of splats"):
         api.load(tmp_path / "statue.ply", downscale_factor=2)
+
+
+def test_a_draft_is_half_as_large_whatever_the_scene_is(tiny_base, tiny_capture, tmp_path):
+    assert api.load(tiny_capture, draft=True).downscale_factor == 2
+    assert api.load(tiny_base, draft=True) == api.load(tiny_base)
+    (tmp_path / "statue.ply").write_bytes(b"ply\n")
+    usual, draft = (api.load(tmp_path / "statue.ply", around=Around(cameras=9, **side)) for side in ({}, {"side": 64}))
+    assert api.load(tmp_path / "statue.ply", draft=True).around.pixels * 2 == usual.around.pixels
+    assert api.load(tmp_path / "statue.ply", around=draft.around, draft=True) == draft
+    with pytest.raises(ConfigError, match="draft or a downscale factor"):
+        api.load(tiny_capture, draft=True, downscale_factor=2)

@@ -118,7 +118,17 @@ def job() -> Format:
         "kind": "scene",
         "instruction": "make it gold",
         "inputs": {"scene": {"path": "demo"}},
-        "settings": {"editor": "procedural", "steps": 20, "seed": 3, "region": "sphere:0,0,0,1", "scene_up": "z"},
+        "settings": {
+            "editor": "procedural",
+            "steps": 20,
+            "seed": 3,
+            "region": "sphere:0,0,0,1",
+            "scene_up": "-y",
+            "center": [0, 0, -1],
+            "distance": 2.5,
+            "cameras": 24,
+            "force": True,
+        },
     }
 
     def read(folder: Path) -> object:

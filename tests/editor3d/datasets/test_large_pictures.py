@@ -78,6 +78,15 @@ def test_it_is_said_once_and_only_where_nothing_was_asked_for(large: Path, capfd
     assert "of their size" not in describe(load_posed_images(large, downscale_factor=1))
 
 
+@pytest.mark.parametrize("side", [16, 800, 1600, 1601, 3200, 3201, 6000])
+def test_a_draft_is_never_larger_than_what_is_usual(write_capture, side) -> None:
+    camera = {"w": side, "h": 20, "fl_x": 1000.0, "fl_y": 1000.0}
+    path = write_capture(count=4, meta=camera, size=(side, 20)).parent
+    usual, draft = editor3d.load(path), editor3d.load(path, draft=True)
+    assert draft.downscale_factor == 2 * usual.downscale_factor
+    assert draft.posed_images.views[0].width == side // draft.downscale_factor
+
+
 def test_a_run_notes_the_factor_that_it_took(large: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     from copy import deepcopy
 
