@@ -23,14 +23,45 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union
 
-from editor3d.errors import DataError
+import msgspec
+
+from editor3d.errors import DataError, first_line
 from editor3d.outputs.files import jsonable
 
 _PAID = frozenset(["begin", "paid", "call", "render", "proposal", "verdict", "failed", "imagined", "end"])
 """Events that must outlive a power failure; the others can be made again at no cost."""
 _ANSWERS = frozenset(["proposal", "verdict", "failed", "imagined", "round"])
+
+
+_FIELDS: dict[str, list[tuple]] = {
+    "begin": [("settings", dict[str, Any])],
+    "call": [("reserved", int)],
+    "paid": [("tokens", int), ("key", str, ""), ("text", str, "")],
+    "rendering": [],
+    "render": [
+        ("source", str),
+        ("status", str),
+        ("seconds", float),
+        ("message", str),
+        ("loss", float | None),
+        ("retries", int, 0),
+    ],
+    "proposal": [("key", str), ("source", str), ("text", str), ("note", str)],
+    "verdict": [("key", str), ("winner", Literal["left", "right"]), ("decided", bool)],
+    "failed": [("key", str)],
+    "imagined": [("key", str)],
+    "round": [("key", str)],
+    "end": [],
+}
+"""What a run that goes on reads of each event, besides `at`: names, types and what is taken where there is none."""
+_Line = Union[  # noqa: UP007 (of a tuple that is made here)
+    tuple(
+        msgspec.defstruct(event.title(), [("at", float), *fields], tag_field="event", tag=event)
+        for event, fields in _FIELDS.items()
+    )
+]
 
 
 class RunLedger:
@@ -97,12 +128,12 @@ class RunLedger:
         whole = content.rfind(b"\n") + 1
         for number, line in enumerate(content[:whole].splitlines(), start=1):
             try:
+                msgspec.json.decode(line, type=_Line)
                 entry = json.loads(line)
-                entry["event"], entry["at"] = str(entry["event"]), float(entry["at"])
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(
-                    f"Expected an event of a refinement in line {number} of {self.path}, found it damaged ({error}): "
-                    "begin a new run in another folder."
+                    f"Expected an event of a refinement in line {number} of {self.path}, found it damaged "
+                    f"({first_line(error)}): begin a new run in another folder."
                 ) from error
             self.events.append(entry)
         return whole

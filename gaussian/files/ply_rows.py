@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.datasets.ply_header import Element, PlyHeader, Property
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 
 _MAX_LISTS = 1 << 22
 """Rows with lists that are passed over one by one, seconds."""
@@ -103,4 +103,4 @@ def _text_rows(path: Path, element: Element, file: io.BufferedReader, skipped: i
                 ndmin=1,
             )
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{path}: a row of '{element.name}' cannot be understood ({error}).") from error
+        raise DataError(f"{path}: a row of '{element.name}' cannot be understood ({first_line(error)}).") from error

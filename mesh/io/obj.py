@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 from editor3d.safe_open import require_inside, require_regular
 from mesh.io.beside import find_beside
 from mesh.io.mtl import Map, ObjMaterial, look_of, read_library, without_comment
@@ -61,7 +61,9 @@ def read(path: Path, notes: Notes) -> list[Surface]:
         places = np.nan_to_num(_table(lines.places, 2))
         corners, at_places, sizes = _polygons(lines.faces)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"Expected numbers in the lines of {path}, found something else ({error}).") from error
+        raise DataError(
+            f"Expected numbers in the lines of {path}, found something else ({first_line(error)})."
+        ) from error
     keep_corners, keep = existing(corners, sizes, len(table), notes)
     corners, at_places, sizes = corners[keep_corners], at_places[keep_corners], sizes[keep]
     vertices = np.ascontiguousarray(table[:, :3])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 from mesh.io.notes import Notes
 from mesh.io.parts import check_size, colored_faces, existing, scaled_colors
 from mesh.io.polygons import triangulated
@@ -42,7 +42,9 @@ def read(path: Path, notes: Notes) -> list[Surface]:
         check_size(counts[1], "faces", path)
         return [_surface(lines[1 : 1 + counts[0]], lines[1 + counts[0] :][: counts[1]], layout, path, notes)]
     except (ValueError, OverflowError) as error:
-        raise DataError(f"Expected a readable mesh at {path}, found it damaged ({error}): export it anew.") from error
+        raise DataError(
+            f"Expected a readable mesh at {path}, found it damaged ({first_line(error)}): export it anew."
+        ) from error
 
 
 def _surface(points: list[str], polygons: list[str], layout: str, path: Path, notes: Notes) -> Surface:

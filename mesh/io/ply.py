@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 from mesh.io.notes import Notes, quoted
 from mesh.io.parts import check_size, colored_faces, dressed, existing, scaled_colors
 from mesh.io.ply_rows import Rows, read_ply
@@ -32,7 +32,7 @@ def read(path: Path, notes: Notes) -> list[Surface]:
         ply = read_ply(path.read_bytes())
     except ValueError as error:
         raise DataError(
-            f"Expected a readable PLY file at {path}, found it damaged ({error}): export it anew."
+            f"Expected a readable PLY file at {path}, found it damaged ({first_line(error)}): export it anew."
         ) from error
     vertex, face = ply.elements.get("vertex"), ply.elements.get("face")
     if vertex is None or not {"x", "y", "z"} <= vertex.scalars.keys():

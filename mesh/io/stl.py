@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.errors import DataError
+from editor3d.errors import DataError, first_line
 from mesh.io.notes import Notes
 from mesh.io.parts import check_size, colored_faces
 from mesh.surface import GRAY, Surface
@@ -80,5 +80,7 @@ def _of_text(content: bytes, path: Path) -> Surface:
     try:
         vertices = np.array(found, np.float64).reshape(-1, 3)
     except ValueError as error:
-        raise DataError(f"Expected numbers for the vertices in {path}, found something else ({error}).") from error
+        raise DataError(
+            f"Expected numbers for the vertices in {path}, found something else ({first_line(error)})."
+        ) from error
     return Surface(vertices, np.arange(len(vertices), dtype=np.int64).reshape(-1, 3))

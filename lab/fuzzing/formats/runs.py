@@ -96,18 +96,23 @@ def preset() -> Format:
 
 
 def refinement() -> Format:
+    from editor3d.programs.budget import Account, Budget
     from editor3d.programs.run_ledger import RunLedger
 
     events = [
         {"event": "begin", "at": 0.0, "settings": {"scene": "a", "program": "b"}},
-        {"event": "render", "at": 0.5, "source": "c", "status": "ok", "loss": 0.3},
-        {"event": "proposal", "at": 0.7, "key": "0/1", "source": "d"},
+        {"event": "render", "at": 0.5, "source": "c", "status": "ok", "seconds": 0.4, "message": "", "loss": 0.3},
+        {"event": "call", "at": 0.6, "reserved": 30},
+        {"event": "paid", "at": 0.65, "tokens": 12},
+        {"event": "proposal", "at": 0.7, "key": "0/1", "source": "d", "text": "x = 1", "note": ""},
+        {"event": "verdict", "at": 0.8, "key": "0.match", "winner": "left", "decided": True},
         {"event": "end", "at": 1.0},
     ]
     content = b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
     def read(folder: Path) -> object:
         ledger = RunLedger(folder / "ledger.jsonl")
+        Account(Budget(), ledger)
         ledger.close()
         return ledger
 

@@ -341,3 +341,20 @@ def test_pipes_and_folders_are_no_meshes(tmp_path):
     for name in ("pipe.glb", "folder.obj"):
         with pytest.raises(DataError, match="ordinary file"):
             read_mesh(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.off", "OFF\n1 1 0\n0 0 WORD\n3 0 0 0\n"),
+        ("m.obj", "v 0 0 WORD\nf 1 1 1\n"),
+        ("m.stl", "solid\nvertex 0 0 WORD\nvertex 0 0 0\nvertex 0 0 0\n"),
+        ("m.ply", "ply\nformat ascii 1.0\nelement vertex 1\nproperty float WORD\nproperty float WORD\nend_header\n"),
+    ],
+)
+def test_what_is_told_of_a_word_is_no_longer_than_a_sentence(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content.replace("WORD", "e" * 5000))
+    with pytest.raises(DataError) as caught:
+        read_mesh(path)
+    assert len(str(caught.value)) < 500 + len(str(path))

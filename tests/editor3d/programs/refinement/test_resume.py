@@ -133,9 +133,34 @@ def test_a_line_that_was_not_finished_is_cut_off(tmp_path):
 
 def test_a_damaged_ledger_is_told(tmp_path):
     path = tmp_path / "ledger.jsonl"
-    path.write_text('{"event": "begin", "at": 0.0}\nnonsense\n')
+    path.write_text('{"event": "begin", "at": 0.0, "settings": {}}\nnonsense\n')
     with pytest.raises(DataError, match="line 2"):
         RunLedger(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"event": "proposal", "source": "a", "text": "b", "note": ""},
+        {"event": "proposal", "key": ["a"], "source": "a", "text": "b", "note": ""},
+        {"event": "render", "status": "ok", "seconds": 1.0, "message": "", "loss": None},
+        {"event": "render", "source": "a", "status": "ok", "seconds": 1.0, "message": "", "loss": "low"},
+        {"event": "verdict", "key": "a", "winner": "both", "decided": True},
+        {"event": "call", "reserved": "30"},
+        {"event": "paid", "key": "a"},
+        {"event": "begin"},
+        {"event": "lunch"},
+        {"event": 3},
+        {"event": "end", "at": None},
+        [],
+    ],
+)
+def test_an_event_without_what_a_run_goes_on_with_is_told(tmp_path, line):
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(json.dumps({"at": 0.0, **line} if isinstance(line, dict) else line) + "\n")
+    with pytest.raises(DataError, match="line 1 of .*: begin a new run in another folder") as caught:
+        RunLedger(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_call_whose_end_is_not_known_counts_in_full(tmp_path):
