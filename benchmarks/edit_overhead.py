@@ -17,8 +17,8 @@ from rich.table import Table
 import editor3d
 from editor3d.datasets.locate import DEMO
 from editor3d.edit_config import edit_config
-from editor3d.outputs.files import write_json
-from editor3d.outputs.record import read_record
+from editor3d.files.writing import write_json
+from editor3d.run.record import read_record
 
 LIMIT = 0.05
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from editor3d.editors import create_editor
-from editor3d.outputs.files import write_json
+from editor3d.files.writing import write_json
 from editor3d.types import EditRequest
 
 LIMIT = 0.05

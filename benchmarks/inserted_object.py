@@ -20,10 +20,10 @@ from rich.table import Table
 
 from editor3d.editors.insert.editor import ProceduralInserter
 from editor3d.metrics.image import psnr
-from editor3d.outputs.record import read_record
-from editor3d.plugin.rays import LensTable
-from editor3d.plugin.region_masks import dilated, geometry_of, look_at
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
+from editor3d.plugin.confine.masks import dilated, geometry_of, look_at
+from editor3d.plugin.views.rays import LensTable
+from editor3d.run.record import read_record
 from editor3d.types import EditRequest
 
 LEAST = 0.1

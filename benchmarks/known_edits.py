@@ -22,9 +22,9 @@ from rich.table import Table
 
 import editor3d
 from editor3d.datasets.demo import TRUE_EDITS, demo_path, true_edit_path
+from editor3d.files.writing import write_json
 from editor3d.metrics.known_edit import KnownEditReport
-from editor3d.outputs.files import write_json
-from editor3d.plugin.base import ensure_base
+from editor3d.plugin.bases.base import ensure_base
 
 WHOLE = "make it look like winter"
 OBJECT = "make the teapot gold"

@@ -23,18 +23,18 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
-from editor3d.outputs.files import write_json
 from lab.references.mesh import pytorch3d_fragments, pytorch3d_meshes, pytorch3d_shaded
-from mesh.cameras import Cameras, ViewSettings, cameras_round
-from mesh.clip_loss import ClipLossSettings, clip_loss
-from mesh.field import FieldSettings, StyleField
-from mesh.files import read_mesh
-from mesh.gather import take_rows
-from mesh.render import LightSettings, compose, shade
-from mesh.styled import StyledMesh
+from mesh.io.read import read_mesh
+from mesh.render.cameras import Cameras, ViewSettings, cameras_round
+from mesh.render.gather import take_rows
+from mesh.render.render import LightSettings, compose, shade
+from mesh.render.visibility import barycentrics, find_hits
+from mesh.style.clip_loss import ClipLossSettings, clip_loss
+from mesh.style.field import FieldSettings, StyleField
+from mesh.style.styled import StyledMesh
 from mesh.surface import Surface
-from mesh.visibility import barycentrics, find_hits
 
 VIEWS, SIDE = 5, 224
 WANTED_STEP, WANTED_RATIO, WANTED_PSNR = 0.8, 50.0, 50.0

@@ -16,13 +16,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from editor3d.cli.mesh import Mesh
+from editor3d.cli.commands.mesh import Mesh
 from editor3d.datasets.images import read_image
 from editor3d.metrics.clip import ClipScorer
 from editor3d.metrics.clip_weights import TINY_CLIP, packaged_clip
-from editor3d.outputs.record import read_record
-from mesh.command import style
-from mesh.evaluate import evaluate
+from editor3d.run.record import read_record
+from mesh.style.command import style
+from mesh.style.evaluate import evaluate
 
 INSTRUCTION = "make it bronze"
 PROMPTS = ("a golden vase", "a blue vase")

@@ -19,11 +19,11 @@ from rich.table import Table
 from scipy.stats import spearmanr
 
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.picture_clip import clip_model, embedding
-from editor3d.programs.picture_loss import PictureLoss
-from editor3d.programs.space import Space
-from editor3d.programs.syntax import Program
-from editor3d.programs.workers import Workers
+from editor3d.programs.embedded.space import Space
+from editor3d.programs.judge.picture_clip import clip_model, embedding
+from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.syntax import Program
+from editor3d.programs.worker.pool import Workers
 
 
 def main(

@@ -26,16 +26,16 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from editor3d.outputs.files import jsonable
+from editor3d.files.writing import jsonable
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.asked import read_picture
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.picture_loss import PictureLoss
+from editor3d.programs.embedded.space import Space
+from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.syntax import Program
 from editor3d.programs.refinement import Refinement
-from editor3d.programs.space import Space
-from editor3d.programs.syntax import Program
-from editor3d.programs.workers import Workers
+from editor3d.programs.worker.pool import Workers
 
 SCENES = Path(__file__).parents[1] / "tests" / "editor3d" / "programs" / "scenes.py"
 LEAST_MOVE, MOST_MOVE = 0.05, 0.2

@@ -23,10 +23,10 @@ import editor3d
 from editor3d.datasets.images import read_image
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.metrics.image import psnr
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
 from editor3d.types import Around, EditRequest, View
+from gaussian.edit.scene_file import extent_of, model_of, picture_of
 from gaussian.files import read_file
-from gaussian.scene_file import extent_of, model_of, picture_of
 
 GAP = 1.5
 """dB that the edit of the file may be behind."""

@@ -11,7 +11,7 @@ import torch
 from gsplat.cuda._torch_impl import _fully_fused_projection, _quat_scale_to_covar_preci
 from torch import Tensor
 
-from gaussian.kernels import ALPHA_MAX, ALPHA_MIN, T_MIN, TILE
+from gaussian.raster.kernels import ALPHA_MAX, ALPHA_MIN, T_MIN, TILE
 
 _GROUP = 32  # tiles composited together
 _STRETCH = 64  # Gaussians of their lists at a time

@@ -30,10 +30,10 @@ from splat_in_torch import forward_and_backward
 from splat_scene import SplatScene, splat_scene
 
 from editor3d.datasets.locate import DEMO, resolve_data
-from editor3d.outputs.files import write_json
-from gaussian.kernels import composite, project, tiles
-from gaussian.kernels.simd import LANES, fma, horizontal_sum, splat
-from gaussian.rasterize import rasterization
+from editor3d.files.writing import write_json
+from gaussian.raster.kernels import composite, project, tiles
+from gaussian.raster.kernels.simd import LANES, fma, horizontal_sum, splat
+from gaussian.raster.rasterize import rasterization
 
 OPERATIONS_FORWARD, OPERATIONS_BACKWARD = 22, 38
 """Vector operations of one row of a tile in `composite` and `composite_backward`, an FMA counting as one: sigma 2, its

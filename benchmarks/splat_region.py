@@ -19,12 +19,12 @@ from rich.table import Table
 import editor3d
 from editor3d.datasets.locate import DEMO
 from editor3d.edit_config import edit_config
+from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
-from editor3d.outputs.files import write_json
 from editor3d.outputs.orbit import look_at_point
-from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import Box, parse_region
-from gaussian.parameters import PARAMETERS
+from gaussian.model.parameters import PARAMETERS
 
 HALF_SIDE = 0.2
 """Of the default box, as a share of the cameras' mean distance from what they look at."""

@@ -19,8 +19,8 @@ from rich.table import Table
 from training_curve import train, whole_pictures_psnr
 
 from editor3d.datasets.locate import DEMO, resolve_data
-from editor3d.outputs.files import write_json
-from gaussian.method import splat
+from editor3d.files.writing import write_json
+from gaussian.methods.splat import splat
 from gaussian.warmup import warm_up
 
 

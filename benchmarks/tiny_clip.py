@@ -21,11 +21,11 @@ from torch import Tensor
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.images import read_image
+from editor3d.diffusion.sizing import resized
 from editor3d.editors.procedural.effects import apply
-from editor3d.editors.sizing import resized
+from editor3d.files.writing import write_json
 from editor3d.metrics.clip import ClipScorer, directional_similarity
 from editor3d.metrics.clip_weights import TINY_CLIP, packaged_clip
-from editor3d.outputs.files import write_json
 from lab.training.networks import SIDE
 from lab.training.photographs import draw_crop, load_photographs
 from lab.training.phrases import EFFECTS, draw_caption

@@ -24,16 +24,16 @@ from torch import Tensor
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.images import read_image
-from editor3d.editors.ip2p import SPEC
-from editor3d.editors.loading import PipelineSource
+from editor3d.diffusion.latent import LatentPrior
+from editor3d.diffusion.loading import PipelineSource
+from editor3d.diffusion.sizing import resized
+from editor3d.editors.pipelines.ip2p import SPEC
+from editor3d.editors.pipelines.tiny import HUB_ID, NAME, TinyInstructPix2PixEditor, working_size
 from editor3d.editors.procedural.editor import ProceduralEditor
-from editor3d.editors.sizing import resized
-from editor3d.editors.tiny import HUB_ID, NAME, TinyInstructPix2PixEditor, working_size
+from editor3d.files.safe_open import open_picture, opencv_pixels
+from editor3d.files.writing import write_json
 from editor3d.guidance.attention import attention_maps
-from editor3d.guidance.latent import LatentPrior
 from editor3d.metrics.image import psnr
-from editor3d.outputs.files import write_json
-from editor3d.safe_open import open_picture, opencv_pixels
 from editor3d.types import EditRequest, PosedImages, View
 
 WHOLE = (

@@ -31,12 +31,12 @@ from torch import Tensor
 import editor3d
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.images import read_image
+from editor3d.diffusion.sizing import resized
+from editor3d.editors.pipelines.tiny import working_size
 from editor3d.editors.procedural.editor import ProceduralEditor
-from editor3d.editors.sizing import resized
-from editor3d.editors.tiny import working_size
 from editor3d.metrics.image import psnr
-from editor3d.plugin.edit_pipeline import EditPipeline
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
+from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.types import Condition, Editor, EditRequest
 
 INSTRUCTIONS = (

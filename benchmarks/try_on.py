@@ -23,7 +23,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.editors.try_on.segment import parts_of
 from editor3d.metrics.image import psnr
-from editor3d.plugin.edit_trainer import EditTrainer
+from editor3d.plugin.edit.trainer import EditTrainer
 from editor3d.types import Editor, EditRequest
 from lab.subject import garment_path, subject_path, worn_path
 
@@ -100,7 +100,7 @@ class TryOnBenchmark:
     def _dress(
         self, data: Path, garment: Path, downscale: int, restoration: str, planted: str | None = None
     ) -> tuple[EditTrainer, float]:
-        from gaussian.vton.method import gaussian_vton
+        from gaussian.methods.vton.method import gaussian_vton
 
         config = deepcopy(gaussian_vton.config)
         config.pipeline.datamanager.data = data

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from editor3d.outputs.files import write_json
+from editor3d.files.writing import write_json
 from editor3d.outputs.orbit import look_at
 from nerf_methods.vox_e.correlation import DensityReference, correlation_loss
 from nerf_methods.voxel.field import VoxelField

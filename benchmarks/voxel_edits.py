@@ -24,9 +24,9 @@ from editor3d.api import _run as run_config
 from editor3d.datasets.images import read_object_masks
 from editor3d.edit_config import edit_config
 from editor3d.editors.procedural.editor import ProceduralEditor
+from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
-from editor3d.outputs.files import write_json
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
 from editor3d.types import EditRequest
 
 

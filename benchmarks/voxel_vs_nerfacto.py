@@ -22,8 +22,8 @@ from rich.table import Table
 from training_curve import train
 
 from editor3d.datasets.locate import DEMO, resolve_data
+from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
-from editor3d.outputs.files import write_json
 from nerf_methods.nerfacto import nerfacto
 from nerf_methods.voxel.method import voxel
 from nerf_methods.voxel.warmup import warm_up

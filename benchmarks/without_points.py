@@ -24,9 +24,9 @@ from rich.table import Table
 from training_curve import whole_pictures_psnr
 
 from editor3d.datasets.locate import DEMO, resolve_data
-from editor3d.outputs.files import write_json
-from editor3d.plugin.base_quality import judge_base
-from gaussian.method import splat
+from editor3d.files.writing import write_json
+from editor3d.plugin.bases.quality import judge_base
+from gaussian.methods.splat import splat
 from gaussian.warmup import warm_up
 
 Start = Literal["points", "pictures", "random"]

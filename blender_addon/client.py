@@ -60,7 +60,7 @@ class Client:
         return data
 
     def _signature(self, *parts):
-        """See editor3d/service/signing.py."""
+        """See editor3d/service/http/signing.py."""
         return hmac.new(self._token.encode(), "\n".join(parts).encode(), hashlib.sha256).hexdigest()
 
     def get(self, path, timeout=10.0):

@@ -13,16 +13,17 @@ from editor3d.datasets.locate import is_run, resolve_data
 from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
 from editor3d.edit_config import edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
-from editor3d.outputs.opening import announce_reduction
+from editor3d.host.surroundings import settled
 from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
-from editor3d.surroundings import settled
+from editor3d.host.surroundings import settled
+from editor3d.run.opening import announce_reduction
 from editor3d.types import Around
 
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
-    from editor3d.outputs.record import EditRecord
     from editor3d.outputs.splat_change import SplatChange
-    from editor3d.plugin.trainer import PluginTrainerConfig
+    from editor3d.plugin.train.trainer import PluginTrainerConfig
+    from editor3d.run.record import EditRecord
     from editor3d.types import Condition, PosedImages
 
 
@@ -147,7 +148,7 @@ class Edit:
     @property
     def record(self) -> EditRecord:
         """What was asked, done and measured (`edit.json`)."""
-        from editor3d.outputs.record import read_record
+        from editor3d.run.record import read_record
 
         return read_record(self.folder / "edit.json")
 
@@ -162,7 +163,7 @@ class Edit:
         reference: Path | str | None = None,
         data: Path | str | None = None,
     ) -> KnownEditReport:
-        """Judge the edit by held-out views; see `editor3d.plugin.evaluate.evaluate`."""
+        """Judge the edit by held-out views; see `editor3d.plugin.results.evaluate.evaluate`."""
         other = other_run(self.folder)
         if other is not None:
             if truth is not None or reference is not None or data is not None:
@@ -171,7 +172,7 @@ class Edit:
                     f"mesh: leave them out."
                 )
             return load_target(other.evaluate)(self.folder)
-        from editor3d.plugin.evaluate import evaluate
+        from editor3d.plugin.results.evaluate import evaluate
 
         return evaluate(
             self.folder,
@@ -215,8 +216,8 @@ def load(
             f"Expected cameras, side and up with a file of splats alone, got {path}, which has views: leave them out."
         )
     if is_run(path):
-        from editor3d.plugin.captures import place_capture
-        from editor3d.plugin.config_file import read_config
+        from editor3d.plugin.bases.captures import place_capture
+        from editor3d.plugin.config.file import read_config
 
         config = read_config(path / "config.yml")
         place_capture(config, path, data)
@@ -328,10 +329,10 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
         ConfigError: the run would go on with an image service that was not chosen on this machine.
         KeyboardInterrupt: stopped again.
     """
-    from editor3d.plugin.captures import place_capture
-    from editor3d.plugin.config_file import read_config
-    from editor3d.plugin.edit_trainer import EditTrainerConfig
-    from editor3d.plugin.trainer import PluginTrainerConfig, place_run
+    from editor3d.plugin.bases.captures import place_capture
+    from editor3d.plugin.config.file import read_config
+    from editor3d.plugin.edit.trainer import EditTrainerConfig
+    from editor3d.plugin.train.trainer import PluginTrainerConfig, place_run
 
     run = Path(run)
     other = other_run(run)
@@ -356,8 +357,8 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
 
 def _run(config: PluginTrainerConfig) -> Path:
     """Train to the end; the run's folder."""
-    from editor3d.outputs.run_folders import alone
-    from editor3d.plugin.trainer import RunInterrupted
+    from editor3d.plugin.train.trainer import RunInterrupted
+    from editor3d.run.folders import alone
 
     config.write_config()
     with alone(config.get_base_dir()):

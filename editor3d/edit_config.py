@@ -12,7 +12,7 @@ from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
 
 if TYPE_CHECKING:
     from editor3d.api import Scene
-    from editor3d.plugin.edit_trainer import EditTrainerConfig
+    from editor3d.plugin.edit.trainer import EditTrainerConfig
     from editor3d.types import Condition
 
 GARMENT_METHOD = "gaussian-vton"
@@ -45,7 +45,7 @@ def edit_config(
     Raises:
         ConfigError: no such method or preset, or a method that does not edit.
     """
-    from editor3d.plugin.presets import read_preset
+    from editor3d.plugin.train.presets import read_preset
     from editor3d.regions import parse_region, seen_parts
 
     names = [name for name, entry in METHODS.items() if entry.kind == "edit"]
@@ -98,8 +98,8 @@ def edit_config(
 
 def default_method(scene: Scene) -> str:
     """The edit method that suits a scene: that of its base's kind if it has one, else the fastest on this machine."""
-    from editor3d.plugin.base import open_base
-    from editor3d.plugin.trainer import default_device
+    from editor3d.plugin.bases.base import open_base
+    from editor3d.plugin.train.trainer import default_device
 
     if scene.base is None:
         return "in2n" if default_device() == "cuda" else CPU_METHOD

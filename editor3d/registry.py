@@ -37,12 +37,12 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "igs2gs": MethodEntry(
         "Instruct-GS2GS: iterative dataset update of Gaussian splats, all views at a time",
-        "gaussian.igs2gs:igs2gs",
+        "gaussian.methods.igs2gs:igs2gs",
         "edit",
     ),
     "gaussian-vton": MethodEntry(
         "GaussianVTON: dress a captured person from the picture of a garment (--garment), in splats",
-        "gaussian.vton.method:gaussian_vton",
+        "gaussian.methods.vton.method:gaussian_vton",
         "edit",
     ),
     "vox-e": MethodEntry(
@@ -72,7 +72,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "splat": MethodEntry(
         "Gaussian splats: gsplat's kernels on a GPU, compiled ones of the project's own on a CPU",
-        "gaussian.method:splat",
+        "gaussian.methods.splat:splat",
         "base",
     ),
     "nerfacto-editable": MethodEntry(
@@ -83,11 +83,13 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
-SCENE_FILES: dict[str, str] = dict.fromkeys((".ply", ".spz", ".splat", ".sog"), "gaussian.scene_file:open_scene_file")
+SCENE_FILES: dict[str, str] = dict.fromkeys(
+    (".ply", ".spz", ".splat", ".sog"), "gaussian.edit.scene_file:open_scene_file"
+)
 """Files that hold a scene without its pictures, by suffix, and what makes them a capture and a base."""
-FILE_VIEWS = "gaussian.scene_file:FileViews"
+FILE_VIEWS = "gaussian.edit.scene_file:FileViews"
 """What looks at such a file without making it a base."""
-CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.changes:change_splats", "gaussian.files:convert"
+CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.edit.changes:change_splats", "gaussian.files:convert"
 """What changes a scene of splats directly, and what writes a file of them in another format."""
 
 
@@ -109,11 +111,11 @@ class OtherRun:
     """Takes the run's folder and returns a `KnownEditReport`."""
 
 
-OTHER_RUNS: dict[str, OtherRun] = {"mesh.json": OtherRun("mesh.command:resume", "mesh.evaluate:evaluate")}
+OTHER_RUNS: dict[str, OtherRun] = {"mesh.json": OtherRun("mesh.style.command:resume", "mesh.style.evaluate:evaluate")}
 """By the file that a run's folder is known by."""
 
 
-MESH_COMMANDS: dict[str, str] = {"style": "mesh.command:style"}
+MESH_COMMANDS: dict[str, str] = {"style": "mesh.style.command:style"}
 """What `editor3d mesh` does, by its first word; each takes the command's dataclass."""
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import editor3d  # noqa: F401  how threads wait is set there, which has to be before torch is imported
 
 if TYPE_CHECKING:
-    from gaussian.rasterize import rasterization as rasterization
+    from gaussian.raster.rasterize import rasterization as rasterization
 
 __all__ = ["rasterization"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "rasterization":
-        from gaussian.rasterize import rasterization
+        from gaussian.raster.rasterize import rasterization
 
         return rasterization
     raise AttributeError(f"module 'gaussian' has no attribute {name!r}")

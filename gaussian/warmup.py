@@ -7,8 +7,8 @@ from itertools import product
 
 import torch
 
-from editor3d.compiled import compiled
-from gaussian.rasterize import rasterization
+from editor3d.host.compiled import compiled
+from gaussian.raster.rasterize import rasterization
 
 _COUNT, _SIDE = 64, 32
 

@@ -27,10 +27,10 @@ from torch import Tensor, nn
 from editor3d.errors import CheckpointError
 from editor3d.metrics.image import psnr, ssim
 from editor3d.outputs.surface import SolidField
-from editor3d.plugin.datamanager import EditDataManagerConfig
-from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipelineConfig
-from editor3d.plugin.rays import FastCameraRays, camera_rays
-from editor3d.plugin.trainer import PluginTrainerConfig, default_device
+from editor3d.plugin.train.datamanager import EditDataManagerConfig
+from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipelineConfig
+from editor3d.plugin.train.trainer import PluginTrainerConfig, default_device
+from editor3d.plugin.views.rays import FastCameraRays, camera_rays
 from editor3d.types import Region, View
 from nerf_methods.composite import Composite
 from nerf_methods.spatial_loss import spatial_loss

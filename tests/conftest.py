@@ -257,7 +257,7 @@ def assert_same(one: object, other: object, where: str = "state") -> None:
 
 def assert_same_runs(one: Path, other: Path) -> None:
     """Equal checkpoints, edited pictures, and pictures of the scene before and after; nothing else left lying about."""
-    from editor3d.plugin import checkpoints
+    from editor3d.run import checkpoints
 
     last, expected = checkpoints.latest_checkpoint(one), checkpoints.latest_checkpoint(other)
     assert last.name == expected.name

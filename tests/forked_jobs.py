@@ -25,7 +25,7 @@ import torch  # noqa: E402
 from nerfstudio.scripts import train  # noqa: E402
 
 import editor3d.api  # noqa: E402, F401 - imported once, for all jobs
-from editor3d.plugin.base import read_config  # noqa: E402
+from editor3d.plugin.bases.base import read_config  # noqa: E402
 
 
 def load(path: str):

@@ -159,6 +159,6 @@ def test_an_import_is_judged_by_where_it_stands(source, told):
 
 
 def test_blender_is_imported_at_once_only_where_it_is():
-    found = Import("mathutils", "editor3d/programs/worker_chance.py:13", True)
+    found = Import("mathutils", "editor3d/programs/worker/chance.py:13", True)
     assert not undeclared(found, set(), {"bpy"}, {})
-    assert undeclared(found._replace(place="editor3d/programs/search.py:1"), set(), {"bpy"}, {})
+    assert undeclared(found._replace(place="editor3d/programs/search/search.py:1"), set(), {"bpy"}, {})

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from editor3d.errors import ConfigError, Editor3DError, sentence
-from editor3d.outputs.opening import begin_command
+from editor3d.host.surroundings import settle
 from editor3d.registry import load_target
-from editor3d.surroundings import settle
+from editor3d.run.opening import begin_command
 
 OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
 DEBUG_VARIABLE = "EDITOR3D_DEBUG"
@@ -32,18 +32,20 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
-    "edit": Command("Change a scene as one sentence says", "editor3d.cli.edit:Edit"),
-    "resume": Command("Go on with an interrupted run", "editor3d.cli.resume:Resume"),
-    "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.evaluate:Evaluate"),
-    "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.preview:Preview"),
-    "render": Command("Look at a run's scene: a turntable video, or its views", "editor3d.cli.render:Render"),
-    "export": Command("Write a scene as a mesh, points, splats or pictures", "editor3d.cli.export:Export"),
-    "splats": Command("Delete, copy or recolour a part of a scene of splats", "editor3d.cli.splats:SplatsCommand"),
-    "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.mesh:Mesh"),
-    "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.serve:Serve"),
-    "refine": Command("Search for a better Blender program", "editor3d.cli.refine:Refine"),
-    "list": Command("List the methods or the 2D editors", "editor3d.cli.listing:List"),
-    "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.doctor:Doctor"),
+    "edit": Command("Change a scene as one sentence says", "editor3d.cli.commands.edit:Edit"),
+    "resume": Command("Go on with an interrupted run", "editor3d.cli.commands.resume:Resume"),
+    "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.commands.evaluate:Evaluate"),
+    "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.commands.preview:Preview"),
+    "render": Command("Look at a run's scene: a turntable video, or its views", "editor3d.cli.commands.render:Render"),
+    "export": Command("Write a scene as a mesh, points, splats or pictures", "editor3d.cli.commands.export:Export"),
+    "splats": Command(
+        "Delete, copy or recolour a part of a scene of splats", "editor3d.cli.commands.splats:SplatsCommand"
+    ),
+    "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
+    "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
+    "refine": Command("Search for a better Blender program", "editor3d.cli.commands.refine:Refine"),
+    "list": Command("List the methods or the 2D editors", "editor3d.cli.commands.listing:List"),
+    "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.commands.doctor:Doctor"),
 }
 
 
@@ -104,7 +106,7 @@ def _dispatch(words: list[str]) -> int:
         print(_help())
         return 0
     if words[0] == "--version":
-        from editor3d.outputs.record import package_versions
+        from editor3d.run.record import package_versions
 
         print(f"editor3d {package_versions().get('editor3d', '(not installed)')}")
         return 0

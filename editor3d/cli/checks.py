@@ -18,8 +18,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from editor3d.cli.system_libraries import LIBRARIES, missing_libraries
-from editor3d.compiled import CACHE_VARIABLE, kernel_cache
 from editor3d.errors import sentence
+from editor3d.host.compiled import CACHE_VARIABLE, kernel_cache
 from editor3d.registry import METHODS
 
 PACKAGE = "editor3d"
@@ -142,7 +142,7 @@ def check_gsplat(cuda: str | None) -> Check:
     Args:
         cuda: the version that torch was built with.
     """
-    from editor3d.plugin.gsplat_kernels import compiled_kernels, compiler, remedy
+    from editor3d.host.gsplat_kernels import compiled_kernels, compiler, remedy
 
     what = {"group": "device", "name": "gsplat kernels", "required": False}
     found = compiled_kernels(cuda)

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 
 from editor3d.cli.checks import Check
+from editor3d.diffusion.weights import find_weights, how_to_get
 from editor3d.editors import EDITORS, EditorEntry, available_editors
-from editor3d.editors.weights import find_weights, how_to_get
 from editor3d.metrics.clip_weights import find_clip
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.regions.text_weights import find_finder, how_to_get_finder

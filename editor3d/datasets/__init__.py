@@ -50,7 +50,7 @@ def load_posed_images(path: Path, *, downscale_factor: int | None = None, eval_i
     if not path.exists():
         raise DataError(f"There is no {path}: give the folder of a capture, or its transforms.json.")
 
-    from editor3d.datasets import colmap, nerf_synthetic, nerfstudio
+    from editor3d.datasets.formats import colmap, nerf_synthetic, nerfstudio
 
     options = {"downscale_factor": downscale_factor, "eval_interval": eval_interval}
     if not path.is_dir():

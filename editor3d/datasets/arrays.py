@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.errors import DataError, first_line
-from editor3d.safe_open import MAX_PIXELS, require_regular
+from editor3d.files.safe_open import MAX_PIXELS, require_regular
 
 UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError, tokenize.TokenError)
 """What numpy raises for a damaged file: its header is parsed as Python's literals are."""

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d import safe_open
-from editor3d.datasets import colmap, load_posed_images, nerf_synthetic, nerfstudio, validate
-from editor3d.datasets.frames import Frame
+from editor3d.datasets import load_posed_images, validate
+from editor3d.datasets.formats import colmap, nerf_synthetic, nerfstudio
+from editor3d.datasets.formats.frames import Frame
 from editor3d.datasets.images import PictureInfo, inspect_picture
 from editor3d.datasets.intrinsics import Intrinsics, lens_of, parse_intrinsics
 from editor3d.datasets.locate import RUN_CONFIG, is_run
 from editor3d.datasets.reduce import MAX_SIDE
 from editor3d.errors import ConfigError, DataError
+from editor3d.files import safe_open
 from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Split, View
 
 HELD_OUT = 8
@@ -127,8 +128,8 @@ def _size(value: object) -> int:
 
 
 def _views_of_run(run: Path) -> list[View]:
-    from editor3d.plugin.captures import place_capture
-    from editor3d.plugin.config_file import read_config
+    from editor3d.plugin.bases.captures import place_capture
+    from editor3d.plugin.config.file import read_config
 
     config = read_config(run / RUN_CONFIG)
     try:

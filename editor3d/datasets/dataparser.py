@@ -19,8 +19,8 @@ from torch import Tensor
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import WHITE, read_image, read_mask
 from editor3d.datasets.orient import Centring, Orientation, oriented
-from editor3d.outputs.files import write_json
-from editor3d.outputs.opening import announce
+from editor3d.files.writing import write_json
+from editor3d.run.opening import announce
 from editor3d.types import PosedImages, View
 
 

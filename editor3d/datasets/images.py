@@ -23,7 +23,14 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from editor3d.datasets.arrays import read_depth_array
 from editor3d.datasets.label_pictures import MAX_ID, NoIds, object_ids
 from editor3d.errors import DataError, first_line
-from editor3d.safe_open import PICTURE_FORMATS, UNREADABLE, TooManyPixels, open_picture, opencv_pixels, require_regular
+from editor3d.files.safe_open import (
+    PICTURE_FORMATS,
+    UNREADABLE,
+    TooManyPixels,
+    open_picture,
+    opencv_pixels,
+    require_regular,
+)
 from editor3d.types import View
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d import safe_open
 from editor3d.datasets.images import PictureInfo, inspect_picture
 from editor3d.errors import DataError, shown
+from editor3d.files import safe_open
 from editor3d.types import View
 
 ROTATION_TOLERANCE = 2e-3

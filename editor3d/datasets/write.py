@@ -11,7 +11,7 @@ import numpy as np
 from editor3d.datasets.images import read_mask
 from editor3d.datasets.intrinsics import DISTORTION_KEYS
 from editor3d.errors import ConfigError
-from editor3d.outputs.files import write_json
+from editor3d.files.writing import write_json
 from editor3d.outputs.pictures import save_png
 from editor3d.outputs.surface import write_points
 from editor3d.types import PosedImages, View

@@ -110,7 +110,7 @@ def resolve_auto() -> tuple[str, str]:
     Returns:
         The spec for `create_editor`, and why in one clause ("the weights of InstructPix2Pix are in …").
     """
-    from editor3d.editors.weights import IP2P_HUB_ID, find_weights, how_to_get
+    from editor3d.diffusion.weights import IP2P_HUB_ID, find_weights, how_to_get
 
     weights = find_weights(IP2P_HUB_ID)
     if weights is not None:
@@ -120,8 +120,8 @@ def resolve_auto() -> tuple[str, str]:
 
 def resolve_auto_inserter() -> tuple[str, str]:
     """As `resolve_auto`, for what is painted into a region: Stable Diffusion inpainting, else `procedural-insert`."""
-    from editor3d.editors.inpaint import SD
-    from editor3d.editors.weights import find_weights, how_to_get
+    from editor3d.diffusion.weights import find_weights, how_to_get
+    from editor3d.editors.pipelines.inpaint import SD
 
     weights = find_weights(SD.hub_id)
     if weights is not None:
@@ -131,7 +131,7 @@ def resolve_auto_inserter() -> tuple[str, str]:
 
 def resolve_auto_try_on() -> tuple[str, str]:
     """As `resolve_auto`, for dressing a person: a model that takes a garment, else `try-on`."""
-    from editor3d.editors.weights import find_weights
+    from editor3d.diffusion.weights import find_weights
 
     for name, entry in EDITORS.items():
         if entry.info.needs_garment and entry.hub_id and entry.argument == "optional":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from editor3d.editors.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED
+from editor3d.diffusion.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED
 from editor3d.types import EditorInfo
 
 
@@ -50,7 +50,7 @@ def _inpainting(name: str, summary: str, hub_id: str, **capabilities: Any) -> Ed
         name,
         summary,
         hub_id,
-        f"editor3d.editors.inpaint:{name.replace('-', '_')}",
+        f"editor3d.editors.pipelines.inpaint:{name.replace('-', '_')}",
         uses_render=True,
         uses_noise_level=True,
         edits_objects=True,
@@ -102,7 +102,7 @@ _ENTRIES = (
         "ip2p",
         "InstructPix2Pix, the diffusion model of Instruct-NeRF2NeRF: any instruction in English",
         IP2P_HUB_ID,
-        "editor3d.editors.ip2p:InstructPix2PixEditor",
+        "editor3d.editors.pipelines.ip2p:InstructPix2PixEditor",
         uses_render=True,
         uses_noise_level=True,
         multiple_of=8,
@@ -130,7 +130,7 @@ _ENTRIES = (
             diffusion_steps=20,
             one_timestep_per_step=True,
         ),
-        "editor3d.editors.tiny:TinyInstructPix2PixEditor",
+        "editor3d.editors.pipelines.tiny:TinyInstructPix2PixEditor",
         argument="optional",
         argument_help="a folder that python -m lab.train_editor wrote (docs/training.md)",
         runs_model=True,
@@ -162,7 +162,7 @@ _ENTRIES = (
         "sdxl-ip2p",
         "InstructPix2Pix on SDXL, used as ip2p is",
         "diffusers/sdxl-instructpix2pix-768",
-        "editor3d.editors.sdxl_ip2p:create",
+        "editor3d.editors.pipelines.sdxl_ip2p:create",
         uses_render=True,
         uses_noise_level=True,
         multiple_of=8,
@@ -175,7 +175,7 @@ _ENTRIES = (
         "flux2-klein",
         "FLUX.2 klein: fast, any instruction in English; edits the original picture",
         "black-forest-labs/FLUX.2-klein-4B",
-        "editor3d.editors.flux2_klein:create",
+        "editor3d.editors.pipelines.flux2_klein:create",
         multiple_of=16,
         working_pixels=(512 * 512, _BELOW_MEGAPIXEL),
         guidance_scale=1.0,
@@ -185,7 +185,7 @@ _ENTRIES = (
         "flux-kontext",
         "FLUX.1 Kontext: any instruction in English; edits the original picture",
         "black-forest-labs/FLUX.1-Kontext-dev",
-        "editor3d.editors.flux_kontext:create",
+        "editor3d.editors.pipelines.flux_kontext:create",
         multiple_of=16,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
         guidance_scale=2.5,
@@ -195,7 +195,7 @@ _ENTRIES = (
         "qwen-image-edit",
         "Qwen-Image-Edit: any instruction in English or Chinese; edits the original picture",
         "Qwen/Qwen-Image-Edit",
-        "editor3d.editors.qwen_image_edit:create",
+        "editor3d.editors.pipelines.qwen_image_edit:create",
         multiple_of=32,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
         guidance_scale=4.0,
@@ -205,7 +205,7 @@ _ENTRIES = (
         "qwen-image-edit-plus",
         "Qwen-Image-Edit 2509, its successor, which keeps people and objects better",
         "Qwen/Qwen-Image-Edit-2509",
-        "editor3d.editors.qwen_image_edit:create_plus",
+        "editor3d.editors.pipelines.qwen_image_edit:create_plus",
         multiple_of=32,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
         guidance_scale=4.0,
@@ -299,7 +299,7 @@ _ENTRIES = (
             accepts_mask=True,
             remote=True,
         ),
-        "editor3d.editors.service:create",
+        "editor3d.editors.services.editor:create",
         argument="optional",
         argument_help="the service's base URL, which may end in #MODEL",
         key_variables=("EDITOR3D_SERVICE_KEY", "OPENAI_API_KEY"),

@@ -13,7 +13,7 @@ from torch import Tensor
 from editor3d.datasets.images import inspect_picture, read_image
 from editor3d.editors import EDITORS
 from editor3d.errors import DataError, EditorUnavailableError
-from editor3d.outputs.files import visible_below
+from editor3d.files.writing import visible_below
 from editor3d.types import EditorInfo, EditRequest
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"])

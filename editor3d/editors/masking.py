@@ -7,9 +7,9 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural.nouns import ObjectNames, listing
-from editor3d.editors.procedural.tokens import split_words
 from editor3d.errors import InstructionError
+from editor3d.language.nouns import ObjectNames, listing
+from editor3d.language.tokens import split_words
 from editor3d.types import EditRequest
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from editor3d.editors.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED, find_weights, how_to_get
+from editor3d.diffusion.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED, find_weights, how_to_get
 from editor3d.errors import ConfigError, EditorUnavailableError
 from editor3d.registry import load_target
 from editor3d.types import Guidance, GuidanceInfo

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from editor3d.diffusion.latent import LatentPrior
 from editor3d.errors import ConfigError, InstructionError
-from editor3d.guidance.latent import LatentPrior
 from editor3d.guidance.sds import noised
 
 

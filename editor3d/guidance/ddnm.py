@@ -19,12 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.editors.ip2p import SPEC as IP2P_SPEC
-from editor3d.editors.loading import PipelineSource
-from editor3d.editors.sizing import padded, resized
-from editor3d.editors.weights import IP2P_HUB_ID, PACKAGED, find_weights
+from editor3d.diffusion.latent import LatentPrior
+from editor3d.diffusion.loading import PipelineSource
+from editor3d.diffusion.sizing import padded, resized
+from editor3d.diffusion.weights import IP2P_HUB_ID, PACKAGED, find_weights
+from editor3d.editors.pipelines.ip2p import SPEC as IP2P_SPEC
 from editor3d.errors import ConfigError
-from editor3d.guidance.latent import LatentPrior
 
 _WITHIN_RANGE = 12
 """Rounds of bringing a restored picture into 0..1 and back to agreement."""

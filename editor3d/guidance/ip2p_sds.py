@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from editor3d.editors.ip2p import SPEC
-from editor3d.editors.loading import PipelineSource
+from editor3d.diffusion.cfg import three_way
+from editor3d.diffusion.latent import LatentPrior
+from editor3d.diffusion.loading import PipelineSource
+from editor3d.diffusion.timesteps import Fixed, TimestepSchedule
+from editor3d.editors.pipelines.ip2p import SPEC
 from editor3d.guidance import GUIDANCES
-from editor3d.guidance.cfg import three_way
-from editor3d.guidance.latent import LatentPrior
 from editor3d.guidance.sds import Prior, distill
-from editor3d.guidance.timesteps import Fixed, TimestepSchedule
 from editor3d.types import GuidanceInfo, GuidanceRequest
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from editor3d.editors.loading import PipelineSource, PipelineSpec
+from editor3d.diffusion.cfg import two_way
+from editor3d.diffusion.latent import LatentPrior
+from editor3d.diffusion.loading import PipelineSource, PipelineSpec
+from editor3d.diffusion.timesteps import Fixed, TimestepSchedule, draw_timesteps
 from editor3d.guidance import GUIDANCES, SD_HUB_ID
-from editor3d.guidance.cfg import two_way
-from editor3d.guidance.latent import LatentPrior
-from editor3d.guidance.timesteps import Fixed, TimestepSchedule, draw_timesteps
 from editor3d.types import GuidanceInfo, GuidanceRequest
 
 SPEC = PipelineSpec(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from editor3d.editors.ip2p import SPEC as IP2P_SPEC
-from editor3d.editors.loading import PipelineSource
+from editor3d.diffusion.latent import LatentPrior
+from editor3d.diffusion.loading import PipelineSource
+from editor3d.editors.pipelines.ip2p import SPEC as IP2P_SPEC
 from editor3d.guidance import GUIDANCES
 from editor3d.guidance.ip2p_sds import InstructScoreDistillation
-from editor3d.guidance.latent import LatentPrior
 from editor3d.guidance.sds import SPEC as SDS_SPEC
 from editor3d.guidance.sds import ScoreDistillation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from editor3d.editors.weights import MODELS_VARIABLE, model_folders
+from editor3d.diffusion.weights import MODELS_VARIABLE, model_folders
 from editor3d.metrics.unavailable import Unavailable
 
 CLIP_HUB_IDS = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32", "google/siglip-base-patch16-224")

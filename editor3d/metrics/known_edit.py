@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from editor3d.files.writing import jsonable
 from editor3d.metrics.depth import DepthScores, depth_scores
 from editor3d.metrics.image import psnr
-from editor3d.outputs.files import jsonable
 
 if TYPE_CHECKING:
     from rich.table import Table

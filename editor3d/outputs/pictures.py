@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor

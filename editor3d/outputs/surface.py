@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from editor3d.errors import ConfigError
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 from editor3d.precision import offset_of
 from editor3d.srgb import to_linear
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 from editor3d.outputs.pictures import to_uint8
 
 if TYPE_CHECKING:

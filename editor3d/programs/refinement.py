@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from editor3d.errors import ConfigError, DataError
-from editor3d.outputs.files import jsonable, replacing, sweep, write_json
+from editor3d.files.writing import jsonable, replacing, sweep, write_json
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import result_scene
 from editor3d.programs.asked import (
@@ -34,17 +34,17 @@ from editor3d.programs.asked import (
 )
 from editor3d.programs.budget import Account, Budget
 from editor3d.programs.contracts import Evaluator, Proposer, Renderer, RenderSettings, Task, Tried
-from editor3d.programs.embedded import EmbeddedProposer
+from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.imagination import Imagination
-from editor3d.programs.picture_clip import embedding
-from editor3d.programs.picture_loss import PictureLoss
+from editor3d.programs.judge.picture_clip import embedding
+from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.judge.target_evaluator import TargetEvaluator
 from editor3d.programs.run_ledger import RunLedger
-from editor3d.programs.search import Found, Search, Settings, digest
-from editor3d.programs.target_evaluator import TargetEvaluator
-from editor3d.programs.tournament import Outcome
-from editor3d.programs.vision_client import VisionClient, VisionSettings
-from editor3d.programs.vision_evaluator import VisionEvaluator
-from editor3d.programs.vision_proposer import VisionProposer
+from editor3d.programs.search.search import Found, Search, Settings, digest
+from editor3d.programs.search.tournament import Outcome
+from editor3d.programs.vision.client import VisionClient, VisionSettings
+from editor3d.programs.vision.evaluator import VisionEvaluator
+from editor3d.programs.vision.proposer import VisionProposer
 
 IMAGINED, SCENE = "imagined.png", "result.blend"
 IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4}
@@ -155,7 +155,7 @@ def refine(
         if renderer is not None:
             rendering = renderer(render_settings)
         else:
-            from editor3d.programs.workers import Workers
+            from editor3d.programs.worker.pool import Workers
 
             rendering = workers = Workers(asked.scene, render_settings, allow_weaker_sandbox=allow_weaker_sandbox)
             keep = partial(result_scene.write, workers) if save_scene else None

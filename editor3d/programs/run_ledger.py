@@ -28,7 +28,7 @@ from typing import Any, Literal, Union
 import msgspec
 
 from editor3d.errors import DataError, first_line
-from editor3d.outputs.files import jsonable
+from editor3d.files.writing import jsonable
 
 _PAID = frozenset(["begin", "paid", "call", "render", "proposal", "verdict", "failed", "imagined", "end"])
 """Events that must outlive a power failure; the others can be made again at no cost."""

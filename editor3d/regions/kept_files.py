@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import Editor3DError
-from editor3d.outputs.files import replacing, visible_below
+from editor3d.files.writing import replacing, visible_below
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import parse_region

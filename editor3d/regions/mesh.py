@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError, first_line
-from editor3d.safe_open import require_regular
+from editor3d.files.safe_open import require_regular
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.datasets.images import inspect_picture, read_mask, read_object_masks
 from editor3d.errors import RegionError
-from editor3d.outputs.files import visible_below
+from editor3d.files.writing import visible_below
 from editor3d.regions.combinations import Intersection, Invert, Union
 from editor3d.regions.text import TextRegion
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editor3d.datasets.images import read_image, read_mask, read_object_masks
-from editor3d.editors.procedural.tokens import split_words
-from editor3d.editors.procedural.vocabulary import PREPOSITIONS
 from editor3d.errors import InstructionError, RegionError
+from editor3d.language.tokens import split_words
+from editor3d.language.vocabulary import PREPOSITIONS
 from editor3d.outputs.pictures import save_png
 from editor3d.regions.text_weights import Finder, find_finder, how_to_get_finder
 

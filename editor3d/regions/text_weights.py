@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from editor3d.editors.weights import MODELS_VARIABLE, model_folders
+from editor3d.diffusion.weights import MODELS_VARIABLE, model_folders
 
 DETECTORS = {"IDEA-Research/grounding-dino-base": "0.9 GB", "IDEA-Research/grounding-dino-tiny": "0.7 GB"}
 SEGMENTERS = {

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from editor3d.errors import ConfigError
-from editor3d.outputs.record import package_versions
-from editor3d.service.server import HOST, Service
-from editor3d.service.signing import PROOF, is_proof, signed
+from editor3d.run.record import package_versions
+from editor3d.service.http.server import HOST, Service
+from editor3d.service.http.signing import PROOF, is_proof, signed
 from editor3d.service.state import (
     ServiceState,
     default_job_folder,

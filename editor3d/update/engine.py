@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from editor3d.errors import DataError, InstructionError
-from editor3d.outputs.record import Edit2D
-from editor3d.stopwatch import Stopwatch
+from editor3d.host.stopwatch import Stopwatch
+from editor3d.run.record import Edit2D
 from editor3d.types import DIFFUSION_STEPS, GUIDANCE_SCALE, Editor, EditRequest, Garment, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore

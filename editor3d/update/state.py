@@ -15,9 +15,9 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from editor3d.errors import CheckpointError
-from editor3d.outputs.files import replacing
-from editor3d.outputs.record import Edit2D
-from editor3d.safe_open import UNREADABLE, open_picture
+from editor3d.files.safe_open import UNREADABLE, open_picture
+from editor3d.files.writing import replacing
+from editor3d.run.record import Edit2D
 
 _REQUEST_KEY = "editor3d-request"
 

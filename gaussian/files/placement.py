@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from editor3d.errors import DataError, shown
-from editor3d.outputs.files import write_json
-from editor3d.safe_open import read_json
+from editor3d.files.safe_open import read_json
+from editor3d.files.writing import write_json
 from gaussian.files.contents import SplatFile, centred
 
 _COMING = "coming"

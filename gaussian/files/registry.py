@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editor3d.errors import ConfigError, DataError
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 
 if TYPE_CHECKING:
     from gaussian.files.contents import SplatFile
@@ -54,7 +54,7 @@ def read_file(path: Path | str) -> SplatFile:
     """
     path = Path(path)
     entry = _entry(path, "read")
-    from editor3d.safe_open import require_regular
+    from editor3d.files.safe_open import require_regular
     from gaussian.files.contents import sound
     from gaussian.files.placement import placed
 

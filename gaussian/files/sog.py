@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.errors import DataError, first_line, shown
-from editor3d.safe_open import MAX_PIXELS, UNREADABLE, open_picture
+from editor3d.files.safe_open import MAX_PIXELS, UNREADABLE, open_picture
 from gaussian.files.arrays import opacity_logits_of, quats_of_smallest_three, splats_of
 from gaussian.files.contents import SplatFile
 

@@ -36,7 +36,7 @@ def _same(one: Path, other: Path) -> bool:
     if one.suffix in _LOGS:
         return True
     if one.suffix == ".ckpt":
-        from editor3d.plugin import checkpoints
+        from editor3d.run import checkpoints
 
         return _equal(checkpoints.load(one), checkpoints.load(other))
     if one.suffix == ".json":

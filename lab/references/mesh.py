@@ -1,4 +1,4 @@
-"""The same pictures by PyTorch3D alone: what `mesh.render` is checked against, and many times slower on a CPU."""
+"""Pictures by PyTorch3D alone: what `mesh.render.render` is checked against, and many times slower on a CPU."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mesh.cameras import Cameras
-from mesh.pytorch3d import require
-from mesh.render import LightSettings
+from mesh.render.cameras import Cameras
+from mesh.render.pytorch3d import require
+from mesh.render.render import LightSettings
 
 if TYPE_CHECKING:
     from pytorch3d.renderer.mesh.rasterizer import Fragments

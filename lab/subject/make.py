@@ -17,7 +17,7 @@ from rich.progress import Progress
 from editor3d.datasets.demo.make import save_jpeg, save_json, save_png, transforms
 from editor3d.datasets.demo.points import SurfacePoints
 from editor3d.errors import Editor3DError
-from editor3d.safe_open import open_picture
+from editor3d.files.safe_open import open_picture
 from lab.subject import LABELS
 from lab.subject.views import SIZE, subject_views
 

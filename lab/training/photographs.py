@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from editor3d.errors import DataError
-from editor3d.surroundings import lent
+from editor3d.host.surroundings import lent
 
 _FLAT: tuple[tuple[str, str, str], ...] = (
     ("skimage", "data/astronaut.png", "an astronaut"),

@@ -15,7 +15,7 @@ class Effect:
     """One effect of the procedural vocabulary as the training data uses it."""
 
     name: str
-    """A key of `editor3d.editors.procedural.vocabulary.BY_EFFECT`."""
+    """A key of `editor3d.language.vocabulary.BY_EFFECT`."""
     weight: float
     """How often whole pictures get it, relative to the others."""
     nouns: tuple[str, ...] = ()

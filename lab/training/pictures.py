@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from editor3d.safe_open import open_picture, opencv_pixels
+from editor3d.files.safe_open import open_picture, opencv_pixels
 from lab.training.photographs import Photograph, draw_crop, load_photographs
 from lab.training.renders import draw_still
 from lab.training.textures import dead_leaves, jitter, tinted_noise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from editor3d.compiled import njit
+from editor3d.host.compiled import njit
 
 
 @njit()

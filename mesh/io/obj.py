@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.errors import DataError, first_line
-from editor3d.safe_open import require_inside, require_regular
+from editor3d.files.safe_open import require_inside, require_regular
 from mesh.io.beside import find_beside
 from mesh.io.mtl import Map, ObjMaterial, look_of, read_library, without_comment
 from mesh.io.notes import Notes, quoted

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from editor3d.errors import DataError, first_line
-from editor3d.safe_open import UNREADABLE, open_picture, require_inside
+from editor3d.files.safe_open import UNREADABLE, open_picture, require_inside
 from mesh.io.beside import find_beside
 from mesh.io.notes import Notes, quoted
 

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from editor3d.diffusion.timesteps import Annealed, Fixed, Linear, TimestepSchedule
 from editor3d.errors import ConfigError
 from editor3d.guidance import create_guidance, guidance_entry
-from editor3d.guidance.timesteps import Annealed, Fixed, Linear, TimestepSchedule
-from editor3d.plugin.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
-from editor3d.plugin.regions import REGION_FOLDER, selected
+from editor3d.plugin.confine.regions import REGION_FOLDER, selected
+from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
 from editor3d.regions import parse_region, settled
 from editor3d.types import Guidance, GuidanceRequest
 from nerf_methods.distillation.views import DrawnView, ViewKind, ViewSampler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
-from editor3d.outputs.record import EditRecord, Times, package_versions, write_record
-from editor3d.plugin.base import Base
-from editor3d.plugin.results import EditResults, write_turntable
+from editor3d.plugin.bases.base import Base
+from editor3d.plugin.results.results import EditResults, write_turntable
+from editor3d.run.record import EditRecord, Times, package_versions, write_record
 from nerf_methods.voxel.files import save_field
 
 FIELD_FILE = "field.safetensors"

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.guidance import guidance_entry, resolve_auto_guidance
-from editor3d.plugin import checkpoints
-from editor3d.plugin.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
-from editor3d.plugin.edit_trainer import EditTrainerConfig, keep_shape
-from editor3d.plugin.presets import apply_preset
-from editor3d.plugin.regions import check_seen
-from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
+from editor3d.plugin.bases.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
+from editor3d.plugin.confine.regions import check_seen
+from editor3d.plugin.edit.trainer import EditTrainerConfig, keep_shape
+from editor3d.plugin.train.presets import apply_preset
+from editor3d.plugin.train.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
 from editor3d.regions import REGION_FILES, keep_files
+from editor3d.run import checkpoints
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.results import DistillationResults
 from nerf_methods.voxel.model import VoxelModelConfig

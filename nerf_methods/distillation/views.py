@@ -13,7 +13,7 @@ from nerfstudio.cameras.rays import RayBundle
 from editor3d.errors import ConfigError
 from editor3d.guidance.prompts import camera_angles
 from editor3d.outputs.orbit import look_at, look_at_point, up_axis
-from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 
 ViewKind = Literal["data", "orbit"]
 MULTIPLE = 8

@@ -19,18 +19,11 @@ from editor3d.datasets.images import read_image
 from editor3d.editors import resolve_auto_inserter
 from editor3d.errors import ConfigError, DataError, RegionError
 from editor3d.outputs.pictures import save_png, to_uint8
-from editor3d.plugin.edit_pipeline import EditPipeline
-from editor3d.plugin.edit_settings import EditPipelineConfig
-from editor3d.plugin.project import pixels_of
-from editor3d.plugin.region_masks import (
-    RegionView,
-    dilated,
-    filled,
-    geometry_of,
-    look_at,
-    require_shapes,
-)
-from editor3d.plugin.regions import REGION_FOLDER, keep_selection, kept_selection
+from editor3d.plugin.confine.masks import RegionView, dilated, filled, geometry_of, look_at, require_shapes
+from editor3d.plugin.confine.regions import REGION_FOLDER, keep_selection, kept_selection
+from editor3d.plugin.edit.pipeline import EditPipeline
+from editor3d.plugin.edit.settings import EditPipelineConfig
+from editor3d.plugin.views.project import pixels_of
 from editor3d.regions import parse_region
 from editor3d.types import ViewGeometry
 from editor3d.update.engine import Scene

@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 from torch import Tensor
 
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 from nerf_methods.vox_e import graph_cut
 from nerf_methods.vox_e.color_model import ROUNDS, ColorModel
 from nerf_methods.voxel.field import VoxelField

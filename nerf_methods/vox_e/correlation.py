@@ -9,7 +9,7 @@ import torch
 from numba import prange
 from torch import Tensor
 
-from editor3d.compiled import njit
+from editor3d.host.compiled import njit
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.reference import activate
 

@@ -13,8 +13,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
-from editor3d.plugin.datamanager import PixelStore
-from editor3d.plugin.pictures import TrainingPictures
+from editor3d.plugin.train.datamanager import PixelStore
+from editor3d.plugin.train.pictures import TrainingPictures
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.optimizer import VoxelAdam
 from nerf_methods.voxel.regions import places

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from editor3d.compiled import require
+from editor3d.host.compiled import require
 from nerf_methods.voxel import kernels, reference
 
 Activation = Literal["softplus", "relu"]

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from editor3d.errors import DataError, first_line
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 from nerf_methods.voxel.field import VoxelField
 
 FORMAT = "editor3d voxel field 1"

@@ -23,7 +23,7 @@ import math
 import numpy as np
 from numba import prange
 
-from editor3d.compiled import njit
+from editor3d.host.compiled import njit
 
 OCCUPANCY_BLOCK = 4
 RECORD_SIZE = 6

@@ -16,8 +16,8 @@ from torch.nn import Parameter
 
 from editor3d.errors import RegionError
 from editor3d.outputs.surface import SolidField
-from editor3d.plugin.judged import judged
-from editor3d.plugin.rays import FastCameraRays, camera_rays
+from editor3d.plugin.train.judged import judged
+from editor3d.plugin.views.rays import FastCameraRays, camera_rays
 from editor3d.types import Region
 from nerf_methods.voxel.field import Activation, VoxelField
 from nerf_methods.voxel.regions import made_up, places, shares, spread

@@ -9,8 +9,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
-from editor3d.plugin.project import pixels_of
-from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.views.project import pixels_of
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from nerf_methods.voxel.field import VoxelField
 
 _SMALL = 0.04

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from editor3d.compiled import njit
+from editor3d.host.compiled import njit
 from nerf_methods.voxel.kernels import KERNEL
 
 _ROW = 16  # lattice points that are tested together

@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from editor3d.compiled import compiled
+from editor3d.host.compiled import compiled
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 

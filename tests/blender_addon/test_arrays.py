@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from mesh.bake import BakedMesh
-from mesh.write import write_baked
+from mesh.bake.bake import BakedMesh
+from mesh.bake.write import write_baked
 
 ADDON = Path(__file__).parents[2] / "blender_addon"
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.service import server
-from editor3d.service.jobs import JobQueue
+from editor3d.service.http import server
+from editor3d.service.jobs.queue import JobQueue
 from editor3d.service.state import ServiceState, write_state
 
 COMMAND = """

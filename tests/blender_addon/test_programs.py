@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from editor3d.programs.gate import check
-from editor3d.programs.syntax import Program
+from editor3d.programs.language.syntax import Program
+from editor3d.programs.sandbox.gate import check
 
 SELECT = """
 programs = part("programs")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from editor3d import compiled
 from editor3d.cli import checks
-from editor3d.compiled import CACHE_VARIABLE, KERNEL_FOLDERS, kernel_cache
+from editor3d.host import compiled
+from editor3d.host.compiled import CACHE_VARIABLE, KERNEL_FOLDERS, kernel_cache
 
 ROOT = Path(compiled.__file__).parents[1]
 

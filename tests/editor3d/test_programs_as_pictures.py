@@ -73,7 +73,7 @@ def _edited_picture(path: Path) -> None:
 
 
 def _shown(path: Path) -> None:
-    from editor3d.service.pictures import small_picture
+    from editor3d.service.jobs.pictures import small_picture
 
     small_picture(path, 64)
 
@@ -115,12 +115,12 @@ def test_pictures_are_opened_by_one_module() -> None:
         )
     ]
     # photographs that installed packages bring with them are no strangers' files
-    assert sorted(opened) == ["editor3d/safe_open.py", "lab/training/photographs.py"]
+    assert sorted(opened) == ["editor3d/files/safe_open.py", "lab/training/photographs.py"]
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)
 def test_nothing_starts_where_a_mesh_names_one_as_its_texture(tmp_path: Path, canary: Path, kind: str) -> None:
-    from mesh.files import read_mesh
+    from mesh.io.read import read_mesh
 
     (tmp_path / "a.png").write_text(PROGRAMS[kind])
     (tmp_path / "m.mtl").write_text("newmtl skin\nmap_Kd a.png\n")

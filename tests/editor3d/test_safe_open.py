@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from editor3d.errors import CheckpointError, DataError
-from editor3d.safe_open import UNREADABLE, open_picture, read_json, require_inside, require_regular
+from editor3d.files.safe_open import UNREADABLE, open_picture, read_json, require_inside, require_regular
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from editor3d.silence import silenced
+from editor3d.host.silence import silenced
 
 
 @pytest.mark.parametrize(("name", "descriptor"), [("stdout", 1), ("stderr", 2)])

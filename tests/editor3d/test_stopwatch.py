@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from editor3d import stopwatch
-from editor3d.stopwatch import Stopwatch
+from editor3d.host import stopwatch
+from editor3d.host.stopwatch import Stopwatch
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from editor3d.surroundings import lent, private_folder, settle, settled
+from editor3d.host.surroundings import lent, private_folder, settle, settled
 
 
 def unknown(number: int):
@@ -133,7 +133,7 @@ def test_a_private_folder_is_the_same_one_again(tmp_path: Path, monkeypatch: pyt
 
 def test_a_stand_in_goes_when_the_process_ends(tmp_path: Path) -> None:
     (tmp_path / f"editor3d-things-{os.getuid()}").touch()
-    code = "from editor3d.surroundings import private_folder; print(private_folder('things').is_dir())"
+    code = "from editor3d.host.surroundings import private_folder; print(private_folder('things').is_dir())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "TMPDIR": str(tmp_path)},

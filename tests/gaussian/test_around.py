@@ -12,11 +12,11 @@ import torch
 
 from editor3d.outputs.orbit import look_at
 from editor3d.types import Around
-from gaussian.around import Standing, cameras_around
-from gaussian.content import Content
 from gaussian.splats import Splats, concatenate, select, transform
-from gaussian.upright import shown_up
-from gaussian.viewpoints import look, matter_at
+from gaussian.view.around import Standing, cameras_around
+from gaussian.view.content import Content
+from gaussian.view.upright import shown_up
+from gaussian.view.viewpoints import look, matter_at
 
 from .small_scenes import among_floaters, ball, on_the_ground, room, stage, two_things, under_a_sky
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gaussian.averaging import ParameterMean
+from gaussian.fit.averaging import ParameterMean
 
 
 def states(count: int, size: int = 5) -> list[dict[str, torch.Tensor]]:

@@ -8,13 +8,13 @@ import sys
 import pytest
 import torch
 
-from editor3d.plugin.gsplat_kernels import compiled_kernels
+from editor3d.host.gsplat_kernels import compiled_kernels
 
 WITHOUT = """
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from editor3d.errors import DeviceError
-from gaussian.rasterize import rasterization
+from gaussian.raster.rasterize import rasterization
 
 with FakeTensorMode():  # tensors on CUDA that need no device
     t = lambda *shape: torch.empty(shape, device="cuda")

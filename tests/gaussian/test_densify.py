@@ -11,8 +11,8 @@ from gsplat.strategy import DefaultStrategy
 from torch import nn
 
 from editor3d.errors import ConfigError
-from gaussian.densify import StrategyConfig, make_strategy, relocation
-from gaussian.rasterize import rasterization
+from gaussian.fit.densify import StrategyConfig, make_strategy, relocation
+from gaussian.raster.rasterize import rasterization
 
 COUNT = 40
 

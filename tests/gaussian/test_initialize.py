@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gaussian.initialize import from_points, random_points
+from gaussian.fit.initialize import from_points, random_points
 from gaussian.splats import SH_C0
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytorch_msssim import ssim
 
-from gaussian.losses import WINDOW, fused_ssim
+from gaussian.fit.losses import WINDOW, fused_ssim
 
 
 def pictures(height: int, width: int, channels: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gaussian.kernels import ALPHA_MIN
-from gaussian.rasterize import rasterization
+from gaussian.raster.kernels import ALPHA_MIN
+from gaussian.raster.rasterize import rasterization
 
 SIZES = [(45, 37), (16, 16), (1, 1), (64, 3), (17, 33)]
 MODES = ["RGB", "D", "ED", "RGB+D", "RGB+ED"]

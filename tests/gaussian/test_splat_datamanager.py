@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gaussian.datamanager import SplatDataManager, SplatDataManagerConfig
-from gaussian.method import splat
-from gaussian.model import SplatModelConfig
+from gaussian.fit.datamanager import SplatDataManager, SplatDataManagerConfig
+from gaussian.methods.splat import splat
+from gaussian.model.model import SplatModelConfig
 
 
 def manager_of(data: Path, **settings) -> SplatDataManager:

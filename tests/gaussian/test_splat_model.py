@@ -11,14 +11,14 @@ import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.scene_box import OrientedBox, SceneBox
 
-from editor3d.plugin import checkpoints
-from editor3d.plugin.rays import Lens
-from editor3d.plugin.trainer import PluginTrainer
-from gaussian.densify import StrategyConfig
-from gaussian.drawing import viewmat_of
-from gaussian.method import splat, splat_optimizers
-from gaussian.model import SplatModel, SplatModelConfig
-from gaussian.parameters import PARAMETERS
+from editor3d.plugin.train.trainer import PluginTrainer
+from editor3d.plugin.views.rays import Lens
+from editor3d.run import checkpoints
+from gaussian.fit.densify import StrategyConfig
+from gaussian.methods.splat import splat, splat_optimizers
+from gaussian.model.drawing import viewmat_of
+from gaussian.model.model import SplatModel, SplatModelConfig
+from gaussian.model.parameters import PARAMETERS
 
 SPLATFACTO = {f"gauss_params.{name}" for name in PARAMETERS}
 BOX = SceneBox(torch.tensor([[-1.0, -1, -1], [1, 1, 1]]))

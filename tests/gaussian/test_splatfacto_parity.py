@@ -15,12 +15,12 @@ from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.splatfacto import SplatfactoModel, SplatfactoModelConfig
 
 from editor3d.errors import CheckpointError
-from editor3d.plugin.pipeline import MODEL_PREFIX
-from gaussian import method
-from gaussian.background import color_of_step
-from gaussian.losses import elongation
-from gaussian.method import CUDA_STEPS, splat_optimizers, splatfacto_model
-from gaussian.model import SplatModel, SplatModelConfig
+from editor3d.plugin.train.pipeline import MODEL_PREFIX
+from gaussian.fit.losses import elongation
+from gaussian.methods import splat as method
+from gaussian.methods.splat import CUDA_STEPS, splat_optimizers, splatfacto_model
+from gaussian.model.background import color_of_step
+from gaussian.model.model import SplatModel, SplatModelConfig
 from gaussian.splats import SH_C0
 
 VIEWS = 137

@@ -11,8 +11,8 @@ import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 
-from gaussian.matching import matched_points
-from gaussian.start import points_from_pictures, why_not_to_be_used
+from gaussian.fit.matching import matched_points
+from gaussian.fit.start import points_from_pictures, why_not_to_be_used
 
 SIDE, RADIUS = 64, 0.4
 
@@ -100,7 +100,7 @@ def textured_ball(tmp_path_factory) -> tuple[object, Cameras]:
 def _captured(tmp_path_factory, cameras: Cameras, color) -> tuple[object, Cameras]:
     from PIL import Image
 
-    from editor3d.plugin.pictures import TrainingPictures
+    from editor3d.plugin.train.pictures import TrainingPictures
     from editor3d.types import View
 
     folder, views = tmp_path_factory.mktemp("ball"), []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from editor3d.datasets.ply_header import read_header
-from gaussian.upright import up_of_comments
+from gaussian.view.upright import up_of_comments
 
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 DOWN = (0.0, -1.0, 0.0)

@@ -10,8 +10,8 @@ import pytest
 import trimesh
 from PIL import Image
 
-from mesh.config import StyleConfig
-from mesh.field import FieldSettings
+from mesh.style.config import StyleConfig
+from mesh.style.field import FieldSettings
 from mesh.surface import Surface
 
 SMALL = FieldSettings(frequencies=16, width=16, depth=2)
@@ -82,7 +82,7 @@ def config(ball_file: Path) -> Callable[..., StyleConfig]:
     def make(views: dict | None = None, style: dict | None = None, **settings) -> StyleConfig:
         from dataclasses import replace
 
-        from mesh.cameras import ViewSettings
+        from mesh.render.cameras import ViewSettings
 
         settings = {
             "mesh": str(ball_file),

@@ -12,8 +12,8 @@ from editor3d.guidance.clip import ClipEncoder, find_encoder
 from editor3d.metrics.clip import ClipScorer
 from lab.training.networks import SIDE, make_clip
 from lab.training.words import make_tokenizer
-from mesh.clip_loss import ClipLossSettings, augmented, clip_loss
-from mesh.run import StyleRun
+from mesh.style.clip_loss import ClipLossSettings, augmented, clip_loss
+from mesh.style.run import StyleRun
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from editor3d.errors import RegionError
-from mesh.config import StyleConfig
+from mesh.style.config import StyleConfig
 
 INVERTED = '{"type": "invert", "region": {"type": "object", "name": "ball"}}'
 

@@ -12,11 +12,11 @@ import pytest
 import tyro
 
 from editor3d.cli import main
-from editor3d.cli.mesh import Mesh
+from editor3d.cli.commands.mesh import Mesh
 from editor3d.metrics.clip_weights import packaged_clip
-from mesh.command import announce, config_of
-from mesh.config import StyleConfig
-from mesh.files import read_mesh
+from mesh.io.read import read_mesh
+from mesh.style.command import announce, config_of
+from mesh.style.config import StyleConfig
 
 ROOT = Path(__file__).parents[2]
 SMALL = shlex.split("--steps 2 --views 3 --held-out 1 --side 32 --turntable-frames 0 --texture-size 32")
@@ -105,7 +105,7 @@ def test_there_are_documented_commands():
 
 def test_the_engine_does_not_import_meshes():
     listing = "[name for name in sys.modules if name.startswith('mesh')]"
-    code = f"import sys, editor3d, editor3d.cli.mesh, editor3d.api; print({listing})"
+    code = f"import sys, editor3d, editor3d.cli.commands.mesh, editor3d.api; print({listing})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[]"
 

@@ -14,11 +14,11 @@ import torch
 from editor3d.errors import ConfigError, DeviceError
 from editor3d.metrics.image import psnr
 from lab.references.mesh import pytorch3d_pictures
-from mesh import pytorch3d
-from mesh.cameras import ViewSettings, cameras_at, cameras_round
-from mesh.gather import add_rows, sum_rows, take_rows
-from mesh.render import LightSettings, bounded, compose, shade, vertex_normals
-from mesh.visibility import _can_rasterize, _cast, _rasterized, find_hits
+from mesh.render import pytorch3d
+from mesh.render.cameras import ViewSettings, cameras_at, cameras_round
+from mesh.render.gather import add_rows, sum_rows, take_rows
+from mesh.render.render import LightSettings, bounded, compose, shade, vertex_normals
+from mesh.render.visibility import _can_rasterize, _cast, _rasterized, find_hits
 
 needs_pytorch3d = pytest.mark.skipif(
     importlib.util.find_spec("pytorch3d") is None,

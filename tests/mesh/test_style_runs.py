@@ -16,11 +16,11 @@ import torch
 
 import editor3d
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError, RegionError
-from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints
-from mesh.config import read_config
-from mesh.files import read_mesh
-from mesh.run import StyleRun
+from editor3d.run import checkpoints
+from editor3d.run.record import read_record
+from mesh.io.read import read_mesh
+from mesh.style.config import read_config
+from mesh.style.run import StyleRun
 
 UPPER = "box:0,1,0,2,1,2"
 """The half of the ball above y = 0."""
@@ -111,8 +111,8 @@ import os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from mesh.config import read_config
-from mesh.run import StyleRun
+from mesh.style.config import read_config
+from mesh.style.run import StyleRun
 folder = Path(sys.argv[1])
 run = StyleRun(read_config(folder), folder, device="cpu")
 {death}
@@ -146,9 +146,9 @@ def job(folder: Path, death: str = "") -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, ball) -> Path:
     """A noisy run that nothing interrupted."""
-    from mesh.cameras import ViewSettings
-    from mesh.config import StyleConfig
-    from mesh.field import FieldSettings
+    from mesh.render.cameras import ViewSettings
+    from mesh.style.config import StyleConfig
+    from mesh.style.field import FieldSettings
 
     folder = tmp_path_factory.mktemp("whole")
     ball(3).export(folder / "ball.obj")

@@ -17,14 +17,14 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from editor3d.errors import ConfigError
-from mesh.bake import BakedMesh, baked
-from mesh.files import read_mesh
-from mesh.looks import Looks
-from mesh.run import StyleRun
+from mesh.bake.bake import BakedMesh, baked
+from mesh.bake.texels import covering
+from mesh.bake.unwrap import own_places, unwrapped
+from mesh.bake.write import write_baked
+from mesh.io.read import read_mesh
+from mesh.style.looks import Looks
+from mesh.style.run import StyleRun
 from mesh.surface import Surface
-from mesh.texels import covering
-from mesh.unwrap import own_places, unwrapped
-from mesh.write import write_baked
 
 
 @pytest.fixture
@@ -118,10 +118,10 @@ def test_new_places_do_not_overlap(ball):
 
 def test_the_normal_map_says_what_a_finer_mesh_would_show(ball, tmp_path):
     """A wave along the surface: the baked normals are those of the wave itself."""
-    from mesh.bake import _relief, corner_tangents
-    from mesh.field import FieldSettings, StyleField
-    from mesh.render import LightSettings, vertex_normals
-    from mesh.styled import StyledMesh
+    from mesh.bake.bake import _relief, corner_tangents
+    from mesh.render.render import LightSettings, vertex_normals
+    from mesh.style.field import FieldSettings, StyleField
+    from mesh.style.styled import StyledMesh
 
     flat = Surface(
         np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nerfstudio.configs.method_configs import method_configs
 
-from editor3d.plugin.base import Base, adopt_base
+from editor3d.plugin.bases.base import Base, adopt_base
 from nerf_methods.in2n import in2n
 from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto
 from nerf_methods.voxel.method import voxel

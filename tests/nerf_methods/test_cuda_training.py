@@ -12,10 +12,10 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from PIL import Image
 
 from editor3d.datasets.demo import demo_path
-from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints
-from editor3d.plugin.rays import LensTable, camera_rays
-from editor3d.plugin.trainer import PluginTrainer, PluginTrainerConfig
+from editor3d.plugin.train.trainer import PluginTrainer, PluginTrainerConfig
+from editor3d.plugin.views.rays import LensTable, camera_rays
+from editor3d.run import checkpoints
+from editor3d.run.record import read_record
 from nerf_methods.in2n import in2n
 from nerf_methods.nerfacto import nerfacto
 from nerf_methods.voxel.method import voxel

@@ -9,7 +9,7 @@ import pytest
 from nerfstudio.configs.method_configs import all_methods
 
 from editor3d.editors import EDITORS
-from editor3d.plugin.edit_trainer import EditTrainerConfig
+from editor3d.plugin.edit.trainer import EditTrainerConfig
 from nerf_methods import in2n
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from editor3d.errors import RegionError
-from editor3d.outputs.record import read_record
-from editor3d.plugin.evaluate import evaluate
+from editor3d.plugin.results.evaluate import evaluate
+from editor3d.run.record import read_record
 
 REGIONS = ["sphere:0,0,0,0.6", "object:ball"]
 

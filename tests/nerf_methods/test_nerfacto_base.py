@@ -18,7 +18,7 @@ from nerfstudio.models.nerfacto import NerfactoModelConfig
 from torch import nn
 
 from editor3d.errors import CheckpointError
-from editor3d.plugin import checkpoints
+from editor3d.run import checkpoints
 
 STEP = 29_999
 APPEARANCE = "field.embedding_appearance.embedding.weight"
@@ -148,7 +148,9 @@ def test_a_killed_edit_of_a_stock_base_goes_on_exactly(tiny_edit, stock_run, lab
     }
     kill = "at(PluginTrainer, 'train_iteration', 15, lambda *a, **k: os.kill(os.getpid(), 9))"
     config, whole = tiny_edit(**settings), tiny_edit(**settings, timestamp="whole")
-    killed = lab.run(f"from editor3d.plugin.trainer import PluginTrainer\n{kill}\nrun(load(path))", path=saved(config))
+    killed = lab.run(
+        f"from editor3d.plugin.train.trainer import PluginTrainer\n{kill}\nrun(load(path))", path=saved(config)
+    )
     assert killed.code == -9, killed.stderr
     resumed = lab.run("import editor3d\neditor3d.resume(run)", run=config.get_base_dir())
     assert resumed.code == 0, resumed.stderr

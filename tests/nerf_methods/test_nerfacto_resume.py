@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from editor3d.datasets.demo import demo_path
-from editor3d.plugin import checkpoints
-from editor3d.plugin.trainer import PluginTrainer
+from editor3d.plugin.train.trainer import PluginTrainer
+from editor3d.run import checkpoints
 from nerf_methods.nerfacto import nerfacto
 
 LAST, STOP = 15, 12

@@ -22,7 +22,7 @@ from editor3d.datasets.demo import TRUE_EDITS
 from editor3d.datasets.demo.points import SurfacePoints
 from editor3d.datasets.demo.views import FOCAL, SIZE, DemoView, demo_views
 from editor3d.errors import Editor3DError
-from editor3d.safe_open import open_picture
+from editor3d.files.safe_open import open_picture
 
 if TYPE_CHECKING:
     import bpy

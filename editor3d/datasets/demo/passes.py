@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from editor3d.datasets.demo.views import FOCAL
-from editor3d.silence import silenced
+from editor3d.host.silence import silenced
 
 
 def set_up_rendering(scene: bpy.types.Scene, size: int, samples: int, threads: int) -> None:

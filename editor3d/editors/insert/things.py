@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from editor3d.editors.procedural.colors import RGB
-from editor3d.editors.procedural.nouns import singular
-from editor3d.editors.procedural.tokens import split_words
 from editor3d.errors import InstructionError
+from editor3d.language.nouns import singular
+from editor3d.language.tokens import split_words
 
 if TYPE_CHECKING:
     import trimesh

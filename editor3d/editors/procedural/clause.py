@@ -10,10 +10,10 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 
-from editor3d.editors.procedural import vocabulary as vocab
-from editor3d.editors.procedural.nouns import ObjectNames, listing
-from editor3d.editors.procedural.tokens import Token
 from editor3d.errors import InstructionError
+from editor3d.language import vocabulary as vocab
+from editor3d.language.nouns import ObjectNames, listing
+from editor3d.language.tokens import Token
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from editor3d.editors.procedural import colors, materials, scene, styles
 from editor3d.editors.procedural.tone import mix
-from editor3d.editors.procedural.vocabulary import BY_EFFECT
+from editor3d.language.vocabulary import BY_EFFECT
 
 MAPS: dict[str, Callable[[Tensor], Tensor]] = {
     "gold": materials.gold,

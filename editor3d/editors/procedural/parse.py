@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from editor3d.editors.procedural import vocabulary as vocab
 from editor3d.editors.procedural.clause import Clause, ClauseReader, Step, known, object_and_all
-from editor3d.editors.procedural.nouns import ObjectNames, listing
-from editor3d.editors.procedural.tokens import Token, split_words, tokenize
 from editor3d.errors import InstructionError
+from editor3d.language import vocabulary as vocab
+from editor3d.language.nouns import ObjectNames, listing
+from editor3d.language.tokens import Token, split_words, tokenize
 
 
 def parse(instruction: str, objects: Collection[str]) -> tuple[Step, ...]:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from editor3d.errors import DataError, first_line
-from editor3d.safe_open import UNREADABLE, open_picture, require_regular
+from editor3d.files.safe_open import UNREADABLE, open_picture, require_regular
 from editor3d.types import Garment
 
 MOST_PIXELS = 768

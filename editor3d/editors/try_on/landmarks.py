@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from editor3d.errors import EditorUnavailableError
-from editor3d.silence import silenced
+from editor3d.host.silence import silenced
 
 LEAST_SIDE = 384
 """Smaller pictures are enlarged before a face or a body is looked for."""

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from editor3d.editors import flux2_klein, inpaint, qwen_image_edit
-from editor3d.editors.diffusers_edit import DiffusersEditor, EditModel, fitted, mask_picture, to_pil
-from editor3d.editors.sizing import around, mask_resized, resized
+from editor3d.diffusion.sizing import around, mask_resized, resized
+from editor3d.editors.pipelines import flux2_klein, inpaint, qwen_image_edit
+from editor3d.editors.pipelines.diffusers_edit import DiffusersEditor, EditModel, fitted, mask_picture, to_pil
 from editor3d.errors import ConfigError
 from editor3d.types import EditRequest, Garment
 

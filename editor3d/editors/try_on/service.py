@@ -6,8 +6,8 @@ import io
 from collections.abc import Collection
 
 from editor3d.editors import EDITORS
-from editor3d.editors.service import ServiceEditor, ServiceSettings
-from editor3d.editors.service_client import File
+from editor3d.editors.services.client import File
+from editor3d.editors.services.editor import ServiceEditor, ServiceSettings
 from editor3d.editors.try_on.models import garment_of, instruction_of, shown_garment
 from editor3d.types import EditorInfo, EditRequest
 
@@ -37,5 +37,5 @@ class TryOnServiceEditor(ServiceEditor):
 
 
 def create(argument: str = "") -> TryOnServiceEditor:
-    """The editor, with its settings from the environment; see `editor3d.editors.service.create`."""
+    """The editor, with its settings from the environment; see `editor3d.editors.services.editor.create`."""
     return TryOnServiceEditor(ServiceSettings.from_environment(argument))

@@ -173,7 +173,7 @@ def nerf_synthetic() -> Format:
 
 def points() -> Format:
     """The sparse points alone, so that they are broken as often as anything else."""
-    from editor3d.datasets.point_cloud import read_ply_points
+    from editor3d.datasets.formats.point_cloud import read_ply_points
 
     binary = _POINTS.split(b"end_header\n")[0].replace(b"ascii", b"binary_little_endian") + b"end_header\n"
     body = b"".join(struct.pack("<3f3B", i, 0, 1, 9, 8, 7) for i in range(4))

@@ -50,7 +50,7 @@ end_header
 
 
 def _of(*wholes: Files) -> Format:
-    from mesh.files import read_mesh
+    from mesh.io.read import read_mesh
 
     (name,) = {name for files in wholes for name in files if name.startswith("model.")}
     return Format(wholes, lambda folder: read_mesh(folder / name))

@@ -22,7 +22,7 @@ def config() -> Format:
     import yaml
     from nerfstudio.engine.trainer import TrainerConfig
 
-    from editor3d.plugin.base import read_config
+    from editor3d.plugin.bases.base import read_config
     from editor3d.registry import METHODS, load_target
 
     wholes = []
@@ -35,7 +35,7 @@ def config() -> Format:
 def checkpoint() -> Format:
     import torch
 
-    from editor3d.plugin import checkpoints
+    from editor3d.run import checkpoints
 
     state = {"step": 3, "pipeline": {"a": torch.zeros(4), "b": torch.ones(2, 2)}, "optimizers": {}, "scalers": {}}
     content = _bytes_of("step-3.ckpt", lambda path: torch.save(state, path))
@@ -51,7 +51,7 @@ def field() -> Format:
 
 
 def record() -> Format:
-    from editor3d.outputs.record import Edit2D, EditRecord, read_record, write_record
+    from editor3d.run.record import Edit2D, EditRecord, read_record, write_record
 
     edit = Edit2D(view="a", step=0, noise_level=0.5, seed=3, seconds=0.5)
     made = EditRecord(
@@ -63,7 +63,7 @@ def record() -> Format:
 
 
 def mesh_run() -> Format:
-    from mesh.config import CONFIG, StyleConfig, read_config
+    from mesh.style.config import CONFIG, StyleConfig, read_config
 
     def write(path: Path) -> None:
         StyleConfig(mesh=Path("horse.obj"), instruction="make it gold").write(path.parent)
@@ -72,7 +72,7 @@ def mesh_run() -> Format:
 
 
 def preset() -> Format:
-    from editor3d.plugin import presets
+    from editor3d.plugin.train import presets
     from editor3d.registry import METHODS, load_target
 
     names = [name for name in presets.preset_names() if presets.read_preset(name)["method"] in METHODS][:6]

@@ -58,9 +58,9 @@ def region_file() -> Format:
 
 
 def program() -> Format:
-    from editor3d.programs import gate
     from editor3d.programs.asked import read_program
-    from editor3d.programs.syntax import Program
+    from editor3d.programs.language.syntax import Program
+    from editor3d.programs.sandbox import gate
 
     def read(folder: Path) -> object:
         source = read_program(folder / "text.txt")
@@ -71,8 +71,8 @@ def program() -> Format:
 
 
 def answer() -> Format:
-    from editor3d.programs.diffs import AnswerError, program_of
-    from editor3d.programs.vision_evaluator import _choice
+    from editor3d.programs.language.diffs import AnswerError, program_of
+    from editor3d.programs.vision.evaluator import _choice
 
     def read(folder: Path) -> object:
         text = _text(folder)
@@ -87,8 +87,8 @@ def chat() -> Format:
     """The body of a model's answer, and of an image service's."""
     import base64
 
-    from editor3d.editors import service_client
-    from editor3d.programs import vision_client
+    from editor3d.editors.services import client as service_client
+    from editor3d.programs.vision import client as vision_client
     from lab.fuzzing.formats.captures import photograph, png
 
     message = {"choices": [{"message": {"role": "assistant", "content": _BLOCKS}}], "usage": {"total_tokens": 12}}
@@ -112,7 +112,7 @@ def chat() -> Format:
 
 
 def job() -> Format:
-    from editor3d.service.requests import parse_request
+    from editor3d.service.jobs.requests import parse_request
 
     body = {
         "kind": "scene",

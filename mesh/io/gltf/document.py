@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from editor3d.errors import DataError, first_line
-from editor3d.safe_open import MAX_JSON_BYTES, require_inside, require_regular
+from editor3d.files.safe_open import MAX_JSON_BYTES, require_inside, require_regular
 from mesh.io.beside import find_beside
 from mesh.io.gltf.schema import Gltf, Version
 from mesh.io.notes import Notes, quoted

@@ -12,9 +12,9 @@ import tyro
 
 from editor3d import api
 from editor3d.cli import main
-from editor3d.cli.edit import Edit
+from editor3d.cli.commands.edit import Edit
 from editor3d.errors import ConfigError
-from editor3d.plugin.presets import preset_names, read_preset
+from editor3d.plugin.train.presets import preset_names, read_preset
 from editor3d.registry import METHODS, SCENE_FILES, load_target
 from lab.subject import garment_path, subject_path
 

@@ -6,9 +6,9 @@ import pytest
 
 from editor3d.cli import main, weights
 from editor3d.cli.weights import check_weights, editor_state
+from editor3d.diffusion.weights import how_to_get
 from editor3d.editors import EDITORS, EditorEntry
-from editor3d.editors.weights import how_to_get
-from editor3d.plugin.presets import preset_names, read_preset
+from editor3d.plugin.train.presets import preset_names, read_preset
 from editor3d.registry import METHODS
 from editor3d.types import EditorInfo
 

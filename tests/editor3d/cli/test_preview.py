@@ -14,7 +14,7 @@ from PIL import Image
 
 from editor3d import editors
 from editor3d.cli import main
-from editor3d.cli.preview import spread_views
+from editor3d.cli.commands.preview import spread_views
 from editor3d.errors import InstructionError
 from editor3d.types import EditorInfo, PosedImages, View
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editor3d.datasets.colmap_files import read_cameras, read_images, read_points
+from editor3d.datasets.formats.colmap_files import read_cameras, read_images, read_points
 from editor3d.errors import DataError
 
 CAMERAS = struct.pack("<QIiQQ4d", 1, 7, 1, 40, 30, 52.0, 50.0, 21.0, 14.0)

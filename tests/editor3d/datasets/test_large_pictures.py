@@ -15,8 +15,8 @@ from editor3d.cli import USER_ERROR, main
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import read_image
 from editor3d.datasets.reduce import MAX_SIDE
-from editor3d.outputs.opening import begin_command, describe
-from editor3d.plugin.base import downscale_factor_of, read_config
+from editor3d.plugin.bases.base import downscale_factor_of, read_config
+from editor3d.run.opening import begin_command, describe
 
 SIZE = (3204, 20)
 CAMERA = {"w": SIZE[0], "h": SIZE[1], "fl_x": 3000.0, "fl_y": 3000.0}
@@ -117,7 +117,7 @@ def test_an_edit_takes_the_factor_of_the_base_that_it_is_given(
 ) -> None:
     from copy import deepcopy
 
-    from editor3d.plugin import base as bases
+    from editor3d.plugin.bases import base as bases
     from nerf_methods.in2n import in2n
 
     monkeypatch.setattr(bases, "downscale_factor_of", lambda run: factor)

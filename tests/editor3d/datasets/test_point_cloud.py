@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editor3d.datasets.point_cloud import read_ply_points
+from editor3d.datasets.formats.point_cloud import read_ply_points
 from editor3d.errors import DataError
 
 PLACES = np.array([[5_000_000.25, 2, 3], [-1, 0.5, 2], [0, 0, -4]])

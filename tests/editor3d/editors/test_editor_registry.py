@@ -17,7 +17,7 @@ from editor3d.types import Editor, EditorInfo
 
 def test_listing_imports_no_model():
     code = (
-        "import sys, editor3d.editors as e, editor3d.editors.procedural.vocabulary as v;"
+        "import sys, editor3d.editors as e, editor3d.language.vocabulary as v;"
         "e.available_editors(); v.vocabulary(); e.resolve_auto();"
         "print([m for m in ('torch', 'diffusers', 'transformers', 'cv2', 'nerfstudio') if m in sys.modules])"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from editor3d.editors.guided_upsampling import upsample_edit
+from editor3d.diffusion.sizing import resized
+from editor3d.editors.pipelines.guided_upsampling import upsample_edit
 from editor3d.editors.procedural.effects import apply
-from editor3d.editors.sizing import resized
 from editor3d.metrics.image import psnr
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editor3d.editors.procedural.parse import parse
-from editor3d.editors.procedural.vocabulary import BY_EFFECT, BY_PHRASE, TERMS, vocabulary
 from editor3d.errors import InstructionError
+from editor3d.language.vocabulary import BY_EFFECT, BY_PHRASE, TERMS, vocabulary
 
 OBJECTS = ["teapot", "cube", "mug", "wooden_table", "red_ball", "blue_ball"]
 

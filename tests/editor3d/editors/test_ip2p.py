@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from editor3d.editors import create_editor, ip2p, loading
-from editor3d.editors.ip2p import InstructPix2PixEditor
-from editor3d.editors.ip2p_sampling import respaced, starting_timestep
+from editor3d.diffusion import loading
+from editor3d.diffusion.cfg import three_way as guided
+from editor3d.diffusion.cfg import three_way_weights
+from editor3d.diffusion.ip2p_sampling import respaced, starting_timestep
+from editor3d.editors import create_editor
+from editor3d.editors.pipelines import ip2p
+from editor3d.editors.pipelines.ip2p import InstructPix2PixEditor
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError
-from editor3d.guidance.cfg import three_way as guided
-from editor3d.guidance.cfg import three_way_weights
 from editor3d.types import EditRequest
 
 pytestmark = pytest.mark.usefixtures("one_thread")

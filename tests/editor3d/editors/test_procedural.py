@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from editor3d.editors import create_editor
 from editor3d.editors.procedural.editor import blend_inside
 from editor3d.editors.procedural.effects import apply
-from editor3d.editors.procedural.vocabulary import BY_EFFECT
 from editor3d.errors import InstructionError
+from editor3d.language.vocabulary import BY_EFFECT
 from editor3d.types import EditRequest
 
 

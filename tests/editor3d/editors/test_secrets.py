@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editor3d.editors.secrets import MASK, masked
+from editor3d.editors.services.secrets import MASK, masked
 
 KEY = "gx+9/Qw2&Lk7=Zt4Rb8"
 FORMS = {

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from editor3d.diffusion.sizing import around, mask_resized, mirrored, padded, resized, shrunk, working_size
 from editor3d.editors import EDITORS
-from editor3d.editors.diffusers_edit import whole_steps
-from editor3d.editors.sizing import around, mask_resized, mirrored, padded, resized, shrunk, working_size
+from editor3d.editors.pipelines.diffusers_edit import whole_steps
 
 
 @given(st.integers(2, 40), st.integers(0, 100))

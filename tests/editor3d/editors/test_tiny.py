@@ -12,11 +12,11 @@ import torch
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.images import read_image
+from editor3d.diffusion.sizing import resized
+from editor3d.diffusion.weights import find_weights
 from editor3d.editors import EDITORS, create_editor
+from editor3d.editors.pipelines.tiny import HUB_ID, working_size
 from editor3d.editors.procedural.editor import ProceduralEditor
-from editor3d.editors.sizing import resized
-from editor3d.editors.tiny import HUB_ID, working_size
-from editor3d.editors.weights import find_weights
 from editor3d.errors import InstructionError
 from editor3d.metrics.image import psnr
 from editor3d.types import EditRequest

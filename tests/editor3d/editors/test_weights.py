@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from editor3d.diffusion.weights import choose_variant, find_weights, how_to_get, missing_parts
 from editor3d.editors import create_editor
-from editor3d.editors.weights import choose_variant, find_weights, how_to_get, missing_parts
 from editor3d.errors import EditorUnavailableError
 from editor3d.types import EditRequest
 

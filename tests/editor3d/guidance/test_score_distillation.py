@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from editor3d.editors.loading import PipelineSource
+from editor3d.diffusion.cfg import three_way, two_way
+from editor3d.diffusion.latent import LatentPrior
+from editor3d.diffusion.loading import PipelineSource
+from editor3d.diffusion.timesteps import Fixed
 from editor3d.errors import ConfigError, EditorUnavailableError
 from editor3d.guidance import GUIDANCES, create_guidance
-from editor3d.guidance.cfg import three_way, two_way
 from editor3d.guidance.ip2p_sds import InstructScoreDistillation
-from editor3d.guidance.latent import LatentPrior
 from editor3d.guidance.sds import ScoreDistillation, noised, score_gradient, with_gradient
-from editor3d.guidance.timesteps import Fixed
 from editor3d.types import Guidance, GuidanceRequest
 
 pytestmark = pytest.mark.usefixtures("one_thread")

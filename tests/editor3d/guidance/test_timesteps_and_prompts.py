@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from editor3d.diffusion.timesteps import Annealed, Fixed, Linear, draw_timesteps
 from editor3d.errors import ConfigError
 from editor3d.guidance.prompts import camera_angles, view_prompt, view_suffix
-from editor3d.guidance.timesteps import Annealed, Fixed, Linear, draw_timesteps
 
 
 @pytest.mark.parametrize(

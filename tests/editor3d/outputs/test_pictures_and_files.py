@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from editor3d.errors import Editor3DError
-from editor3d.outputs.files import jsonable, replacing, sweep, visible_below, write_json
+from editor3d.files.writing import jsonable, replacing, sweep, visible_below, write_json
 from editor3d.outputs.pictures import CELL_HEIGHT, MAX_WIDTH, Row, save_png, save_side_by_side, side_by_side, to_uint8
 
 
@@ -89,7 +89,7 @@ FULL_DISK = """
 import resource, signal, sys
 import numpy as np
 from editor3d.errors import Editor3DError
-from editor3d.outputs.files import write_json
+from editor3d.files.writing import write_json
 from editor3d.outputs.pictures import save_png
 from editor3d.outputs.video import write_mp4
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -166,7 +166,7 @@ def test_a_hidden_folder_above_does_not_hide_what_lies_in_it(tmp_path):
 def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
     code = f"""
 import os
-from editor3d.outputs.files import replacing
+from editor3d.files.writing import replacing
 for name in ("a.png", "deep/b.c.json", "nothing"):
     with replacing("{tmp_path}/" + name) as path:
         path.write_text("half")

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from editor3d.errors import Editor3DError
-from editor3d.outputs.run_folders import alone, new_run_folder, remove_empty
+from editor3d.run.folders import alone, new_run_folder, remove_empty
 
 
 def test_runs_begun_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):

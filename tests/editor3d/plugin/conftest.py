@@ -14,7 +14,7 @@ from PIL import Image
 
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.errors import InstructionError
-from editor3d.plugin.edit_settings import EditPipelineConfig
+from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.types import EditorInfo
 
 

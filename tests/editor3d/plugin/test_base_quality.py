@@ -12,8 +12,8 @@ import torch
 
 from editor3d.errors import CheckpointError
 from editor3d.metrics.image import psnr
-from editor3d.outputs.record import read_record
-from editor3d.plugin.base_quality import QUALITY_FILE, BaseQuality, _MeanPictures, _sparse, kept_quality, report_base
+from editor3d.plugin.bases.quality import QUALITY_FILE, BaseQuality, _MeanPictures, _sparse, kept_quality, report_base
+from editor3d.run.record import read_record
 
 
 def read(path: Path) -> dict:

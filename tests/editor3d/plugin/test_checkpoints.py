@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from editor3d.errors import CheckpointError, Editor3DError
-from editor3d.plugin import checkpoints
+from editor3d.run import checkpoints
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from nerfstudio.configs.external_methods import ExternalMethodDummyTrainerConfig
 from nerfstudio.configs.method_configs import all_methods
 
 from editor3d.errors import CheckpointError, Editor3DError
-from editor3d.plugin import other_methods
-from editor3d.plugin.config_file import MAX_BYTES, dump_config, parse_config, read_config
+from editor3d.plugin.config import other_methods
+from editor3d.plugin.config.file import MAX_BYTES, dump_config, parse_config, read_config
 from editor3d.registry import METHODS
 from nerf_methods.in2n import in2n
 
@@ -94,7 +94,7 @@ CALLS = {
         '  listitems: \'open("CANARY", "w")\''
     ),
     "an object": "!!python/object:subprocess.Popen {}",
-    "an object of the project": "!!python/object:editor3d.plugin.trainer.PluginTrainer {}",
+    "an object of the project": "!!python/object:editor3d.plugin.train.trainer.PluginTrainer {}",
     "a name": "!!python/name:os.system",
     "a name of a class": "!!python/name:subprocess.Popen ''",
     "a module": "!!python/module:antigravity",
@@ -127,14 +127,15 @@ def test_nothing_that_it_names_runs(text, kind, field, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "value", ["!!python/name:os.system ''", "!!python/name:editor3d.plugin.pipeline.PluginPipeline ''", "null", "1"]
+    "value",
+    ["!!python/name:os.system ''", "!!python/name:editor3d.plugin.train.pipeline.PluginPipeline ''", "null", "1"],
 )
 @pytest.mark.parametrize(
     "field",
     [
-        "_target: !!python/name:editor3d.plugin.edit_trainer.EditTrainer ''",
-        "_target: !!python/name:editor3d.plugin.edit_pipeline.EditPipeline ''",
-        "_target: !!python/name:editor3d.plugin.datamanager.EditDataManager ''",
+        "_target: !!python/name:editor3d.plugin.edit.trainer.EditTrainer ''",
+        "_target: !!python/name:editor3d.plugin.edit.pipeline.EditPipeline ''",
+        "_target: !!python/name:editor3d.plugin.train.datamanager.EditDataManager ''",
         "_target: !!python/name:editor3d.datasets.dataparser.PosedImagesDataParser ''",
         "_target: !!python/name:nerfstudio.data.pixel_samplers.PixelSampler ''",
         "_target: !!python/name:nerf_methods.voxel.optimizer.VoxelAdam ''",

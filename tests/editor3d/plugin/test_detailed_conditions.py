@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from editor3d import api
 from editor3d.datasets.images import read_image
+from editor3d.diffusion.sizing import resized
 from editor3d.editors import EDITORS
-from editor3d.editors.sizing import resized
-from editor3d.outputs.record import read_record
-from editor3d.plugin.conditions import suited_condition, with_detail
+from editor3d.plugin.edit.conditions import suited_condition, with_detail
+from editor3d.run.record import read_record
 
 SIDE = 8
 """Pixels of the shorter side that the editors here work at; the tiny capture's pictures are 24x20."""

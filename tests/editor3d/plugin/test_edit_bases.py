@@ -15,9 +15,9 @@ from PIL import Image
 from editor3d import api
 from editor3d.cli import main
 from editor3d.errors import CheckpointError, ConfigError, Editor3DError
-from editor3d.outputs.run_folders import alone
-from editor3d.plugin import checkpoints
-from editor3d.plugin.base import base_config, ensure_base
+from editor3d.plugin.bases.base import base_config, ensure_base
+from editor3d.run import checkpoints
+from editor3d.run.folders import alone
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def old_base(tiny_base: Path, tmp_path: Path) -> Path:
 
 
 def test_steps_are_counted_from_the_start_of_the_edit(tiny_edit, old_base, monkeypatch, start):
-    from editor3d.plugin.trainer import PluginTrainer
+    from editor3d.plugin.train.trainer import PluginTrainer
 
     steps, original = [], PluginTrainer.train_iteration
 
@@ -115,7 +115,7 @@ def test_a_base_that_another_process_makes_is_waited_for(tiny_edit):
 
 @pytest.mark.usefixtures("small_voxels")
 def test_an_interrupted_base_goes_on(tiny_edit, monkeypatch):
-    from editor3d.plugin.trainer import PluginTrainer
+    from editor3d.plugin.train.trainer import PluginTrainer
 
     config = tiny_edit(load_dir=None)
     config.check()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from editor3d.plugin.base import read_config
+from editor3d.plugin.bases.base import read_config
 
 
 def test_conditions_can_be_renders_of_the_base(tiny_edit, recorder, start):

@@ -12,9 +12,12 @@ import torch
 from PIL import Image
 
 from editor3d.metrics.unavailable import Unavailable
-from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints, edit_pipeline, patch_lpips, pictures
-from editor3d.plugin.base import open_base, read_config
+from editor3d.plugin.bases.base import open_base, read_config
+from editor3d.plugin.edit import patch_lpips
+from editor3d.plugin.edit import pipeline as edit_pipeline
+from editor3d.plugin.train import pictures
+from editor3d.run import checkpoints
+from editor3d.run.record import read_record
 
 
 def test_an_edit_leaves_its_results(tiny_edit, tiny_base, start, training_pictures, photographs):

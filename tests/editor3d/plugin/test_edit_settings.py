@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from editor3d.diffusion.ip2p_sampling import starting_timestep
 from editor3d.editors import EDITORS, EditorEntry
-from editor3d.editors.ip2p_sampling import starting_timestep
 from editor3d.errors import ConfigError
-from editor3d.plugin.base import read_config
-from editor3d.plugin.edit_settings import EditPipelineConfig
+from editor3d.plugin.bases.base import read_config
+from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.update.schedule import TIMESTEPS
 
 DIVIDES = [name for name, entry in EDITORS.items() if entry.info.one_timestep_per_step]

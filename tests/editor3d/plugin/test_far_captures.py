@@ -14,10 +14,10 @@ import trimesh
 
 from editor3d.cli import main
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
-from editor3d.plugin.captures import same_frame
-from editor3d.plugin.rays import LensTable
-from editor3d.plugin.region_masks import SpaceRegion, geometry_of, pixels_that_meet
-from editor3d.plugin.region_panel import ViewerFrame, beginning, written
+from editor3d.plugin.bases.captures import same_frame
+from editor3d.plugin.confine.masks import SpaceRegion, geometry_of, pixels_that_meet
+from editor3d.plugin.viewer.region_panel import ViewerFrame, beginning, written
+from editor3d.plugin.views.rays import LensTable
 from editor3d.regions import parse_region
 
 PLACE = np.array([540_000.0, 5_400_000.0, -1.0])

@@ -10,9 +10,9 @@ from PIL import Image
 
 from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
-from editor3d.plugin.project import pixels_of
-from editor3d.plugin.rays import Lens, LensTable, camera_rays
-from editor3d.plugin.regions import hull_holds
+from editor3d.plugin.confine.regions import hull_holds
+from editor3d.plugin.views.project import pixels_of
+from editor3d.plugin.views.rays import Lens, LensTable, camera_rays
 from editor3d.regions import HullRegion, Sphere
 
 LENSES = {

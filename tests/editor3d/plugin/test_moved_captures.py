@@ -14,9 +14,9 @@ from editor3d import api
 from editor3d.cli import main
 from editor3d.datasets.cameras import load_cameras
 from editor3d.errors import CheckpointError, DataError, Editor3DError
-from editor3d.plugin.captures import CAPTURE, FRAME
-from editor3d.plugin.config_file import dump_config, read_config
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.captures import CAPTURE, FRAME
+from editor3d.plugin.bases.runs import open_run
+from editor3d.plugin.config.file import dump_config, read_config
 
 
 @pytest.fixture

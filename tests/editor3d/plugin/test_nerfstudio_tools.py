@@ -21,9 +21,9 @@ import trimesh
 from nerfstudio.scripts import render
 from PIL import Image
 
+from editor3d.host import ffmpeg
 from editor3d.outputs.pictures import to_uint8
-from editor3d.plugin import ffmpeg
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
 
 
 @pytest.fixture

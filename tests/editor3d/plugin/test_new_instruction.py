@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from editor3d import api
-from editor3d.outputs.record import read_record
-from editor3d.plugin import edit_settings
-from editor3d.plugin.base import read_config
-from editor3d.plugin.conditions import CONDITIONS, with_detail
+from editor3d.plugin.bases.base import read_config
+from editor3d.plugin.edit import settings as edit_settings
+from editor3d.plugin.edit.conditions import CONDITIONS, with_detail
+from editor3d.run.record import read_record
 
 OBJECT, WHOLE = "make the ball gold", "make it night"
 CYCLIC = {"schedule": "cyclic", "edit_rate": 1, "edit_count": 1}

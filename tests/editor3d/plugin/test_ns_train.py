@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from editor3d.plugin import checkpoints
+from editor3d.run import checkpoints
 
 NS_TRAIN = """
 import sys
@@ -106,7 +106,7 @@ def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tiny_edit,
 
 INTERRUPT = """
 import signal
-from editor3d.plugin.trainer import PluginTrainer
+from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.update.engine import DatasetUpdater
 
 def interrupt(original, *args, **kwargs):
@@ -204,7 +204,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(ns_train, tmp_path):
 
 
 KILL = """
-from editor3d.plugin.trainer import PluginTrainer
+from editor3d.plugin.train.trainer import PluginTrainer
 at(PluginTrainer, {method!r}, {call}, lambda original, *args, **kwargs: os.kill(os.getpid(), 9))
 run(load(path))
 """
@@ -233,7 +233,7 @@ def test_a_full_disk_while_a_moved_run_goes_on_costs_nothing(method, call, tiny_
 DISK_FULL = """
 import errno
 from tensorboard.summary.writer.record_writer import RecordWriter
-from editor3d.plugin.results import EditResults
+from editor3d.plugin.results.results import EditResults
 
 def full(original, *args, **kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/file")
@@ -266,7 +266,7 @@ def test_an_earlier_run_that_cannot_go_on_is_kept(tiny_edit, lab, saved):
     killed = lab.run(KILL.format(method="build", call=1), path=saved(config))
     assert killed.code == -9, killed.stderr
     refuse = (
-        f"{DISK_FULL}\nfrom editor3d.plugin.edit_trainer import EditTrainer\nat(EditTrainer, '_find_base', 1, full)"
+        f"{DISK_FULL}\nfrom editor3d.plugin.edit.trainer import EditTrainer\nat(EditTrainer, '_find_base', 1, full)"
     )
     for code in ("run(load(path))", "from editor3d.cli import main\nraise SystemExit(main(['resume', folder]))"):
         result = lab.run(f"{refuse}\n{code}", path=saved(config), folder=config.get_base_dir())

@@ -17,7 +17,7 @@ from nerfstudio.viewer.utils import parse_object
 from nerfstudio.viewer.viewer_elements import ViewerElement
 from viser import ViserServer
 
-from editor3d.outputs.record import read_record
+from editor3d.run.record import read_record
 
 REFUSED = "make it look like a xylophone quartet"
 ACCEPTED = "make it night"

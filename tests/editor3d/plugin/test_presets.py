@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from editor3d.errors import ConfigError
-from editor3d.plugin import presets
-from editor3d.plugin.presets import apply_preset, preset_names, read_preset
+from editor3d.plugin.train import presets
+from editor3d.plugin.train.presets import apply_preset, preset_names, read_preset
 from editor3d.registry import METHODS, load_target
 
 PAPER = {

@@ -20,8 +20,8 @@ from viser import ViserServer
 from viser._messages import GuiUpdateMessage, TransformControlsUpdateMessage, ViewerCameraMessage
 from websockets.sync.client import connect
 
-from editor3d.plugin.region_panel import NODE, RegionPanel, ViewerFrame, _edges, beginning, written
-from editor3d.plugin.regions import CaptureRegion
+from editor3d.plugin.confine.regions import CaptureRegion
+from editor3d.plugin.viewer.region_panel import NODE, RegionPanel, ViewerFrame, _edges, beginning, written
 from editor3d.regions import Box, Sphere, Union, parse_region
 
 TURN = vtf.SO3.from_rpy_radians(0.3, -0.8, 2.0)

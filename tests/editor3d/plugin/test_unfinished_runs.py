@@ -13,8 +13,8 @@ from nerfstudio.configs.method_configs import method_configs
 from editor3d import api
 from editor3d.cli import main
 from editor3d.errors import CheckpointError
-from editor3d.plugin import checkpoints
-from editor3d.plugin.trainer import PluginTrainer
+from editor3d.plugin.train.trainer import PluginTrainer
+from editor3d.run import checkpoints
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from editor3d.programs import gate
+from editor3d.programs.sandbox import gate
 
 HOSTILE = {
     "os": "import os",

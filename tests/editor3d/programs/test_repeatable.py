@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from editor3d.programs import gate
+from editor3d.programs.sandbox import gate
 
 PROGRAMS = {
     "no seed": "import random\nfound.append(random.random())",

@@ -12,7 +12,7 @@ import pytest
 
 from editor3d.programs.contracts import RenderSettings
 from editor3d.programs.scene_notes import notes
-from editor3d.programs.workers import Workers
+from editor3d.programs.worker.pool import Workers
 
 pytest.importorskip("bpy")
 
@@ -195,7 +195,7 @@ def test_a_scene_of_a_newer_blender_is_said_with_both_versions():
 
 
 def test_a_folder_of_a_scene_s_own_is_all_that_a_cache_may_be(tmp_path):
-    from editor3d.programs.worker_files import _allowed
+    from editor3d.programs.worker.files import _allowed
 
     (tmp_path / "scene/cache").mkdir(parents=True)
     root = str(tmp_path / "scene")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from editor3d.cli import main
-from editor3d.programs import gate
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.workers import Workers
+from editor3d.programs.sandbox import gate
+from editor3d.programs.worker.pool import Workers
 
 pytest.importorskip("bpy")
 

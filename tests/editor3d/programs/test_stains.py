@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.workers import Workers
+from editor3d.programs.worker.pool import Workers
 
 pytest.importorskip("bpy")
 
@@ -43,9 +43,9 @@ LEFT = {
     "a render engine": "bpy.utils.register_class(type('E', (bpy.types.RenderEngine,), {'bl_idname': 'E', "
     "'bl_label': 'E', 'render': lambda self, depsgraph: None}))",
     "a module of Blender's": "sys.modules['cycles'].CyclesRender.render = lambda self, depsgraph: None",
-    "a function of ours": "ws = sys.modules['editor3d.programs.worker_scene']\nkept = ws.render\n"
+    "a function of ours": "ws = sys.modules['editor3d.programs.worker.scene']\nkept = ws.render\n"
     "ws.render = lambda path, *, keep, dim=dim, kept=kept: (dim(), kept(path, keep=keep))",
-    "a function's code": "ws = sys.modules['editor3d.programs.worker_scene']\n"
+    "a function's code": "ws = sys.modules['editor3d.programs.worker.scene']\n"
     "def render(path, *, keep):\n    scene = bpy.context.scene\n    bpy.data.objects['Key'].data.energy = 9999\n"
     "    scene.render.filepath = path\n    bpy.ops.render.render(write_still=True)\n"
     "ws.render.__code__ = render.__code__",
@@ -91,7 +91,7 @@ def dim(*given, bpy=bpy):
 def open_gate(blend):
     """Workers whose gate lets all pass, and which use a process again after any program that gave a picture."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("editor3d.programs.workers.program_gate.check", lambda source: None)
+        patch.setattr("editor3d.programs.worker.pool.program_gate.check", lambda source: None)
         with Workers(blend("lighting"), SETTINGS, gate=None, allow_weaker_sandbox=True) as workers:
             workers.fresh = workers.render(OBSERVER).image
             yield workers

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from editor3d.errors import RegionError
-from editor3d.outputs.record import read_record
-from editor3d.plugin.regions import REGION_FOLDER, kept_selection, select
+from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
 from editor3d.regions import MasksRegion, parse_region, text_models
+from editor3d.run.record import read_record
 
 pytestmark = pytest.mark.usefixtures("no_weights")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from editor3d.service.jobs import JobQueue
-from editor3d.service.server import HOST, Service
-from editor3d.service.signing import signed
+from editor3d.service.http.server import HOST, Service
+from editor3d.service.http.signing import signed
+from editor3d.service.jobs.queue import JobQueue
 
 _WORDS = "import json, sys\nsys.argv[1:] = json.load(sys.stdin)"
 

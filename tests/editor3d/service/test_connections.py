@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from editor3d.service import connections, limits
+from editor3d.service.http import connections, limits
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def test_dripping_connections_do_not_lock_the_owner_out(serve, first: bytes) -> 
 
 
 def test_the_head_of_a_request_has_a_deadline_as_a_whole(serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("editor3d.service.server.HEAD_SECONDS", 0.5)
+    monkeypatch.setattr("editor3d.service.http.server.HEAD_SECONDS", 0.5)
     call = serve()
     with _dripping(call.service.port, 1, b"GET /v1/health HTTP/1.1\r\nX-Slow: ") as (connection,):
         connection.settimeout(20)
@@ -57,10 +57,10 @@ def test_the_head_of_a_request_has_a_deadline_as_a_whole(serve, monkeypatch: pyt
 
 
 def test_a_body_has_a_deadline_as_a_whole(serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    from editor3d.service.signing import signed
+    from editor3d.service.http.signing import signed
 
-    monkeypatch.setattr("editor3d.service.server.BODY_SECONDS", 0.5)
-    monkeypatch.setattr("editor3d.service.server.BODY_RATE", 1e9)
+    monkeypatch.setattr("editor3d.service.http.server.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("editor3d.service.http.server.BODY_RATE", 1e9)
     call = serve()
     host = f"127.0.0.1:{call.service.port}"
     header = signed(call.service.token, "POST", "/v1/uploads?name=a.glb", host, b"x" * 5000).header()

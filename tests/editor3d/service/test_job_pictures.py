@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from editor3d.errors import Editor3DError
-from editor3d.service.commands import Places
-from editor3d.service.pictures import files_below, job_picture, small_picture
+from editor3d.service.jobs.commands import Places
+from editor3d.service.jobs.pictures import files_below, job_picture, small_picture
 
 
 def test_folders_that_go_while_they_are_searched_are_passed_over(tmp_path):

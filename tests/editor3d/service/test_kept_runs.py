@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from editor3d.service import owned
-from editor3d.service.kept_runs import remove_old_runs
+from editor3d.service.jobs.kept_runs import remove_old_runs
 
 
 class Boom:
@@ -82,7 +82,7 @@ def test_a_job_that_fails_at_old_runs_takes_none_for_its_own(serve, monkeypatch)
     def fail(folder):
         raise OSError(5, "Input/output error", str(folder))
 
-    monkeypatch.setattr("editor3d.service.jobs.remove_old_runs", fail)
+    monkeypatch.setattr("editor3d.service.jobs.queue.remove_old_runs", fail)
     call = serve()
     mine = run(call.service.jobs.folder / "runs" / "mine", age=1)
     (mine / owned.MARKER).unlink()
@@ -92,7 +92,7 @@ def test_a_job_that_fails_at_old_runs_takes_none_for_its_own(serve, monkeypatch)
 
 
 def test_a_job_begins_with_old_runs_gone_and_its_own_stays(serve):
-    from editor3d.service.kept_runs import KEPT_RUNS
+    from editor3d.service.jobs.kept_runs import KEPT_RUNS
 
     from .test_service_jobs import finished
 

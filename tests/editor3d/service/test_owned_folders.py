@@ -12,8 +12,8 @@ import pytest
 
 from editor3d.errors import ConfigError
 from editor3d.service import owned
-from editor3d.service.jobs import JobQueue
-from editor3d.service.kept_runs import remove_old_runs
+from editor3d.service.jobs.kept_runs import remove_old_runs
+from editor3d.service.jobs.queue import JobQueue
 
 LONG_AGO = time.time() - 365 * 86_400
 

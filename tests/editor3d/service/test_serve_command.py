@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from editor3d.service.signing import signed
+from editor3d.service.http.signing import signed
 from editor3d.service.state import read_state
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from editor3d.service import limits, server
-from editor3d.service.limits import Rate
+from editor3d.service.http import limits, server
+from editor3d.service.http.limits import Rate
 from editor3d.service.state import ServiceState, read_state, remove_state, write_state
 
 

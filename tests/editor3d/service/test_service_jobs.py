@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from editor3d.service import jobs, owned
-from editor3d.service.requests import parse_request
+from editor3d.service import owned
+from editor3d.service.jobs import queue as jobs
+from editor3d.service.jobs.requests import parse_request
 
 DONE = ("done", "failed", "cancelled")
 STYLES = """

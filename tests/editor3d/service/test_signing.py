@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from editor3d.service import signing
-from editor3d.service.signing import PROOF, Signatures, Signed, is_proof, proof, signed
+from editor3d.service.http import signing
+from editor3d.service.http.signing import PROOF, Signatures, Signed, is_proof, proof, signed
 
 REQUEST = ("GET", "/v1/health", "127.0.0.1:1")
 

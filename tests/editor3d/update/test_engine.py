@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from editor3d.errors import CheckpointError, DataError, InstructionError
-from editor3d.stopwatch import Stopwatch
+from editor3d.host.stopwatch import Stopwatch
 from editor3d.types import EditorInfo, EditRequest, View
 from editor3d.update.engine import TRIES, DatasetUpdater, EditInterrupted, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule

@@ -22,7 +22,7 @@ def tiny_splat(tiny_capture: Path, tmp_path: Path) -> Callable[..., object]:
     """Makes the configuration of a tiny reconstruction; `strategy` are fields of its strategy."""
 
     def make(steps: int = 30, output: Path | None = None, **strategy):
-        from gaussian.method import splat
+        from gaussian.methods.splat import splat
 
         config = _shrink(deepcopy(splat.config), tiny_capture, output or tmp_path / "bases", steps)
         config.pipeline.model.without_points, config.pipeline.model.num_random = "random", 400
@@ -42,7 +42,7 @@ def splat_base(
     tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory, finished: Callable[[object], Path]
 ) -> Path:
     """The run folder of a tiny reconstruction as splats: 60 steps."""
-    from gaussian.method import splat
+    from gaussian.methods.splat import splat
 
     config = _shrink(deepcopy(splat.config), tiny_capture, tmp_path_factory.mktemp("splats"), 60)
     config.pipeline.model.without_points = "random"
@@ -56,7 +56,7 @@ def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path) -> Callable
     """Makes the configuration of a tiny igs2gs edit; `pipeline` are fields of its pipeline, the rest its own."""
 
     def make(pipeline: dict | None = None, steps: int = 8, **own):
-        from gaussian.igs2gs import igs2gs
+        from gaussian.methods.igs2gs import igs2gs
 
         config = _shrink(deepcopy(igs2gs.config), tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, splat_base

@@ -12,9 +12,9 @@ from editor3d.datasets.images import read_image
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.errors import DataError
 from editor3d.metrics.image import psnr
-from editor3d.outputs.record import read_record
-from editor3d.plugin import evaluate as evaluation
-from editor3d.plugin.evaluate import SEEN_SHARE, evaluate
+from editor3d.plugin.results import evaluate as evaluation
+from editor3d.plugin.results.evaluate import SEEN_SHARE, evaluate
+from editor3d.run.record import read_record
 from editor3d.types import EditRequest
 
 BALL = "sphere:0,0,0,0.6"

@@ -15,11 +15,11 @@ from editor3d.cli import main
 from editor3d.datasets.images import read_image
 from editor3d.errors import ConfigError, DataError
 from editor3d.types import Around
-from gaussian.around import cameras_around
+from gaussian.edit.scene_file import FileViews, open_scene_file, posed_around
 from gaussian.files import read_splats, write_splats
 from gaussian.files.contents import SplatFile
-from gaussian.scene_file import FileViews, open_scene_file, posed_around
 from gaussian.splats import SH_C0, Splats, concatenate
+from gaussian.view.around import cameras_around
 
 SMALL = Around(cameras=9, side=32)
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
-from editor3d.outputs.record import read_record
-from editor3d.plugin.regions import kept_selection
-from gaussian.parameters import PARAMETERS
+from editor3d.plugin.confine.regions import kept_selection
+from editor3d.run.record import read_record
+from gaussian.model.parameters import PARAMETERS
 
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
-HOOKS = "from editor3d.plugin.trainer import PluginTrainer"
+HOOKS = "from editor3d.plugin.train.trainer import PluginTrainer"
 
 
 def start(config):

@@ -9,16 +9,16 @@ import torch
 
 from editor3d.editors import EDITORS
 from editor3d.errors import RegionError
-from editor3d.plugin import checkpoints
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
+from editor3d.run import checkpoints
 from gaussian.files import read_splats
-from gaussian.igs2gs import igs2gs
-from gaussian.parameters import PARAMETERS
+from gaussian.methods.igs2gs import igs2gs
+from gaussian.model.parameters import PARAMETERS
 
 BALL = "sphere:0,0,0,0.7"
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
 HOOKS = """
-from editor3d.plugin.trainer import PluginTrainer
+from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.update.engine import DatasetUpdater
 """
 

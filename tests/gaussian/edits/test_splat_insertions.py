@@ -13,14 +13,14 @@ import torch
 from editor3d.datasets.images import read_image
 from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import to_uint8
-from editor3d.outputs.record import read_record
-from editor3d.plugin import checkpoints
-from editor3d.plugin.evaluate import evaluate
-from editor3d.plugin.region_masks import filled
-from editor3d.plugin.regions import CaptureRegion
-from editor3d.plugin.runs import open_run
-from gaussian.growth import inside_of
-from gaussian.parameters import PARAMETERS
+from editor3d.plugin.bases.runs import open_run
+from editor3d.plugin.confine.masks import filled
+from editor3d.plugin.confine.regions import CaptureRegion
+from editor3d.plugin.results.evaluate import evaluate
+from editor3d.run import checkpoints
+from editor3d.run.record import read_record
+from gaussian.fit.growth import inside_of
+from gaussian.model.parameters import PARAMETERS
 
 ABOVE = "box:0,0,0.85,0.3,0.3,0.3"
 """Empty space above the ball,"""

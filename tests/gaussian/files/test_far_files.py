@@ -19,10 +19,10 @@ from editor3d.cli import main
 from editor3d.datasets import load_posed_images
 from editor3d.errors import DataError
 from editor3d.types import Around
+from gaussian.edit.scene_file import FileViews, open_scene_file
 from gaussian.files import convert, read_file, read_splats, write_splats
 from gaussian.files.contents import SplatFile
 from gaussian.files.placement import sidecar
-from gaussian.scene_file import FileViews, open_scene_file
 from gaussian.splats import SH_C0, Splats
 
 PLACES = [(540_000.0, 5_400_000.0, -1.0), (0.0, 1e7, 0.0), (4_200_123.4, 172_345.6, 4_780_567.8)]

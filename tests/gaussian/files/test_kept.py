@@ -13,9 +13,9 @@ import torch
 from editor3d.cli import main
 from editor3d.errors import DataError
 from editor3d.types import Around
+from gaussian.edit.scene_file import FileViews, open_scene_file
 from gaussian.files import convert, read_file, read_splats, write_splats
 from gaussian.files.contents import FLAT, SplatFile
-from gaussian.scene_file import FileViews, open_scene_file
 from gaussian.splats import SH_C0, Splats
 
 

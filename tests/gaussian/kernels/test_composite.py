@@ -11,8 +11,8 @@ import pytest
 import torch
 from numba import njit
 
-from gaussian.kernels import PARALLEL, composite
-from gaussian.rasterize import rasterization
+from gaussian.raster.kernels import PARALLEL, composite
+from gaussian.raster.rasterize import rasterization
 
 PACKED = {"x86_64": r"\bv?(?:mul|add|sub|fn?m(?:add|sub)\d*)ps\b", "aarch64": r"\b(?:fmul|fadd|fsub|fmla|fmls)\.4s\b"}
 SCALAR = {"x86_64": r"\bv?(?:mul|add|sub|fn?m(?:add|sub)\d*)ss\b", "aarch64": r"\bf(?:mul|add|sub|n?madd)\s+s\d"}

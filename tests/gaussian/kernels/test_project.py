@@ -10,7 +10,7 @@ from gsplat.cuda._torch_impl import (
     _spherical_harmonics,
 )
 
-from gaussian.autograd import Harmonics, Project
+from gaussian.raster.autograd import Harmonics, Project
 
 LIMITS = (0.01, 1e10, 0.3, 0.0)  # near, far, eps2d, radius_clip
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from gaussian.kernels.simd import (
+from gaussian.raster.kernels.simd import (
     LANES,
     absolute,
     any_lane,

@@ -9,9 +9,9 @@ import pytest
 import torch
 from gsplat.cuda._torch_impl import _isect_offset_encode, _isect_tiles
 
-from gaussian.kernels import ALPHA_MIN, TILE
-from gaussian.kernels.tiles import depth_order
-from gaussian.rasterize import rasterization
+from gaussian.raster.kernels import ALPHA_MIN, TILE
+from gaussian.raster.kernels.tiles import depth_order
+from gaussian.raster.rasterize import rasterization
 
 
 def listed(meta: dict) -> list[list[list[int]]]:

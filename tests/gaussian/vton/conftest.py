@@ -40,7 +40,7 @@ def _shrink(config, output: Path, steps: int, data: Path):
 @pytest.fixture(scope="session")
 def subject_base(few_views: Path, tmp_path_factory: pytest.TempPathFactory, finished: Callable[[object], Path]) -> Path:
     """The run folder of a reconstruction: 100 steps at 64 pixels."""
-    from gaussian.method import splat
+    from gaussian.methods.splat import splat
 
     config = _shrink(deepcopy(splat.config), tmp_path_factory.mktemp("base"), 100, few_views)
     config.pipeline.model.strategy.refine_start = 1000
@@ -53,7 +53,7 @@ def try_on(few_views: Path, subject_base: Path, tmp_path: Path) -> Callable[...,
     """Makes the configuration of a try-on; `pipeline` are fields of its pipeline, the rest its own."""
 
     def make(pipeline: dict | None = None, steps: int = 6, data: Path | None = None, **own):
-        from gaussian.vton.method import gaussian_vton
+        from gaussian.methods.vton.method import gaussian_vton
 
         config = _shrink(deepcopy(gaussian_vton.config), tmp_path / "runs", steps, data or few_views)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, subject_base

@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from gaussian.parameters import PARAMETERS
-from gaussian.selection import PosedPinhole
+from gaussian.edit.selection import PosedPinhole
+from gaussian.methods.vton.cloth import MOST, make_ready, seen_colors
+from gaussian.model.parameters import PARAMETERS
 from gaussian.splats import SH_C0, Splats
-from gaussian.vton.cloth import MOST, make_ready, seen_colors
 
 
 def _wall(count: int) -> Splats:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
 
-from gaussian.vton.consistency import disagreements, look_of, neighbours_of, outliers
+from gaussian.methods.vton.consistency import disagreements, look_of, neighbours_of, outliers
 
 COUNT = 16
 

@@ -9,7 +9,7 @@ import torch
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.images import read_image, read_object_masks
 from editor3d.editors.try_on import landmarks
-from gaussian.vton.face import restore_face
+from gaussian.methods.vton.face import restore_face
 from lab.subject import subject_path
 
 

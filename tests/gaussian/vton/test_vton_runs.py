@@ -22,8 +22,8 @@ from editor3d.editors.try_on.garment import digest_of
 from editor3d.errors import ConfigError, DataError
 from editor3d.metrics.image import psnr
 from editor3d.update.engine import EditInterrupted
-from gaussian.parameters import PARAMETERS
-from gaussian.vton import person as persons
+from gaussian.methods.vton import person as persons
+from gaussian.model.parameters import PARAMETERS
 from lab.subject import garment_path, subject_path, worn_path
 
 VIEWS = 18
@@ -64,7 +64,7 @@ class Spy:
 def spy_on(monkeypatch):
     def watch(**settings) -> Spy:
         spy = Spy(**settings)
-        monkeypatch.setattr("gaussian.vton.pipeline.VtonPipelineConfig.create_editor", lambda self, device: spy)
+        monkeypatch.setattr("gaussian.methods.vton.pipeline.VtonPipelineConfig.create_editor", lambda self, device: spy)
         return spy
 
     return watch
@@ -191,7 +191,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(try_on, lab, saved, sam
         config.pipeline.restoration, config.pipeline.restoration_steps = "ddnm", 2
     whole, killed = configs
     kill = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
-    hook = f"from editor3d.plugin.trainer import PluginTrainer\nat(PluginTrainer, 'train_iteration', 4, {kill})"
+    hook = f"from editor3d.plugin.train.trainer import PluginTrainer\nat(PluginTrainer, 'train_iteration', 4, {kill})"
     result = lab.run("run(load(path))", timeout=300, path=saved(whole))
     assert result.code == 0, result.stderr
     path = saved(killed)

@@ -209,7 +209,7 @@ def test_training_lowers_the_losses(data, tokenizer, tmp_path):
 
 
 def test_the_class_of_the_real_model_loads_and_runs_the_small_one(tokenizer, tmp_path):
-    from editor3d.editors.ip2p import InstructPix2PixEditor
+    from editor3d.editors.pipelines.ip2p import InstructPix2PixEditor
     from editor3d.types import EditRequest
 
     torch.manual_seed(0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from editor3d.errors import DataError
-from mesh.files import read_mesh
 from mesh.io.gltf.meshopt_kernels import decode_attributes, decode_indices, decode_triangles
+from mesh.io.read import read_mesh
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)
 AS_PAINTED = [BLUE, YELLOW, RED, GREEN]

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from editor3d.errors import DataError
-from mesh.files import read_mesh
+from mesh.io.read import read_mesh
 
 ROUNDS = 60
 KINDS = ["glb", "gltf", "obj", "mtl", "png", "ply", "stl", "off", "3mf", "dae"]

@@ -13,7 +13,7 @@ import trimesh
 from PIL import Image
 
 from editor3d.errors import DataError
-from mesh.files import read_mesh
+from mesh.io.read import read_mesh
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)
 AS_PAINTED = [BLUE, YELLOW, RED, GREEN]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesh.files import read_mesh
 from mesh.io.notes import Notes
+from mesh.io.read import read_mesh
 from mesh.io.textures import Textures, to_rgb8
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from editor3d.errors import RegionError
-from editor3d.outputs.record import read_record
+from editor3d.run.record import read_record
 from nerf_methods.instruct_3d_to_3d import instruct_3d_to_3d
 from nerf_methods.vox_e.method import vox_e
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
-from editor3d.plugin import checkpoints
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
+from editor3d.run import checkpoints
 from nerf_methods.instruct_3d_to_3d import instruct_3d_to_3d
 from nerf_methods.voxel.files import load_field
 
@@ -122,7 +122,7 @@ def test_what_cannot_work_is_one_sentence(gold_prior, distilled, pipeline, own, 
 def test_a_base_that_is_no_voxel_field_is_refused(gold_prior, distilled, start, tiny_base, tmp_path):
     import shutil
 
-    from editor3d.plugin.base import read_config
+    from editor3d.plugin.bases.base import read_config
     from nerf_methods.nerfacto import EditNerfactoModelConfig
 
     other = tmp_path / "other"

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from editor3d.errors import ConfigError, DataError, InstructionError, RegionError
-from editor3d.outputs.record import read_record
-from editor3d.plugin.rays import FastCameraRays, LensTable, camera_rays
-from editor3d.plugin.region_masks import dilated, look_at
+from editor3d.plugin.confine.masks import dilated, look_at
+from editor3d.plugin.views.rays import FastCameraRays, LensTable, camera_rays
+from editor3d.run.record import read_record
 from nerf_methods.nerf_insert.method import nerf_insert
 from nerf_methods.nerf_insert.pipeline import InsertPipelineConfig
 

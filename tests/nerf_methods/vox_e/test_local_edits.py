@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from nerf_methods.vox_e.attention import AttentionGrids, CutSettings, cut, merge, save_attention, with_border
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.optimizer import VoxelAdamConfig

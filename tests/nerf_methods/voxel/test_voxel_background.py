@@ -7,8 +7,8 @@ import shutil
 import pytest
 import torch
 
-from editor3d.plugin import checkpoints
-from editor3d.plugin.runs import open_run
+from editor3d.plugin.bases.runs import open_run
+from editor3d.run import checkpoints
 from nerf_methods.voxel.method import voxel_optimizers
 
 KEY = "_model.field.background"

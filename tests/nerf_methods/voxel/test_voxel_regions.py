@@ -7,7 +7,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 
 from editor3d.errors import RegionError
-from editor3d.plugin.rays import LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import Box, Sphere
 from nerf_methods.voxel import reference
 from nerf_methods.voxel.field import VoxelField
@@ -102,7 +102,7 @@ def test_spreading_takes_the_neighbours_and_no_more():
 
 @pytest.fixture
 def model(tiny_base):
-    from editor3d.plugin.runs import open_run
+    from editor3d.plugin.bases.runs import open_run
 
     return open_run(tiny_base)[1].model
 

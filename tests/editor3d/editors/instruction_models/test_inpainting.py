@@ -13,8 +13,8 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from editor3d.datasets.images import read_image
 from editor3d.editors import EDITORS, create_editor
-from editor3d.editors.diffusers_edit import DiffusersEditor
 from editor3d.editors.masking import names_in
+from editor3d.editors.pipelines.diffusers_edit import DiffusersEditor
 from editor3d.errors import InstructionError
 from editor3d.types import EditRequest
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from editor3d.editors import EDITORS, create_editor, diffusers_edit
-from editor3d.editors.diffusers_edit import fitted
+from editor3d.editors import EDITORS, create_editor
+from editor3d.editors.pipelines import diffusers_edit
+from editor3d.editors.pipelines.diffusers_edit import fitted
 from editor3d.types import EditorInfo, EditRequest
 
 pytestmark = pytest.mark.usefixtures("one_thread")

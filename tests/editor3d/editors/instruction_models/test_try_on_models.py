@@ -59,9 +59,11 @@ def test_an_empty_instruction_will_do_and_missing_weights_are_said(tiny):
 
 
 def test_auto_needs_no_weights(monkeypatch):
-    monkeypatch.setattr("editor3d.editors.weights.find_weights", lambda hub_id: None)
+    monkeypatch.setattr("editor3d.diffusion.weights.find_weights", lambda hub_id: None)
     assert resolve_auto_try_on()[0] == "try-on"
-    monkeypatch.setattr("editor3d.editors.weights.find_weights", lambda hub_id: "here" if "FLUX.2" in hub_id else None)
+    monkeypatch.setattr(
+        "editor3d.diffusion.weights.find_weights", lambda hub_id: "here" if "FLUX.2" in hub_id else None
+    )
     assert resolve_auto_try_on()[0] == "flux2-klein-try-on"
 
 

@@ -17,9 +17,9 @@ import pytest
 import torch
 from PIL import Image
 
-from editor3d.editors.ledger import Ledger
-from editor3d.editors.service import ServiceSettings
-from editor3d.editors.service_client import RetryPolicy
+from editor3d.editors.services.client import RetryPolicy
+from editor3d.editors.services.editor import ServiceSettings
+from editor3d.editors.services.ledger import Ledger
 from editor3d.types import EditRequest
 
 KEY = "sk-test-0123456789abcdef"

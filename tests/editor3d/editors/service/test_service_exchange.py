@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from editor3d.editors.service import ServiceEditor
+from editor3d.editors.services.editor import ServiceEditor
 from editor3d.errors import ServiceError
 
 

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from editor3d.editors.service import ServiceEditor
-from editor3d.editors.service_client import retry_after
+from editor3d.editors.services.client import retry_after
+from editor3d.editors.services.editor import ServiceEditor
 from editor3d.errors import ServiceError
 
 SILENCE = 0.3
@@ -158,7 +158,7 @@ def test_an_answer_that_is_packed_in_an_unusual_way_is_not_unpacked(fake, settin
 
 
 def test_an_answer_without_end_is_cut_off(fake, settings, ask, monkeypatch):
-    monkeypatch.setattr("editor3d.editors.service_client._MOST_BYTES", 100_000)
+    monkeypatch.setattr("editor3d.editors.services.client._MOST_BYTES", 100_000)
     fake.script = [status(200, " " * 200_000)]
     with pytest.raises(ServiceError, match="too large"):
         ServiceEditor(settings).edit(ask)

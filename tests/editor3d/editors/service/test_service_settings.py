@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from editor3d.editors import create_editor
-from editor3d.editors.ledger import DAY, Ledger
-from editor3d.editors.service import ServiceEditor
+from editor3d.editors.services.editor import ServiceEditor
+from editor3d.editors.services.ledger import DAY, Ledger
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError, ServiceError
 
 KEY = "sk-test-0123456789abcdef"

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.editors.service_client import RetryPolicy
+from editor3d.editors.services.client import RetryPolicy
 from editor3d.programs.contracts import Rendered, RenderSettings
-from editor3d.programs.syntax import Program
-from editor3d.programs.vision_client import VisionSettings
+from editor3d.programs.language.syntax import Program
+from editor3d.programs.vision.client import VisionSettings
 
 KEY = "sk-test-0123456789abcdef"
 TOKENS = 100

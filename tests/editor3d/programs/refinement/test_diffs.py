@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editor3d.programs.diffs import AnswerError, program_of
-from editor3d.programs.vision_client import _read
-from editor3d.programs.vision_evaluator import _choice
+from editor3d.programs.language.diffs import AnswerError, program_of
+from editor3d.programs.vision.client import _read
+from editor3d.programs.vision.evaluator import _choice
 
 PRESENT = "import bpy\n\nlight = bpy.data.lights['Key']\nlight.energy = 10.0\nlight.color = (1, 1, 1)\n"
 

@@ -12,11 +12,11 @@ from PIL import Image
 from editor3d.errors import ConfigError, DataError, InstructionError
 from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.contracts import Rendered, RenderSettings, Tried
-from editor3d.programs.evolution import Evolution
-from editor3d.programs.picture_loss import PictureLoss
-from editor3d.programs.syntax import Program
-from editor3d.programs.target_evaluator import TargetEvaluator
-from editor3d.programs.tournament import knock_out
+from editor3d.programs.embedded.evolution import Evolution
+from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.judge.target_evaluator import TargetEvaluator
+from editor3d.programs.language.syntax import Program
+from editor3d.programs.search.tournament import knock_out
 
 from .conftest import Painter
 

@@ -10,10 +10,10 @@ from PIL import Image
 
 from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.contracts import Rendered, RenderSettings
-from editor3d.programs.picture_loss import PictureLoss
-from editor3d.programs.population import DRAWN, MEMBERS, SCREENED, Member, Population, groups
-from editor3d.programs.space import Space
-from editor3d.programs.syntax import Program
+from editor3d.programs.embedded.population import DRAWN, MEMBERS, SCREENED, Member, Population, groups
+from editor3d.programs.embedded.space import Space
+from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.syntax import Program
 
 FIRST = "posts = 4\nspan = 2.4\nthickness = 0.4\nlean = 0.3\n"
 HIDDEN = "posts = 6\nspan = 3.1\nthickness = 0.3\nlean = 0.5\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from editor3d.programs import gate
-from editor3d.programs.vision_proposer import _SYSTEM
+from editor3d.programs.sandbox import gate
+from editor3d.programs.vision.proposer import _SYSTEM
 
 
 def test_the_modules_that_are_named_are_those_that_may_be_imported():

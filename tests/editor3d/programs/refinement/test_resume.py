@@ -17,12 +17,13 @@ import pytest
 from PIL import Image
 
 from editor3d.errors import ConfigError, DataError
-from editor3d.programs import Asked, Budget, refine, workers
+from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.budget import Account, BudgetSpentError
 from editor3d.programs.contracts import Rendered, RenderSettings
-from editor3d.programs.embedded import EmbeddedProposer
+from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.run_ledger import RunLedger
-from editor3d.programs.tournament import Outcome
+from editor3d.programs.search.tournament import Outcome
+from editor3d.programs.worker import pool as workers
 
 from .conftest import FIRST, Painter
 
@@ -34,7 +35,7 @@ helpers = importlib.util.module_from_spec(spec)
 sys.modules["helpers"] = helpers
 spec.loader.exec_module(helpers)
 from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.vision_client import VisionSettings
+from editor3d.programs.vision.client import VisionSettings
 scene, program, output, url, resume = sys.argv[2:7]
 vision = VisionSettings(url=url, model="scripted", most_tokens=200, image_tokens=50, retry=helpers.QUICK)
 asked = Asked(

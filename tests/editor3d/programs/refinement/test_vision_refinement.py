@@ -10,7 +10,7 @@ import pytest
 
 from editor3d.errors import ConfigError, EditorUnavailableError
 from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.vision_client import VisionSettings
+from editor3d.programs.vision.client import VisionSettings
 
 from .conftest import KEY, QUICK, TOKENS, Painter
 

@@ -1,0 +1,142 @@
+"""`editor3d export`: the scene of a run, or of a file of splats, for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
+from editor3d.errors import ConfigError
+from editor3d.registry import CONVERT_SPLATS, SCENE_FILES, load_target
+
+if TYPE_CHECKING:
+    from editor3d.plugin.train.pipeline import PluginPipeline
+
+_SUFFIXES = {
+    "mesh": (".ply", ".obj", ".glb"),
+    "pointcloud": (".ply",),
+    "splats": (".ply", ".spz", ".splat", ".glb"),
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the scene of a run as a mesh, points or splats, or as a capture with new pictures; or write a file of
+    splats in another format.
+
+    Everything is in the frame and scale of the capture's own poses.
+    """
+
+    run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (compressed ones too),
+    .spz, .splat or .sog."""
+    format: Literal["mesh", "pointcloud", "splats", "images"] | None = None
+    """mesh: the surface with vertex colours (.ply, .obj, .glb). pointcloud: coloured points (.ply). splats: the
+    Gaussians of a scene that is made of them (.ply, .spz, .splat, .glb). images: the training views as they are now,
+    with transforms.json, to be used by any other program. May be left out with a file of splats."""
+    output: Path | None = None
+    """The file, or the folder for images. In the run's folder by default; needed with a file of splats."""
+    data: str | None = None
+    """Where the run's capture is now, if it was moved. It has to be the same."""
+    resolution: int = 256
+    """mesh: lattice points along each side of the meshed cube."""
+    threshold: float = 20.0
+    """mesh: density at which the surface lies, per scene unit (cameras are within 1)."""
+    min_component: float = 0.01
+    """mesh: parts smaller than this share of the largest one are left out."""
+    radius: float | None = None
+    """mesh, pointcloud: half the side of the cube that is exported, scene units. By default 1 for a mesh (what lies
+    among the cameras) and 2 for points."""
+    num_points: int = 1_000_000
+    """pointcloud: rays that are followed into the scene."""
+    min_accumulation: float = 0.5
+    """pointcloud: rays that are less opaque give no point."""
+    pictures: Literal["rendered", "edited"] = "rendered"
+    """images: renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
+
+    def run(self) -> int:
+        require_run(self.run_folder, RUN_OR_SPLATS)
+        path = self.run_folder
+        if not path.is_dir() and (path.suffix.lower() in SCENE_FILES or (path.is_file() and path.suffix != ".ckpt")):
+            return self._convert()
+        if self.format is None:
+            raise ConfigError("Expected what to write, got nothing: say --format mesh, pointcloud, splats or images.")
+        suffixes = _SUFFIXES.get(self.format)
+        if suffixes and self.output is not None and self.output.suffix not in suffixes:
+            raise ConfigError(
+                f"Expected an output file that ends in {_choices(self.format)} for {self.format}, got {self.output}."
+            )
+
+        from editor3d.plugin.bases.base import open_base
+        from editor3d.plugin.bases.runs import open_run
+
+        run = open_base(self.run_folder).run
+        target = self.output or run / "exports" / (self.format + (suffixes[0] if suffixes else ""))
+        if self.format == "images" and self.pictures == "edited" and not (run / "edited").is_dir():
+            raise ConfigError(f"Expected the run of a finished edit for --pictures edited, found no {run / 'edited'}.")
+        _, pipeline = open_run(self.run_folder, data=self.data)
+        print(f"{target}: {self._write(pipeline, run, target)}")
+        return 0
+
+    def _convert(self) -> int:
+        if self.data is not None:
+            raise ConfigError(f"Expected --data with the folder of a run, got {self.run_folder}: leave it out.")
+        if self.format not in (None, "splats"):
+            raise ConfigError(
+                f"Expected a file of splats to be written as splats, got --format {self.format}: edit it, and export "
+                f"the run, for pictures."
+            )
+        if self.output is None:
+            raise ConfigError(f"Expected a file to write, got none: say --output FILE with {_choices('splats')}.")
+        print(f"{self.output}: {load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
+        return 0
+
+    def _write(self, pipeline: PluginPipeline, run: Path, target: Path) -> str:
+        """Write the export; says what it holds."""
+        from editor3d.plugin.results.export import export_capture, export_mesh, export_points, export_splats
+
+        if self.format == "mesh":
+            vertices, faces = export_mesh(
+                pipeline,
+                target,
+                resolution=self.resolution,
+                threshold=self.threshold,
+                min_component=self.min_component,
+                radius=self.radius,
+            )
+            return f"{vertices} vertices, {faces} faces"
+        if self.format == "splats":
+            return f"{export_splats(pipeline, target)} Gaussians"
+        with _progress() as on_view:
+            if self.format == "images":
+                edited = run / "edited" if self.pictures == "edited" else None
+                return f"{export_capture(pipeline, target, edited=edited, on_view=on_view)} views"
+            count = export_points(
+                pipeline,
+                target,
+                count=self.num_points,
+                min_accumulation=self.min_accumulation,
+                radius=2.0 if self.radius is None else self.radius,
+                on_view=on_view,
+            )
+            return f"{count} points"
+
+
+def _choices(format: str) -> str:
+    return " or ".join(_SUFFIXES[format])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, moved on by the function that it gives."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("rendering")
+        yield lambda done, of: bar.update(task, completed=done, total=of)

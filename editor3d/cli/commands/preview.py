@@ -1,0 +1,207 @@
+"""`editor3d preview`: the 2D edit of a few views side by side."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from editor3d.errors import ConfigError
+from editor3d.registry import FILE_VIEWS, SCENE_FILES, load_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from torch import Tensor
+
+    from editor3d.types import Editor, Garment, PosedImages, View
+
+    class FileViews(Protocol):
+        """What `FILE_VIEWS` names: a file of splats, seen from where an edit would see it."""
+
+        posed: PosedImages
+
+        def render(self, views: Sequence[View]) -> None: ...
+        def small(self, side: int) -> list[Tensor]: ...
+
+
+MAX_VIEWS = 4
+SHEET_SIDE = 160
+"""Pixels of the longer sides of the pictures that show all views of a file."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Edit one to four views in 2D and put them side by side, before any 3D work.
+
+    There is no reconstruction yet: an editor that starts from the scene's current render is given the photograph
+    itself in its place. Of a file of splats all views that an edit would have are shown besides, small, in
+    NAME-views.png.
+    """
+
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat, .sog),
+    which is rendered from cameras round it, or the word demo."""
+    instruction: str = ""
+    """What to change, in one sentence. May be left out with --garment."""
+    garment: Path | None = None
+    """The picture of a garment, for editors that dress people."""
+    editor: str = "auto"
+    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    views: Annotated[str | None, tyro.conf.arg(metavar="A,B,C")] = None
+    """Names of one to four views, separated by commas."""
+    count: Literal[1, 2, 3, 4] = 4
+    """How many views, spread evenly over the capture, where --views names none."""
+    output: Path = Path("outputs/previews")
+    """The folder for the picture."""
+    downscale_factor: int | None = None
+    """Edit at 1/N of the photographs' size. By default those of more than 1600 pixels a side are halved until they are
+    no longer."""
+    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
+    """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
+    default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
+    the folder of a COLMAP model, a capture or a run."""
+    side: int | None = None
+    """For a file of splats: pixels of their pictures' sides, 512 by default; with cameras of a PATH, of the longer side
+    at most."""
+    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
+    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z. By default what the file says, else
+    what the scene shows, else -y, as COLMAP has it."""
+    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
+    """For a file of splats: where the cameras look (--center=-1,0,0 with a minus first); where most detail is by
+    default."""
+    distance: float | None = None
+    """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
+    seed: int = 0
+    """Seed of an editor that draws random numbers."""
+    device: str = "auto"
+    """Where an editor's model runs: cpu, cuda, cuda:1; auto is CUDA where it is there."""
+    half_precision: bool = False
+    """Run an editor's model in 16 bits."""
+
+    def run(self) -> int:
+        from tempfile import TemporaryDirectory
+
+        from editor3d.api import load
+        from editor3d.cli.vectors import around_of
+        from editor3d.datasets import load_posed_images
+        from editor3d.datasets.locate import resolve_data
+        from editor3d.run.opening import announce_reduction
+
+        data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up, self.center, self.distance)
+        if data.suffix.lower() not in SCENE_FILES or data.is_dir():
+            if around is not None:
+                load(data, around=around)  # which refuses them
+            posed = load_posed_images(data, downscale_factor=self.downscale_factor)
+            if self.downscale_factor is None:
+                announce_reduction(posed)
+            return self._preview(posed)
+        load(data, downscale_factor=self.downscale_factor)
+        with TemporaryDirectory() as folder:
+            file = load_target(FILE_VIEWS)(data, Path(folder), around)
+            return self._preview(file.posed, file)
+
+    def _preview(self, scene: PosedImages, file: FileViews | None = None) -> int:
+        """Edit some of the views of a scene, whose pictures are made first where it is that of a file of splats."""
+        from rich.console import Console
+        from rich.progress import track
+
+        from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
+        from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
+        from editor3d.run.opening import announce
+
+        announce(scene, None if file is None else Path(self.data).name)
+        views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
+        choose = resolve_auto if self.garment is None else resolve_auto_try_on
+        spec, reason = choose() if self.editor == "auto" else (self.editor, "as asked")
+        editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
+        editor.validate(self.instruction, scene.objects.keys(), [view.name for view in views])
+
+        garment = None
+        if self.garment is not None:
+            from editor3d.editors.try_on.garment import read_garment
+
+            garment = read_garment(self.garment)
+        messages = Console(stderr=True)
+        messages.print(f"editor: {spec} ({reason})", markup=False, highlight=False, soft_wrap=True)
+        stem = _slug(Path(self.data).resolve().stem)
+        if file is not None:
+            sheet = self.output / f"{stem}-views.png"
+            save_contact_sheet(sheet, file.small(SHEET_SIDE), [view.name for view in scene.views])
+            print(sheet)
+            file.render(views)
+        pairs = [
+            edit_view(editor, scene, view, self.instruction, self.seed, garment)
+            for view in track(views, description="editing", console=messages, transient=True)
+        ]
+        title = self.instruction or f"put on {'it' if self.garment is None else self.garment.name}"
+        path = self.output / f"{stem}-{_slug(title)}.png"
+        rows = [
+            Row("photograph" if file is None else "rendered", [before for before, _ in pairs]),
+            Row(f"edited by {editor.info.name}", [after for _, after in pairs]),
+        ]
+        save_side_by_side(path, rows, title=title, columns=[view.name for view in views])
+        print(path)
+        return 0
+
+    def _device(self) -> str:
+        if self.device != "auto":
+            return self.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def edit_view(
+    editor: Editor, scene: PosedImages, view: View, instruction: str, seed: int, garment: Garment | None = None
+) -> tuple[Tensor, Tensor]:
+    """The photograph of a view and its edit, both [H, W, 3] in 0..1."""
+    from editor3d.datasets.images import read_image, read_object_masks
+    from editor3d.types import EditRequest
+
+    photo = read_image(view).float() / 255
+    request = EditRequest(
+        view=view.name,
+        instruction=instruction,
+        condition=photo,
+        render=photo if editor.info.uses_render else None,
+        objects=read_object_masks(view, scene.objects) if editor.info.edits_objects else {},
+        garment=garment,
+        seed=seed,
+        guidance_scale=editor.info.guidance_scale,
+        diffusion_steps=editor.info.diffusion_steps,
+    )
+    return photo, editor.edit(request)
+
+
+def named_views(scene: PosedImages, names: str) -> list[View]:
+    """The views that a comma-separated list names, in its order.
+
+    Raises:
+        ConfigError: an unknown name, or more than four.
+    """
+    by_name = {view.name: view for view in scene.views}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in by_name:
+            near = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)[:3]
+            raise ConfigError(f"There is no view {name} in {scene.root}: names are like {', '.join(near)}.")
+    if not 1 <= len(wanted) <= MAX_VIEWS:
+        raise ConfigError(f"Expected one to {MAX_VIEWS} names of views separated by commas, but got {len(wanted)}.")
+    return [by_name[name] for name in wanted]
+
+
+def spread_views(scene: PosedImages, count: int) -> list[View]:
+    """Up to `count` training views, evenly spread over the capture in the order of their names."""
+    views = sorted(scene.train_views, key=lambda view: view.name)
+    count = min(count, len(views))
+    return [views[(2 * k + 1) * len(views) // (2 * count)] for k in range(count)]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:48].rstrip("-") or "edit"

@@ -1,0 +1,1 @@
+"""2D editors that run a diffusion model on this machine."""

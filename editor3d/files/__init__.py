@@ -1,0 +1,1 @@
+"""Reading files that strangers made, and writing files whole or not at all."""

@@ -1,0 +1,79 @@
+"""From an instruction's text to tokens: the longest known phrase at each place, or a single word."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from editor3d.language.nouns import ObjectNames
+from editor3d.language.vocabulary import BOUNDARIES, BY_PHRASE, DETERMINERS, SHADES, STRENGTHS, Term
+
+Kind = Literal["term", "object", "strength", "boundary", "word"]
+
+_LONGEST_PHRASE = max(len(phrase) for phrase in (*BY_PHRASE, *STRENGTHS))
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word or known phrase of an instruction."""
+
+    kind: Kind
+    words: tuple[str, ...]
+    term: Term | None = None
+    shade: str = ""
+    """Of a color term: `light`, `dark`, `vivid` or nothing."""
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def split_words(instruction: str) -> list[str]:
+    """Words in lower case and punctuation marks; apostrophes and hyphens resolved."""
+    text = instruction.lower().replace("\u2019", "'").replace("\u2018", "'")
+    text = re.sub(r"\bb\s?[&/]\s?w\b", " bw ", text).replace("&", " and ").replace("n't", " not")
+    text = re.sub(r"'(s|d|re|m|ll|ve)\b", " ", text)
+    text = re.sub(r"\bvan gough\b", "van gogh", text)
+    return re.findall(r"[^\W_]+|[,;.!?:]", text)
+
+
+def tokenize(words: list[str], objects: ObjectNames) -> list[Token]:
+    """Longest match first; an object's name wins over an equally long effect after a determiner ("the stone").
+
+    Args:
+        words: from `split_words`.
+        objects: names of the objects that the data has masks of.
+    """
+    tokens: list[Token] = []
+    i = 0
+    while i < len(words):
+        token = _match(words, i, objects)
+        tokens.append(token)
+        i += len(token.words)
+    return tokens
+
+
+def _match(words: list[str], i: int, objects: ObjectNames) -> Token:
+    for length in range(min(max(_LONGEST_PHRASE, objects.longest) + 1, len(words) - i), 0, -1):
+        phrase = tuple(words[i : i + length])
+        is_object = phrase in objects
+        term, shade = _term(phrase)
+        if is_object and (term is None or (i > 0 and words[i - 1] in DETERMINERS)):
+            return Token("object", phrase)
+        if term is not None:
+            return Token("term", phrase, term, shade)
+        if phrase in STRENGTHS:
+            return Token("strength", phrase)
+    return Token("boundary" if words[i] in BOUNDARIES else "word", (words[i],))
+
+
+def _term(phrase: tuple[str, ...]) -> tuple[Term | None, str]:
+    """The term of a phrase, where a shade may stand before a color ("light green")."""
+    if phrase in BY_PHRASE:
+        return BY_PHRASE[phrase], ""
+    if len(phrase) > 1 and phrase[0] in SHADES:
+        term = BY_PHRASE.get(phrase[1:])
+        if term is not None and term.category == "color":
+            return term, SHADES[phrase[0]]
+    return None, ""

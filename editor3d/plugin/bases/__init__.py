@@ -1,0 +1,1 @@
+"""Reconstructions that edits start from: found, judged, opened."""

@@ -1,0 +1,52 @@
+"""nerfstudio's own commands on runs of strangers.
+
+ns-viewer, ns-render, ns-export, ns-eval and `ns-train --load-config` read config.yml by a loader that imports and calls
+whatever the file names. They load the registered methods first, and so this module: from then on what nerfstudio reads
+that way is read by `config_file`. What other packages ask of the same loader is none of its business.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import nerfstudio
+import yaml
+
+from editor3d.errors import CheckpointError
+from editor3d.plugin.config.file import parse_config
+
+_NERFSTUDIO = Path(nerfstudio.__path__[0]).resolve()
+_USER_ERROR = 2
+_SAFE = (yaml.SafeLoader, yaml.BaseLoader)
+
+
+def protect() -> None:
+    """Have nerfstudio's modules read configurations by the loader that builds listed classes only."""
+    if hasattr(yaml.load, "guarded"):
+        return
+    stock = yaml.load
+
+    @wraps(stock)
+    def load(stream: Any, Loader: type) -> Any:  # noqa: N803 - PyYAML's own name for it
+        file = sys._getframe(1).f_globals.get("__file__")
+        theirs = file is not None and Path(file).resolve().is_relative_to(_NERFSTUDIO)
+        if not theirs or issubclass(Loader, _SAFE):
+            return stock(stream, Loader)
+        text = stream if isinstance(stream, str | bytes) else stream.read()
+        return _read(text if isinstance(text, str) else text.decode())
+
+    load.guarded = True
+    yaml.load = load
+
+
+def _read(text: str) -> Any:
+    try:
+        return parse_config(text, "config.yml")
+    except CheckpointError as error:
+        if Path(sys.argv[0]).name.startswith("ns-"):
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(_USER_ERROR) from error
+        raise

@@ -1,0 +1,1 @@
+"""What of a scene and of its views a region holds."""

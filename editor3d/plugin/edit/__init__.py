@@ -1,0 +1,1 @@
+"""Iterative dataset update in nerfstudio: settings, pipeline and trainer of the edit methods."""

@@ -1,0 +1,244 @@
+"""The pipeline of the edit methods: the training pictures change while the scene is fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from torch import Tensor
+
+from editor3d.datasets.images import read_object_masks
+from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
+from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
+from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders, suited_condition
+from editor3d.plugin.edit.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
+from editor3d.plugin.edit.settings import EditPipelineConfig
+from editor3d.plugin.train.pictures import TrainingPictures
+from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.plugin.viewer.panel import EditPanel
+from editor3d.regions import parse_region
+from editor3d.types import Editor, View
+from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
+from editor3d.update.state import EditState, PictureStore
+
+
+class EditPipeline(PluginPipeline):
+    """Iterative dataset update on any of the project's scenes. `begin` starts it; until then nothing of the editor is
+    loaded, so that viewing, rendering and exporting a result need none of it."""
+
+    config: EditPipelineConfig
+    UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
+
+    def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
+        self._lpips, self.lpips = None, "off"  # the term of the loss, and what became of it, for the record
+        self.region: dict[str, Any] = {}  # what was found of it, for the record
+        if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
+            self._lpips, self.lpips = lpips_term()
+            if self._lpips is not None:
+                config.datamanager.patch_size = LPIPS_PATCH
+        super().__init__(config, *args, **kwargs)
+        if config.region and config.COMPOSES and hasattr(self.model, "keep_outside"):
+            config.check_region_of(type(self.model))
+            self.model.keep_outside(self.space)
+        self.updater: DatasetUpdater | None = None
+        self.should_stop: Callable[[], bool] = lambda: False
+        self.load_base: Callable[[], None] = lambda: None
+        """Loads the base into the model; filled in by the trainer."""
+        # the viewer shows what it finds in the pipeline's attributes
+        still = kwargs.get("test_mode") != "val"
+        scales = config.guidance_scale, config.image_guidance_scale
+        self.edit_panel = EditPanel(config.prompt, *scales, still=still, run=config.run)
+
+    @property
+    def train_views(self) -> tuple[View, ...]:
+        return self.datamanager.train_dataset.metadata["views"]
+
+    @cached_property
+    def space(self) -> SpaceRegion:
+        """The region, in scene units. Cached: the viewer reads all other properties, where there is no region, too."""
+        manager = self.datamanager
+        dataset, outputs = manager.train_dataset, manager.train_dataparser_outputs
+        posed = dataset.metadata["posed_images"]
+        region = parse_region(self.config.region)
+        return SpaceRegion.of(region, outputs, dataset.cameras, self.train_views, posed)
+
+    @property
+    def objects(self) -> Mapping[str, int]:
+        """The objects that the data has masks of, and their ids."""
+        return self.datamanager.train_dataset.metadata["posed_images"].objects
+
+    def choose_condition(self, base_is_edit: bool) -> None:
+        """Settle `condition_on: auto` in the configuration, with the reason.
+
+        Args:
+            base_is_edit: the base is itself the result of an edit.
+        """
+        config = self.config
+        if config.region:
+            config.condition_on, config.condition_reason = "base", "what lies outside the region is frozen"
+        elif config.condition_on == "auto":
+            editor = config.create_editor(self.device_name)
+            named = edited_objects(editor, config.instruction(), self.objects)
+            config.condition_on, config.condition_reason = suited_condition(base_is_edit, named, editor.info)
+
+    def begin(self, run: Path, total_steps: int, seed: int) -> None:
+        """Prepare the edit: editor, conditions, state. The model is loaded, and the condition chosen.
+
+        Args:
+            run: the run's folder.
+
+        Raises:
+            Editor3DError: the instruction is refused, or the editor is not to be had.
+        """
+        editor = self.config.create_editor(self.device_name)
+        instruction = self.config.instruction()
+        objects = self.objects
+        check_instruction(editor, instruction, objects, self.train_views)
+        store = self.datamanager.train_pictures.write
+        if self.config.condition_on != "original" or self.config.region:
+            self._make_conditions(run, self.datamanager.train_pictures, editor)
+        if self.config.region:
+            store = self._restrict(run / REGION_FOLDER)
+        pictures = self.datamanager.train_pictures
+        self._originals = pictures.pixels.clone()
+
+        def condition(index: int) -> Tensor:
+            return pictures.within(self._originals, index).float() / 255.0
+
+        def objects_of(index: int) -> Mapping[str, Tensor]:
+            return read_object_masks(self.train_views[index], objects)
+
+        scene = self.scene(
+            views=self.train_views,
+            render=self._render_train_view,
+            condition=condition,
+            object_names=objects,
+            objects=objects_of,
+            store=store,
+        )
+        self.updater = self.UPDATER(
+            scene,
+            editor,
+            self.guidance(),
+            self.config.schedule_for(editor, self.config.rounds(total_steps, len(self.train_views))),
+            EditState(torch.Generator().manual_seed(seed)),
+            PictureStore(run / "edit_state"),
+            total_steps,
+            self.stopwatch,
+            should_stop=lambda: self.should_stop(),
+        )
+        self.edit_panel.connect(self.updater)
+
+    def notes(self) -> dict[str, Any]:
+        """What a method notes of its own, for the record: strict JSON values."""
+        return {}
+
+    def guidance(self) -> Guidance:
+        """What each request of the edit has in common."""
+        return Guidance(
+            self.config.instruction(),
+            self.config.editor,
+            self.config.guidance_scale,
+            self.config.image_guidance_scale,
+            self.config.diffusion_steps,
+        )
+
+    def scene(self, **parts: Any) -> Scene:
+        """What the engine sees of the scene; methods add to it."""
+        return Scene(**parts)
+
+    @property
+    def device_name(self) -> str:
+        return str(self.device)
+
+    def _render_train_view(self, index: int) -> Tensor:
+        cameras = self.datamanager.train_dataset.cameras
+        if hasattr(self.model, "corrected_camera"):  # the pose that this picture is trained at
+            cameras, index = self.model.corrected_camera(cameras, index), 0
+        return self.render_view(cameras, index)["rgb"].cpu()
+
+    @contextmanager
+    def another_model(self) -> Iterator[None]:
+        """A new model of the same kind in the place of the one that is trained."""
+        trained, dataset = self._model, self.datamanager.train_dataset
+        self._model = self.config.model.setup(
+            scene_box=dataset.scene_box,
+            num_train_data=len(dataset),
+            metadata=dataset.metadata,
+            device=self.device,
+            grad_scaler=None,
+            seed_points=None,
+        ).to(trained.device)
+        try:
+            yield
+        finally:
+            self._model = trained
+
+    def pictures_to_edit(self, run: Path, editor: Editor) -> TrainingPictures:
+        """What an edit changes: see `condition_on`. For anything but photographs, the base is the scene to be shown
+        now.
+
+        Raises:
+            Editor3DError: the disk is full.
+        """
+        pictures = TrainingPictures(self.train_views, self.datamanager.train_dataset.cameras)
+        if self.config.condition_on == "original":
+            pictures.read_all()
+        else:
+            self._make_conditions(run, pictures, editor)
+        return pictures
+
+    def _make_conditions(self, run: Path, pictures: TrainingPictures, editor: Editor) -> None:
+        """Make `pictures` renders of the base, and of those what an edit by `editor` changes."""
+        self._read_base_renders(run / CONDITIONS, pictures)
+        side = editor.info.working_side
+        if self.config.condition_on == "detailed" and side is not None:
+            add_detail(self.train_views, pictures, side)
+
+    def edit_from_now_on(self, pictures: TrainingPictures) -> None:
+        """Let edits change these pictures. Views that hold no edit are trained on them at once."""
+        self._originals = pictures.pixels
+        for index, view in enumerate(self.train_views):
+            if view.name not in self.updater.state.revisions:
+                self.datamanager.train_pictures.write(index, pictures[index])
+
+    def _read_base_renders(self, folder: Path, pictures: TrainingPictures) -> None:
+        """Make `pictures` renders of the base; kept in `folder` for a resumed run."""
+
+        def render(index: int) -> Tensor:
+            with self.stopwatch.measure("render"):
+                return self._render_train_view(index)
+
+        read_base_renders(folder, self.train_views, pictures, render)
+
+    def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
+        """Freeze what lies outside the region; returns how an edited picture is stored from here on."""
+        if getattr(self.model, "composite", None) is not None:
+            self.region = self.space.region.to_json()
+            met = pixels_that_meet(self.space, self.datamanager.train_dataset.cameras)
+            self.datamanager.train_pixel_sampler.favour(met, 1.0)  # no other ray could change anything
+            return stored_by_share(self, folder)
+        self.region, store = freeze_outside(self, self.config.region, folder)
+        return store
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        def update(step: int) -> None:
+            if self.updater is not None:
+                self.edit_panel.apply_requests()
+                if not self.edit_panel.paused:
+                    self.updater.before_step(step)
+
+        first = TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], update)
+        return [first, *super().get_training_callbacks(attributes)]
+
+    def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self._lpips is None:
+            return {}
+        size = self.config.datamanager.patch_size
+        rendered, wanted = as_patches(outputs["rgb"], size), as_patches(batch["image"], size)
+        return {"lpips_loss": self.config.lpips_weight * self._lpips(rendered, wanted)}

@@ -1,0 +1,192 @@
+"""What an edit is asked for: the configuration of the edit methods' pipeline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+from nerfstudio.models.base_model import Model
+
+from editor3d.editors import create_editor, resolve_auto
+from editor3d.errors import ConfigError
+from editor3d.plugin.confine.masks import require_shapes
+from editor3d.plugin.confine.regions import require_parts
+from editor3d.plugin.edit.conditions import AS_ASKED
+from editor3d.plugin.train.pipeline import PluginPipelineConfig
+from editor3d.regions import parse_region, settled
+from editor3d.types import Condition, Editor, EditorInfo
+from editor3d.update.schedule import Kind, Noise, Schedule, rounds_of, suited_schedule, with_all_steps
+
+BY_NAME = "asked for by name"
+"""Why an editor, where nothing was left to choose."""
+
+
+def _edit_pipeline() -> type:
+    from editor3d.plugin.edit.pipeline import EditPipeline  # which is configured by this
+
+    return EditPipeline
+
+
+@dataclass
+class EditPipelineConfig(PluginPipelineConfig):
+    """Configuration of `EditPipeline`; the names of Instruct-NeRF2NeRF's flags."""
+
+    GIVES_GEOMETRY: ClassVar[bool] = False
+    """Whether edits are told where in space their view and the region are."""
+    GIVES_GARMENT: ClassVar[bool] = False
+    """Whether edits are given the picture of a garment."""
+    COMPOSES: ClassVar[bool] = True
+    """Whether a neural field is kept to a region by being composed with the frozen original."""
+    _target: type = field(default_factory=_edit_pipeline)
+    prompt: str = ""
+    """The instruction (also: --instruction)."""
+    editor: str = "auto"
+    """The 2D editor (also: --editor): auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ..."""
+    editor_reason: str = BY_NAME
+    """Why this editor; filled in where `auto` is settled."""
+    guidance_scale: float | None = None
+    """(text) guidance scale of a diffusion editor; what its model is usually run at by default."""
+    image_guidance_scale: float = 1.5
+    """Image guidance scale of a diffusion editor."""
+    edit_rate: int = 10
+    """Steps between edits."""
+    edit_count: int = 1
+    """Views edited then (cyclic schedule)."""
+    diffusion_steps: int | None = None
+    """Denoising steps of one edit; as many as the editor's model is usually run with by default."""
+    lower_bound: float = 0.02
+    """Least noise level, as a fraction of the model's timesteps."""
+    upper_bound: float = 0.98
+    """Greatest noise level."""
+    schedule: Literal["auto"] | Kind = "auto"
+    """auto: cyclic for editors that look at the render, if each view is edited three times or more; otherwise all views
+    at once, and then again one by one where two edits of a view can differ."""
+    noise_schedule: Literal["auto"] | Noise = "auto"
+    """Draw noise levels between the bounds, lower the upper bound in the course of the run, take
+    1 - 0.8 sqrt(step / total), or the upper bound first and 0.7 for later edits of a view. auto: the last (high) where
+    `schedule: auto` finds too few rounds for draws, uniform otherwise."""
+    condition_on: Condition = "auto"
+    """The picture that an edit changes: the original photograph, a render of the base, or that render with the
+    photograph's detail (detailed). auto: base where the base is itself the result of an edit, and where the instruction
+    is about a named object, so that all else stays as it is; otherwise detailed for an editor of small copies, whose
+    size tells the detail from the rest, and original for any other."""
+    condition_reason: str = AS_ASKED
+    """Why that picture; filled in where `auto` is settled."""
+    region: str = ""
+    """Where the scene may change: box:..., sphere:..., mesh:FILE, hull:FOLDER, object:NAME, text:PHRASE, masks:FOLDER
+    or a JSON file, in the capture file's own frame (also: --region). Everything else is frozen. Without one,
+    everywhere."""
+    ip2p_device: str | None = None
+    """Device of the 2D editor; that of the scene by default."""
+    ip2p_use_full_precision: bool = True
+    """Run the 2D editor in 32 bits."""
+    cpu_offload: bool = False
+    """Keep only the part of the 2D editor that is at work on the GPU."""
+    lpips_weight: float = 1.0
+    """Weight of LPIPS on 32x32 patches. Without LPIPS's weights the term is dropped, and that is said."""
+
+    run: Path | None = None
+    """The run's folder; filled in where it begins, so that a viewer finds the edited pictures."""
+
+    def instruction(self) -> str:
+        return self.prompt.strip()
+
+    def check(self) -> None:
+        """Refuse values that no editor could use.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        if self.diffusion_steps is not None and self.diffusion_steps < 1:
+            raise ConfigError(f"Expected at least 1 step, got {self.diffusion_steps}: raise diffusion-steps.")
+        for name in ("guidance_scale", "image_guidance_scale", "lpips_weight"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0.0):
+                flag = name.replace("_", "-")
+                raise ConfigError(f"Expected a number of at least 0, got {value}: correct {flag}.")
+        if self.condition_on not in get_args(Condition):
+            choices = ", ".join(get_args(Condition))
+            raise ConfigError(f"Expected one of {choices} for condition-on, got {self.condition_on}: choose one.")
+        if self.region:
+            self.region = settled(self.region)
+
+    def check_region_of(self, model: type[Model]) -> None:
+        """Refuse a kind of scene that an edit cannot keep to a region.
+
+        Raises:
+            RegionError: it is one.
+        """
+        if self.COMPOSES and hasattr(model, "keep_outside"):
+            require_shapes(parse_region(self.region), "to keep a neural field's edit to")
+        else:
+            require_parts(model, "--region")
+
+    def adopted(self, edit: Any) -> None:
+        """Called when an edit has taken over the kind of its base, which it was not configured for: what a method
+        chooses otherwise there.
+
+        Args:
+            edit: the trainer's configuration, whose `pipeline` this is.
+        """
+
+    def resolve_editor(self) -> tuple[str, str]:
+        """What `auto` means: the editor, and why in one clause."""
+        return resolve_auto()
+
+    def settle(self, info: EditorInfo) -> None:
+        """Fill in what an editor's model decides where it was left open."""
+        if self.guidance_scale is None:
+            self.guidance_scale = info.guidance_scale
+        if self.diffusion_steps is None:
+            self.diffusion_steps = info.diffusion_steps
+
+    def rounds(self, total_steps: int, n_views: int) -> float:
+        """See `rounds_of`."""
+        return rounds_of(total_steps, self.edit_rate, self.edit_count, n_views)
+
+    def schedule_for(self, editor: Editor, rounds: float = math.inf) -> Schedule:
+        """The schedule of an edit with `editor`, for which this is settled. Its noise levels begin where the editor can
+        take all its steps.
+
+        Args:
+            rounds: see `rounds_of`.
+
+        Raises:
+            ConfigError: a value is out of range, or the upper bound is too low for that many steps.
+        """
+        kind, noise = suited_schedule(editor.info, rounds) if self.schedule == "auto" else (self.schedule, "uniform")
+        schedule = Schedule(
+            kind=kind,
+            edit_rate=self.edit_rate,
+            edit_count=self.edit_count,
+            lower_bound=self.lower_bound,
+            upper_bound=self.upper_bound,
+            noise=noise if self.noise_schedule == "auto" else self.noise_schedule,
+        )
+        return with_all_steps(schedule, editor.info, self.diffusion_steps)
+
+    def create_editor(self, device: str) -> Editor:
+        """The 2D editor; loads no weights yet.
+
+        Raises:
+            ConfigError: no such editor, options that do not fit, or it needs what the method does not give.
+        """
+        editor = create_editor(
+            self.editor,
+            device=self.ip2p_device or device,
+            half_precision=not self.ip2p_use_full_precision,
+            cpu_offload=self.cpu_offload,
+        )
+        if editor.info.needs_geometry and not self.GIVES_GEOMETRY:
+            raise ConfigError(
+                f"Expected an editor of pictures, got {editor.info.name}, which puts things into a region of the "
+                f"scene: use the method nerf-insert."
+            )
+        if editor.info.needs_garment and not self.GIVES_GARMENT:
+            raise ConfigError(
+                f"Expected an editor that takes an instruction alone, got {editor.info.name}, which takes the picture "
+                f"of a garment: use the method gaussian-vton."
+            )
+        return editor

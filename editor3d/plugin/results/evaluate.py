@@ -1,0 +1,236 @@
+"""Judging a finished edit by views that neither training nor editing saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from editor3d.datasets.images import read_depth, read_image, read_object_masks
+from editor3d.editors.folder import FolderEditor
+from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
+from editor3d.editors.procedural.parse import parse
+from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
+from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
+from editor3d.plugin.bases.runs import open_run
+from editor3d.plugin.config.file import read_config
+from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
+from editor3d.plugin.edit.trainer import EditTrainerConfig
+from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.plugin.train.trainer import resume_command
+from editor3d.plugin.views.rays import Lens
+from editor3d.regions import parse_region
+from editor3d.run import checkpoints
+from editor3d.run.record import EditRecord, read_record
+from editor3d.types import EditRequest, PosedImages, View
+
+SEEN_SHARE = 0.5 / 255
+"""A pixel of which a region makes up no more than this, before and after the edit, lies outside: rounded to 8 bits, its
+training pictures took up nothing of the edit."""
+
+Outputs = tuple[Tensor, Tensor]
+
+
+def evaluate(
+    run: Path, *, truth: Path | None = None, reference: Path | None = None, data: Path | str | None = None
+) -> KnownEditReport:
+    """The known-edit report of a run.
+
+    The truth is f(photo), with f the procedural editor's map for the run's instruction, whatever editor made the edit;
+    or, for a run of the folder editor or where `truth` is given, pictures of the scene truly edited. An edit that was
+    kept to a region is compared with it where pixels show the region; all others are judged by how they stayed.
+
+    Args:
+        run: the folder of a finished edit.
+        truth: folder of true pictures by view name, held-out views among them; depth pictures are looked for in the
+            folder `depth` beside it.
+        reference: a run that reconstructs the truly edited pictures, for the fair ideal of a true edit.
+        data: where the capture is now, if it was moved.
+
+    Raises:
+        ConfigError: the instruction has no known result, and no truth is given.
+        CheckpointError: a run cannot be opened, or the edit is not finished.
+        DataError: no held-out view shows what was edited, or the capture is gone or another.
+    """
+    record = _finished_record(run)
+    config, edited = open_run(run, data=data)
+    _, base = open_run(config.load_checkpoint, data=data)
+    posed: PosedImages = edited.datamanager.eval_dataset.metadata["posed_images"]
+    views: tuple[View, ...] = edited.datamanager.eval_dataset.metadata["views"]
+    if truth is None and record.editor.startswith("folder:"):
+        truth = Path(record.editor.removeprefix("folder:"))
+    if truth is None and reference is not None:
+        raise ConfigError(
+            f"Expected a reference with pictures of the scene truly edited, got {reference} alone: say --truth FOLDER, "
+            f"or leave it out."
+        )
+    cost = Cost(edits_2d=len(record.edits), seconds=record.times.total)
+    shares = _region_shares(run, config, base, edited)
+    region = (record.region or None) if shares else None
+    if truth is not None:
+        renders = None if reference is None else open_run(reference)[1]
+        rows = [_true_edit(i, view, posed, base, edited, truth, renders) for i, view in enumerate(views)]
+        return known_edit_report(_inside(rows, shares, run), cost=cost, region=region)
+    masks = {view.name: read_object_masks(view, posed.objects) for view in views}
+    rows = [_known_edit(i, view, record, masks[view.name], base, edited) for i, view in enumerate(views)]
+    editor = ProceduralEditor()
+
+    def f(name: str, picture: Tensor) -> Tensor:
+        request = EditRequest(view=name, instruction=record.instruction, condition=picture, objects=masks[name])
+        changed = editor.edit(request)
+        # no edit of the region can change more of a pixel than it makes up
+        return torch.lerp(picture, changed, shares[name].before[..., None]) if shares else changed
+
+    return known_edit_report(_inside(rows, shares, run), cost=cost, f=f, region=region)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionShares:
+    """How much of each pixel of a view shows the region of an edit: [H, W] in 0..1."""
+
+    before: Tensor
+    after: Tensor
+
+    @property
+    def inside(self) -> Tensor:
+        """[H, W] bool: the pixels that the region can change."""
+        return torch.maximum(self.before, self.after) > SEEN_SHARE
+
+
+def _region_shares(
+    run: Path, config: EditTrainerConfig, base: PluginPipeline, edited: PluginPipeline
+) -> dict[str, RegionShares]:
+    """By held-out view; nothing for an edit that was not kept to a region."""
+    if not config.pipeline.region:
+        return {}
+    cameras, views = edited.datamanager.eval_dataset.cameras, edited.datamanager.eval_dataset.metadata["views"]
+    if getattr(edited.model, "composite", None) is not None:  # the base is part of it
+
+        def of_pixels(index: int, before: bool) -> Tensor:
+            return edited.model.region_share(cameras[index : index + 1].to(edited.device), before=before)[..., 0].cpu()
+
+        return {view.name: RegionShares(of_pixels(i, True), of_pixels(i, False)) for i, view in enumerate(views)}
+    which = kept_selection(run / REGION_FOLDER)
+    which = select(base, parse_region(config.pipeline.region)) if which is None else which
+    if was_there := bool(which.any()):  # something may have been put into empty space
+        base.model.restrict_to(which)
+    edited.load_counters(checkpoints.load(checkpoints.latest_checkpoint(run))["counters"])  # what is frozen is in them
+
+    def share(pipeline: PluginPipeline, index: int) -> Tensor:
+        seen = pipeline.model.region_share(cameras[index : index + 1].to(pipeline.device))[..., 0].cpu()
+        return seen.abs().clamp(max=1.0)  # bending a pinhole picture to a lens may overshoot beside a region
+
+    after = [share(edited, index) for index in range(len(views))]
+    before = [share(base, index) if was_there else torch.zeros_like(after[index]) for index in range(len(views))]
+    return {view.name: RegionShares(*shares) for view, *shares in zip(views, before, after, strict=True)}
+
+
+def _inside(rows: Sequence[HeldOutView], shares: Mapping[str, RegionShares], run: Path) -> list[HeldOutView]:
+    """Views whose region is also inside that of the edit.
+
+    Raises:
+        DataError: nothing is left of it in any view.
+    """
+    if shares:
+        inside = {name: share.inside for name, share in shares.items()}
+        rows = [
+            replace(row, region=inside[row.name] if row.region is None else row.region & inside[row.name])
+            for row in rows
+        ]
+    if all(row.region is not None and not row.region.any() for row in rows):
+        raise DataError(
+            f"Expected a held-out view that shows what {run} edited, found none of {len(rows)}: there is nothing to "
+            f"compare."
+        )
+    return list(rows)
+
+
+def _finished_record(run: Path) -> EditRecord:
+    """The record of an edit that made all its steps; an interrupted one has no pictures to be judged by."""
+    path = run / "edit.json"
+    config = read_config(run / "config.yml") if (run / "config.yml").is_file() else None
+    if isinstance(config, EditTrainerConfig):
+        done = read_record(path).steps if path.is_file() else None  # a killed run has no record yet
+        if done is None or done < config.max_num_iterations:
+            stopped = "one that is not" if done is None else f"one of {done} of {config.max_num_iterations} steps"
+            raise CheckpointError(
+                f"Expected a finished edit at {run}, found {stopped}: go on with it first, {resume_command(run)}"
+            )
+    return read_record(path)
+
+
+def _known_edit(
+    index: int,
+    view: View,
+    record: EditRecord,
+    masks: Mapping[str, Tensor],
+    base: PluginPipeline,
+    edited: PluginPipeline,
+) -> HeldOutView:
+    try:
+        steps = parse(record.instruction, masks)
+    except InstructionError as error:
+        raise ConfigError(
+            f'The result of "{record.instruction}" is not known in advance, so there is nothing to compare with: give '
+            f"pictures of the scene truly edited by --truth FOLDER, or edit by the procedural editor."
+        ) from error
+    return HeldOutView(
+        view.name,
+        photo=_photo(view),
+        base_render=_render(base, index, view)[0],
+        edited_render=_render(edited, index, view)[0],
+        region=edited_region(steps, masks),
+    )
+
+
+def _true_edit(
+    index: int,
+    view: View,
+    posed: PosedImages,
+    base: PluginPipeline,
+    edited: PluginPipeline,
+    folder: Path,
+    reference: PluginPipeline | None,
+) -> HeldOutView:
+    photo = _photo(view)
+    truth = FolderEditor(str(folder)).edit(EditRequest(view=view.name, instruction="", condition=photo))
+    base_render, base_depth = _render(base, index, view)
+    edited_render, edited_depth = _render(edited, index, view)
+    depth_path = folder.parent / "depth" / f"{view.name}.png"
+    truth_depth = None
+    if depth_path.is_file() and view.depth_path is not None:
+        truth_depth = read_depth(_with_depth(view, depth_path), posed.depth_scale)
+    return HeldOutView(
+        view.name,
+        photo=photo,
+        base_render=base_render,
+        edited_render=edited_render,
+        truth=truth,
+        reference_render=None if reference is None else _render(reference, index, view)[0],
+        photo_depth=read_depth(view, posed.depth_scale) if truth_depth is not None else None,
+        truth_depth=truth_depth,
+        base_depth=base_depth if truth_depth is not None else None,
+        edited_depth=edited_depth if truth_depth is not None else None,
+    )
+
+
+def _with_depth(view: View, path: Path) -> View:
+    return replace(view, depth_path=path)
+
+
+def _photo(view: View) -> Tensor:
+    return read_image(view).float() / 255.0
+
+
+@torch.no_grad()
+def _render(pipeline: PluginPipeline, index: int, view: View) -> Outputs:
+    """Picture [H, W, 3] in 0..1 and z-depth [H, W] in the file's scene units."""
+    manager = pipeline.datamanager
+    cameras = manager.eval_dataset.cameras
+    outputs = pipeline.render_view(cameras, index)
+    cosine = -Lens.of(cameras, index).directions()[:, 2].view(view.height, view.width)
+    depth = outputs["depth"].cpu()[..., 0] * cosine / manager.train_dataparser_outputs.dataparser_scale
+    return outputs["rgb"].cpu().clamp(0.0, 1.0), depth

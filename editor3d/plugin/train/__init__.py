@@ -1,0 +1,1 @@
+"""The training loop, pipeline and data that every method shares."""

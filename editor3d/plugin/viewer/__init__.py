@@ -1,0 +1,1 @@
+"""The project's panels in nerfstudio's viewer."""

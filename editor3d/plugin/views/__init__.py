@@ -1,0 +1,1 @@
+"""Rays and points of cameras, lens and all."""

@@ -1,0 +1,83 @@
+"""Changes of a program's structure: other words, switches and node links, another material."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from editor3d.errors import ConfigError
+from editor3d.programs.embedded.recipes import RECIPES, cook, materials_of
+from editor3d.programs.language.syntax import Program
+
+SOCKETS = {"Fac": ("Color",), "Color": ("Fac",), "Distance": ("Color", "Position"), "Factor": ("Color",)}
+"""Other outputs of the nodes that have this one."""
+INPUTS = {
+    "Roughness": ("Metallic", "Base Color", "Specular IOR Level"),
+    "Metallic": ("Roughness", "Base Color"),
+    "Base Color": ("Emission Color",),
+    "Normal": ("Roughness",),
+}
+"""Other inputs that what goes into this one may go into."""
+
+
+def leaps(program: Program, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """All leaps from a program, in random order but with the kinds of them taking turns.
+
+    Args:
+        program: the incumbent.
+        rng: decides the order.
+
+    Returns:
+        Source and what was changed, of each; none is the program itself.
+    """
+    kinds = [list(_recipes(program)), list(_words(program)), list(_links(program)), list(_switches(program))]
+    for kind in kinds:
+        rng.shuffle(kind)
+    taken: dict[str, str] = {}
+    while any(kinds):
+        for kind in kinds:
+            if kind:
+                source, note = kind.pop()
+                taken.setdefault(source, note)
+    taken.pop(program.source, None)
+    return [(source, note) for source, note in taken.items() if _is_python(source)]
+
+
+def _recipes(program: Program) -> Iterator[tuple[str, str]]:
+    for name in materials_of(program):
+        yield from ((cook(recipe, program, name), f"{name} of {recipe}") for recipe in RECIPES)
+
+
+def _words(program: Program) -> Iterator[tuple[str, str]]:
+    for index, parameter in enumerate(program.parameters):
+        for word in parameter.choices:
+            if word != parameter.value:
+                yield program.with_values({index: word}), f"{parameter.label} {parameter.value} -> {word}"
+
+
+def _switches(program: Program) -> Iterator[tuple[str, str]]:
+    for index, parameter in enumerate(program.parameters):
+        if parameter.kind == "switch":
+            yield program.with_values({index: not parameter.value}), f"{parameter.label} -> {not parameter.value}"
+
+
+def _links(program: Program) -> Iterator[tuple[str, str]]:
+    for link in program.links:
+        if link.input == "Surface":  # without it nothing is seen
+            continue
+        yield program.replaced({(link.start, link.end): "pass"}), f"no link to {link.input or 'an input'}"
+        for place, name, others in (
+            (link.output_at, link.output, SOCKETS.get(link.output or "", ())),
+            (link.input_at, link.input, INPUTS.get(link.input or "", ())),
+        ):
+            for other in others if place else ():
+                yield program.replaced({place: repr(other)}), f"link {name} -> {other}"
+
+
+def _is_python(source: str) -> bool:
+    try:
+        Program(source)
+    except ConfigError:
+        return False
+    return True

@@ -1,0 +1,348 @@
+"""The proposer that needs no model: it reads the program and learns from each picture.
+
+Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. When they come to a halt, the search looks
+elsewhere: leaps (other words, switches, links, materials) are tried, and the best of them is tuned for some rounds by
+steps of its own, even where it was worse than the incumbent to begin with; whether it then is better the tournament
+says. In between, and where no such leaps are left, a population of programs of the incumbent's structure has a turn,
+and steps go on from what it finds. Where pictures are only compared, tweaks are CMA-ES's, which needs no more than an
+order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from editor3d.programs.contracts import Proposal, Round, Tried
+from editor3d.programs.embedded.descent import Descent
+from editor3d.programs.embedded.evolution import Evolution
+from editor3d.programs.embedded.leaps import leaps
+from editor3d.programs.embedded.population import Population
+from editor3d.programs.embedded.space import Space
+from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.bounds import Bounds
+from editor3d.programs.language.syntax import Program
+
+PATIENCE = 2
+"""Rounds of steps that bring nothing before the search looks elsewhere."""
+EXPLORED = 12
+"""The most rounds that a leap is tuned for."""
+TURN = 40
+"""Rounds of a turn of the population."""
+BREED_EVERY = 3
+"""Every third look elsewhere is a turn of the population; all are where no leaps are left."""
+SPREADS = (0.15, 0.3, 0.08)
+"""First standard deviations of CMA-ES, one after the other."""
+TRIES = 3
+"""How often a leap is tried, each time from another incumbent."""
+LONGEST_WAIT = 16
+"""The most rounds of leaps that are passed over where leaps lead nowhere."""
+HOPELESS = 2.5
+"""A leap whose loss is still as many times the incumbent's after some steps is given up."""
+
+
+@dataclass
+class Lineage:
+    """A program that is tuned by steps: the incumbent, or a leap."""
+
+    space: Space
+    descent: Descent
+    best: Tried
+    rounds: int = 0
+
+    @property
+    def here(self) -> np.ndarray:
+        return self.space.vector(Program(self.best.source))
+
+
+@dataclass
+class _Plan:
+    """The candidates of one round."""
+
+    number: int
+    origin: str
+    """steps, explore, breed, evolve or leap."""
+    sources: list[tuple[str, str]] = field(default_factory=list)
+    points: dict[str, np.ndarray] = field(default_factory=dict)
+    in_order: list[np.ndarray] = field(default_factory=list)
+    """The points of `sources`, where all have one; two may be of one source."""
+
+
+class EmbeddedProposer:
+    """Writes candidates by changing what is found in the syntax tree of the incumbent."""
+
+    asks_a_model = False
+
+    def __init__(self, target: np.ndarray | None = None, *, structures: bool = True) -> None:
+        """
+        Args:
+            target: [H, W, 3] uint8, the picture to match, where there is one and candidates are measured by it.
+            structures: propose other structures as well; values alone change without.
+        """
+        self._may_leap = structures
+        self._loss = None if target is None else PictureLoss(target)
+        self._spaces: dict[str, Space] = {}
+        self._bounds: dict[tuple[str, int], Bounds] = {}
+        self._tried_leaps: Counter[str] = Counter()
+        self._explored: set[str] = set()
+        self._plan: _Plan | None = None
+        self._wait = self._waited = 0
+        self._main: Lineage | None = None
+        self._explorer: Lineage | None = None
+        self._evolution: Evolution | None = None
+        self._populations: dict[str, Population] = {}
+        self._fruitful: set[str] = set()
+        """Structures whose population has found an incumbent."""
+        self._left = self._looks = self._evolutions = self._turns = 0
+        self._axes: list[int] = []
+        self._swept: Space | None = None
+
+    def propose(self, asked: Round, index: int) -> Proposal | None:
+        """The candidate number `index`; candidates of one round are planned together."""
+        if self._plan is None or self._plan.number != asked.number:
+            self._plan = self._planned(asked)
+        if index >= len(self._plan.sources):
+            return None
+        source, note = self._plan.sources[index]
+        return Proposal(source, note=note)
+
+    def learn(self, asked: Round, tried: Sequence[Tried], best: Tried) -> None:
+        """Take in what came of a round."""
+        plan = self._plan
+        if plan is None or plan.number != asked.number:
+            return
+        changed = best.source != asked.best.source
+        if plan.origin == "breed":
+            self._bred(asked, plan, tried)
+            if self._left or best.source == self._main.best.source:
+                return  # steps go on from what a whole turn has found
+            self._fruitful.add(Program(best.source).structure)
+            changed = True
+        elif not plan.sources and plan.origin != "leap":
+            return  # a program without numbers
+        elif plan.origin == "steps":
+            _step_taken(self._main, plan, tried, self._loss)
+        elif plan.origin == "explore":
+            _step_taken(self._explorer, plan, tried, self._loss)
+            if changed or self._is_hopeless(self._explorer, best):
+                self._explorer = None
+        elif plan.origin == "evolve":
+            self._evolved(plan, tried)
+        else:
+            self._wait = 0 if changed else min(max(1, 2 * self._wait), LONGEST_WAIT)
+            if self._loss is not None and not changed and self._explorer is None:
+                self._explorer = self._most_promising(asked.best, tried)
+        if self._loss is not None and changed:
+            self._follow(best)
+
+    def _most_promising(self, incumbent: Tried, tried: Sequence[Tried]) -> Lineage | None:
+        """The best candidate of a structure that was not tuned yet; the incumbent's own has its population."""
+        self._explored.add(Program(incumbent.source).structure)
+        for one in tried:
+            structure = Program(one.source).structure
+            if structure not in self._explored:
+                self._explored.add(structure)
+                if len(self._space(one.source)):  # else there is nothing to tune
+                    return self._lineage(one)
+        return None
+
+    def _planned(self, asked: Round) -> _Plan:
+        rng = np.random.default_rng(asked.seed)
+        program, space = Program(asked.best.source), self._space(asked.best.source)
+        if not len(space):
+            return self._leaps(asked, space, rng, self._new_structures(program, rng))
+        if asked.kind == "leap" and self._waited >= self._wait and not self._goes_well():
+            self._waited = 0
+            return self._leaps(asked, space, rng, self._new_structures(program, rng))
+        self._waited += asked.kind == "leap"
+        if self._loss is None:
+            return self._evolve(asked, space)
+        if self._main is None:
+            self._main = self._lineage(asked.best)
+        if self._main.descent.stalled < PATIENCE:
+            return self._steps(asked, "steps", self._main, rng)
+        if self._explorer is not None and len(self._explorer.space):
+            return self._steps(asked, "explore", self._explorer, rng)
+        if self._left == 0:
+            self._looks += 1
+            known = self._new_structures(program, rng) if self._looks % BREED_EVERY else []
+            if known:
+                return self._leaps(asked, space, rng, known)
+            self._left = TURN
+            # an incumbent of another descent may be a deep minimum far from the first program, and all its kin
+            if program.structure in self._fruitful:
+                self._population(asked).add(self._main.here, self._loss.residuals(asked.best.image))
+        self._left -= 1
+        return _of_points(asked, "breed", space, space.vector(program), self._population(asked).ask(asked.breadth))
+
+    def _goes_well(self) -> bool:
+        """Whether steps bring the loss down at present: a leap can wait."""
+        return self._main is not None and self._main.rounds < EXPLORED and self._main.descent.stalled == 0
+
+    def _space(self, source: str) -> Space:
+        program = Program(source)
+        if program.structure not in self._spaces:
+            self._spaces[program.structure] = Space(program, self._bounds)
+        return self._spaces[program.structure]
+
+    def _lineage(self, start: Tried) -> Lineage:
+        space = self._space(start.source)
+        return Lineage(space, Descent(space.least_steps, self._loss.fine), start)
+
+    def _follow(self, best: Tried) -> None:
+        """The incumbent has changed, by whatever it was: steps go on from there."""
+        if self._main is not None and self._space(best.source) is self._main.space:
+            near = np.abs(self._main.space.vector(Program(best.source)) - self._main.here).max(initial=0.0) < 0.1
+            self._main.best = best
+            if near:
+                if self._main.descent.stalled >= PATIENCE:
+                    self._main.descent.revive()
+                return
+        self._main = self._lineage(best)
+
+    def _is_hopeless(self, explorer: Lineage, best: Tried) -> bool:
+        if explorer.descent.stalled >= PATIENCE or explorer.rounds >= EXPLORED:
+            return True
+        probing = -(-len(explorer.space) // 8)
+        return explorer.rounds >= probing + 3 and explorer.best.loss > HOPELESS * best.loss
+
+    def _steps(self, asked: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> _Plan:
+        here = lineage.here
+        points = lineage.descent.ask(here, self._loss.residuals(lineage.best.image), asked.breadth, rng)
+        lineage.rounds += 1
+        return _of_points(asked, origin, lineage.space, here, points)
+
+    def _population(self, asked: Round) -> Population:
+        structure = Program(asked.best.source).structure
+        if structure not in self._populations:
+            self._populations[structure] = Population(self._spaces[structure], self._loss.fine, asked.seed)
+        return self._populations[structure]
+
+    def _bred(self, asked: Round, plan: _Plan, tried: Sequence[Tried]) -> None:
+        images = {one.source: one.image for one in (asked.best, *tried)}
+        self._population(asked).tell(
+            [
+                (point, self._loss.residuals(images[source]))
+                for (source, _), point in zip(plan.sources, plan.in_order, strict=True)
+                if source in images
+            ]
+        )
+
+    def _evolve(self, asked: Round, space: Space) -> _Plan:
+        here = space.vector(Program(asked.best.source))
+        stale = self._evolution is None or self._evolution.size != len(here) or self._evolution.converged
+        if stale:
+            spread = SPREADS[self._evolutions % len(SPREADS)]
+            self._evolution = Evolution(here, spread, asked.breadth, asked.seed)
+            self._evolutions += 1
+        return _of_points(asked, "evolve", space, here, self._evolution.ask(asked.breadth))
+
+    def _evolved(self, plan: _Plan, tried: Sequence[Tried]) -> None:
+        self._evolution.tell(
+            [
+                (plan.points[one.source], float(place if one.loss is None else one.loss))
+                for place, one in enumerate(tried)
+                if one.source in plan.points
+            ]
+        )
+
+    def _leaps(self, asked: Round, space: Space, rng: np.random.Generator, known: list[tuple[str, str, str]]) -> _Plan:
+        """Some of the `known` changes of structure, and numbers drawn anew for what is left of the round."""
+        plan = _Plan(asked.number, "leap")
+        # where numbers can be drawn anew as well, both have a half
+        most = asked.breadth if not len(space) else -(-asked.breadth // 2)
+        for key, source, note in sorted(known, key=lambda leap: self._tried_leaps[leap[0]])[:most]:
+            self._tried_leaps[key] += 1
+            plan.sources.append((source, f"leap: {note}"))
+        if not len(space):
+            return plan
+        here = space.vector(Program(asked.best.source))
+        for point in self._elsewhere(here, space, asked.breadth - len(plan.sources), rng):
+            source = space.source(point)
+            plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
+            plan.points[source] = point
+        return plan
+
+    def _new_structures(self, program: Program, rng: np.random.Generator) -> list[tuple[str, str, str]]:
+        """Structure, source and note of the leaps that were neither tuned nor tried too often yet."""
+        if not self._may_leap:
+            return []
+        known = [(Program(source).structure, source, note) for source, note in leaps(program, rng)]
+        return [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
+
+    def _elsewhere(self, here: np.ndarray, space: Space, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Points far away: in turn, values all along one axis, counts first, and several numbers drawn anew."""
+        self._turns += 1
+        if self._turns % 2 == 0:
+            return [_drawn_anew(here, space, rng) for _ in range(count)]
+        if not self._axes or self._swept is not space:
+            order = rng.permutation(len(here))
+            self._axes = sorted((int(axis) for axis in order), key=lambda axis: space.least_steps[axis] > 0.0)
+            self._swept = space
+        axis = self._axes.pop()
+        return _swept(here, axis, float(space.least_steps[axis]), count, rng)
+
+
+def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Tried], loss: PictureLoss) -> None:
+    """Let a lineage learn from a round of its own, and move to its best."""
+    mine = [one for one in tried if one.source in plan.points]
+    for one in mine:
+        # what was rendered has whole numbers where the step may have gone between two
+        lineage.descent.remember(lineage.space.snapped(plan.points[one.source]), loss.residuals(one.image))
+    winner = min(mine, key=lambda one: one.loss, default=None)
+    if winner is None or winner.loss >= lineage.best.loss:
+        lineage.descent.tell(0.0, None)
+        return
+    lineage.descent.tell(1.0 - winner.loss / lineage.best.loss, plan.points[winner.source])
+    lineage.best = winner
+
+
+def _drawn_anew(here: np.ndarray, space: Space, rng: np.random.Generator) -> np.ndarray:
+    """A point some of whose coordinates are others: counts by one or two, or any by anything."""
+    point = here.copy()
+    whole = np.flatnonzero(space.least_steps)
+    if len(whole) and rng.random() < 0.5:
+        for axis in rng.permutation(whole)[: rng.integers(1, len(whole) + 1)]:
+            point[axis] = here[axis] + rng.choice([-2, -1, 1, 2]) * space.least_steps[axis]
+    else:
+        anew = rng.random(len(here)) < rng.uniform(min(0.7, 1.0 / len(here)), 0.7)
+        anew[rng.integers(len(here))] = True
+        point = np.where(anew, rng.random(len(here)), here)
+    return np.clip(point, 0.0, 1.0)
+
+
+def _swept(here: np.ndarray, axis: int, least_step: float, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """The same point but for one coordinate, which takes `count` values all over 0..1."""
+    values = (np.arange(count) + rng.random()) / count
+    if least_step > 0.0:
+        steps = np.arange(round(1.0 / least_step) + 1) * least_step
+        others = steps[np.abs(steps - here[axis]) > 0.5 * least_step]
+        nearest = others[np.argsort(np.abs(others - here[axis]), kind="stable")]
+        values = (
+            nearest[:count]
+            if len(nearest) <= count
+            else np.concatenate([nearest[: count // 2], rng.permutation(nearest[count // 2 :])[: count - count // 2]])
+        )
+    points = np.repeat(here[None], len(values), axis=0)
+    points[:, axis] = values
+    return list(points)
+
+
+def _of_points(asked: Round, origin: str, space: Space, here: np.ndarray, points: Sequence[np.ndarray]) -> _Plan:
+    plan = _Plan(asked.number, origin)
+    for point in points:
+        source = space.source(point)
+        plan.sources.append((source, f"{origin}: {_moved(space, here, point)}"))
+        plan.points[source] = point
+        plan.in_order.append(point)
+    return plan
+
+
+def _moved(space: Space, here: np.ndarray, point: np.ndarray) -> str:
+    """What changed most, in words."""
+    order = np.argsort(-np.abs(point - here), kind="stable")[:3]
+    labels = [space.program.parameters[space.axes[axis].parameter].label for axis in order if point[axis] != here[axis]]
+    return ", ".join(dict.fromkeys(labels)) or "as it was"

@@ -1,0 +1,50 @@
+"""The CLIP part of the distance to a picture: which model, and its embedding of a picture."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+import numpy as np
+
+from editor3d.errors import ConfigError
+from editor3d.host.silence import silenced
+from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
+from editor3d.metrics.unavailable import Unavailable
+from editor3d.programs.judge.picture_loss import Embed
+
+ClipChoice = Literal["auto", "on", "off"]
+"""auto: where the weights of a full CLIP or SigLIP are on this machine; on: also with the package's small one."""
+
+
+def clip_model(choice: ClipChoice) -> str | None:
+    """The name of the model that a choice means on this machine; None for none. Loads nothing.
+
+    Raises:
+        ConfigError: it is to be on, and there is no model at all.
+    """
+    if choice == "off":
+        return None
+    found = find_clip()
+    if not isinstance(found, Unavailable):
+        return found[0]
+    if choice == "auto":
+        return None
+    if packaged_clip() is None:
+        raise ConfigError(f"{found.reason}: {found.remedy}, or choose --clip off.")
+    return TINY_CLIP
+
+
+def embedding() -> Embed:
+    """The picture embedding of the model that `clip_model("on")` names."""
+    import torch
+
+    from editor3d.metrics.clip import load_clip
+
+    with silenced(sys.stderr, 2):  # a bar of how far the weights are read
+        scorer = load_clip()
+
+    def embed(image: np.ndarray) -> np.ndarray:
+        return scorer.embed_images([torch.from_numpy(image).float() / 255.0])[0].numpy()
+
+    return embed

@@ -1,0 +1,31 @@
+"""The evaluator that measures how far pictures are from one that is to be matched."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from editor3d.programs.contracts import Tried, Verdict
+from editor3d.programs.judge.picture_loss import PictureLoss
+
+
+class TargetEvaluator:
+    """The nearer picture wins; equal losses are not decided."""
+
+    def __init__(self, target: np.ndarray, loss: PictureLoss | None = None) -> None:
+        """
+        Args:
+            target: [H, W, 3] uint8 sRGB, of the candidates' size.
+            loss: how to measure; all parts of `PictureLoss` by default.
+        """
+        self._loss = loss or PictureLoss(target)
+
+    def loss(self, image: np.ndarray) -> float:
+        return self._loss(image)
+
+    def parts(self, image: np.ndarray) -> dict[str, float]:
+        return self._loss.parts(image)
+
+    def compare(self, left: Tried, right: Tried) -> Verdict:
+        scores = tuple(self.loss(one.image) if one.loss is None else one.loss for one in (left, right))
+        winner = "left" if scores[0] < scores[1] else "right"
+        return Verdict(winner, scores=scores, decided=scores[0] != scores[1])

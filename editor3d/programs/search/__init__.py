@@ -1,0 +1,1 @@
+"""The search over programs, and the knock-out that ends each round."""

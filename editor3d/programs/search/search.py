@@ -1,0 +1,305 @@
+"""The search over programs: breadth x depth, tweaks and leaps, a pairwise knock-out, reversion, within a budget.
+
+As in BlenderAlchemy, each round takes the best program so far, has `breadth` changes of it proposed and rendered, and
+lets their pictures play a knock-out whose winner meets the incumbent: a round never makes things worse.
+
+Every step has a name. Its answer is looked up in the ledger before it is asked for, so that a run that was killed goes
+through the same steps again, without doing a finished one twice, to where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from editor3d.errors import ConfigError, ServiceError
+from editor3d.files.safe_open import UNREADABLE, open_picture
+from editor3d.outputs.pictures import save_png
+from editor3d.programs.budget import Account, BudgetSpentError
+from editor3d.programs.contracts import EditKind, Evaluator, Proposer, Rendered, Renderer, Round, Task, Tried, Verdict
+from editor3d.programs.run_ledger import RunLedger
+from editor3d.programs.search.tournament import Outcome, knock_out
+
+Edits = Literal["alternate", "tweak", "leap"]
+PATIENCE = 2
+"""Model calls that may fail one after the other before the run stops; each has been tried several times by then."""
+PICTURES = "candidates"
+"""The folder of the candidates' pictures, below the run's own."""
+
+
+class NoServiceError(ServiceError):
+    """A model gave no usable answer again and again."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How far and how widely to search."""
+
+    breadth: int = 8
+    depth: int | None = 4
+    """Rounds; None goes on until the budget is spent, nothing more is proposed, or the loss is 0."""
+    edits: Edits = "alternate"
+    """Whether rounds propose tweaks and leaps in turn, tweaks first, or one of them alone."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.breadth < 1 or (self.depth is not None and self.depth < 0):
+            raise ConfigError(
+                f"Expected a breadth of at least 1 and a depth of at least 0, got {self.breadth} and {self.depth}."
+            )
+
+    def kind(self, number: int) -> EditKind:
+        return ("tweak", "leap")[number % 2] if self.edits == "alternate" else self.edits
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """How a search ended."""
+
+    first: Tried
+    best: Tried
+    rounds: int
+    """Rounds that were finished."""
+    reason: str
+    """Why it stopped, as one clause."""
+    complete: bool
+    """False where a service or a user ended it early."""
+
+
+class Search:
+    """One run of the search."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        renderer: Renderer,
+        proposer: Proposer,
+        evaluator: Evaluator,
+        account: Account,
+        ledger: RunLedger,
+        settings: Settings,
+        target: np.ndarray | None = None,
+        on_round: Callable[[int, Outcome], None] = lambda number, outcome: None,
+    ) -> None:
+        """
+        Args:
+            target: [H, W, 3] uint8, the picture to match, where there is one: shown to the proposer.
+            on_round: told of each round that is finished.
+        """
+        self._task, self._renderer, self._proposer, self._evaluator = task, renderer, proposer, evaluator
+        self._account, self._ledger, self._settings, self._target = account, ledger, settings, target
+        self._on_round = on_round
+        self._folder = ledger.path.parent / PICTURES
+        self._failures = 0
+        self.first: Tried | None = None
+        self.best: Tried | None = None
+        self.rounds = 0
+
+    def run(self, source: str) -> Found:
+        """Search from a program.
+
+        Returns:
+            The best program; it is the first one where nothing better was found.
+
+        Raises:
+            ConfigError: the first program gives no picture.
+        """
+        if self.first is None:
+            self.start(source)
+        try:
+            reason, complete = self._rounds(), True
+        except BudgetSpentError as spent:
+            reason, complete = str(spent), True
+        except NoServiceError as error:
+            reason, complete = str(error), False
+        self._ledger.append("end", reason=reason)
+        return Found(self.first, self.best, self.rounds, reason, complete)
+
+    def start(self, source: str) -> Tried:
+        """Render the first program, which is the first incumbent.
+
+        Raises:
+            ConfigError: it gives no picture.
+        """
+        rendered, loss = self._render(source)
+        if rendered.image is None:
+            raise ConfigError(
+                f"Expected a program that can be rendered, but it was {rendered.status}: "
+                f"{rendered.message.rstrip('.')}. Correct it."
+            )
+        self.first = self.best = Tried(source, rendered.image, loss, "the program as it was given")
+        return self.first
+
+    def _rounds(self) -> str:
+        number, idle = 0, 0
+        while self._settings.depth is None or number < self._settings.depth:
+            if self.best.loss == 0.0:
+                return "nothing is left to be improved"
+            asked = Round(
+                self._task, number, self._settings.kind(number), self._settings.breadth,
+                _seed(self._settings.seed, number), self.best, self._target,
+            )  # fmt: skip
+            idle = 0 if self._round(asked) else idle + 1
+            if idle == 2:
+                return "the proposer has nothing more to try"
+            number += 1
+        return f"all {self._settings.depth} rounds are done"
+
+    def _round(self, asked: Round) -> bool:
+        """Propose, render, play; whether anything was proposed."""
+        tried, proposed, spent = [], 0, None
+        seen = {asked.best.source}
+        try:
+            for index in range(asked.breadth):
+                proposal = self._propose(asked, index)
+                if proposal is None:
+                    continue
+                proposed += 1
+                source, note = proposal
+                if source in seen:
+                    continue
+                seen.add(source)
+                rendered, loss = self._render(source)
+                if rendered.image is not None:
+                    tried.append(Tried(source, rendered.image, loss, note))
+        except (BudgetSpentError, NoServiceError) as error:
+            spent = error
+        outcome = self._play(asked, tried, spent)
+        self.best = outcome.best
+        if spent is not None:
+            raise spent
+        self._proposer.learn(asked, outcome.ranking, outcome.best)
+        self.rounds = asked.number + 1
+        known = self._ledger.answer(f"{asked.number}.round")
+        if known is None:
+            self._ledger.append(
+                "round", key=f"{asked.number}.round", round=asked.number, kind=asked.kind, seed=asked.seed,
+                best=digest(outcome.best.source), loss=outcome.best.loss, changed=outcome.changed,
+                note=outcome.best.note,
+            )  # fmt: skip
+            self._account.require_time()
+        self._on_round(asked.number, outcome)
+        return proposed > 0
+
+    def _play(self, asked: Round, tried: list[Tried], spent: Exception | None) -> Outcome:
+        """The round's knock-out. What was rendered before the budget ended still plays, as far as it can."""
+
+        def judge(left: Tried, right: Tried) -> Verdict | None:
+            if np.array_equal(left.image, right.image):
+                return None
+            return self._judge(f"{asked.number}.match.{digest(left.source)}.{digest(right.source)}", left, right)
+
+        if isinstance(spent, NoServiceError) and asked.best.loss is None:
+            return Outcome(asked.best, (), False)
+        try:
+            return knock_out(asked.best, tried, judge, asked.seed)
+        except (BudgetSpentError, NoServiceError):
+            if spent is None:
+                raise
+            return Outcome(asked.best, (), False)
+
+    def _propose(self, asked: Round, index: int) -> tuple[str, str] | None:
+        """Source and note of a candidate; None where there is none."""
+        key = f"{asked.number}.{index}.propose"
+        known = self._ledger.answer(key)
+        models = getattr(self._proposer, "asks_a_model", False)
+        if known is not None and models:
+            return None if known["event"] == "failed" else (known["text"], known["note"])
+        try:
+            proposal = self._proposer.propose(asked, index)
+        except ServiceError as error:
+            self._failed(key, error)
+            return None
+        self._failures = 0 if models else self._failures
+        if proposal is None:
+            return None
+        if known is not None and known["source"] != digest(proposal.source):
+            raise ConfigError(
+                f"Expected the candidates of the earlier session in {self._ledger.path.parent}, but this version "
+                f"proposes others: begin a new run in another folder; what was found stays."
+            )
+        if known is None:
+            self._ledger.append(
+                "proposal", key=key, source=digest(proposal.source), text=proposal.source, note=proposal.note,
+                calls=proposal.calls, tokens=proposal.tokens, seed=asked.seed,
+            )  # fmt: skip
+        return proposal.source, proposal.note
+
+    def _judge(self, key: str, left: Tried, right: Tried) -> Verdict | None:
+        known = self._ledger.answer(key)
+        if known is not None:
+            if known["event"] == "failed":
+                return None
+            return Verdict(known["winner"], decided=known["decided"])
+        try:
+            verdict = self._evaluator.compare(left, right)
+        except ServiceError as error:
+            self._failed(key, error)
+            return None
+        if verdict.calls:
+            self._failures = 0
+        self._ledger.append(
+            "verdict", key=key, left=digest(left.source), right=digest(right.source), winner=verdict.winner,
+            decided=verdict.decided, scores=verdict.scores, calls=verdict.calls, tokens=verdict.tokens,
+            note=verdict.note,
+        )  # fmt: skip
+        return verdict
+
+    def _failed(self, key: str, error: ServiceError) -> None:
+        self._ledger.append("failed", key=key, reason=str(error))
+        self._failures += 1
+        if self._failures >= PATIENCE:
+            raise NoServiceError(str(error)) from error
+
+    def _render(self, source: str) -> tuple[Rendered, float | None]:
+        """What became of a program, and its loss; each program is rendered once in a run."""
+        name = digest(source)
+        known, path = self._ledger.rendered(name), self._folder / f"{name}.png"
+        if known is not None:
+            image = _opened(path) if known["status"] == "ok" else None
+            if image is not None or known["status"] != "ok":
+                loss = self._evaluator.loss(image) if known["loss"] is None and image is not None else known["loss"]
+                return Rendered(known["status"], image, known["seconds"], known["message"]), loss
+        self._account.begin_render()
+        left = self._account.seconds_left()
+        rendered = self._renderer.render(source, left)
+        if rendered.status == "timeout" and left is not None and rendered.seconds >= 0.9 * left:
+            self._account.require_time()  # not the program's fault: nothing is recorded against it
+        loss, parts = None, {}
+        if rendered.image is not None:
+            loss, parts = self._evaluator.loss(rendered.image), self._evaluator.parts(rendered.image)
+            save_png(path, rendered.image)
+        entry: dict[str, Any] = {"source": name, "status": rendered.status, "seconds": rendered.seconds}
+        self._ledger.append(
+            "render",
+            **entry,
+            message=rendered.message,
+            loss=loss,
+            parts=parts,
+            seed=self._settings.seed,
+            retries=rendered.retries,
+        )
+        return rendered, loss
+
+
+def digest(text: str | bytes) -> str:
+    """A short name of a program or file: 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
+
+
+def _seed(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _opened(path: Path) -> np.ndarray | None:
+    try:
+        with open_picture(path, ("PNG",)) as picture:
+            return np.array(picture.convert("RGB"))
+    except UNREADABLE:
+        return None

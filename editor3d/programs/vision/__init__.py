@@ -1,0 +1,1 @@
+"""Vision models as proposer and as judge."""

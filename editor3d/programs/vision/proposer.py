@@ -1,0 +1,97 @@
+"""Candidates written by a vision model that sees the present picture, the program and what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from editor3d.errors import ServiceError
+from editor3d.programs.contracts import Proposal, Round, Tried
+from editor3d.programs.language.diffs import AnswerError, program_of
+from editor3d.programs.vision.client import VisionClient, picture, said
+
+ANSWERS = 3
+"""How often a model is asked for one candidate when its answers hold no program."""
+REMEMBERED = 6
+"""Earlier changes that the model is told of."""
+
+_SYSTEM = """You edit Python programs that change a Blender scene through bpy, so that its picture comes nearer to \
+what is asked. The program runs after the scene is opened and must not render, save, read or write files, import \
+anything but bpy, math, mathutils, random, typing and colorsys, or touch the camera, the resolution or the samples. \
+Names with underscores in front are refused.
+
+Answer with a sentence on what you change, and then either the whole program in one block fenced by ```python and \
+```, or with one or more blocks of the form
+<<<<<<< SEARCH
+exact lines of the present program
+=======
+the lines that take their place
+>>>>>>> REPLACE"""
+
+_KINDS = {
+    "tweak": "Make a small change: keep the program's structure and change values in it (numbers, colours, positions).",
+    "leap": "Make a bold change: restructure the program, with other nodes, links, lights or shapes, where that helps.",
+}
+
+
+class VisionProposer:
+    """Asks for one candidate at a time."""
+
+    asks_a_model = True
+
+    def __init__(self, client: VisionClient) -> None:
+        self._client = client
+        self._history: list[str] = []
+
+    def propose(self, asked: Round, index: int) -> Proposal:
+        """One candidate; an answer without a usable program is sent back with what is wrong with it.
+
+        Raises:
+            ServiceError: no usable program in several answers, or the service failed.
+            BudgetSpentError: another call would go beyond the budget.
+        """
+        messages = self._messages(asked, index)
+        calls = tokens = 0
+        for attempt in range(ANSWERS):
+            answer = self._client.ask(messages, seed=asked.seed + 1000 * index + attempt, temperature=1.0)
+            calls, tokens = calls + answer.calls, tokens + answer.tokens
+            try:
+                source = program_of(answer.text, asked.best.source)
+            except AnswerError as error:
+                reason = str(error)
+                messages = [
+                    *messages[:2],
+                    {"role": "assistant", "content": answer.text[:8000] or "(nothing)"},
+                    {"role": "user", "content": f"That answer cannot be used: {reason}. Answer again, in full."},
+                ]
+                continue
+            return Proposal(source, calls, tokens, note=_first_sentence(answer.text))
+        raise ServiceError(f"The model gave no usable program in {ANSWERS} answers; the last time {reason}.")
+
+    def learn(self, asked: Round, tried: Sequence[Tried], best: Tried) -> None:
+        """Remember which changes were kept and which were not."""
+        for one in tried[:3]:
+            kept = "kept" if one.source == best.source else "not kept"
+            if one.note:
+                self._history.append(f"{kept}: {one.note}")
+        self._history = self._history[-REMEMBERED:]
+
+    def _messages(self, asked: Round, index: int) -> list[dict[str, Any]]:
+        parts = []
+        if asked.task.instruction:
+            parts.append(said(f"What is asked: {asked.task.instruction}"))
+        if asked.target is not None:
+            parts += [said("The picture that the result should look like:"), picture(asked.target)]
+        parts += [said("The present picture:"), picture(asked.best.image)]
+        if self._history:
+            parts.append(said("Changes so far:\n" + "\n".join(self._history)))
+        parts.append(said(f"The present program:\n```python\n{asked.best.source.rstrip()}\n```"))
+        parts.append(
+            said(f"{_KINDS[asked.kind]} This is attempt {index + 1} of {asked.breadth}: let it differ from the others.")
+        )
+        return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": parts}]
+
+
+def _first_sentence(text: str) -> str:
+    words = " ".join(text.split("```")[0].split("<<<<<")[0].split())
+    return words.split(". ")[0][:160]

@@ -1,0 +1,1 @@
+"""Render workers: warm, confined Blender processes, and what runs inside them. Imports nothing by itself."""

@@ -1,0 +1,63 @@
+"""What a run that is gone on with may send to others and load from them: it may be a stranger's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from editor3d.diffusion.weights import find_weights, how_to_get, is_hub_id
+from editor3d.editors.catalogue import EDITORS
+from editor3d.errors import ConfigError
+from editor3d.guidance import GUIDANCES
+
+_SERVICES = ("service", "service-try-on")
+_URL = "EDITOR3D_SERVICE_URL"
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def require_chosen_service(editor: str, run: Path) -> None:
+    """Refuse an image service of a run's own: it would be sent the pictures, and the key, of whoever goes on with it.
+
+    Args:
+        editor: as the run names it, `service:URL#MODEL` among others. A service on this machine, and the one of
+            EDITOR3D_SERVICE_URL, are chosen here.
+        run: its folder.
+
+    Raises:
+        ConfigError: it is one of another place.
+    """
+    from editor3d.editors.services.editor import OPENAI_URL
+
+    name, _, argument = editor.partition(":")
+    url = argument.partition("#")[0].rstrip("/")
+    if name not in _SERVICES or not url or url in (os.environ.get(_URL, "").rstrip("/"), OPENAI_URL.rstrip("/")):
+        return
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if host not in _HERE:
+        raise ConfigError(
+            f"Expected an image service chosen on this machine, found {url} in the run {run}, which would be sent your "
+            f"key and the pictures: set {_URL} to it if you trust it."
+        )
+
+
+def require_chosen_weights(model: str, run: Path) -> None:
+    """Refuse weights of a run's own that are not on this machine: they would be downloaded from whoever made them.
+
+    Args:
+        model: an editor or guidance as the run names it, `ip2p:ORG/NAME` among others.
+        run: its folder.
+
+    Raises:
+        ConfigError: they would be downloaded.
+    """
+    name, _, source = model.partition(":")
+    entry = EDITORS.get(name) or GUIDANCES.get(name)
+    if entry is not None and entry.hub_id and is_hub_id(source) and find_weights(source) is None:
+        raise ConfigError(
+            f"Expected weights that are on this machine, found {source} in the run {run}, which would be downloaded: "
+            f"if you trust who made them, {how_to_get(source)}."
+        )

@@ -1,0 +1,306 @@
+"""Jobs: commands of the project as processes of their own, one job after the other, each with a private folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from editor3d.errors import ConfigError, Editor3DError
+from editor3d.service import owned
+from editor3d.service.jobs.commands import Places, Step, newest_run, steps_of
+from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
+from editor3d.service.jobs.pictures import copy_pairs, files_below, job_picture, save_preview_sheet
+from editor3d.service.jobs.progress import Progress, last_error, read_progress, tail
+from editor3d.service.jobs.requests import JobRequest
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+FINISHED = ("done", "failed", "cancelled")
+PROGRESS_VARIABLE = "EDITOR3D_PROGRESS_SECONDS"
+"""Seconds between two lines of progress that a command prints."""
+MAX_QUEUED = 16
+KEPT_JOBS = 50
+"""Finished jobs whose folders are kept; the oldest go first."""
+UPLOADS = "uploads-"
+"""How the folder begins that a service keeps uploads in, beside the jobs."""
+KEPT_DAYS = 7
+"""Folders of earlier services are kept for so long."""
+_KILL_AFTER = 0.2
+"""Seconds between asking a command to end and making it; what it printed and saved is kept."""
+
+
+@dataclass
+class Job:
+    """One job. Its fields change in the thread that runs it; readers take `snapshot`."""
+
+    id: str
+    request: JobRequest
+    places: Places
+    steps: tuple[Step, ...]
+    state: State = "queued"
+    step: int = 0
+    error: str = ""
+    created: float = field(default_factory=time.time)
+    started: float | None = None
+    ended: float | None = None
+    process: subprocess.Popen | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def log(self) -> Path:
+        return self.places.folder / "log.txt"
+
+    def snapshot(self) -> dict[str, Any]:
+        """The job as strict JSON values."""
+        text = tail(self.log)
+        progress = read_progress(text) if self.state == "running" else Progress()
+        budget = self.request.settings.get("budget_seconds")
+        if budget and self.state == "running" and self.started:  # a search ends with its time
+            spent = min(budget, time.time() - self.started)
+            progress = replace(progress, done=int(spent), total=int(budget), seconds_left=budget - spent)
+        picture = self.picture()
+        return {
+            "id": self.id,
+            "kind": self.request.kind,
+            "instruction": self.request.instruction,
+            "settings": dict(self.request.settings),
+            "state": self.state,
+            "step": self.steps[min(self.step, len(self.steps) - 1)].name,
+            "steps": [step.name for step in self.steps],
+            "progress": vars(progress),
+            "error": self.error,
+            "created": self.created,
+            "seconds": (self.ended or time.time()) - self.started if self.started else 0.0,
+            "picture_revision": picture[1] if picture else 0,
+            "files": self.files(),
+            "log": text[-2000:],
+        }
+
+    def picture(self) -> tuple[Path, int] | None:
+        """Its newest picture and that one's number; see `job_picture`."""
+        return job_picture(self.places, since=self.started, until=self.ended)
+
+    def files(self) -> dict[str, int]:
+        """Sizes in bytes of the results, by name."""
+        folder = self.places.result
+        sizes = {}
+        for path in sorted(files_below(folder)):
+            with suppress(FileNotFoundError):  # written under another name just now
+                sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+        return sizes
+
+
+class JobQueue:
+    """Runs jobs one after the other.
+
+    Args:
+        folder: jobs, uploads and kept reconstructions go to a private folder of the service's own in it.
+        command: the words that run a command of the project, whose own words come as JSON on its standard input, where
+            they are in no list of processes; this project by default.
+
+    Raises:
+        ConfigError: the folder cannot be written, or something else has the name of the service's own.
+    """
+
+    def __init__(self, folder: Path, command: Sequence[str] | None = None) -> None:
+        self.folder = owned.root(folder)
+        self._command = list(command) if command is not None else None
+        _remove_old([*self.folder.glob("jobs/*"), *self.folder.glob(f"{UPLOADS}*")])
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._thread.start()
+        self.last_active = time.monotonic()
+
+    def submit(self, request: JobRequest) -> Job:
+        """Queue a job.
+
+        Raises:
+            ConfigError: too many are waiting.
+        """
+        with self._lock:
+            waiting = sum(job.state == "queued" for job in self._jobs.values())
+            if waiting >= MAX_QUEUED:
+                raise ConfigError(f"{waiting} jobs are waiting already: wait for them, or cancel some.")
+            name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+            folder = self.folder / "jobs" / name
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            owned.make(folder)
+            places = Places(folder, self.folder / "runs")
+            job = Job(name, request, places, steps_of(request, places))
+            self._jobs[name] = job
+            self._forget_old()
+        self._waiting.put(job)
+        return job
+
+    def get(self, name: str) -> Job | None:
+        with self._lock:
+            return self._jobs.get(name)
+
+    def all(self) -> list[Job]:
+        """The newest first."""
+        with self._lock:
+            return list(self._jobs.values())[::-1]
+
+    @property
+    def busy(self) -> bool:
+        return any(job.state not in FINISHED for job in self.all())
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job at once: its process group is asked to end, and killed if it does not."""
+        with self._lock:
+            job.stop.set()
+            if job.state == "queued":
+                job.state, job.ended = "cancelled", time.time()
+            process = job.process
+        if process is not None:
+            _end_group(process)
+
+    def remove(self, job: Job) -> None:
+        """Forget a job and its folder; a running one is cancelled first."""
+        process = job.process  # the thread that runs the job takes it off when it has ended
+        self.cancel(job)
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5.0)
+        with self._lock:
+            self._jobs.pop(job.id, None)
+        owned.remove(job.places.folder)
+
+    def close(self) -> None:
+        """Cancel everything and end the thread."""
+        for job in self.all():
+            if job.state not in FINISHED:
+                self.cancel(job)
+        self._waiting.put(None)
+        self._thread.join(timeout=10.0)
+
+    def _forget_old(self) -> None:
+        finished = [job for job in self._jobs.values() if job.state in FINISHED]
+        for job in finished[: max(0, len(finished) - KEPT_JOBS)]:
+            del self._jobs[job.id]
+            owned.remove(job.places.folder)
+
+    def _work(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            self._run(job)
+            self.last_active = time.monotonic()
+
+    def _run(self, job: Job) -> None:
+        with self._lock:
+            if job.state != "queued":
+                return
+            job.state, job.started = "running", time.time()
+        state, error = "done", ""
+        earlier: set[Path] | None = None  # not known: then no run is told from a user's own
+        try:
+            # jobs run one after the other: nothing is at work in that folder now
+            remove_old_runs(job.places.runs)
+            earlier = runs_below(job.places.runs)
+            for index, step in enumerate(job.steps):
+                job.step = index
+                code = self._run_step(job, step)
+                if job.stop.is_set():
+                    break
+                if code != 0:
+                    told = last_error(tail(job.log)) or f"{step.name} ended with exit code {code}"
+                    state, error = "failed", told
+                    break
+            else:
+                self._collect(job)
+        except OSError as failure:
+            state, error = "failed", f"{failure.strerror or failure}: {failure.filename or job.places.folder}"
+        except (ValueError, Editor3DError) as failure:  # the jobs after it are to run all the same
+            state, error = "failed", str(failure)
+        if earlier is not None:
+            for run in runs_below(job.places.runs) - earlier:  # made by this job, and so the service's to remove
+                with suppress(OSError):
+                    owned.mark(run)
+        with self._lock:
+            job.state = "cancelled" if job.stop.is_set() else state
+            job.error, job.ended, job.process = error, time.time(), None
+
+    def _run_step(self, job: Job, step: Step) -> int:
+        words = json.dumps(list(step.words())).encode()
+        prefix = self._command or [sys.executable, "-m", "editor3d.service.jobs.child", str(os.getpid())]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1", PROGRESS_VARIABLE: "1"}
+        with job.log.open("ab") as log:
+            with self._lock:
+                if job.stop.is_set():
+                    return 0
+                job.process = subprocess.Popen(
+                    prefix,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=job.places.folder,
+                    env=environment,
+                    **_own_group(),
+                )
+            with suppress(BrokenPipeError):
+                job.process.communicate(words)
+            code = job.process.wait()
+        if job.stop.is_set():
+            _signal_group(job.process, kill=True)  # what the command itself started, and left
+        return code
+
+    def _collect(self, job: Job) -> None:
+        """Put pictures of the finished run, and its record, beside the result."""
+        places, kind = job.places, job.request.kind
+        places.result.mkdir(exist_ok=True)
+        if kind in ("scene-preview", "picture-preview"):
+            return
+        if kind == "refine":
+            for name in ("best.py", "before_after.png", "refine.json"):
+                shutil.copyfile(places.work / name, places.result / name)
+            return
+        with suppress(FileNotFoundError):
+            run = newest_run(places.runs if kind == "scene" else places.work)
+            copy_pairs(places, run, preview=kind == "mesh-preview")
+            shutil.copyfile(run / "edit.json", places.result / "edit.json")
+            if kind == "mesh-preview":
+                save_preview_sheet(places, job.request.instruction)
+            else:
+                shutil.copyfile(run / "before_after.png", places.result / "before_after.png")
+
+
+def _remove_old(folders: Sequence[Path]) -> None:
+    """Take away what services of the days before left."""
+    for folder in folders:
+        if owned.is_owned(folder) and time.time() - folder.stat().st_mtime > KEPT_DAYS * 86_400:
+            owned.remove(folder)
+
+
+def _own_group() -> Mapping[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _end_group(process: subprocess.Popen) -> None:
+    """Ask a process group to end, and kill what is left of it a moment later."""
+    _signal_group(process, kill=False)
+    timer = threading.Timer(_KILL_AFTER, _signal_group, (process, True))
+    timer.daemon = True
+    timer.start()
+
+
+def _signal_group(process: subprocess.Popen, kill: bool) -> None:
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)

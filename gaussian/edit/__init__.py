@@ -1,0 +1,1 @@
+"""Changing scenes of splats, of runs and of files."""

@@ -1,0 +1,1 @@
+"""The nerfstudio methods on splats."""

@@ -1,0 +1,69 @@
+"""`ns-train igs2gs`: Instruct-GS2GS's dataset update of a scene of Gaussian splats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nerfstudio.plugins.types import MethodSpecification
+
+from editor3d.plugin.edit.settings import EditPipelineConfig
+from editor3d.plugin.edit.trainer import EditTrainerConfig
+from editor3d.plugin.train.trainer import default_device
+from editor3d.types import EditorInfo
+from gaussian.fit.datamanager import SplatDataManagerConfig
+from gaussian.methods.splat import edit_training
+from gaussian.model.model import SplatModelConfig
+
+CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
+CPU_STEPS, CPU_EDIT_RATE = 900, 300
+PAPER_GUIDANCE_SCALE = 12.5
+CPU_AVERAGE_SHARE = 0.28
+"""Of a CPU's steps: of that many, most of those after the last round of edits, in which no Gaussian comes or goes."""
+
+
+@dataclass
+class Igs2gsPipelineConfig(EditPipelineConfig):
+    """Configuration of the pipeline of `igs2gs`."""
+
+    guidance_scale: float | None = None
+    """(text) guidance scale of a diffusion editor. By default 12.5 for InstructPix2Pix, as in the paper, and what its
+    model is usually run at for any other."""
+
+    def settle(self, info: EditorInfo) -> None:
+        if self.guidance_scale is None and info.name == "ip2p":
+            self.guidance_scale = PAPER_GUIDANCE_SCALE
+        super().settle(info)
+
+
+def _config() -> EditTrainerConfig:
+    """The paper's numbers; a CPU gets steps to suit, in the same three rounds."""
+    on_cuda = default_device() == "cuda"
+    steps, rate = (CUDA_STEPS, CUDA_EDIT_RATE) if on_cuda else (CPU_STEPS, CPU_EDIT_RATE)
+    optimizers, strategy = edit_training(steps, refine_start=rate // 2)
+    if not on_cuda:
+        strategy.refine_stop = steps - rate
+    pipeline = Igs2gsPipelineConfig(
+        datamanager=SplatDataManagerConfig(num_downscales=0),
+        model=SplatModelConfig(
+            sh_degree_interval=0, strategy=strategy, average_share=0.0 if on_cuda else CPU_AVERAGE_SHARE
+        ),
+        lower_bound=0.7,
+        upper_bound=0.98,
+        edit_rate=rate,
+        schedule="all-at-once",
+        lpips_weight=0.0,
+    )
+    return EditTrainerConfig(
+        method_name="igs2gs",
+        max_num_iterations=steps,
+        steps_per_save=500 if on_cuda else 200,
+        pipeline=pipeline,
+        optimizers=optimizers,
+        base_method="splat",
+    )
+
+
+igs2gs = MethodSpecification(
+    config=_config(),
+    description="Instruct-GS2GS: edit a scene of Gaussian splats by one sentence.",
+)

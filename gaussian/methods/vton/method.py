@@ -1,0 +1,76 @@
+"""`ns-train gaussian-vton`: a captured person is dressed from the picture of a garment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nerfstudio.plugins.types import MethodSpecification
+
+from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.plugin.edit.trainer import EditTrainer, EditTrainerConfig
+from editor3d.plugin.train.trainer import default_device
+from gaussian.fit.datamanager import SplatDataManagerConfig
+from gaussian.methods.splat import edit_training
+from gaussian.methods.vton.person import check_person
+from gaussian.methods.vton.pipeline import PERSON_FOLDER, VtonPipelineConfig
+from gaussian.methods.vton.updater import STAGES
+from gaussian.model.model import SplatModelConfig
+
+CUDA_STEPS, CPU_STEPS = 6000, 750
+
+
+@dataclass
+class VtonTrainerConfig(EditTrainerConfig):
+    """Configuration of a try-on."""
+
+    _target: type = field(default_factory=lambda: EditTrainer)
+    pipeline: VtonPipelineConfig = field(default_factory=VtonPipelineConfig)
+    garment: Path | None = None
+    """The picture of the garment alone, from the front: a PNG with transparency, or before a plain background."""
+
+    def check(self) -> None:
+        if self.garment is not None:
+            self.pipeline.garment, self.garment = self.garment, None  # settled there, for a run that goes on
+        if self.pipeline.garment is not None and not any((self.instruction, self.prompt, self.pipeline.prompt)):
+            self.instruction = f"put on {Path(self.pipeline.garment).name}"
+        self.pipeline.edit_rate = max(1, -(-self.max_num_iterations // len(STAGES)))
+        super().check()
+        if (self.get_base_dir() / PERSON_FOLDER).is_dir():
+            return  # found before
+        posed = self.capture()
+        check_person(
+            posed.train_views,
+            lambda view: read_image(view).float() / 255.0,
+            lambda view: read_object_masks(view, posed.objects),
+        )
+
+
+def _config() -> VtonTrainerConfig:
+    """A third of the steps for each stage; rates and strategy as igs2gs has them."""
+    on_cuda = default_device() == "cuda"
+    steps = CUDA_STEPS if on_cuda else CPU_STEPS
+    optimizers, strategy = edit_training(steps, refine_start=steps // 6)
+    pipeline = VtonPipelineConfig(
+        datamanager=SplatDataManagerConfig(num_downscales=0),
+        model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),
+        lower_bound=0.7,
+        upper_bound=0.98,
+        edit_rate=-(-steps // len(STAGES)),
+        schedule="all-at-once",
+        lpips_weight=0.0,
+    )
+    return VtonTrainerConfig(
+        method_name="gaussian-vton",
+        max_num_iterations=steps,
+        steps_per_save=500 if on_cuda else 125,
+        pipeline=pipeline,
+        optimizers=optimizers,
+        base_method="splat",
+    )
+
+
+gaussian_vton = MethodSpecification(
+    config=_config(),
+    description="GaussianVTON: dress a captured person from the picture of a garment.",
+)

@@ -1,0 +1,453 @@
+"""Gaussian splats as a nerfstudio model, on any device. Parameters bear splatfacto's names, whose checkpoints load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.scene_box import OrientedBox
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.models.base_model import Model, ModelConfig
+from nerfstudio.utils.rich_utils import CONSOLE
+from torch import Tensor, nn
+
+from editor3d.plugin.train.judged import judged
+from editor3d.plugin.train.pictures import TrainingPictures
+from editor3d.plugin.views.rays import Lens, LensTable
+from editor3d.types import Region, View
+from gaussian.edit.selection import PosedPinhole, light, vote
+from gaussian.files import write_splats
+from gaussian.files.contents import SplatFile
+from gaussian.fit.densify import StrategyConfig
+from gaussian.fit.growth import Growth
+from gaussian.fit.initialize import from_points, random_points, seeds
+from gaussian.fit.losses import elongation, photometric
+from gaussian.fit.start import points_from_pictures, why_not_to_be_used
+from gaussian.model.background import color_behind, is_transparent
+from gaussian.model.depth import median_depth, slabs
+from gaussian.model.drawing import draw, viewmat_of
+from gaussian.model.lens import canvas_of, ray_lengths
+from gaussian.model.parameters import PARAMETERS, harmonics_of, parameters_of, splats_of
+from gaussian.model.splatfacto import is_splatfacto, scene_of, settings_of
+from gaussian.raster.kernels.harmonics import MAX_DEGREE
+from gaussian.splats import Splats, concatenate, transform_back
+
+_REGULARIZE_EVERY = 10
+_SEEN = 1.0  # pixel
+_NEAR = 0.01  # times the scene's size
+
+
+@dataclass
+class SplatModelConfig(ModelConfig):
+    """Configuration of `SplatModel`."""
+
+    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = (
+        "strategy", "ssim_lambda", "sh_degree_interval", "random_background", "average_share"
+    )  # fmt: skip
+    """What an edit chooses itself; everything else it takes over from its base."""
+    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0, "random_background": False}
+    """What an edit that was not configured for splats chooses: all harmonics are in use from the start, and the scene
+    stands before the colour that the edited renders have."""
+    _target: type = field(default_factory=lambda: SplatModel)
+    enable_collider: bool = False
+    sh_degree: int = 3
+    """Greatest degree of the spherical harmonics."""
+    sh_degree_interval: int = 1000
+    """Steps after which one degree more is used; 0 for all at once."""
+    without_points: Literal["pictures", "random"] = "pictures"
+    """What a capture without usable sparse points starts from: what its pictures show, or Gaussians at random."""
+    num_random: int = 50_000
+    """Gaussians at random to begin with, also where the pictures show nothing."""
+    random_radius: float = 1.5
+    """Half the side of the cube that they lie in, scene units (cameras are within 1)."""
+    initial_opacity: float = 0.1
+    """Opacity of a new scene's Gaussians."""
+    background: tuple[float, float, float] | None = None
+    """Colour behind everything. None: white where the capture's pictures have transparent parts, which are laid over
+    white, and black otherwise."""
+    random_background: bool = False
+    """Train before another colour at every step, as splatfacto does, so that nothing solid stays transparent; but not
+    where the capture's pictures have transparent parts."""
+    clamp_in_training: bool = False
+    """Clamp pictures to 0..1 in training, too, as splatfacto does: what is too bright then takes no gradient."""
+    use_scale_regularization: bool = False
+    """Hold needles back, as splatfacto does at every tenth step where asked to (PhysGaussian's loss),"""
+    max_gauss_ratio: float = 10.0
+    """above this ratio of a Gaussian's longest axis to its shortest."""
+    ssim_lambda: float = 0.2
+    """Weight of 1 - SSIM in the loss, that of L1 being the rest."""
+    strategy: StrategyConfig = field(default_factory=StrategyConfig)
+    """When and where Gaussians are added and removed."""
+    scene_scale: float = 1.0
+    """Size of the scene, by which rates and thresholds of length are multiplied; 1 where cameras are within 1."""
+    average_share: float = 0.0
+    """Share of the run, at its end, whose mean is the result; 0 leaves what the last step made."""
+    rasterize_mode: Literal["classic", "antialiased"] = "classic"
+    """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
+    hold_unseen: bool = False
+    """Leave what the training views do not show as it is: a file's scene goes on where no camera looks, and steps of
+    Adam are as long for what is barely seen as for all else."""
+    scene_suffix: str = field(default=".ply", repr=False)
+    """Of the file that the scene came from: edits of it leave such a one, too."""
+    scene_comments: tuple[str, ...] = field(default=(), repr=False)
+    """Of the file that the scene came from, such as what is up in it: files of the scene bear them, too."""
+
+    def insertion_training(self, steps: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:
+        """The optimisers and the densification with which something new grows in so many steps."""
+        from gaussian.methods.splat import insertion_training
+
+        return insertion_training(steps)
+
+
+class SplatModel(Model):
+    """A scene of Gaussians, rendered through a pinhole canvas that is bent to each view's lens."""
+
+    config: SplatModelConfig
+
+    def __init__(self, *args, seed_points: tuple[Tensor, Tensor] | None = None, **kwargs) -> None:
+        self.seed_points = seed_points
+        super().__init__(*args, **kwargs)
+
+    def populate_modules(self) -> None:
+        super().populate_modules()
+        generator = torch.Generator().manual_seed(0)
+        if self.seed_points is not None:
+            points, colors = self.seed_points[0], self.seed_points[1].float() / 255.0
+        else:
+            points, colors = random_points(self.config.num_random, self.config.random_radius, generator)
+        config = self.config
+        start = parameters_of(from_points(points, colors, config.sh_degree, generator, config.initial_opacity))
+        self.gauss_params = nn.ParameterDict({name: nn.Parameter(value) for name, value in start.items()})
+        self.step = 0
+        self.crop_box: OrientedBox | None = None
+        self.growth = Growth(self.gauss_params, config.strategy, config.scene_scale, self.num_train_data)
+        self.views: Sequence[View] = self.kwargs.get("metadata", {}).get("views", ())
+
+    # The scene
+
+    @property
+    def splats(self) -> Splats:
+        """The scene, sharing memory with the parameters."""
+        return splats_of(self.gauss_params)
+
+    def set_splats(self, splats: Splats) -> None:
+        """Take over a scene. The Parameter objects stay the same, so that optimisers go on holding what is rendered."""
+        for name, value in parameters_of(splats).items():
+            self.gauss_params[name].data = value.to(self.device)
+            self.gauss_params[name].grad = None
+
+    def begin_from_pictures(self, pictures: TrainingPictures, cameras: Cameras, steps: int) -> None:
+        """Put Gaussians where training pictures show something, unless the capture's own points do. For before the
+        first step.
+
+        Args:
+            steps: of the training that is to follow.
+        """
+        if self.config.without_points == "random":
+            return
+        wrong = "no sparse points"
+        if self.seed_points is not None:
+            wrong = why_not_to_be_used(
+                self.seed_points[0].float(), self.seed_points[1].float() / 255.0, pictures, cameras
+            )
+        if wrong is None:
+            return
+        start = points_from_pictures(pictures, cameras, background=self._background().tolist(), steps=steps)
+        if start is None:
+            return
+        CONSOLE.print(f"The capture has {wrong}: the scene starts from {start.told}.")
+        generator = torch.Generator().manual_seed(0)
+        opacity = self.config.initial_opacity
+        self.set_splats(from_points(start.points, start.colors, self.config.sh_degree, generator, opacity))
+
+    def add(self, points: Tensor) -> None:
+        """Put grey, faint Gaussians at points [M, 3] scene units, for training to make something of.
+
+        Those that were there keep their bits and their places. For before the first step, while optimisers hold nothing
+        of any.
+        """
+        self.set_splats(concatenate([self.splats.to("cpu"), seeds(points, self.sh_degree)]))
+
+    @property
+    def strategy_state(self) -> dict[str, Any]:
+        """What densification goes by; `frozen` [N] bool, once an edit is kept to a region."""
+        return self.growth.state
+
+    @property
+    def means(self) -> Tensor:
+        return self.gauss_params["means"]
+
+    @property
+    def places(self) -> Tensor:
+        """Where what may be frozen lies: the centres, [N, 3] scene units."""
+        return self.means.detach()
+
+    @property
+    def sh_degree(self) -> int:
+        """Greatest degree of the harmonics that the scene holds."""
+        return int((1 + self.gauss_params["features_rest"].shape[1]) ** 0.5) - 1
+
+    @property
+    def near(self) -> float:
+        """What is nearer to a camera is not drawn, scene units."""
+        return _NEAR * self.config.scene_scale
+
+    @property
+    def num_points(self) -> int:
+        return len(self.means)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        """A checkpoint may hold another number of Gaussians, or of harmonics: take the checkpoint's."""
+        for name, parameter in self.gauss_params.items():
+            stored = state_dict.get(f"{prefix}gauss_params.{name}")
+            if stored is not None and stored.ndim == parameter.ndim:
+                parameter.data = torch.empty(stored.shape, device=parameter.device)
+                parameter.grad = None
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def restrict_to(self, where: Region | Tensor) -> None:
+        """Freeze all Gaussians but those of `where`: from here on training leaves every one of their numbers as it is.
+
+        Args:
+            where: a region in scene units, in which centres lie that may change, and out of which none may come; or
+                which Gaussians may change, [N] bool. These have no border to be kept in; their copies belong to them.
+
+        Raises:
+            RegionError: there is no Gaussian inside.
+        """
+        self.growth.restrict_to(where)
+
+    def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
+        """How much of what views show of each Gaussian lies inside their masks; see `gaussian.edit.selection.vote`.
+
+        Args:
+            masks: [H, W] bool by the index of a camera, whose picture's size they have.
+
+        Returns:
+            [N] in 0..1; 0 for what none of these cameras sees.
+        """
+        pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
+        return vote(self.splats, pinholes, list(masks.values()))
+
+    @torch.no_grad()
+    def region_share(self, camera: Cameras) -> Tensor:
+        """How much of what each pixel of a view shows is free to change: [H, W, 1] in 0..1."""
+        free = (~self.strategy_state["frozen"]).float()
+        return self._draw(camera, colors=free[:, None], sh_degree=None)[0]
+
+    @torch.no_grad()
+    def region_touches(self, camera: Cameras) -> Tensor:
+        """The pixels of a view that something free to change reaches, be it hidden or not: [H, W] bool.
+
+        A share may be 0 where it does: what lies behind all else can still be what ends a pixel.
+        """
+        opacities = self.gauss_params["opacities"]
+        kept = opacities.data
+        opacities.data = kept.masked_fill(self.strategy_state["frozen"][:, None], -1e4)
+        try:
+            return self._draw(camera, colors=torch.zeros_like(self.means), sh_degree=None)[1][..., 0] != 0
+        finally:
+            opacities.data = kept
+
+    def get_param_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {name: [self.gauss_params[name]] for name in PARAMETERS}
+
+    @property
+    def scene_suffixes(self) -> tuple[str, ...]:
+        """Of the files that an edit leaves of the scene: the exact format, and that of the file that it came from."""
+        return tuple(dict.fromkeys((".ply", self.config.scene_suffix)))
+
+    def captured(self, outputs: DataparserOutputs) -> SplatFile:
+        """The scene on the CPU, in the frame and scale of the capture file."""
+        splats = self.splats.detach().to("cpu")
+        splats, offset = transform_back(splats, outputs.dataparser_transform, outputs.dataparser_scale)
+        antialiased = self.config.rasterize_mode == "antialiased"
+        return SplatFile(splats, offset, antialiased=antialiased, comments=tuple(self.config.scene_comments))
+
+    def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
+        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many.
+
+        Of a capture far from the origin the file has coordinates about its middle, and says what to add to them.
+        """
+        write_splats(path, self.captured(outputs))
+        return self.num_points
+
+    def adapt_base_state(
+        self, state: Mapping[str, Any], base: TrainerConfig | None, views: Sequence[View]
+    ) -> Mapping[str, Any]:
+        """A checkpoint as this model reads it, its settings taken over: one of nerfstudio's splatfacto says some things
+        otherwise.
+
+        Args:
+            state: the `pipeline` entry of a checkpoint.
+            base: the configuration it was trained with, where that is known.
+            views: the training views now.
+
+        Raises:
+            CheckpointError: a setting of the base has no counterpart here.
+        """
+        if not is_splatfacto(state, base):
+            return state
+        if base is not None:
+            for name, value in settings_of(base.pipeline.model).items():
+                setattr(self.config, name, value)
+        return scene_of(state)
+
+    # Training
+
+    def counters(self) -> dict[str, int | Tensor]:
+        """What densification has gathered since it last acted, and the mean so far, for exact resume."""
+        return self.growth.counters()
+
+    def load_counters(self, counters: Mapping[str, int | Tensor]) -> None:
+        """Take over what `counters` gave."""
+        self.growth.load_counters(counters, self.device)
+
+    def update_to_step(self, step: int) -> None:
+        self.step = step
+
+    def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        optimizers = attributes.optimizers.optimizers
+        rates = attributes.optimizers.schedulers["means"]
+        total = attributes.trainer.config.max_num_iterations
+        average_from = total - round(self.config.average_share * total)
+
+        def begin(step: int) -> None:
+            self.step = step
+            if step == 0 and self.config.hold_unseen:
+                self._hold_unseen(attributes.pipeline.datamanager.train_dataset.cameras)
+            optimizers["means"].param_groups[0]["lr"] = rates.get_last_lr()[0] * self.config.scene_scale
+            self.growth.before_step({name: optimizers[name] for name in PARAMETERS})
+
+        def end(step: int) -> None:
+            self.growth.after_step(step, average=step >= average_from, last=step == total - 1)
+
+        return [
+            TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], begin),
+            TrainingCallback([TrainingCallbackLocation.AFTER_TRAIN_ITERATION], end),
+        ]
+
+    def _hold_unseen(self, cameras: Cameras) -> None:
+        """Freeze what makes up less than a pixel of all training pictures together."""
+        if "frozen" in self.growth.state:  # a region says what may change
+            return
+        pinholes = [PosedPinhole.of(cameras, index, self.near) for index in range(len(cameras))]
+        seen = light(self.splats, pinholes) >= _SEEN
+        if bool(seen.any()):
+            self.growth.restrict_to(seen)
+
+    def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
+        drawn, wanted = outputs["rgb"], batch["image"].to(self.device)
+        if "mask" in batch:
+            mask = batch["mask"].to(self.device)
+            drawn, wanted = drawn * mask, wanted * mask
+        trained = self.growth.held(self.gauss_params)
+        losses = photometric(drawn, wanted, self.config.ssim_lambda)
+        if self.config.use_scale_regularization and self.step % _REGULARIZE_EVERY == 0:
+            losses["scale_reg"] = 0.1 * elongation(trained["scales"], self.config.max_gauss_ratio)
+        return losses | self.config.strategy.regularization(trained)
+
+    # Rendering
+
+    def get_outputs(self, camera: Cameras) -> dict[str, Tensor]:
+        """Draw one camera.
+
+        With `canvas` in the camera's metadata the picture stays on the pinhole canvas, as training wants it, at
+        1/`downscale` of its resolution.
+
+        Returns:
+            rgb [H, W, 3], accumulation [H, W, 1] and, outside training, depth [H, W, 1]: the expected distance along
+            the ray, scene units.
+        """
+        degree = min(MAX_DEGREE, self._degree_in_use())
+        sh = harmonics_of(self.gauss_params, degree)
+        drawn, accumulation, depth = self._draw(camera, sh, degree, self._background()[None].to(self.device))
+        outputs = {"rgb": drawn, "accumulation": accumulation}
+        if not self.training or self.config.clamp_in_training:
+            outputs["rgb"] = drawn.clamp(0.0, 1.0)
+        if not self.training:
+            outputs["depth"] = depth
+        return outputs
+
+    @cached_property
+    def _transparent(self) -> bool:
+        return is_transparent(self.views)
+
+    def _background(self) -> Tensor:
+        """The colour behind the scene now: [3]."""
+        step = self.step if self.training and self.config.random_background else None
+        return color_behind(self.config.background, self._transparent, step)
+
+    def _draw(
+        self, camera: Cameras, colors: Tensor, sh_degree: int | None, background: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Picture [H, W, C], accumulation [H, W, 1], and outside training depth [H, W, 1], of Gaussians so coloured."""
+        p = {name: self.gauss_params[name] for name in ("means", "quats", "scales", "opacities")} | {"colors": colors}
+        if self.training:
+            p = self.growth.held(p)
+        if self.crop_box is not None and not self.training:
+            inside = self.crop_box.within(p["means"]).squeeze(-1)
+            p = {name: value[inside] for name, value in p.items()}
+        picture, accumulation, depth, info = draw(
+            p,
+            camera,
+            sh_degree=sh_degree,
+            near=self.near,
+            background=background,
+            with_depth=not self.training,
+            absgrad=self.training and self.config.strategy.absgrad,
+            rasterize_mode=self.config.rasterize_mode,
+        )
+        if self.training:
+            self.growth.info = info
+            if info["means2d"].requires_grad:
+                info["means2d"].retain_grad()
+        return picture, accumulation, depth
+
+    def _degree_in_use(self) -> int:
+        interval, stored = self.config.sh_degree_interval, self.sh_degree
+        return stored if not self.training or interval == 0 else min(stored, self.step // interval)
+
+    @torch.no_grad()
+    def get_outputs_for_camera(self, camera: Cameras, obb_box: OrientedBox | None = None) -> dict[str, Tensor]:
+        """Outputs [H, W, C] of one camera; of what lies in a crop box, where one is given."""
+        self.crop_box = obb_box
+        try:
+            if camera.shape == ():
+                camera = camera.reshape((1,))
+            return self.get_outputs(camera)
+        finally:
+            self.crop_box = None
+
+    @cached_property
+    def lenses(self) -> LensTable:
+        """Directions of rays by lens, looked up."""
+        return LensTable()
+
+    @torch.no_grad()
+    def outputs_at(self, camera: Cameras, wanted: Tensor) -> dict[str, Tensor]:
+        """Outputs [n, C] of the pixels of one camera that are wanted, [H, W] bool, row by row.
+
+        In evaluation mode. `depth` is the median, along the ray: what hangs thinly before a surface does not count.
+        """
+        wanted = wanted.to(self.device)
+        viewmat = viewmat_of(camera.camera_to_worlds[0].to(self.device))
+        colors = slabs(self.means @ viewmat[2, :3] + viewmat[2, 3])
+        outputs = self.get_outputs_for_camera(camera)
+        depth = median_depth(self._draw(camera, colors, None)[0])
+        outputs["depth"] = depth * ray_lengths(canvas_of(Lens.of(camera, 0)), on_canvas=False).to(depth)
+        return {name: value[wanted] for name, value in outputs.items()}
+
+    def get_image_metrics_and_images(self, outputs, batch) -> tuple[dict[str, float], dict[str, Tensor]]:
+        return judged(outputs, batch["image"])
+
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
+        """Colour with the share of light that the scene itself sends as alpha; [H, W, 4]."""
+        return torch.cat([outputs[output_name], outputs["accumulation"]], dim=-1)

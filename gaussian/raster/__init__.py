@@ -1,0 +1,1 @@
+"""Gaussian splatting with one call on any device."""

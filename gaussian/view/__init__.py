@@ -1,0 +1,1 @@
+"""From where a scene of splats that came without cameras is seen well."""

@@ -1,0 +1,1 @@
+"""A styled mesh as files that other programs read."""

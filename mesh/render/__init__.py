@@ -1,0 +1,1 @@
+"""Differentiable pictures of a mesh."""

@@ -1,0 +1,87 @@
+"""The pixels of the training views that show nothing but the mesh, and the colours they are fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mesh.render.cameras import Cameras
+from mesh.render.render import Shading, shrink
+from mesh.render.visibility import Hits
+from mesh.style.styled import StyledMesh
+
+
+class PixelSamples:
+    """Pixels of all training views of a mesh whose shape stays, with what rendering them takes.
+
+    Args:
+        supersampling: rays a pixel's side by which the pixels that show something else besides are told.
+    """
+
+    def __init__(self, styled: StyledMesh, cameras: Cameras, supersampling: int) -> None:
+        self._side = cameras.side
+        parts: list[Shading] = []
+        self._counts: list[int] = []
+        with torch.no_grad():
+            for index in range(len(cameras)):
+                camera = cameras[[index]]
+                shading = styled.shading(styled.rest, camera)
+                finer = styled.shading(styled.rest, camera.scaled(supersampling)) if supersampling > 1 else shading
+                whole = shrink(finer.hits.mask()[..., None].float(), supersampling).flatten() == 1.0
+                parts.append(_only(shading, torch.nonzero(whole[shading.hits.pixel]).flatten()))
+                self._counts.append(len(parts[-1].weights))
+        self.shading = _joined(parts, cameras)
+        self._place = [part.hits.pixel for part in parts]
+        self.targets = torch.zeros(sum(self._counts), 3, device=styled.rest.device)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def store(self, view: int, picture: Tensor) -> None:
+        """Fit a view to a picture [side, side, 3] uint8 from now on."""
+        start = sum(self._counts[:view])
+        wanted = picture.reshape(-1, 3)[self._place[view].cpu()].float() / 255.0
+        self.targets[start : start + self._counts[view]] = wanted.to(self.targets.device)
+
+    def pictures(self, views: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Of some views, row by row: what each pixel is fitted to [N, 3], and whether it counts [N]."""
+        pixels = self._side**2
+        wanted = torch.zeros(len(views) * pixels, 3, device=self.targets.device)
+        counted = torch.zeros(len(views) * pixels, device=self.targets.device)
+        for place, view in enumerate(views):
+            start = sum(self._counts[:view])
+            which = self._place[view] + place * pixels
+            wanted[which] = self.targets[start : start + self._counts[view]]
+            counted[which] = 1.0
+        return wanted, counted
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Shading, Tensor]:
+        """Some pixels [count], drawn with repetition, and their targets [count, 3]; all where there are no more."""
+        if len(self) <= count:
+            return self.shading, self.targets
+        which = torch.randint(len(self), (count,), generator=generator).to(self.targets.device)
+        return _only(self.shading, which), self.targets[which]
+
+
+def _only(shading: Shading, which: Tensor) -> Shading:
+    hits = shading.hits
+    kept = Hits(
+        hits.cameras, hits.pixel[which], hits.face[which], hits.view[which], hits.origin[which], hits.direction[which]
+    )
+    return Shading(kept, shading.weights[which], shading.light[which])
+
+
+def _joined(parts: Sequence[Shading], cameras: Cameras) -> Shading:
+    hits = [part.hits for part in parts]
+    pixels = cameras.side**2
+    joined = Hits(
+        cameras,
+        torch.cat([found.pixel + index * pixels for index, found in enumerate(hits)]),
+        torch.cat([found.face for found in hits]),
+        torch.cat([found.view + index for index, found in enumerate(hits)]),
+        torch.cat([found.origin for found in hits]),
+        torch.cat([found.direction for found in hits]),
+    )
+    return Shading(joined, torch.cat([part.weights for part in parts]), torch.cat([part.light for part in parts]))

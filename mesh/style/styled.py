@@ -1,0 +1,183 @@
+"""A mesh and the style field on it: what is optimised, rendered and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from editor3d.errors import RegionError
+from editor3d.types import Region
+from mesh.render.cameras import Cameras
+from mesh.render.gather import take_rows
+from mesh.render.render import LightSettings, Shading, bounded, compose, shade, shrink, vertex_normals
+from mesh.render.visibility import find_hits
+from mesh.style.field import StyleField
+from mesh.style.looks import Looks
+from mesh.surface import Frame, Surface
+
+_CHUNK = 1 << 16
+"""Points whose features are in memory at a time, where no gradient is wanted."""
+
+
+class StyledMesh:
+    """A surface in its unit frame under a style field.
+
+    Args:
+        surface: in the file's frame.
+        at_points: ask the field for colours at the points that pixels show; else at the vertices, between which they
+            are interpolated. Displacements are those of vertices always.
+        region: where the field acts, in the file's frame; everywhere without one.
+
+    Raises:
+        RegionError: the region holds no vertex of the mesh.
+    """
+
+    def __init__(
+        self,
+        surface: Surface,
+        field: StyleField,
+        lights: LightSettings,
+        background: tuple[float, float, float],
+        *,
+        at_points: bool,
+        region: Region | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.surface, self.lights, self.at_points, self.region = surface, lights, at_points, region
+        self.frame = Frame.around(surface.vertices)
+        self.field = field.to(device)
+        self.rest = torch.from_numpy(self.frame.to_unit(surface.vertices)).float().to(device)
+        self.faces = torch.from_numpy(surface.faces).to(device)
+        self.looks = Looks(surface, device)
+        self.normals = vertex_normals(self.rest, self.faces)
+        self.background = torch.tensor(background, device=device)
+        self.inside = self._contains(torch.from_numpy(surface.vertices).to(device))
+        if not self.inside.any():
+            low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+            raise RegionError(
+                f"Expected a region that holds some of the mesh's vertices, this one holds none: the mesh lies between "
+                f"{_numbers(low)} and {_numbers(high)}."
+            )
+        self._features: Tensor | None = None
+
+    def _contains(self, points: Tensor) -> Tensor:
+        """Which points [N, 3] in the file's frame the field acts on: [N] bool."""
+        if self.region is None:
+            return torch.ones(len(points), dtype=torch.bool, device=points.device)
+        return self.region.contains(points)
+
+    def style(self) -> tuple[Tensor, Tensor]:
+        """Colour change [V, 3] and displacement [V] of the vertices; exactly 0 outside the region."""
+        if self._features is None:
+            self._features = self.field.encode(self.rest)
+        change, displacement = self.field(self._features)
+        outside = ~self.inside
+        return change.masked_fill(outside[:, None], 0.0), displacement.masked_fill(outside, 0.0)
+
+    def displaced(self, displacement: Tensor) -> Tensor:
+        """Vertices [V, 3] moved along their normals."""
+        return self.rest + displacement[:, None] * self.normals
+
+    def change_at(self, points: Tensor) -> Tensor:
+        """Colour change [N, 3] at points [N, 3] of the undisplaced surface, unit frame."""
+        change, _ = self.field(self.field.encode(points))
+        return change.masked_fill(~self._contains(self._in_file(points))[:, None], 0.0)
+
+    def displacement_at(self, points: Tensor) -> Tensor:
+        """Displacement [N] at points [N, 3] near the undisplaced surface; exactly 0 outside the region."""
+        _, displacement = self.field(self.field.encode(points))
+        return displacement.masked_fill(~self._contains(self._in_file(points)), 0.0)
+
+    def _in_file(self, points: Tensor) -> Tensor:
+        """Points [N, 3] of the unit frame in the file's, float64."""
+        return points.double() * self.frame.radius + torch.from_numpy(self.frame.center).to(points.device)
+
+    def points_of(self, face: Tensor, weights: Tensor) -> Tensor:
+        """Points [N, 3] of the undisplaced surface at barycentrics [N, 3] of faces [N]."""
+        return (weights.detach()[..., None] * self.rest[self.faces[face]]).sum(1)
+
+    def colors(self, shading: Shading, change: Tensor | None = None) -> Tensor:
+        """Colours [P, 3] before they are lit, at what pixels show.
+
+        Args:
+            change: that of the vertices [V, 3], where it is known already and colours are those of vertices.
+        """
+        face, weights = shading.hits.face, shading.weights
+        if self.at_points:
+            found = self.change_at(self.points_of(face, weights))
+        else:
+            found = shading.interpolate(self.style()[0] if change is None else change, self.faces)
+        return bounded(self.looks.at(face, weights) + found)
+
+    def lit(self, shading: Shading, colors: Tensor) -> Tensor:
+        """Pixels [P, 3] of colours [P, 3]."""
+        return bounded(colors * shading.light)
+
+    def shading(self, vertices: Tensor, cameras: Cameras) -> Shading:
+        """What the pixels of cameras show of the mesh with its vertices there."""
+        return shade(vertices, self.faces, find_hits(vertices, self.faces, cameras), self.lights)
+
+    @torch.no_grad()
+    def pictures(self, cameras: Cameras, supersampling: int, *, styled: bool = True) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures of the mesh, one by one.
+
+        Args:
+            supersampling: rays a pixel's side.
+            styled: as the field changes it; else as it came.
+
+        Returns:
+            Each [side, side, 3], and which pixels show nothing but the mesh [side, side] bool.
+        """
+        change, displacement = self.all_style() if styled else (None, None)
+        vertices = self.displaced(displacement) if styled else self.rest
+        for index in range(len(cameras)):
+            shading = self.shading(vertices, cameras[[index]].scaled(supersampling))
+            colors = self.looks.at(shading.hits.face, shading.weights)
+            if styled and self.at_points:
+                points = self.points_of(shading.hits.face, shading.weights)
+                colors = bounded(colors + torch.cat([self.change_at(some) for some in points.split(_CHUNK)]))
+            elif styled:
+                colors = bounded(colors + shading.interpolate(change, self.faces))
+            picture = compose(shading.hits, self.lit(shading, colors), self.background)
+            whole = shrink(shading.hits.mask()[..., None].float(), supersampling)[0, ..., 0] == 1.0
+            yield shrink(picture, supersampling)[0], whole
+
+    @torch.no_grad()
+    def all_style(self) -> tuple[Tensor, Tensor]:
+        """As `style`, without gradients and without keeping features."""
+        parts = [self.field(self.field.encode(some)) for some in self.rest.split(_CHUNK)]
+        change, displacement = (torch.cat(values) for values in zip(*parts, strict=True))
+        outside = ~self.inside
+        return change.masked_fill(outside[:, None], 0.0), displacement.masked_fill(outside, 0.0)
+
+    @torch.no_grad()
+    def result_vertices(self) -> np.ndarray:
+        """The displaced vertices [V, 3] float64 in the file's frame; those not displaced keep their bits."""
+        _, displacement = self.all_style()
+        offset = (displacement[:, None] * self.normals).double().cpu().numpy() * self.frame.radius
+        return self.surface.vertices + offset
+
+    @torch.no_grad()
+    def result_colors(self) -> Tensor:
+        """Colours [V, 3] of the vertices in 0..1, before they are lit."""
+        return bounded(self.looks.at_vertices() + self.all_style()[0])
+
+    @torch.no_grad()
+    def color_at(self, face: Tensor, weights: Tensor) -> Tensor:
+        """Colours [N, 3] in 0..1 at barycentrics [N, 3] of faces [N], before they are lit."""
+        change = None if self.at_points else self.all_style()[0]
+        out = []
+        for some, weight in zip(face.split(_CHUNK), weights.split(_CHUNK), strict=True):
+            if change is None:
+                changed = self.change_at(self.points_of(some, weight))
+            else:
+                changed = (weight[..., None] * take_rows(change, self.faces[some])).sum(1)
+            out.append(bounded(self.looks.at(some, weight) + changed))
+        return torch.cat(out)
+
+
+def _numbers(values: np.ndarray) -> str:
+    return ",".join(f"{value:.4g}" for value in values)
