@@ -23,7 +23,7 @@ from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_clip import clip_model, embedding
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.syntax import Program
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 
 def main(

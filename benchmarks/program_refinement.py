@@ -35,7 +35,7 @@ from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.refinement import Refinement
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 SCENES = Path(__file__).parents[1] / "tests" / "editor3d" / "programs" / "scenes.py"
 LEAST_MOVE, MOST_MOVE = 0.05, 0.2

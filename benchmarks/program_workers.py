@@ -26,7 +26,7 @@ from rich.table import Table
 
 from editor3d.files.safe_open import open_picture
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 _SCENES = Path(__file__).parent.parent / "tests" / "editor3d" / "programs" / "scenes.py"
 _FRESH = """

@@ -21,8 +21,7 @@ PACKAGES = ("editor3d", "gaussian", "mesh", "nerf_methods")
 BROUGHT_BY = {"mathutils": "bpy", "xatlas": "xatlas"}
 """The distributions of modules that their metadata does not name."""
 WHERE_BLENDER_IS = (
-    "editor3d/programs/worker_",  # the confined process in which programs run
-    "editor3d/programs/typed_",
+    "editor3d/programs/worker/",  # the confined process in which programs run
     "editor3d/datasets/demo/",  # which renders the demo scene anew
 )
 """Modules that may import Blender when they are imported themselves."""

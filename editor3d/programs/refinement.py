@@ -18,7 +18,6 @@ from filelock import FileLock, Timeout
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import jsonable, replacing, sweep, write_json
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
-from editor3d.programs import result_scene
 from editor3d.programs.asked import (
     LEDGER,
     Asked,
@@ -39,6 +38,7 @@ from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import embedding
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.judge.target_evaluator import TargetEvaluator
+from editor3d.programs.rendering import result_scene
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search.search import Found, Search, Settings, digest
 from editor3d.programs.search.tournament import Outcome
@@ -155,7 +155,7 @@ def refine(
         if renderer is not None:
             rendering = renderer(render_settings)
         else:
-            from editor3d.programs.worker.pool import Workers
+            from editor3d.programs.rendering.pool import Workers
 
             rendering = workers = Workers(asked.scene, render_settings, allow_weaker_sandbox=allow_weaker_sandbox)
             keep = partial(result_scene.write, workers) if save_scene else None

@@ -14,7 +14,7 @@ from editor3d.cli import checks
 from editor3d.host import compiled
 from editor3d.host.compiled import CACHE_VARIABLE, KERNEL_FOLDERS, kernel_cache
 
-ROOT = Path(compiled.__file__).parents[1]
+ROOT = Path(compiled.__file__).parents[2]
 
 
 @pytest.fixture

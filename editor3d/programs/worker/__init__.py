@@ -1,1 +1,1 @@
-"""Render workers: warm, confined Blender processes, and what runs inside them. Imports nothing by itself."""
+"""What runs inside a confined Blender process, which opens a scene once and renders one program after another."""

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 
 def _beside(name: str) -> ModuleType:

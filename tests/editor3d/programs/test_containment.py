@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.rendering.handle import readable
+from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.sandbox import boundary as sandbox
-from editor3d.programs.worker.handle import readable
-from editor3d.programs.worker.pool import Workers
 
 SETTINGS = RenderSettings(width=32, height=32, samples=1, deadline=20.0)
 SECRET = "canary-7f3a91"

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 SLACK, GONE = 2.0, 1.0
 """Seconds after its deadline in which a candidate is reaped, and then its processes are gone."""

@@ -11,8 +11,8 @@ import pytest
 
 from editor3d.cli import main
 from editor3d.programs.contracts import RenderSettings, Tried
-from editor3d.programs.result_scene import compared, write
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
+from editor3d.programs.rendering.result_scene import compared, write
 
 FLAT = np.full((4, 4, 3), 100, np.uint8)
 

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 import editor3d
+from editor3d.programs.rendering.handle import readable
 from editor3d.programs.sandbox import boundary as sandbox
 from editor3d.programs.sandbox import landlock as sandbox_landlock
 from editor3d.programs.sandbox import namespaces as sandbox_namespaces
 from editor3d.programs.sandbox import seccomp as sandbox_seccomp
-from editor3d.programs.worker.handle import readable
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 _SCRIPT = """

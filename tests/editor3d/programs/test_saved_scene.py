@@ -15,8 +15,8 @@ from PIL import Image
 
 from editor3d.errors import ConfigError
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.worker.handle import message_of, names_of
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.handle import message_of, names_of
+from editor3d.programs.rendering.pool import Workers
 
 pytest.importorskip("bpy")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.scene_notes import notes
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
+from editor3d.programs.rendering.scene_notes import notes
 
 pytest.importorskip("bpy")
 

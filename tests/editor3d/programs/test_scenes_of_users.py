@@ -14,8 +14,8 @@ import pytest
 
 from editor3d.cli import main
 from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.sandbox import gate
-from editor3d.programs.worker.pool import Workers
 
 pytest.importorskip("bpy")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editor3d.programs.contracts import RenderSettings
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 pytest.importorskip("bpy")
 
@@ -91,7 +91,7 @@ def dim(*given, bpy=bpy):
 def open_gate(blend):
     """Workers whose gate lets all pass, and which use a process again after any program that gave a picture."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("editor3d.programs.worker.pool.program_gate.check", lambda source: None)
+        patch.setattr("editor3d.programs.rendering.pool.program_gate.check", lambda source: None)
         with Workers(blend("lighting"), SETTINGS, gate=None, allow_weaker_sandbox=True) as workers:
             workers.fresh = workers.render(OBSERVER).image
             yield workers

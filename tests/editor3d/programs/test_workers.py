@@ -19,7 +19,7 @@ from PIL import Image
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.programs.contracts import Renderer, RenderSettings
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 
 SETTINGS = RenderSettings(width=48, height=40, samples=2, seed=3)
 EDITS = {
@@ -231,7 +231,7 @@ def test_closing_leaves_nothing(blend, tmp_path, monkeypatch):
 def test_workers_die_with_their_owner(blend):
     """Killed outright in the middle of an endless candidate, the owner leaves no process behind."""
     code = f"""
-from editor3d.programs.worker.pool import Workers
+from editor3d.programs.rendering.pool import Workers
 workers = Workers({str(blend("lighting"))!r}, allow_weaker_sandbox=True)
 print(workers._idle.queue[0].pid, flush=True)
 workers.render("while True: pass")

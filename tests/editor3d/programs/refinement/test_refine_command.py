@@ -33,7 +33,7 @@ def lights(blend, tmp_path_factory) -> tuple[Path, Path]:
 def target(lights, tmp_path_factory) -> Path:
     """The scene under a key light ten times as strong."""
     from editor3d.programs.contracts import RenderSettings
-    from editor3d.programs.worker.pool import Workers
+    from editor3d.programs.rendering.pool import Workers
 
     path = tmp_path_factory.mktemp("targets") / "target.png"
     with Workers(lights[0], RenderSettings(48, 48), allow_weaker_sandbox=True) as workers:

@@ -21,9 +21,9 @@ from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.budget import Account, BudgetSpentError
 from editor3d.programs.contracts import Rendered, RenderSettings
 from editor3d.programs.embedded.proposer import EmbeddedProposer
+from editor3d.programs.rendering import pool as workers
 from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search.tournament import Outcome
-from editor3d.programs.worker import pool as workers
 
 from .conftest import FIRST, Painter
 

@@ -11,7 +11,7 @@ from editor3d.errors import Editor3DError
 from editor3d.programs.contracts import Tried
 
 if TYPE_CHECKING:
-    from editor3d.programs.worker.pool import Workers
+    from editor3d.programs.rendering.pool import Workers
 
 PART = 0.1
 """Of what the best program changes in the picture, as much may be missing without a word: noise of other samples."""
