@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.recfunctions import structured_to_unstructured
 
-from editor3d.datasets.ply_header import Element, PlyHeader
+from editor3d.datasets.formats.ply_header import Element, PlyHeader
 from editor3d.errors import DataError
 from gaussian.files.arrays import opacity_logits_of, quats_of_smallest_three, splats_of
 from gaussian.files.ply_rows import read_rows

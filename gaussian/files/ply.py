@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.recfunctions import structured_to_unstructured
 
-from editor3d.datasets.ply_header import MAX_HEADER, NAMES, Element, PlyHeader, read_header
+from editor3d.datasets.formats.ply_header import MAX_HEADER, NAMES, Element, PlyHeader, read_header
 from editor3d.errors import DataError
 from gaussian.files import compressed_ply
 from gaussian.files.arrays import splats_of

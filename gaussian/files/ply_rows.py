@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.datasets.ply_header import Element, PlyHeader, Property
+from editor3d.datasets.formats.ply_header import Element, PlyHeader, Property
 from editor3d.errors import DataError, first_line
 
 _MAX_LISTS = 1 << 22

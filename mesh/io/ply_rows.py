@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from editor3d.datasets.ply_header import Property, parse_header
+from editor3d.datasets.formats.ply_header import Property, parse_header
 from mesh.io.text import numbers_of
 
 

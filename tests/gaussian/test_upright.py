@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from editor3d.datasets.ply_header import read_header
+from editor3d.datasets.formats.ply_header import read_header
 from gaussian.view.upright import up_of_comments
 
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from editor3d.datasets.ply_header import Element, PlyHeader, read_header
+from editor3d.datasets.formats.ply_header import Element, PlyHeader, read_header
 from editor3d.errors import DataError, first_line
 from editor3d.files.safe_open import require_regular
 

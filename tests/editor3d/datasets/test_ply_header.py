@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editor3d.datasets.ply_header import MAX_HEADER, NAMES, parse_header, read_header
+from editor3d.datasets.formats.ply_header import MAX_HEADER, NAMES, parse_header, read_header
 
 LINES = (
     b"ply",
