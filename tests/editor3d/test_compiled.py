@@ -99,7 +99,7 @@ def test_a_kernel_runs_wherever_its_code_is_kept(tmp_path: Path, kind: str) -> N
 import numba
 from pathlib import Path
 from numba.core.caching import CacheImpl
-from editor3d import compiled
+from editor3d.host import compiled
 CacheImpl._locator_classes = CacheImpl._locator_classes[:1]
 folder = {str(tmp_path)!r} if {kind!r} == "temporary" else None
 compiled.kernel_cache = lambda: compiled.KernelCache(folder and Path(folder), {kind!r})
