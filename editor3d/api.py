@@ -15,7 +15,6 @@ from editor3d.edit_config import edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.host.surroundings import settled
 from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
-from editor3d.host.surroundings import settled
 from editor3d.run.opening import announce_reduction
 from editor3d.types import Around
 

@@ -13,8 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("editor3d", "gaussian", "mesh", "nerf_methods")
 WHERE_BLENDER_IS = (
-    "editor3d.programs.worker.main",
-    "editor3d.programs.typed_",
+    "editor3d.programs.worker.",
     "editor3d.datasets.demo.",
 )
 """Modules that may ask for Blender when they are imported; nothing else imports them at once."""

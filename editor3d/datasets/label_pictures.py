@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from editor3d.safe_open import opencv_pixels
+from editor3d.files.safe_open import opencv_pixels
 
 MAX_ID = 255
 _KINDS = {("L",), ("P",), ("I",), ("I;16",), ("L", "A"), ("P", "A"), ("R", "G", "B"), ("R", "G", "B", "A")}

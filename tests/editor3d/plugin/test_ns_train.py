@@ -151,7 +151,7 @@ def test_ctrl_c_saves_and_the_rest_equals_an_uninterrupted_run(where, call, left
 
 def test_ctrl_c_while_preparing_ends_quietly(tiny_edit, lab, saved):
     hook = "at(checkpoints, 'load', 1, interrupt)"
-    code = INTERRUPT.replace("at({where}, {call}, interrupt)", f"from editor3d.plugin import checkpoints\n{hook}")
+    code = INTERRUPT.replace("at({where}, {call}, interrupt)", f"from editor3d.run import checkpoints\n{hook}")
     stopped = lab.run(code, path=saved(tiny_edit()))
     assert stopped.code == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr + stopped.stdout

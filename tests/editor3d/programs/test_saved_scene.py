@@ -100,7 +100,7 @@ def test_the_saved_scene_has_the_programs_picture_and_no_program(blend, programs
 ROUND_TRIP = """
 import bpy, json, os, sys
 from PIL import Image
-from editor3d.programs import typed_changes, typed_edit, worker_scene
+from editor3d.programs.worker import scene as worker_scene, typed_changes, typed_edit
 given, found = json.loads(sys.argv[1]), {}
 settings = dict(camera=None, width=32, height=32, threads=1, samples=1, seed=0)
 
@@ -171,7 +171,7 @@ HOSTILE = [
 ]
 APPLIED = """
 import bpy, json, os, sys
-from editor3d.programs import typed_edit, worker_guard
+from editor3d.programs.worker import guard as worker_guard, typed_edit
 given = json.loads(sys.argv[1])
 found = []
 for change in given["changes"]:
@@ -194,7 +194,7 @@ def test_changes_that_reach_for_more_than_values_come_to_nothing(blend, tmp_path
 
 MESHES = """
 import bpy, json, os, sys
-from editor3d.programs import typed_changes, typed_edit
+from editor3d.programs.worker import typed_changes, typed_edit
 given, found = json.loads(sys.argv[1]), {}
 bpy.ops.wm.open_mainfile(filepath=given["scene"], load_ui=False, use_scripts=False)
 vertices, faces = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2], [1, 3, 2]]
@@ -238,7 +238,7 @@ def test_faces_keep_their_materials_and_have_vertices(blend, tmp_path):
 
 NAMESAKES = """
 import bpy, json, os, sys
-from editor3d.programs import typed_changes, typed_edit
+from editor3d.programs.worker import typed_changes, typed_edit
 given, found = json.loads(sys.argv[1]), {}
 bpy.ops.wm.read_factory_settings(use_empty=True)
 mesh = bpy.data.meshes.new("Shape")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import tyro
 
-from editor3d.cli.edit import Edit
-from editor3d.cli.preview import Preview
+from editor3d.cli.commands.edit import Edit
+from editor3d.cli.commands.preview import Preview
 from editor3d.cli.vectors import around_of
 from editor3d.errors import ConfigError
-from editor3d.service.commands import Places, steps_of
-from editor3d.service.requests import parse_request
+from editor3d.service.jobs.commands import Places, steps_of
+from editor3d.service.jobs.requests import parse_request
 from editor3d.types import Around
 
 
