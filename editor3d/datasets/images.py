@@ -191,8 +191,9 @@ def read_image(
 def read_mask(view: View, size: tuple[int, int] | None = None) -> Tensor | None:
     """Read which pixels may be trained on: those that are neither black nor transparent.
 
-    Alpha alone says where all that is not transparent is black, and where the mask is the photograph itself. A
-    scaled-down pixel may be trained on if half of it may.
+    Alpha alone says where all that is not transparent is black, and where the mask is the photograph itself. A JPEG,
+    which saves no exact black, is split at half of its brightest value. A scaled-down pixel may be trained on if half
+    of it may.
 
     Args:
         view: the view; its size is the mask's unless `size` is given.
@@ -316,6 +317,9 @@ def _sixteen_bit_pixels(picture: Image.Image) -> np.ndarray:
 
 def _inside(picture: Image.Image) -> np.ndarray:
     """[H, W] bool: a mask's inside, see `read_mask`."""
+    if picture.format in ("JPEG", "MPO"):  # which is not quite black beside an edge
+        gray = np.asarray(picture.convert("L"))
+        return gray > gray.max() // 2
     if len(picture.getbands()) == 1 and picture.mode != "P" and not picture.has_transparency_data:
         return np.asarray(picture) != 0
     pixels = _colour_pixels(picture)

@@ -274,6 +274,19 @@ def test_object_masks_are_ids_not_colours(tmp_path, rng, mode):
         np.testing.assert_array_equal(masks[name].numpy(), block_mean(labels == object_id, 2) >= 0.5)
 
 
+@pytest.mark.parametrize("white", [255, 90])
+@pytest.mark.parametrize("quality", [50, 75, 95])
+def test_a_mask_saved_as_jpeg_is_what_was_drawn(tmp_path, white, quality):
+    drawn = np.zeros((48, 64), bool)
+    drawn[9:30, 11:45] = True
+    drawn[20:40, 30:53] = True
+    Image.fromarray((drawn * white).astype(np.uint8)).save(tmp_path / "m.jpg", quality=quality)
+    read = read_mask(make_view(64, 48, mask_path=tmp_path / "m.jpg")).numpy()
+    np.testing.assert_array_equal(read, drawn)
+    Image.new("L", (64, 48)).save(tmp_path / "black.jpg")
+    assert not read_mask(make_view(64, 48, mask_path=tmp_path / "black.jpg")).any()
+
+
 def test_depth_is_never_mixed(tmp_path, rng):
     values = rng.choice(np.array([0, 1000, 50000], dtype=np.uint16), (13, 21))
     Image.fromarray(values).save(tmp_path / "d.png")
