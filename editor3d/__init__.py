@@ -13,7 +13,26 @@
 Importing this module imports neither torch nor nerfstudio, and changes no variable of the environment.
 """
 
-from editor3d.api import Edit, Scene, change_splats, load, resume
-from editor3d.errors import Editor3DError
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from editor3d.api import Edit, Scene, change_splats, load, resume
+    from editor3d.errors import Editor3DError
 
 __all__ = ["Edit", "Editor3DError", "Scene", "change_splats", "load", "resume"]
+
+
+def __getattr__(name: str) -> object:
+    """The public names, imported when one is first used: a command's help needs none of them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from editor3d import api, errors
+
+    globals().update({one: vars(api)[one] for one in __all__ if one in vars(api)}, Editor3DError=errors.Editor3DError)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

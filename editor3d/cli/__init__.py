@@ -2,20 +2,19 @@
 
 A subcommand is a frozen dataclass, whose fields tyro turns into flags, with a method `run() -> int` that returns the
 exit code. To add one, write its module and add a line to `COMMANDS`.
+
+What only some commands need is imported by those: help comes at once.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from editor3d.errors import ConfigError, Editor3DError, sentence
 from editor3d.host.surroundings import settle
-from editor3d.registry import load_target
 from editor3d.run.opening import begin_command
 
 OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
@@ -24,8 +23,9 @@ _MAY_BE_EMPTY = ("--instruction", "--prompt")
 """Flags that may be given empty: some editors need no sentence, and the others ask for one themselves."""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
+    """A subcommand, and where it is."""
+
     summary: str
     target: str
     """`module:dataclass`."""
@@ -89,12 +89,12 @@ def _answered(act: Callable[[list[str]], int], argv: Sequence[str] | None) -> in
         return OUTPUT_CLOSED
     except (Editor3DError, OSError) as error:
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         _complain(sentence(error))
         return USER_ERROR
     except KeyboardInterrupt:
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except SystemExit as leaving:  # tyro leaves this way, after a wrong flag and after help
@@ -112,9 +112,12 @@ def _dispatch(words: list[str]) -> int:
         return 0
     name, rest = words[0], words[1:]
     if name not in COMMANDS:
+        import difflib
+
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}."
         raise ConfigError(f"There is no command {name}: {hint}")
+    from editor3d.registry import load_target
 
     return _run(load_target(COMMANDS[name].target), f"editor3d {name}", rest)
 
@@ -162,6 +165,12 @@ def _help() -> str:
         f"{DEBUG_VARIABLE}=1 in the environment shows where an error arose.",
     ]
     return "\n".join(lines)
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _complain(told: str) -> None:

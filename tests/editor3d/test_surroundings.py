@@ -86,14 +86,14 @@ def test_a_command_lets_threads_wait_passively_unless_told_otherwise(chosen: str
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     code = (
         "import dataclasses, os, sys\n"
-        "from editor3d import cli\n"
+        "from editor3d import cli, registry\n"
         "@dataclasses.dataclass\n"
         "class Seen:\n"
         "    def run(self):\n"
         "        assert 'torch' not in sys.modules  # which reads it when it is imported\n"
         "        print(os.environ['OMP_WAIT_POLICY'])\n"
         "        return 0\n"
-        "cli.load_target = lambda target: Seen\n"
+        "registry.load_target = lambda target: Seen\n"
         "sys.exit(cli.main(['doctor']))"
     )
     done = subprocess.run(
