@@ -18,6 +18,7 @@ import editor3d
 from editor3d.datasets.locate import DEMO
 from editor3d.edit_config import edit_config
 from editor3d.files.writing import write_json
+from editor3d.options import EditOptions
 from editor3d.run.record import read_record
 
 LIMIT = 0.05
@@ -50,9 +51,16 @@ def main(
     with TemporaryDirectory() as folder:
         scene = editor3d.load(data, downscale_factor=downscale_factor)
         config = edit_config(
-            scene, instruction, method=method, editor=editor, steps=steps, base_steps=base_steps,
-            output=output or Path(folder),
-        )  # fmt: skip
+            scene,
+            EditOptions(
+                instruction,
+                method=method,
+                editor=editor,
+                steps=steps,
+                base_steps=base_steps,
+                output=output or Path(folder),
+            ),
+        )
         config.set_timestamp()
         config.check()
         trainer = config.setup(local_rank=0, world_size=1)

@@ -60,8 +60,9 @@ def reconstruct(data: Path, method: str, output: Path, downscale_factor: int = 1
     """Train (or find) the base of a capture; its run folder and the seconds this took."""
     from editor3d.api import Scene
     from editor3d.edit_config import edit_config
+    from editor3d.options import EditOptions
 
-    config = edit_config(Scene(data, downscale_factor), WHOLE, method=method, output=output)
+    config = edit_config(Scene(data, downscale_factor), EditOptions(WHOLE, method=method, output=output))
     config.check()
     began = time.perf_counter()
     base = ensure_base(config.base_method, config, None)

@@ -21,6 +21,7 @@ from editor3d.datasets.locate import DEMO
 from editor3d.edit_config import edit_config
 from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
+from editor3d.options import EditOptions
 from editor3d.outputs.orbit import look_at_point
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import Box, parse_region
@@ -68,7 +69,9 @@ def main(
     box = parse_region(region)
     if not isinstance(box, Box) or box.rotation != (1.0, 0.0, 0.0, 0.0):
         raise SystemExit(f"Expected an upright box, got {region}.")
-    config = edit_config(scene, instruction, method="igs2gs", editor="procedural", region=region, output=output)
+    config = edit_config(
+        scene, EditOptions(instruction, method="igs2gs", editor="procedural", region=region, output=output)
+    )
     config.set_timestamp()
     config.check()
     trainer = config.setup(local_rank=0, world_size=1)

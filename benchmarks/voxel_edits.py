@@ -26,6 +26,7 @@ from editor3d.edit_config import edit_config
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
+from editor3d.options import EditOptions
 from editor3d.plugin.bases.runs import open_run
 from editor3d.types import EditRequest
 
@@ -96,10 +97,12 @@ def edit(case: Case, options: Options) -> Path:
     """Run an edit; its folder."""
     config = edit_config(
         load(options.data, downscale_factor=options.downscale_factor),
-        case.text,
-        method=case.method,
-        editor=case.guidance if options.models is None else f"{case.guidance}:{options.models / case.guidance}",
-        output=options.output,
+        EditOptions(
+            case.text,
+            method=case.method,
+            editor=case.guidance if options.models is None else f"{case.guidance}:{options.models / case.guidance}",
+            output=options.output,
+        ),
     )
     if case.edit_words:
         config.pipeline.edit_words = case.edit_words

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import is_run, resolve_data
 from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
-from editor3d.edit_config import edit_config
+from editor3d.edit_config import Source, edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.host.surroundings import settled
-from editor3d.registry import CHANGE_SPLATS, SCENE_FILES, load_target, other_run
+from editor3d.options import EditOptions, taking
+from editor3d.registry import CHANGE_SPLATS, load_target, other_run
 from editor3d.run.opening import announce_reduction
 from editor3d.types import Around
 
@@ -23,26 +24,12 @@ if TYPE_CHECKING:
     from editor3d.outputs.splat_change import SplatChange
     from editor3d.plugin.train.trainer import PluginTrainerConfig
     from editor3d.run.record import EditRecord
-    from editor3d.types import Condition, PosedImages
+    from editor3d.types import PosedImages
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(Source):
     """A captured scene, or the result of an earlier edit, that can be edited."""
-
-    data: Path
-    """The capture's folder, or a file of splats."""
-    downscale_factor: int | None = None
-    """Pictures are read at 1/N of their size; None reads large ones smaller, see `load`."""
-    base: Path | None = None
-    """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
-    around: Around | None = None
-    """From where a file of splats is looked at; None is 48 cameras of 512 pixels a side, put where it is seen well."""
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a file of splats, without the pictures that it was made from."""
-        return self.data.suffix.lower() in SCENE_FILES and self.data.is_file()
 
     @property
     def posed_images(self) -> PosedImages:
@@ -57,53 +44,10 @@ class Scene:
             )
         return load_posed_images(self.data, downscale_factor=self.downscale_factor)
 
+    @taking(EditOptions)
     @settled()
-    def edit(
-        self,
-        instruction: str,
-        *,
-        method: str = "auto",
-        editor: str = "auto",
-        output: Path | str = "outputs",
-        preset: str | None = None,
-        steps: int | None = None,
-        base_steps: int | None = None,
-        seed: int = 42,
-        region: str | None = None,
-        garment: Path | str | None = None,
-        condition_on: Condition | None = None,
-        guidance_scale: float | None = None,
-        image_guidance_scale: float | None = None,
-        force: bool = False,
-        viewer: bool = False,
-    ) -> Edit:
-        """Change the scene as one sentence says.
-
-        Args:
-            instruction: "make it look like winter".
-            method: one of `editor3d list methods` of the kind edit; auto takes the preset's, or the one
-                that suits the scene.
-            editor: the 2D editor: auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ...
-            output: folder that runs are kept in.
-            preset: one of `editor3d list presets`.
-            steps: training steps of the edit; the method's own number by default.
-            base_steps: training steps of the reconstruction, if there is none yet.
-            seed: seed of everything random.
-            region: where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz, sphere:cx,cy,cz,r,
-                mesh:FILE, hull:FOLDER, or a JSON file; object:NAME, what the capture's label pictures name so;
-                text:PHRASE, what GroundingDINO and SAM find by it, or objects of that name without their weights;
-                masks:FOLDER, what lies behind the PNG masks in it, named like the training views: at least half of what
-                is seen of a Gaussian or voxel. Everything else is frozen.
-            garment: for gaussian-vton, which auto takes then: the picture of a garment alone, from the front. The
-                instruction may be empty.
-            condition_on: the pictures that are edited: the original photographs, renders of the base, these with the
-                photographs' detail (detailed), or auto, which takes the base after an earlier edit and for an
-                instruction about a named object, and else detailed for an editor of small copies. None is the method's
-                or the preset's own.
-            guidance_scale: how closely a diffusion editor follows the instruction; what suits its model by default.
-            image_guidance_scale: how closely it keeps to the picture.
-            force: edit a reconstruction that shows its views no better than their mean does, too.
-            viewer: serve nerfstudio's viewer on this machine meanwhile.
+    def edit(self, options: EditOptions) -> Edit:
+        """Change the scene as one sentence says; the parameters are the fields of `EditOptions`.
 
         Returns:
             The finished edit.
@@ -112,12 +56,7 @@ class Scene:
             Editor3DError: one sentence on what was expected, what came and what to do.
             KeyboardInterrupt: stopped by Ctrl-C; `resume` goes on.
         """
-        config = edit_config(
-            self, instruction, method=method, editor=editor, output=output, preset=preset, steps=steps,
-            base_steps=base_steps, seed=seed, region=region, garment=garment, condition_on=condition_on,
-            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale, force=force,
-            viewer=viewer,
-        )  # fmt: skip
+        config = edit_config(self, options)
         config.set_timestamp()
         config.check()
         return Edit(_run(config))

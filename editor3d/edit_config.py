@@ -3,51 +3,64 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.options import EditOptions
 from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
+from editor3d.types import Around
 
 if TYPE_CHECKING:
-    from editor3d.api import Scene
     from editor3d.plugin.edit.trainer import EditTrainerConfig
-    from editor3d.types import Condition
 
 GARMENT_METHOD = "gaussian-vton"
 """What auto takes where a garment is given."""
 CPU_METHOD = "igs2gs"
 """What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
 
+PIPELINE_OPTIONS = (
+    "condition_on",
+    "guidance_scale",
+    "image_guidance_scale",
+    "diffusion_steps",
+    "schedule",
+    "noise_schedule",
+)
+"""Options that replace the method's own value in its pipeline's configuration."""
 
-def edit_config(
-    scene: Scene,
-    instruction: str,
-    *,
-    method: str = "auto",
-    editor: str = "auto",
-    output: Path | str = "outputs",
-    preset: str | None = None,
-    steps: int | None = None,
-    base_steps: int | None = None,
-    seed: int = 42,
-    region: str | None = None,
-    garment: Path | str | None = None,
-    condition_on: Condition | None = None,
-    guidance_scale: float | None = None,
-    image_guidance_scale: float | None = None,
-    force: bool = False,
-    viewer: bool = False,
-) -> EditTrainerConfig:
-    """The configuration that `ns-train METHOD` would have with the same choices; see `Scene.edit`.
+
+@dataclass(frozen=True)
+class Source:
+    """Where the scene comes from that is edited."""
+
+    data: Path
+    """The capture's folder, or a file of splats."""
+    downscale_factor: int | None = None
+    """Pictures are read at 1/N of their size; None reads large ones smaller, see `editor3d.load`."""
+    base: Path | None = None
+    """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
+    around: Around | None = None
+    """From where a file of splats is looked at; None is 48 cameras of 512 pixels a side, put where it is seen well."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of splats, without the pictures that it was made from."""
+        return self.data.suffix.lower() in SCENE_FILES and self.data.is_file()
+
+
+def edit_config(scene: Source, options: EditOptions) -> EditTrainerConfig:
+    """The configuration that `ns-train METHOD` would have with the same choices.
 
     Raises:
-        ConfigError: no such method or preset, or a method that does not edit.
+        ConfigError: no such method or preset, a method that does not edit, or a value out of range.
     """
     from editor3d.plugin.train.presets import read_preset
     from editor3d.regions import parse_region, seen_parts
 
+    options.check()
+    method, region = options.method, options.region
     names = [name for name, entry in METHODS.items() if entry.kind == "edit"]
     if method not in ("auto", *names):
         raise ConfigError(f"Expected a method that edits, one of {', '.join(names)}, got {method!r}.")
@@ -59,44 +72,38 @@ def edit_config(
     if scene.is_file:  # whose pictures are rendered now: what can be refused without them has been
         if scene.base is not None:
             raise ConfigError(f"Expected no --base with a file of splats, got {scene.base}: {scene.data} is the base.")
-        if not instruction.strip() and not editor.startswith("folder") and garment is None:
+        if not (options.instruction.strip() or options.editor.startswith("folder") or options.garment):
             raise InstructionError("Expected an instruction, got an empty one: say how the scene should change.")
-        opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, Path(output), scene.around)
+        opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, options.output, scene.around)
         scene = replace(scene, data=opened[0], downscale_factor=1, base=opened[1], around=None)
-    if method == "auto" and preset is not None:
-        method = read_preset(preset)["method"]
+    if method == "auto" and options.preset is not None:
+        method = read_preset(options.preset)["method"]
     elif method == "auto":
-        method = default_method(scene) if garment is None else GARMENT_METHOD
-    entry = METHODS[method]
-    config = deepcopy(load_target(entry.target).config)
-    if garment is not None:
+        method = default_method(scene) if options.garment is None else GARMENT_METHOD
+    config = deepcopy(load_target(METHODS[method].target).config)
+    if options.garment is not None:
         if not hasattr(config, "garment"):
             raise ConfigError(
-                f"Expected no garment with {method}, which takes an instruction alone, got {garment}: say --method "
-                f"{GARMENT_METHOD}."
+                f"Expected no garment with {method}, which takes an instruction alone, got {options.garment}: say "
+                f"--method {GARMENT_METHOD}."
             )
-        config.garment = Path(garment)
-    config.instruction, config.editor, config.preset = instruction, editor, preset
+        config.garment = options.garment
+    config.instruction, config.editor, config.preset = options.instruction, options.editor, options.preset
     config.pipeline.datamanager.data = scene.data
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
     config.load_dir, config.region = scene.base, region
-    config.output_dir, config.base_steps, config.machine.seed = Path(output), base_steps, seed
-    config.force = force
-    config.vis = "viewer" if viewer else "tensorboard"
-    if steps is not None:
-        config.max_num_iterations = steps
-    asked = {
-        "condition_on": condition_on,
-        "guidance_scale": guidance_scale,
-        "image_guidance_scale": image_guidance_scale,
-    }
-    for name, value in asked.items():
-        if value is not None:
+    config.output_dir, config.base_steps, config.machine.seed = options.output, options.base_steps, options.seed
+    config.force = options.force
+    config.vis = "viewer" if options.viewer else "tensorboard"
+    if options.steps is not None:
+        config.max_num_iterations = options.steps
+    for name in PIPELINE_OPTIONS:
+        if (value := getattr(options, name)) is not None:
             setattr(config.pipeline, name, value)
     return config
 
 
-def default_method(scene: Scene) -> str:
+def default_method(scene: Source) -> str:
     """The edit method that suits a scene: that of its base's kind if it has one, else the fastest on this machine."""
     from editor3d.plugin.bases.base import open_base
     from editor3d.plugin.train.trainer import default_device

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from editor3d.types import Condition
+from editor3d.options import EditOptions
 
 
 @dataclass(frozen=True)
@@ -23,43 +23,11 @@ class Edit:
     scene: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, a file of splats (.ply, .spz,
     .splat, .sog), or the word demo."""
-    instruction: str = ""
-    """How the scene should change, in one sentence. May be left out with --editor folder:DIR."""
-    method: str = "auto"
-    """The method, as `editor3d list methods` names it; auto takes the preset's, or the one that suits the scene
-    and the machine."""
-    region: str | None = None
-    """Where the scene may change, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
-    sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the masks of at least two training views meet), or a
-    .json file; object:NAME (what the capture's label pictures name so); "text:the teapot" (what GroundingDINO and SAM
-    find, or objects of that name without their weights); masks:FOLDER (a PNG for some of the training views, VIEW.png,
-    white inside): Gaussians or voxels of which at least half of what the views see lies inside.
-    Everything else is frozen. A nerfacto takes a box, a sphere, a mesh, a hull or a .json file of those alone."""
-    garment: Path | None = None
-    """For gaussian-vton, which auto takes then: the picture of a garment alone, from the front, as a PNG with
-    transparency or before a plain background. The instruction may be left out."""
-    editor: str = "auto"
-    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
-    condition_on: Condition | None = None
-    """The pictures that are edited: the original photographs, renders of the base, or these with the photographs'
-    detail; auto takes the base after an earlier edit and for an instruction about a named object, and else detailed for
-    an editor of small copies. The method's own choice by default."""
-    guidance_scale: float | None = None
-    """How closely a diffusion editor follows the instruction; what suits its model by default."""
-    image_guidance_scale: float | None = None
-    """How closely a diffusion editor keeps to the picture; the method's own scale by default."""
-    output: Path = Path("outputs")
-    """The folder that runs are kept in."""
+    options: Annotated[EditOptions, tyro.conf.arg(name="")] = EditOptions()
     base: Path | None = None
     """A run to start from, instead of reconstructing the scene."""
     data: str | None = None
     """With the folder of a run: where its capture is now, if it was moved. It has to be the same."""
-    preset: str | None = None
-    """A preset, as `editor3d list presets` names it."""
-    steps: int | None = None
-    """Training steps of the edit; the method's own number by default."""
-    base_steps: int | None = None
-    """Training steps of the reconstruction; its method's own number by default."""
     downscale_factor: int | None = None
     """Read a capture's pictures at 1/N of their size; a run keeps its own. By default those of more than 1600 pixels a
     side are halved until they are no longer; 1 reads them whole."""
@@ -81,12 +49,6 @@ class Edit:
     default."""
     distance: float | None = None
     """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
-    seed: int = 42
-    """Seed of everything random."""
-    force: bool = False
-    """Edit a reconstruction that shows its views no better than their mean does, too."""
-    viewer: bool = False
-    """Serve nerfstudio's viewer on this machine meanwhile."""
 
     def run(self) -> int:
         from dataclasses import replace
@@ -104,21 +66,5 @@ class Edit:
         scene = load(self.scene, downscale_factor=factor, around=around, data=self.data, draft=draft)
         if self.base is not None:
             scene = replace(scene, base=self.base)
-        scene.edit(
-            self.instruction,
-            method=self.method,
-            editor=self.editor,
-            output=self.output,
-            preset=self.preset,
-            steps=self.steps,
-            base_steps=self.base_steps,
-            seed=self.seed,
-            region=self.region,
-            garment=self.garment,
-            condition_on=self.condition_on,
-            guidance_scale=self.guidance_scale,
-            image_guidance_scale=self.image_guidance_scale,
-            force=self.force,
-            viewer=self.viewer,
-        )
+        scene.edit(**vars(self.options))
         return 0

@@ -51,7 +51,7 @@ def test_documented_edits_are_understood(line, tiny_capture, configured):
     if "--garment" in words:  # which is put on people
         tiny_capture = subject_path()
     if Path(words[0]).suffix in SCENE_FILES:
-        assert tyro.cli(Edit, args=words).instruction
+        assert tyro.cli(Edit, args=words).options.instruction
         return
     assert main(["edit", str(tiny_capture), *words[1:]]) == 0
     assert len(configured) == 1

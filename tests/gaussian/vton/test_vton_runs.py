@@ -21,6 +21,7 @@ from editor3d.editors.try_on.editor import TryOnEditor
 from editor3d.editors.try_on.garment import digest_of
 from editor3d.errors import ConfigError, DataError
 from editor3d.metrics.image import psnr
+from editor3d.options import EditOptions
 from editor3d.update.engine import EditInterrupted
 from gaussian.methods.vton import person as persons
 from gaussian.model.parameters import PARAMETERS
@@ -287,12 +288,12 @@ def test_what_cannot_work_is_one_sentence(try_on, own, pipeline, error, says):
 
 def test_the_command_takes_a_garment():
     scene = Scene(subject_path())
-    config = edit_config(scene, "", garment=garment_path())
+    config = edit_config(scene, EditOptions(garment=garment_path()))
     assert config.method_name == "gaussian-vton"
     assert config.garment == garment_path()
     with pytest.raises(ConfigError, match="gaussian-vton"):
-        edit_config(scene, "make it red", method="igs2gs", garment=garment_path())
-    plain = edit_config(scene, "", method="igs2gs")
+        edit_config(scene, EditOptions("make it red", method="igs2gs", garment=garment_path()))
+    plain = edit_config(scene, EditOptions(method="igs2gs"))
     plain.pipeline.editor = "try-on"
     with pytest.raises(ConfigError, match="gaussian-vton"):
         plain.pipeline.create_editor("cpu")

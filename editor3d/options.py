@@ -1,0 +1,179 @@
+"""What a person chooses of an edit, declared once.
+
+The fields, their types and their docstrings are the flags and the help of `editor3d edit` and `ns-train METHOD`, the
+parameters of `Scene.edit`, and the JSON schema of a job's settings. To add an option, add a field. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
+
+import docstring_parser
+import msgspec
+
+from editor3d.errors import ConfigError, shown
+from editor3d.types import Condition
+
+ScheduleChoice = Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"]
+NoiseChoice = Literal["auto", "uniform", "decaying", "sqrt", "high"]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Scale = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+
+PATHS = ("garment", "output")
+P, S, R, O = ParamSpec("P"), TypeVar("S"), TypeVar("R"), TypeVar("O", bound="MethodOptions")  # noqa: E741
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodOptions:
+    """What a method of editing is told, however it is started; None and auto leave a choice open."""
+
+    instruction: str = field(default="", kw_only=False)
+    """How the scene should change, in one sentence; may be left out with --garment or the editor folder:DIR."""
+    region: str | None = None
+    """Where the scene may change, in the capture's own frame, while everything else is frozen:
+    box:cx,cy,cz,hx,hy,hz (centre, half extents), sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the
+    masks of at least two training views meet), a .json file of those, object:NAME (what the capture's label pictures
+    name so), "text:the teapot" (what GroundingDINO and SAM find, or objects of that name without their weights), or
+    masks:FOLDER (a PNG for some of the training views, VIEW.png, white inside, where at least half of what is seen of
+    a Gaussian or voxel lies inside)."""
+    garment: Path | None = None
+    """For gaussian-vton, which auto takes then: the picture of a garment alone, from the front, as a PNG with
+    transparency or before a plain background."""
+    editor: str = "auto"
+    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    preset: str | None = None
+    """The preset whose values are used where no flag says otherwise, as `editor3d list presets` names it."""
+    condition_on: Condition | None = None
+    """The pictures that are edited: the original photographs, renders of the base, or these with the photographs'
+    detail (detailed), where auto takes the base after an earlier edit and for an instruction about a named object, and
+    else detailed for an editor of small copies; the method's own choice by default."""
+    guidance_scale: Scale | None = None
+    """How closely a diffusion editor follows the instruction; what suits its model by default."""
+    image_guidance_scale: Scale | None = None
+    """How closely a diffusion editor keeps to the picture; the method's own scale by default."""
+    diffusion_steps: Count | None = None
+    """Denoising steps of one 2D edit; as many as the editor's model is usually run with by default."""
+    schedule: ScheduleChoice | None = None
+    """When views are edited: a few every so many steps (cyclic), all every so many steps (all-at-once), all first and
+    then a few (all-then-cyclic), or whichever suits the editor (auto); the method's own schedule by default."""
+    noise_schedule: NoiseChoice | None = None
+    """How noise levels are chosen: drawn between the bounds (uniform), with an upper bound that falls (decaying),
+    1 - 0.8 sqrt(step / total) (sqrt), or the upper bound first and 0.7 later (high); the method's own by default."""
+    base_steps: Count | None = None
+    """Training steps of the reconstruction, where there is none yet; its method's own number by default."""
+    force: bool = False
+    """Edit a reconstruction that shows its views no better than their mean does, too."""
+
+    def __post_init__(self) -> None:
+        for name in PATHS:  # Python callers may give them as text
+            if isinstance(value := vars(self).get(name), str):
+                object.__setattr__(self, name, Path(value))
+
+    def check(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ConfigError: one is; the text names it.
+        """
+        values = msgspec.to_builtins(self, enc_hook=lambda value: str(value))
+        _converted(values, type(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOptions(MethodOptions):
+    """Everything that can be chosen of an edit; `ns-train` has flags of its own for what this adds."""
+
+    method: str = "auto"
+    """The method, as `editor3d list methods` names it; auto takes the preset's, or the one that suits the scene and the
+    machine."""
+    steps: Count | None = None
+    """Training steps of the edit; the method's own number by default."""
+    seed: Seed = 42
+    """Seed of everything random."""
+    output: Path = field(default_factory=lambda: Path("outputs"))
+    """The folder that runs are kept in."""
+    viewer: bool = False
+    """Serve nerfstudio's viewer on this machine meanwhile."""
+
+
+def docs_of(options: type[MethodOptions]) -> dict[str, str]:
+    """The docstring of each field, on one line, in the order of the fields."""
+    said: dict[str, str] = {}
+    for kind in reversed(options.__mro__[:-1]):
+        for parameter in docstring_parser.parse_from_object(kind).params:
+            said[parameter.arg_name] = " ".join((parameter.description or "").split())
+    return {option.name: said.get(option.name, "") for option in fields(options)}
+
+
+def schema_of(options: type[MethodOptions] = EditOptions) -> dict[str, Any]:
+    """The JSON schema of the options, each with its docstring as description."""
+    (_,), parts = msgspec.json.schema_components([options], schema_hook=lambda kind: {"type": "string"})
+    schema = dict(parts[options.__name__])
+    docs = docs_of(options)
+    properties = {name: {**value, "description": docs[name]} for name, value in schema["properties"].items()}
+    return {**schema, "properties": properties, "additionalProperties": False}
+
+
+def options_from(values: Mapping[str, Any], options: type[O] = EditOptions) -> O:
+    """Options from JSON values, as the schema describes them.
+
+    Raises:
+        ConfigError: an option is unknown, or a value is of another type or out of range.
+    """
+    known = {option.name for option in fields(options)}
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"There is no option {shown(name)} of an edit: choose among {', '.join(sorted(known))}.")
+    return _converted(values, options)
+
+
+def _converted(values: Mapping[str, Any], options: type[O]) -> O:
+    try:
+        return msgspec.convert(dict(values), options, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        name = str(error).partition("`$.")[2].rstrip("`")
+        allowed = _allowed(schema_of(options)["properties"][name])
+        raise ConfigError(
+            f"Expected {allowed} for {name.replace('_', '-')}, got {shown(values[name])}: choose another."
+        ) from error
+
+
+def _allowed(part: Mapping[str, Any]) -> str:
+    """What the schema of an option allows, in words."""
+    part = next(iter(part.get("anyOf", (part,))))
+    if "enum" in part:
+        return f"one of {', '.join(value for value in part['enum'] if value is not None)}"
+    if "minimum" in part:
+        number = "a whole number" if part["type"] == "integer" else "a number"
+        return f"{number} of {part['minimum']:g} to {part['maximum']:.0f}"
+    return {"string": "text", "boolean": "true or false"}[part["type"]]
+
+
+def taking(options: Callable[P, O]) -> Callable[[Callable[[S, O], R]], Callable[Concatenate[S, P], R]]:
+    """Let a method of an object be called with the fields of `options` as its parameters.
+
+    Args:
+        options: a dataclass of options; its fields give the signature and the `Args` of the docstring.
+    """
+
+    def wrap(function: Callable[[S, O], R]) -> Callable[Concatenate[S, P], R]:
+        @wraps(function)
+        def call(self: S, *args: P.args, **kwargs: P.kwargs) -> R:
+            chosen = options(*args, **kwargs)
+            chosen.check()
+            return function(self, chosen)
+
+        own = inspect.signature(function, eval_str=False)
+        given = list(inspect.signature(options).parameters.values())
+        call.__signature__ = own.replace(parameters=[next(iter(own.parameters.values())), *given])  # pyright: ignore
+        listed = "\n".join(f"    {name}: {said}" for name, said in docs_of(options).items())  # pyright: ignore
+        call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nArgs:\n{listed}\n"
+        return call
+
+    return wrap
