@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lab.fuzzing.formats import FORMATS, format_of
-from lab.fuzzing.mutate import mutated
+from lab.fuzzing.formats.mutate import mutated
 from lab.fuzzing.run import Report, run
 
 _KINDS = ("read", "refused", "error", "hang", "crash", "memory")

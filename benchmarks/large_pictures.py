@@ -27,7 +27,7 @@ from PIL import Image
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 
 NOISE = 6.0
 """Levels of grain, without which such photographs would compress as no photograph does."""

@@ -27,13 +27,13 @@ from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
 from lab.references.mesh import pytorch3d_fragments, pytorch3d_meshes, pytorch3d_shaded
 from mesh.io.read import read_mesh
+from mesh.model.field import FieldSettings, StyleField
+from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras, ViewSettings, cameras_round
 from mesh.render.gather import take_rows
 from mesh.render.render import LightSettings, compose, shade
 from mesh.render.visibility import barycentrics, find_hits
 from mesh.style.clip_loss import ClipLossSettings, clip_loss
-from mesh.style.field import FieldSettings, StyleField
-from mesh.style.styled import StyledMesh
 from mesh.surface import Surface
 
 VIEWS, SIDE = 5, 224

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from editor3d.cli.commands.mesh import Mesh
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.metrics.clip import ClipScorer
 from editor3d.metrics.clip_weights import TINY_CLIP, packaged_clip
 from editor3d.run.record import read_record

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import spearmanr
 
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_clip import clip_model, embedding
 from editor3d.programs.judge.picture_loss import PictureLoss

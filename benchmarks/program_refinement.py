@@ -30,7 +30,7 @@ from editor3d.files.writing import jsonable
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import Asked, Budget, refine
 from editor3d.programs.asked import read_picture
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.syntax import Program

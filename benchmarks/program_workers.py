@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from editor3d.files.safe_open import open_picture
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.pool import Workers
 
 _SCENES = Path(__file__).parent.parent / "tests" / "editor3d" / "programs" / "scenes.py"

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 import editor3d
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.metrics.image import psnr
 from editor3d.plugin.bases.runs import open_run

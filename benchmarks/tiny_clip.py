@@ -20,17 +20,17 @@ from torch import Tensor
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
 from editor3d.editors.procedural.effects import apply
 from editor3d.files.writing import write_json
 from editor3d.metrics.clip import ClipScorer, directional_similarity
 from editor3d.metrics.clip_weights import TINY_CLIP, packaged_clip
+from lab.training.data.photographs import draw_crop, load_photographs
+from lab.training.data.phrases import EFFECTS, draw_caption
+from lab.training.data.renders import draw_still
+from lab.training.data.textures import tinted_noise
 from lab.training.networks import SIDE
-from lab.training.photographs import draw_crop, load_photographs
-from lab.training.phrases import EFFECTS, draw_caption
-from lab.training.renders import draw_still
-from lab.training.textures import tinted_noise
 
 SEED = 1_000_000
 """Training draws from seeds [seed, part of the data] with small numbers."""

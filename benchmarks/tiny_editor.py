@@ -23,7 +23,7 @@ from torch import Tensor
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.latent import LatentPrior
 from editor3d.diffusion.loading import PipelineSource
 from editor3d.diffusion.sizing import resized

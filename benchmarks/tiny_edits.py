@@ -30,7 +30,7 @@ from torch import Tensor
 
 import editor3d
 from editor3d.datasets.demo import demo_path
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
 from editor3d.editors.pipelines.tiny import working_size
 from editor3d.editors.procedural.editor import ProceduralEditor

@@ -20,7 +20,7 @@ import torch
 import tyro
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.editors.try_on.segment import parts_of
 from editor3d.metrics.image import psnr
 from editor3d.plugin.edit.trainer import EditTrainer

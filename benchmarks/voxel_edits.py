@@ -21,7 +21,7 @@ from skimage.color import rgb2lab
 
 from editor3d import Edit, load
 from editor3d.api import _run as run_config
-from editor3d.datasets.images import read_object_masks
+from editor3d.datasets.views.images import read_object_masks
 from editor3d.edit_config import edit_config
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.files.writing import write_json

@@ -37,7 +37,7 @@ class TrainEditor:
     """Train nothing; write the models as the last checkpoints hold them."""
 
     def run(self) -> int:
-        from lab.training.pairs import PairSettings
+        from lab.training.data.pairs import PairSettings
         from lab.training.recipe import Recipe, export, train_editor
 
         recipe = Recipe(

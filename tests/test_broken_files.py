@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.fuzzing.formats import FORMATS, format_of
-from lab.fuzzing.mutate import mutated
+from lab.fuzzing.formats.mutate import mutated
 from lab.fuzzing.run import Report, run
 
 CASES = 30

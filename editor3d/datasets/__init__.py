@@ -1,7 +1,7 @@
 """Posed image sets: nerfstudio `transforms.json`, COLMAP sparse models and NeRF-synthetic scenes.
 
 `load_posed_images` finds out which of them a path holds and checks all of it. The pictures themselves are read one by
-one through `editor3d.datasets.images`, and nerfstudio is fed through `editor3d.datasets.dataparser`.
+one through `editor3d.datasets.views.images`, and nerfstudio is fed through `editor3d.datasets.dataparser`.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.datasets import load_posed_images, validate
+from editor3d.datasets import load_posed_images
 from editor3d.datasets.formats import colmap, nerf_synthetic, nerfstudio
 from editor3d.datasets.formats.frames import Frame
-from editor3d.datasets.images import PictureInfo, inspect_picture
-from editor3d.datasets.intrinsics import Intrinsics, lens_of, parse_intrinsics
 from editor3d.datasets.locate import RUN_CONFIG, is_run
 from editor3d.datasets.reduce import MAX_SIDE
+from editor3d.datasets.views import validate
+from editor3d.datasets.views.headers import PictureInfo, inspect_picture
+from editor3d.datasets.views.intrinsics import Intrinsics, lens_of, parse_intrinsics
 from editor3d.errors import ConfigError, DataError
 from editor3d.files import safe_open
 from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Split, View

@@ -17,8 +17,8 @@ from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import WHITE, read_image, read_mask
 from editor3d.datasets.orient import Centring, Orientation, oriented
+from editor3d.datasets.views.images import WHITE, read_image, read_mask
 from editor3d.files.writing import write_json
 from editor3d.run.opening import announce
 from editor3d.types import PosedImages, View
@@ -125,7 +125,7 @@ class PosedImagesOutputs(DataparserOutputs):
 
 
 class PosedImagesDataset(InputDataset):
-    """Reads pictures and masks through `editor3d.datasets.images`: any bit depth, orientation and downscaling.
+    """Reads pictures and masks through `editor3d.datasets.views.images`: any bit depth, orientation and downscaling.
 
     nerfstudio's own dataset takes 8-bit pictures, as large as they are stored.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from editor3d.datasets.intrinsics import lens_of
+from editor3d.datasets.views.intrinsics import lens_of
 from editor3d.types import PosedImages, View
 
 MAX_SIDE = 1600

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from editor3d.datasets.images import read_mask
-from editor3d.datasets.intrinsics import DISTORTION_KEYS
+from editor3d.datasets.views.images import read_mask
+from editor3d.datasets.views.intrinsics import DISTORTION_KEYS
 from editor3d.errors import ConfigError
 from editor3d.files.writing import write_json
 from editor3d.outputs.pictures import save_png

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from editor3d.datasets.images import inspect_picture, read_image
+from editor3d.datasets.views.headers import inspect_picture
+from editor3d.datasets.views.images import read_image
 from editor3d.editors import EDITORS
 from editor3d.errors import DataError, EditorUnavailableError
 from editor3d.files.writing import visible_below

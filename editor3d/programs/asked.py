@@ -12,11 +12,11 @@ from PIL import Image
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import jsonable
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
+from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import ClipChoice, clip_model
 from editor3d.programs.language.syntax import Program
-from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search.search import Edits, digest
 from editor3d.programs.vision.client import VisionSettings
 

@@ -31,15 +31,15 @@ from editor3d.programs.asked import (
     resolved,
     target_and_settings,
 )
-from editor3d.programs.budget import Account, Budget
-from editor3d.programs.contracts import Evaluator, Proposer, Renderer, RenderSettings, Task, Tried
+from editor3d.programs.core.budget import Account, Budget
+from editor3d.programs.core.contracts import Evaluator, Proposer, Renderer, RenderSettings, Task, Tried
+from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import embedding
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.judge.target_evaluator import TargetEvaluator
 from editor3d.programs.rendering import result_scene
-from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search.search import Found, Search, Settings, digest
 from editor3d.programs.search.tournament import Outcome
 from editor3d.programs.vision.client import VisionClient, VisionSettings

@@ -10,7 +10,8 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editor3d.datasets.images import inspect_picture, read_mask, read_object_masks
+from editor3d.datasets.views.headers import inspect_picture
+from editor3d.datasets.views.images import read_mask, read_object_masks
 from editor3d.errors import RegionError
 from editor3d.files.writing import visible_below
 from editor3d.regions.combinations import Intersection, Invert, Union

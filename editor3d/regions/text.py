@@ -11,7 +11,7 @@ from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editor3d.datasets.images import read_image, read_mask, read_object_masks
+from editor3d.datasets.views.images import read_image, read_mask, read_object_masks
 from editor3d.errors import InstructionError, RegionError
 from editor3d.language.tokens import split_words
 from editor3d.language.vocabulary import PREPOSITIONS

@@ -20,8 +20,8 @@ from editor3d.plugin.results.results import SCENE_FILE
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.regions import parse_region, seen_parts
 from editor3d.types import Around, View
+from gaussian.draw.selection import PosedPinhole, delete, duplicate, holes, recolor
 from gaussian.edit.scene_file import camera_of, extent_of, given_views, model_of, picture_of, posed_around, settled
-from gaussian.edit.selection import PosedPinhole, delete, duplicate, holes, recolor
 from gaussian.files import FORMATS, check_output, read_file, tell, write_splats
 from gaussian.files.contents import SplatFile
 from gaussian.model.model import SplatModel
@@ -48,7 +48,7 @@ def change_splats(
         output: its suffix names the format; written last, whole or not at all.
         remove: delete them, and write what that leaves open to `<output's stem>_holes`.
         offset: copy them, the copies moved by so much, in the capture's frame.
-        color: bring their mean colour to this, sRGB in 0..1; see `gaussian.edit.selection.recolor`.
+        color: bring their mean colour to this, sRGB in 0..1; see `gaussian.draw.selection.recolor`.
         strength: how far, 0..1.
         around: the cameras from which the holes of a file are seen.
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.cameras import LONGEST_SIDE, limit_side, load_cameras, split_of, view_name
-from editor3d.datasets.intrinsics import lens_of
+from editor3d.datasets.views.intrinsics import lens_of
 from editor3d.datasets.write import write_capture
 from editor3d.outputs.pictures import save_png
 from editor3d.run import checkpoints

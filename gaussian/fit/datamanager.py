@@ -11,11 +11,11 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
-from editor3d.datasets.images import read_mask
+from editor3d.datasets.views.images import read_mask
 from editor3d.plugin.train.datamanager import EditDataManager, EditDataManagerConfig
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.views.rays import Lens
-from gaussian.model.lens import canvas_of
+from gaussian.draw.lens import canvas_of
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Gaussian splats as a nerfstudio model, and how one view of them is drawn."""
+"""Gaussian splats as a nerfstudio model."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from editor3d.datasets.images import WHITE, inspect_picture, masks_itself
+from editor3d.datasets.views.headers import inspect_picture
+from editor3d.datasets.views.images import WHITE, masks_itself
 from editor3d.types import View
 
 BLACK = (0.0, 0.0, 0.0)

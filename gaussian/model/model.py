@@ -22,7 +22,10 @@ from editor3d.plugin.train.judged import judged
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.views.rays import Lens, LensTable
 from editor3d.types import Region, View
-from gaussian.edit.selection import PosedPinhole, light, vote
+from gaussian.draw.depth import median_depth, slabs
+from gaussian.draw.drawing import draw, viewmat_of
+from gaussian.draw.lens import canvas_of, ray_lengths
+from gaussian.draw.selection import PosedPinhole, light, vote
 from gaussian.files import write_splats
 from gaussian.files.contents import SplatFile
 from gaussian.fit.densify import StrategyConfig
@@ -31,9 +34,6 @@ from gaussian.fit.initialize import from_points, random_points, seeds
 from gaussian.fit.losses import elongation, photometric
 from gaussian.fit.start import points_from_pictures, why_not_to_be_used
 from gaussian.model.background import color_behind, is_transparent
-from gaussian.model.depth import median_depth, slabs
-from gaussian.model.drawing import draw, viewmat_of
-from gaussian.model.lens import canvas_of, ray_lengths
 from gaussian.model.parameters import PARAMETERS, harmonics_of, parameters_of, splats_of
 from gaussian.model.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.raster.kernels.harmonics import MAX_DEGREE
@@ -225,7 +225,7 @@ class SplatModel(Model):
         self.growth.restrict_to(where)
 
     def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
-        """How much of what views show of each Gaussian lies inside their masks; see `gaussian.edit.selection.vote`.
+        """How much of what views show of each Gaussian lies inside their masks; see `gaussian.draw.selection.vote`.
 
         Args:
             masks: [H, W] bool by the index of a camera, whose picture's size they have.

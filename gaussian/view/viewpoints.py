@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import torch
 
-from gaussian.model.drawing import viewmat_of
+from gaussian.draw.drawing import viewmat_of
 from gaussian.raster.rasterize import rasterization
 from gaussian.splats import Splats
 

@@ -23,7 +23,7 @@ os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answe
 
 from editor3d.errors import Editor3DError  # noqa: E402
 from lab.fuzzing.formats import Format, format_of  # noqa: E402
-from lab.fuzzing.mutate import mutated  # noqa: E402
+from lab.fuzzing.formats.mutate import mutated  # noqa: E402
 
 SPARE_ADDRESSES = 8 << 30
 """Bytes of address space beyond what the libraries take: more than any case may use, so that a demand for terabytes

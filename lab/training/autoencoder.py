@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lab.training.data.pairs import Pairs
 from lab.training.loop import Progress, Stage, fit, mixed_precision
-from lab.training.pairs import Pairs
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

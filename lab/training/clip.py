@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.errors import ConfigError
-from lab.training.captions import altered
+from lab.training.data.captions import altered
+from lab.training.data.pairs import Pairs, PairSettings, texts
 from lab.training.loop import Progress, Stage, fit, load_average, mixed_precision
 from lab.training.networks import SIDE, make_clip
-from lab.training.pairs import Pairs, PairSettings, texts
 from lab.training.words import encode, make_tokenizer
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from lab.training import autoencoder
 from lab.training.attention import CrossAttentionRecorder, word_loss
+from lab.training.data.pairs import Pairs
 from lab.training.export import write_editor, write_generator
 from lab.training.loop import Progress, Stage, fit, load_average, mixed_precision
 from lab.training.networks import make_scheduler, make_text_encoder, make_unet
-from lab.training.pairs import Pairs
 from lab.training.start import CURVE, Start
 from lab.training.words import encode
 

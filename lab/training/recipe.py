@@ -12,9 +12,10 @@ import torch
 
 from editor3d.errors import ConfigError
 from lab.training import autoencoder
+from lab.training.data.pairs import Pairs, PairSettings, build, load, texts
+from lab.training.diffusion import export_now, train_models
 from lab.training.loop import Progress, Stage
 from lab.training.networks import make_vae
-from lab.training.pairs import Pairs, PairSettings, build, load, texts
 from lab.training.start import Start, fresh_start, load_start
 from lab.training.words import make_tokenizer
 
@@ -63,8 +64,6 @@ def train_editor(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[
     """
     recipe.check()
     pairs = prepare_data(output, recipe.data, workers, tell)
-    from lab.training.diffusion import train_models
-
     train_models(output, recipe, pairs, prepare_start(output, recipe, pairs, tell), tell)
 
 
@@ -130,7 +129,5 @@ def export(output: Path, recipe: Recipe, workers: int = 2, tell: Callable[[str],
     """
     if not any((output / f"{name}.safetensors").is_file() for name in ("ip2p", "t2i")):
         raise ConfigError(f"{output} holds no checkpoint of the editor yet; train first, without --export-only.")
-    from lab.training.diffusion import export_now
-
     pairs = prepare_data(output, recipe.data, workers, tell)
     return export_now(output, prepare_start(output, recipe, pairs, tell))

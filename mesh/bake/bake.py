@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mesh.bake.texels import covering, spread
 from mesh.bake.unwrap import own_places
-from mesh.style.styled import StyledMesh
+from mesh.model.styled import StyledMesh
 
 _STEP = 1e-3
 """Radii of the mesh by which a displacement's slope is measured."""

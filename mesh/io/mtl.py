@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesh.io.notes import Notes, quoted
-from mesh.io.text import lines_of, text_of
-from mesh.io.textures import Textures
+from mesh.io.common.notes import Notes, quoted
+from mesh.io.common.text import lines_of, text_of
+from mesh.io.common.textures import Textures
 from mesh.surface import GRAY, Material
 
 _WORDS = {

@@ -10,13 +10,13 @@ import numpy as np
 
 from editor3d.errors import DataError, first_line
 from editor3d.files.safe_open import require_inside, require_regular
-from mesh.io.beside import find_beside
+from mesh.io.common.beside import find_beside
+from mesh.io.common.notes import Notes, quoted
+from mesh.io.common.parts import check_size, dressed, existing, scaled_colors
+from mesh.io.common.polygons import triangulated
+from mesh.io.common.text import lines_of, numbers_of, table_of, text_of
+from mesh.io.common.textures import Textures
 from mesh.io.mtl import Map, ObjMaterial, look_of, read_library, without_comment
-from mesh.io.notes import Notes, quoted
-from mesh.io.parts import check_size, dressed, existing, scaled_colors
-from mesh.io.polygons import triangulated
-from mesh.io.text import lines_of, numbers_of, table_of, text_of
-from mesh.io.textures import Textures
 from mesh.surface import Material, Surface
 
 _AT_ONCE = 1 << 16

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.errors import DataError, first_line
-from mesh.io.notes import Notes
-from mesh.io.parts import check_size, colored_faces, existing, scaled_colors
-from mesh.io.polygons import triangulated
-from mesh.io.text import lines_of, table_of, text_of
+from mesh.io.common.notes import Notes
+from mesh.io.common.parts import check_size, colored_faces, existing, scaled_colors
+from mesh.io.common.polygons import triangulated
+from mesh.io.common.text import lines_of, table_of, text_of
 from mesh.surface import GRAY, Surface
 
 _HEADER = re.compile(r"^((?:ST|C|N|4|n)*)OFF\b\s*(BINARY)?")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.errors import DataError, first_line
-from mesh.io.notes import Notes, quoted
-from mesh.io.parts import check_size, colored_faces, dressed, existing, scaled_colors
+from mesh.io.common.notes import Notes, quoted
+from mesh.io.common.parts import check_size, colored_faces, dressed, existing, scaled_colors
+from mesh.io.common.polygons import triangulated
+from mesh.io.common.textures import Textures
 from mesh.io.ply_rows import Rows, read_ply
-from mesh.io.polygons import triangulated
-from mesh.io.textures import Textures
 from mesh.surface import Material, Surface
 
 _PLACES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"), ("tu", "tv"))

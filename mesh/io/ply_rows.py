@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from editor3d.datasets.formats.ply_header import Property, parse_header
-from mesh.io.text import numbers_of
+from mesh.io.common.text import numbers_of
 
 
 @dataclass(frozen=True)

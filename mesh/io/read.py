@@ -9,8 +9,8 @@ from pathlib import Path
 from editor3d.errors import DataError
 from editor3d.files.safe_open import require_regular
 from mesh.io import gltf, obj, off, ply, stl, xml
-from mesh.io.notes import Notes
-from mesh.io.parts import joined
+from mesh.io.common.notes import Notes
+from mesh.io.common.parts import joined
 from mesh.repair import repaired
 from mesh.surface import Surface
 

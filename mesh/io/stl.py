@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from editor3d.errors import DataError, first_line
-from mesh.io.notes import Notes
-from mesh.io.parts import check_size, colored_faces
+from mesh.io.common.notes import Notes
+from mesh.io.common.parts import check_size, colored_faces
 from mesh.surface import GRAY, Surface
 
 _HEADER = 84

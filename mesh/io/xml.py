@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from editor3d.errors import DataError, first_line, shown
-from mesh.io.notes import Notes
-from mesh.io.parts import check_size, colored_faces
-from mesh.io.textures import Textures
+from mesh.io.common.notes import Notes
+from mesh.io.common.parts import check_size, colored_faces
+from mesh.io.common.textures import Textures
 from mesh.surface import Material, Surface
 
 if TYPE_CHECKING:

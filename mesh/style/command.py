@@ -10,14 +10,14 @@ from editor3d.errors import CheckpointError
 from editor3d.guidance.clip import find_encoder
 from editor3d.metrics.clip_weights import TINY_CLIP
 from editor3d.regions import settled
-from editor3d.run.chosen import require_chosen_service, require_chosen_weights
 from editor3d.run.folders import alone, new_run_folder, remove_empty
+from editor3d.trust import require_chosen_service, require_chosen_weights
 from mesh.bake.write import check_output
+from mesh.model.field import FieldSettings
 from mesh.render.cameras import ViewSettings
 from mesh.render.render import LightSettings
 from mesh.style.clip_loss import ClipLossSettings
 from mesh.style.config import CONFIG, EditSettings, StyleConfig, read_config
-from mesh.style.field import FieldSettings
 from mesh.style.run import METHOD, StyleRun, default_device
 from mesh.surface import Surface
 

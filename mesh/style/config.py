@@ -12,10 +12,10 @@ from editor3d.errors import CheckpointError, ConfigError, InstructionError, Regi
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from editor3d.regions import parse_region, seen_parts
+from mesh.model.field import FieldSettings
 from mesh.render.cameras import Vector, ViewSettings
 from mesh.render.render import LightSettings
 from mesh.style.clip_loss import ClipLossSettings
-from mesh.style.field import FieldSettings
 
 CONFIG = "mesh.json"
 """Name of a run's configuration, by which its folder is known."""

@@ -16,12 +16,12 @@ from editor3d.outputs.pictures import to_uint8
 from editor3d.run import checkpoints
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest
+from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras, cameras_round
 from mesh.render.render import bounded, compose, shrink
 from mesh.style.config import StyleConfig, read_config
 from mesh.style.run import default_device, load_field, resume_command, styled_mesh
 from mesh.style.samples import PixelSamples
-from mesh.style.styled import StyledMesh
 
 _ITERATIONS, _RATE = 150, 0.05
 

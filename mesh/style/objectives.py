@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.editors import create_editor
 from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import save_png, to_uint8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.files.writing import replacing
 from editor3d.metrics.image import psnr
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8

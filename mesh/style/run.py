@@ -18,14 +18,14 @@ from editor3d.run.progress import TrainingProgress
 from editor3d.run.stopping import stop_on_signal
 from editor3d.update.engine import EditInterrupted
 from mesh.io.read import read_mesh
+from mesh.model.field import StyleField
+from mesh.model.styled import StyledMesh
 from mesh.refine import refined
 from mesh.render.cameras import cameras_round
 from mesh.style.clip_objective import ClipObjective
 from mesh.style.config import CONFIG, StyleConfig
-from mesh.style.field import StyleField
 from mesh.style.objectives import EditObjective, Objective
 from mesh.style.results import StyleResults
-from mesh.style.styled import StyledMesh
 
 METHOD = "mesh-style"
 LEAST_VERTICES = 10_000

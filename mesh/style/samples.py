@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras
 from mesh.render.render import Shading, shrink
 from mesh.render.visibility import Hits
-from mesh.style.styled import StyledMesh
 
 
 class PixelSamples:

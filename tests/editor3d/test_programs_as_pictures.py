@@ -42,13 +42,13 @@ def test_the_canary_sees_ghostscript_start(tmp_path: Path, canary: Path) -> None
 
 
 def _image(path: Path) -> None:
-    from editor3d.datasets.images import read_image
+    from editor3d.datasets.views.images import read_image
 
     read_image(path)
 
 
 def _inspected(path: Path) -> None:
-    from editor3d.datasets.images import inspect_picture
+    from editor3d.datasets.views.headers import inspect_picture
 
     inspect_picture(path)
 
@@ -115,7 +115,7 @@ def test_pictures_are_opened_by_one_module() -> None:
         )
     ]
     # photographs that installed packages bring with them are no strangers' files
-    assert sorted(opened) == ["editor3d/files/safe_open.py", "lab/training/photographs.py"]
+    assert sorted(opened) == ["editor3d/files/safe_open.py", "lab/training/data/photographs.py"]
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)

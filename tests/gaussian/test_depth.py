@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gaussian.model.depth import SLABS, median_depth, slabs
+from gaussian.draw.depth import SLABS, median_depth, slabs
 
 
 def drawn(z: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

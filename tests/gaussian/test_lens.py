@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from editor3d.plugin.views.rays import Lens
-from gaussian.model.lens import canvas_of
+from gaussian.draw.lens import canvas_of
 
 PINHOLE = Lens(60, 44, 50.0, 52.0, 29.0, 23.0)
 MILD = Lens(60, 44, 50.0, 52.0, 29.0, 23.0, (0.05, -0.02, 0.0, 0.0, 0.003, -0.002))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gaussian.edit.selection import PosedPinhole, delete, duplicate, holes, recolor, vote
+from gaussian.draw.selection import PosedPinhole, delete, duplicate, holes, recolor, vote
 from gaussian.splats import SH_C0, Splats
 
 

@@ -14,9 +14,9 @@ from nerfstudio.data.scene_box import OrientedBox, SceneBox
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.plugin.views.rays import Lens
 from editor3d.run import checkpoints
+from gaussian.draw.drawing import viewmat_of
 from gaussian.fit.densify import StrategyConfig
 from gaussian.methods.splat import splat, splat_optimizers
-from gaussian.model.drawing import viewmat_of
 from gaussian.model.model import SplatModel, SplatModelConfig
 from gaussian.model.parameters import PARAMETERS
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.metrics.image import psnr
 from lab.subject import LABELS, garment_path, subject_path, worn_path
 from lab.subject.views import SIZE, subject_views

@@ -10,8 +10,8 @@ import pytest
 import trimesh
 from PIL import Image
 
+from mesh.model.field import FieldSettings
 from mesh.style.config import StyleConfig
-from mesh.style.field import FieldSettings
 from mesh.surface import Surface
 
 SMALL = FieldSettings(frequencies=16, width=16, depth=2)

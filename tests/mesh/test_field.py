@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from editor3d.errors import ConfigError, InstructionError, RegionError
+from mesh.model.field import FieldSettings, StyleField
 from mesh.style.config import StyleConfig, read_config
-from mesh.style.field import FieldSettings, StyleField
 from mesh.style.run import StyleRun
 
 SETTINGS = FieldSettings(frequencies=16, width=16, depth=2, displacement=0.07)

@@ -10,8 +10,8 @@ from PIL import Image
 from editor3d.errors import DataError
 from editor3d.srgb import to_linear, to_srgb
 from mesh.io.read import read_mesh
+from mesh.model.looks import Looks
 from mesh.refine import refined
-from mesh.style.looks import Looks
 from mesh.surface import Frame, Surface
 
 

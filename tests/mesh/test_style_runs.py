@@ -146,9 +146,9 @@ def job(folder: Path, death: str = "") -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, ball) -> Path:
     """A noisy run that nothing interrupted."""
+    from mesh.model.field import FieldSettings
     from mesh.render.cameras import ViewSettings
     from mesh.style.config import StyleConfig
-    from mesh.style.field import FieldSettings
 
     folder = tmp_path_factory.mktemp("whole")
     ball(3).export(folder / "ball.obj")

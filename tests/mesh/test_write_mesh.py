@@ -22,7 +22,7 @@ from mesh.bake.texels import covering
 from mesh.bake.unwrap import own_places, unwrapped
 from mesh.bake.write import write_baked
 from mesh.io.read import read_mesh
-from mesh.style.looks import Looks
+from mesh.model.looks import Looks
 from mesh.style.run import StyleRun
 from mesh.surface import Surface
 
@@ -119,9 +119,9 @@ def test_new_places_do_not_overlap(ball):
 def test_the_normal_map_says_what_a_finer_mesh_would_show(ball, tmp_path):
     """A wave along the surface: the baked normals are those of the wave itself."""
     from mesh.bake.bake import _relief, corner_tangents
+    from mesh.model.field import FieldSettings, StyleField
+    from mesh.model.styled import StyledMesh
     from mesh.render.render import LightSettings, vertex_normals
-    from mesh.style.field import FieldSettings, StyleField
-    from mesh.style.styled import StyledMesh
 
     flat = Surface(
         np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]),

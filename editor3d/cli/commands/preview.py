@@ -161,7 +161,7 @@ def edit_view(
     editor: Editor, scene: PosedImages, view: View, instruction: str, seed: int, garment: Garment | None = None
 ) -> tuple[Tensor, Tensor]:
     """The photograph of a view and its edit, both [H, W, 3] in 0..1."""
-    from editor3d.datasets.images import read_image, read_object_masks
+    from editor3d.datasets.views.images import read_image, read_object_masks
     from editor3d.types import EditRequest
 
     photo = read_image(view).float() / 255

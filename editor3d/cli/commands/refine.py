@@ -76,7 +76,7 @@ class Refine:
     def run(self) -> int:
         from dataclasses import fields
 
-        from editor3d.programs.budget import Budget
+        from editor3d.programs.core.budget import Budget
         from editor3d.programs.refinement import Asked, refine
 
         output = self.output or Path("outputs/refine") / f"{self.scene.stem}-{self.program.stem}"

@@ -14,7 +14,7 @@ from editor3d.datasets.formats.colmap_files import ColmapCamera, ColmapImage
 from editor3d.datasets.formats.frames import Frame, build_views
 from editor3d.datasets.formats.named_files import NamedFiles
 from editor3d.datasets.formats.point_cloud import SparsePoints, read_ply_points, with_places
-from editor3d.datasets.validate import is_file, plain
+from editor3d.datasets.views.validate import is_file, plain
 from editor3d.errors import DataError
 from editor3d.files.safe_open import require_inside
 from editor3d.types import PosedImages

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from editor3d.datasets import validate
-from editor3d.datasets.images import PictureInfo
-from editor3d.datasets.intrinsics import parse_intrinsics, same_aspect
+from editor3d.datasets.views import validate
+from editor3d.datasets.views.headers import PictureInfo, same_aspect
+from editor3d.datasets.views.intrinsics import parse_intrinsics
 from editor3d.errors import DataError
 from editor3d.types import Split, View
 

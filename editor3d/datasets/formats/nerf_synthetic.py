@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from editor3d.datasets import validate
 from editor3d.datasets.formats.frames import build_views, without_missing_depth
 from editor3d.datasets.formats.named_files import NamedFiles
 from editor3d.datasets.formats.nerfstudio import frames_of
+from editor3d.datasets.views import validate
 from editor3d.errors import DataError
 from editor3d.files.safe_open import require_inside
 from editor3d.types import PosedImages

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from editor3d.datasets import validate
 from editor3d.datasets.formats.frames import Frame, build_views, without_missing_depth
 from editor3d.datasets.formats.named_files import NamedFiles, named_path
 from editor3d.datasets.formats.point_cloud import SparsePoints, read_ply_points
-from editor3d.datasets.intrinsics import CAMERA_KEYS
+from editor3d.datasets.views import validate
+from editor3d.datasets.views.intrinsics import CAMERA_KEYS
 from editor3d.errors import DataError, shown
 from editor3d.files.safe_open import require_inside
 from editor3d.types import PosedImages, Split

@@ -20,7 +20,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from editor3d.datasets.dataparser import PosedImagesDataset
-from editor3d.datasets.images import read_image, read_mask
+from editor3d.datasets.views.images import read_image, read_mask
 from editor3d.errors import CheckpointError, DataError
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json

@@ -14,7 +14,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.errors import RegionError
 from editor3d.files.writing import replacing
 from editor3d.outputs.pictures import save_png, to_uint8

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.train.pictures import TrainingPictures

@@ -12,7 +12,7 @@ import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from torch import Tensor
 
-from editor3d.datasets.images import read_object_masks
+from editor3d.datasets.views.images import read_object_masks
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
 from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders, suited_condition

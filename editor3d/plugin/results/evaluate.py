@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from editor3d.datasets.images import read_depth, read_image, read_object_masks
+from editor3d.datasets.views.images import read_depth, read_image, read_object_masks
 from editor3d.editors.folder import FolderEditor
 from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
 from editor3d.editors.procedural.parse import parse

@@ -11,7 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.datasets.write import write_capture
 from editor3d.errors import ConfigError, DataError
 from editor3d.outputs.surface import SolidField, extract_surface, write_mesh, write_points

@@ -13,7 +13,7 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.metrics.image import SSIM_MIN_SIDE, psnr, ssim
 from editor3d.outputs.orbit import orbit_cameras
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8

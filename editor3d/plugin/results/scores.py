@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.files.writing import visible_below
 from editor3d.metrics.clip import load_clip
 from editor3d.metrics.image import lpips

@@ -16,7 +16,7 @@ from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIn
 from torch import Tensor
 
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig, PosedImagesDataset
-from editor3d.datasets.images import read_mask
+from editor3d.datasets.views.images import read_mask
 from editor3d.errors import DataError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.plugin.train.pictures import TrainingPictures

@@ -36,10 +36,10 @@ from editor3d.plugin.train.event_log import optional_event_logs
 from editor3d.plugin.train.pipeline import PluginPipeline, PluginPipelineConfig
 from editor3d.regions import REGION_FILES
 from editor3d.run import checkpoints
-from editor3d.run.chosen import require_chosen_service, require_chosen_weights
 from editor3d.run.folders import new_run_folder, remove_empty
 from editor3d.run.opening import announce, announce_reduction
 from editor3d.run.progress import TrainingProgress
+from editor3d.trust import require_chosen_service, require_chosen_weights
 from editor3d.types import PosedImages
 from editor3d.update.engine import EditInterrupted
 

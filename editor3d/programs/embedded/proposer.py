@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from editor3d.programs.contracts import Proposal, Round, Tried
+from editor3d.programs.core.contracts import Proposal, Round, Tried
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.embedded.leaps import leaps

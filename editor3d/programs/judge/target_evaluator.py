@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from editor3d.programs.contracts import Tried, Verdict
+from editor3d.programs.core.contracts import Tried, Verdict
 from editor3d.programs.judge.picture_loss import PictureLoss
 
 

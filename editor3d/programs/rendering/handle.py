@@ -21,7 +21,7 @@ import numpy as np
 
 from editor3d.errors import ConfigError
 from editor3d.files.safe_open import UNREADABLE, open_picture
-from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.core.contracts import Rendered, RenderSettings
 
 START_SECONDS = 120.0
 """A worker that has not opened its scene by then is given up."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import replacing
-from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.rendering.handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of, readable
 from editor3d.programs.rendering.scene_notes import notes
 from editor3d.programs.sandbox import gate as program_gate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from editor3d.errors import Editor3DError
-from editor3d.programs.contracts import Tried
+from editor3d.programs.core.contracts import Tried
 
 if TYPE_CHECKING:
     from editor3d.programs.rendering.pool import Workers

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from editor3d.programs.sandbox import gate_names
-from editor3d.programs.worker import repeatable
+from editor3d.programs.sandbox import gate_names, repeatable
 
 MAX_SOURCE = 64_000
 """Characters of a program."""

@@ -20,9 +20,19 @@ import numpy as np
 from editor3d.errors import ConfigError, ServiceError
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.outputs.pictures import save_png
-from editor3d.programs.budget import Account, BudgetSpentError
-from editor3d.programs.contracts import EditKind, Evaluator, Proposer, Rendered, Renderer, Round, Task, Tried, Verdict
-from editor3d.programs.run_ledger import RunLedger
+from editor3d.programs.core.budget import Account, BudgetSpentError
+from editor3d.programs.core.contracts import (
+    EditKind,
+    Evaluator,
+    Proposer,
+    Rendered,
+    Renderer,
+    Round,
+    Task,
+    Tried,
+    Verdict,
+)
+from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.search.tournament import Outcome, knock_out
 
 Edits = Literal["alternate", "tweak", "leap"]

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from editor3d.programs.contracts import Tried, Verdict
+from editor3d.programs.core.contracts import Tried, Verdict
 
 Judge = Callable[[Tried, Tried], Verdict | None]
 """Takes who stands left and right; None where there is no verdict."""

@@ -20,7 +20,7 @@ from PIL import Image
 from editor3d.editors.services.client import RetryPolicy, ServiceClient
 from editor3d.editors.services.secrets import masked
 from editor3d.errors import ConfigError, EditorUnavailableError
-from editor3d.programs.budget import Account, BudgetSpentError
+from editor3d.programs.core.budget import Account, BudgetSpentError
 from editor3d.programs.language.diffs import MOST_CHARACTERS
 
 OPENAI_URL = "https://api.openai.com/v1"

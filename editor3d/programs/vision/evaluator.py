@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from editor3d.programs.contracts import Task, Tried, Verdict
+from editor3d.programs.core.contracts import Task, Tried, Verdict
 from editor3d.programs.vision.client import VisionClient, picture, said
 
 ANSWERS = 2

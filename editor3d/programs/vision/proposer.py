@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from editor3d.errors import ServiceError
-from editor3d.programs.contracts import Proposal, Round, Tried
+from editor3d.programs.core.contracts import Proposal, Round, Tried
 from editor3d.programs.language.diffs import AnswerError, program_of
 from editor3d.programs.vision.client import VisionClient, picture, said
 

@@ -13,7 +13,7 @@ import mathutils
 import numpy as np
 import numpy.random.bit_generator as bit_generator
 
-from editor3d.programs.worker.repeatable import seeded_generator
+from editor3d.programs.sandbox.repeatable import seeded_generator
 
 
 class _Sequence:

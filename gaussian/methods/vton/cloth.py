@@ -13,7 +13,7 @@ from gsplat.strategy.ops import split
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from gaussian.edit.selection import PosedPinhole
+from gaussian.draw.selection import PosedPinhole
 from gaussian.model.model import SplatModel
 from gaussian.raster.rasterize import rasterization
 from gaussian.splats import SH_C0, Splats

@@ -13,7 +13,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.editors.try_on import segment
 from editor3d.editors.try_on.light import luminance_of, well_lit
 from editor3d.errors import DataError

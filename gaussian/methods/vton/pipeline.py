@@ -15,7 +15,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.editors import resolve_auto_try_on
 from editor3d.editors.try_on.garment import digest_of, read_garment
 from editor3d.editors.try_on.segment import labelled
@@ -28,7 +28,7 @@ from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.types import Editor, Garment
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
-from gaussian.edit.selection import PosedPinhole
+from gaussian.draw.selection import PosedPinhole
 from gaussian.methods.vton import person as persons
 from gaussian.methods.vton.cloth import make_ready, paint, seen_colors
 from gaussian.methods.vton.consistency import neighbours_of

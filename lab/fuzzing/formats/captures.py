@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lab.fuzzing.formats.contract import Format
-from lab.fuzzing.mutate import Files
+from lab.fuzzing.formats.mutate import Files
 
 SIDE = 16
 VIEWS = 4
@@ -56,7 +56,7 @@ def _pose(index: int) -> np.ndarray:
 def _read_everything(capture: Path) -> object:
     """Open a capture and read every picture, mask, label and depth of it."""
     from editor3d.datasets import load_posed_images
-    from editor3d.datasets.images import read_depth, read_image, read_mask, read_object_masks
+    from editor3d.datasets.views.images import read_depth, read_image, read_mask, read_object_masks
 
     posed = load_posed_images(capture)
     for view in posed.views:
@@ -103,7 +103,7 @@ def transforms() -> Format:
 
 def depth_array() -> Format:
     """Depth as a numpy array, alone."""
-    from editor3d.datasets.arrays import read_depth_array
+    from editor3d.datasets.views.arrays import read_depth_array
 
     def npy(values: np.ndarray, version: tuple[int, int]) -> Files:
         buffer = io.BytesIO()

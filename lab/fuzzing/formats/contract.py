@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.fuzzing.mutate import Files
+from lab.fuzzing.formats.mutate import Files
 
 
 @dataclass(frozen=True)

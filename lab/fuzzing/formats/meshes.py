@@ -6,7 +6,7 @@ import numpy as np
 
 from lab.fuzzing.formats.captures import photograph, png
 from lab.fuzzing.formats.contract import Format
-from lab.fuzzing.mutate import Files
+from lab.fuzzing.formats.mutate import Files
 
 _MATERIAL = b"newmtl a\nKd 0.8 0.2 0.1\nmap_Kd t.png\nnewmtl b\nKd 0.1 0.9 0.1\n"
 _OBJ = b"""mtllib m.mtl

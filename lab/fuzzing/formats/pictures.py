@@ -10,7 +10,7 @@ from PIL import Image
 
 from lab.fuzzing.formats.captures import SIDE, photograph, png
 from lab.fuzzing.formats.contract import Format
-from lab.fuzzing.mutate import Files
+from lab.fuzzing.formats.mutate import Files
 
 
 def _kinds() -> tuple[Files, ...]:
@@ -34,7 +34,8 @@ def _only(folder: Path) -> Path:
 
 
 def pictures() -> Format:
-    from editor3d.datasets.images import inspect_picture, read_image
+    from editor3d.datasets.views.headers import inspect_picture
+    from editor3d.datasets.views.images import read_image
 
     def read(folder: Path) -> object:
         path = _only(folder)

@@ -96,8 +96,8 @@ def preset() -> Format:
 
 
 def refinement() -> Format:
-    from editor3d.programs.budget import Account, Budget
-    from editor3d.programs.run_ledger import RunLedger
+    from editor3d.programs.core.budget import Account, Budget
+    from editor3d.programs.core.run_ledger import RunLedger
 
     events = [
         {"event": "begin", "at": 0.0, "settings": {"scene": "a", "program": "b"}},

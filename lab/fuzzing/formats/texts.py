@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from lab.fuzzing.formats.contract import Format
-from lab.fuzzing.mutate import Files
+from lab.fuzzing.formats.mutate import Files
 
 _PROGRAM = """import bpy
 import math

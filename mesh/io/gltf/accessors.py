@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mesh.io.common.parts import check_size
 from mesh.io.gltf.document import Document
 from mesh.io.gltf.meshopt import decoded_view
 from mesh.io.gltf.schema import Accessor
-from mesh.io.parts import check_size
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5124: "<i4", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}

@@ -15,9 +15,9 @@ import msgspec
 
 from editor3d.errors import DataError, first_line
 from editor3d.files.safe_open import MAX_JSON_BYTES, require_inside, require_regular
-from mesh.io.beside import find_beside
+from mesh.io.common.beside import find_beside
+from mesh.io.common.notes import Notes, quoted
 from mesh.io.gltf.schema import Gltf, Version
-from mesh.io.notes import Notes, quoted
 
 _READ_EXTENSIONS = {
     "EXT_mesh_gpu_instancing", "EXT_meshopt_compression", "EXT_texture_webp", "KHR_draco_mesh_compression",

@@ -8,10 +8,10 @@ import numpy as np
 
 from editor3d.errors import DataError
 from editor3d.srgb import to_linear, to_srgb
+from mesh.io.common.notes import quoted
+from mesh.io.common.textures import Textures
 from mesh.io.gltf.document import Document, data_of
 from mesh.io.gltf.schema import GltfImage, GltfMaterial, Texture, TextureInfo, TextureTransform
-from mesh.io.notes import quoted
-from mesh.io.textures import Textures
 from mesh.surface import Material
 
 _WRAPS = {10497: "repeat", 33071: "clamp", 33648: "mirror"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from editor3d.errors import DataError
-from mesh.io.parts import check_size
+from mesh.io.common.parts import check_size
 
 if TYPE_CHECKING:
     from mesh.io.gltf.document import Document

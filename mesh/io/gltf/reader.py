@@ -9,14 +9,14 @@ import numpy as np
 
 from editor3d.errors import DataError
 from editor3d.srgb import to_srgb
+from mesh.io.common.notes import Notes
+from mesh.io.common.parts import check_size
 from mesh.io.gltf.accessors import Accessors
 from mesh.io.gltf.document import Document, open_document
 from mesh.io.gltf.draco import decoded
 from mesh.io.gltf.materials import Look, Looks, placed
 from mesh.io.gltf.scene import Placed, joint_transforms, placed_nodes, skinned
 from mesh.io.gltf.schema import Draco, Primitive
-from mesh.io.notes import Notes
-from mesh.io.parts import check_size
 from mesh.surface import Material, Surface
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6

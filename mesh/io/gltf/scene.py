@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesh.io.common.parts import check_size
 from mesh.io.gltf.accessors import Accessors
 from mesh.io.gltf.document import Document
 from mesh.io.gltf.schema import Node
-from mesh.io.parts import check_size
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import inspect_picture, masks_itself, read_image, read_mask
+from editor3d.datasets.views.headers import inspect_picture
+from editor3d.datasets.views.images import masks_itself, read_image, read_mask
 
 from .conftest import SIZE
 from .test_read_images import block_mean, make_view

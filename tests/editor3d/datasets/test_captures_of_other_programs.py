@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import read_depth, read_mask
+from editor3d.datasets.views.images import read_depth, read_mask
 from editor3d.errors import DataError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.datasets.images import read_object_masks
+from editor3d.datasets.views.images import read_object_masks
 from editor3d.errors import DataError
 from editor3d.types import View
 

@@ -13,8 +13,8 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import MAX_AUTO_RESOLUTIO
 import editor3d
 from editor3d.cli import USER_ERROR, main
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import read_image
 from editor3d.datasets.reduce import MAX_SIDE
+from editor3d.datasets.views.images import read_image
 from editor3d.plugin.bases.base import downscale_factor_of, read_config
 from editor3d.run.opening import begin_command, describe
 
@@ -34,8 +34,8 @@ def large(write_capture: Callable[..., Path]) -> Path:
     [((1600, 1200), 1), ((1601, 1200), 2), ((1200, 3200), 2), ((1200, 3201), 4), ((6000, 4000), 4), ((16000, 3), 2)],
 )
 def test_the_longest_side_decides_by_powers_of_two(write_capture, monkeypatch, size, factor) -> None:
-    from editor3d.datasets import validate
-    from editor3d.datasets.images import PictureInfo
+    from editor3d.datasets.views import validate
+    from editor3d.datasets.views.headers import PictureInfo
 
     monkeypatch.setattr(validate, "inspect_pictures", lambda paths: [PictureInfo(*size) for _ in paths])
     camera = {"w": size[0], "h": size[1], "fl_x": 1000.0, "fl_y": 900.0, "cx": 700.0, "cy": 2.0}

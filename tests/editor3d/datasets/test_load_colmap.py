@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import read_mask
+from editor3d.datasets.views.images import read_mask
 from editor3d.errors import DataError
 
 OPENCV = ("OPENCV", (52.0, 50.0, 21.0, 14.0, 0.05, -0.02, 0.001, -0.002))

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.errors import DataError
 
 

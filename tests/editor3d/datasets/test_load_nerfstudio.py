@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import PictureInfo, read_depth, read_image, read_mask, read_object_masks
-from editor3d.datasets.intrinsics import Intrinsics, parse_intrinsics, same_aspect
+from editor3d.datasets.views.headers import PictureInfo, same_aspect
+from editor3d.datasets.views.images import read_depth, read_image, read_mask, read_object_masks
+from editor3d.datasets.views.intrinsics import Intrinsics, parse_intrinsics
 
 
 def test_views_keep_the_files_order_poses_and_names(write_capture):

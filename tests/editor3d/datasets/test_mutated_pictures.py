@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from editor3d.datasets.images import inspect_picture, read_depth, read_image, read_mask, read_object_masks
+from editor3d.datasets.views.headers import inspect_picture
+from editor3d.datasets.views.images import read_depth, read_image, read_mask, read_object_masks
 from editor3d.errors import Editor3DError
 
 from .test_read_images import make_view

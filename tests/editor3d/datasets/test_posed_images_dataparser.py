@@ -16,7 +16,7 @@ from PIL import Image
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig, PosedImagesDataset
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 
 LENS = {"k1": 0.05, "k2": -0.03, "k3": 0.01, "p1": 0.002, "p2": -0.001}
 PLY = (

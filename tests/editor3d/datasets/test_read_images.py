@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import inspect_picture, read_depth, read_image, read_mask, read_object_masks
+from editor3d.datasets.views.headers import inspect_picture
+from editor3d.datasets.views.images import read_depth, read_image, read_mask, read_object_masks
 from editor3d.errors import DataError
 from editor3d.types import View
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from editor3d.datasets import load_posed_images, write
-from editor3d.datasets.images import read_mask
+from editor3d.datasets.views.images import read_mask
 from editor3d.errors import ConfigError
 from editor3d.outputs.surface import write_points
 

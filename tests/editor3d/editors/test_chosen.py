@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from editor3d.errors import ConfigError
-from editor3d.run.chosen import require_chosen_service, require_chosen_weights
+from editor3d.trust import require_chosen_service, require_chosen_weights
 
 RUN = Path("a/run")
 
@@ -38,7 +38,7 @@ def test_a_service_that_only_the_run_names_is_refused_by_name(editor, monkeypatc
 def test_weights_that_only_the_run_names_are_not_downloaded(model, monkeypatch):
     with pytest.raises(ConfigError, match=r"someone/model in the run a/run.*hf download someone/model"):
         require_chosen_weights(model, RUN)
-    monkeypatch.setattr("editor3d.run.chosen.find_weights", lambda hub_id: Path("here"))
+    monkeypatch.setattr("editor3d.trust.find_weights", lambda hub_id: Path("here"))
     require_chosen_weights(model, RUN)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
 from editor3d.diffusion.weights import find_weights
 from editor3d.editors import EDITORS, create_editor

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editor3d import api
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
 from editor3d.editors import EDITORS
 from editor3d.plugin.edit.conditions import suited_condition, with_detail

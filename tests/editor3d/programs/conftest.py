@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.pool import Workers
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.handle import readable
 from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.sandbox import boundary as sandbox

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import psutil
 
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.pool import Workers
 
 SLACK, GONE = 2.0, 1.0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from editor3d.cli import main
-from editor3d.programs.contracts import RenderSettings, Tried
+from editor3d.programs.core.contracts import RenderSettings, Tried
 from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.rendering.result_scene import compared, write
 

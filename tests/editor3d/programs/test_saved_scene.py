@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from editor3d.errors import ConfigError
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.handle import message_of, names_of
 from editor3d.programs.rendering.pool import Workers
 

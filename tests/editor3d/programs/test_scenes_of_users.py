@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from editor3d.cli import main
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.sandbox import gate
 

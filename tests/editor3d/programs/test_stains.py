@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.pool import Workers
 
 pytest.importorskip("bpy")

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from editor3d.errors import ConfigError, DataError
-from editor3d.programs.contracts import Renderer, RenderSettings
+from editor3d.programs.core.contracts import Renderer, RenderSettings
 from editor3d.programs.rendering.pool import Workers
 
 SETTINGS = RenderSettings(width=48, height=40, samples=2, seed=3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from editor3d.cli import main
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.errors import DataError
 from editor3d.metrics.image import psnr

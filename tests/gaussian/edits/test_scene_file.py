@@ -12,7 +12,7 @@ import torch
 
 import editor3d
 from editor3d.cli import main
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.errors import ConfigError, DataError
 from editor3d.types import Around
 from gaussian.edit.scene_file import FileViews, open_scene_file, posed_around

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import to_uint8
 from editor3d.plugin.bases.runs import open_run

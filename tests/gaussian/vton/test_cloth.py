@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gaussian.edit.selection import PosedPinhole
+from gaussian.draw.selection import PosedPinhole
 from gaussian.methods.vton.cloth import MOST, make_ready, seen_colors
 from gaussian.model.parameters import PARAMETERS
 from gaussian.splats import SH_C0, Splats

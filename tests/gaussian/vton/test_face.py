@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.editors.try_on import landmarks
 from gaussian.methods.vton.face import restore_face
 from lab.subject import subject_path

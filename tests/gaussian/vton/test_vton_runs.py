@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from editor3d.api import Scene
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.edit_config import edit_config
 from editor3d.editors.try_on import landmarks
 from editor3d.editors.try_on.editor import TryOnEditor

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.training.captions import LOOKS, altered
-from lab.training.phrases import SURFACES
-from lab.training.shapes import NAMES
+from lab.training.data.captions import LOOKS, altered
+from lab.training.data.phrases import SURFACES
+from lab.training.data.shapes import NAMES
 
 
 @pytest.mark.parametrize("caption", ["a red teapot and a ball at night", "the mug is golden", "a wooden vase"])

@@ -11,6 +11,7 @@ import torch
 
 from lab.training import autoencoder, diffusion
 from lab.training.attention import CrossAttentionRecorder, word_loss
+from lab.training.data.pairs import Pairs
 from lab.training.diffusion import draw_captioned, draw_pairs, without_condition
 from lab.training.export import write_editor, write_generator
 from lab.training.loop import Stage
@@ -22,7 +23,6 @@ from lab.training.networks import (
     make_unet,
     make_vae,
 )
-from lab.training.pairs import Pairs
 from lab.training.words import encode, make_tokenizer
 
 MEBIBYTE = 2**20

@@ -12,14 +12,14 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.editors.procedural.effects import apply
 from editor3d.editors.procedural.parse import parse
-from lab.training import pairs
-from lab.training.pairs import Pairs, PairSettings, draw_edit, make_chunk
-from lab.training.photographs import draw_crop, load_photographs
-from lab.training.pictures import SHARES, Original, OriginalSource
-from lab.training.raster import rasterize
-from lab.training.renders import PALETTE, draw_still
-from lab.training.shapes import NAMES, mesh
-from lab.training.textures import dead_leaves, tinted_noise
+from lab.training.data import pairs
+from lab.training.data.pairs import Pairs, PairSettings, draw_edit, make_chunk
+from lab.training.data.photographs import draw_crop, load_photographs
+from lab.training.data.pictures import SHARES, Original, OriginalSource
+from lab.training.data.raster import rasterize
+from lab.training.data.renders import PALETTE, draw_still
+from lab.training.data.shapes import NAMES, mesh
+from lab.training.data.textures import dead_leaves, tinted_noise
 
 SETTINGS = PairSettings(side=32, originals=12, chunk=6, pairs_per_original=3)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from editor3d.editors.procedural.parse import Step, parse
-from lab.training.phrases import EFFECTS, SURFACES, draw_caption, draw_object_effect, instructions
-from lab.training.shapes import NAMES
+from lab.training.data.phrases import EFFECTS, SURFACES, draw_caption, draw_object_effect, instructions
+from lab.training.data.shapes import NAMES
 from lab.training.words import encode, make_tokenizer
 
 

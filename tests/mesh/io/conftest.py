@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mesh.style.looks import Looks
+from mesh.model.looks import Looks
 from mesh.surface import Surface
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)

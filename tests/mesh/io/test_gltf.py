@@ -13,7 +13,7 @@ from editor3d.errors import DataError
 from editor3d.srgb import to_srgb
 from mesh.io.gltf.document import data_of
 from mesh.io.read import read_mesh
-from mesh.style.looks import Looks
+from mesh.model.looks import Looks
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)
 AS_PAINTED = [BLUE, YELLOW, RED, GREEN]

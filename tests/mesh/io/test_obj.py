@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from editor3d.errors import DataError
-from mesh.io.beside import find_beside
+from mesh.io.common.beside import find_beside
 from mesh.io.mtl import parse_map
 from mesh.io.read import read_mesh
-from mesh.style.looks import Looks
+from mesh.model.looks import Looks
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)
 AS_PAINTED = [BLUE, YELLOW, RED, GREEN]

@@ -159,11 +159,11 @@ def test_damaged_ply_files_are_refused(tmp_path, old, new, word):
 def test_a_mesh_is_bounded_by_its_faces_and_not_by_their_corners(tmp_path, monkeypatch):
     """Two triangles have six corners."""
     write_ply(tmp_path / "m.ply", corners(), [(0, 1, 2), (0, 2, 3)])
-    monkeypatch.setattr("mesh.io.parts.MAX_FACES", 4)
-    monkeypatch.setattr("mesh.io.parts.FACES_OF_ANY_FILE", 4)
+    monkeypatch.setattr("mesh.io.common.parts.MAX_FACES", 4)
+    monkeypatch.setattr("mesh.io.common.parts.FACES_OF_ANY_FILE", 4)
     assert len(read_mesh(tmp_path / "m.ply").faces) == 2
-    monkeypatch.setattr("mesh.io.parts.MAX_FACES", 1)
-    monkeypatch.setattr("mesh.io.parts.FACES_OF_ANY_FILE", 1)
+    monkeypatch.setattr("mesh.io.common.parts.MAX_FACES", 1)
+    monkeypatch.setattr("mesh.io.common.parts.FACES_OF_ANY_FILE", 1)
     with pytest.raises(DataError, match="simplify"):
         read_mesh(tmp_path / "m.ply")
 

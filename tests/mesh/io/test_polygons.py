@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesh.io.polygons import triangulated
+from mesh.io.common.polygons import triangulated
 
 CONCAVE = {
     "arrow": [(0, 0), (4, 0), (1, 1), (0, 4)],

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesh.io.notes import Notes
+from mesh.io.common.notes import Notes
+from mesh.io.common.textures import Textures, to_rgb8
 from mesh.io.read import read_mesh
-from mesh.io.textures import Textures, to_rgb8
 
 RED, GREEN, BLUE, YELLOW = (200, 0, 0), (0, 160, 0), (0, 0, 240), (220, 220, 0)
 AS_PAINTED = [BLUE, YELLOW, RED, GREEN]
@@ -100,14 +100,14 @@ def test_pipes_and_huge_pictures_are_noted(obj, tmp_path, monkeypatch):
     assert any("paint.png" in note for note in read_mesh(path).notes)
     (tmp_path / "paint.png").unlink()
     Image.new("RGB", (300, 300)).save(tmp_path / "paint.png")
-    monkeypatch.setattr("mesh.io.textures.MAX_PIXELS", 80_000)
+    monkeypatch.setattr("mesh.io.common.textures.MAX_PIXELS", 80_000)
     assert any("megapixels" in note for note in read_mesh(path).notes)
 
 
 def test_pictures_together_are_bounded_and_read_once(tmp_path, monkeypatch):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (30, 30)).save(tmp_path / name)
-    monkeypatch.setattr("mesh.io.textures.MAX_PIXELS_TOGETHER", 1500)
+    monkeypatch.setattr("mesh.io.common.textures.MAX_PIXELS_TOGETHER", 1500)
     textures = Textures(tmp_path, notes := Notes())
     assert textures.named("a.png") is textures.named("a.png")
     assert textures.named("b.png") is None
@@ -118,7 +118,7 @@ def test_recoloured_pictures_are_bounded_and_made_once(tmp_path, monkeypatch):
     """A texture of one megapixel in a thousand colours would be a thousand megapixels."""
     pixels = np.arange(2700, dtype=np.uint32).astype(np.uint8).reshape(30, 30, 3)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    monkeypatch.setattr("mesh.io.textures.MAX_PIXELS_TOGETHER", 1500)
+    monkeypatch.setattr("mesh.io.common.textures.MAX_PIXELS_TOGETHER", 1500)
     textures = Textures(tmp_path, notes := Notes())
     picture = textures.named("a.png")
     table = np.stack([np.arange(256), np.arange(256) // 2, 255 - np.arange(256)], -1).astype(np.uint8)
@@ -131,7 +131,7 @@ def test_recoloured_pictures_are_bounded_and_made_once(tmp_path, monkeypatch):
 
 
 def test_notes_are_few_short_and_printable():
-    from mesh.io.notes import quoted
+    from mesh.io.common.notes import quoted
 
     notes = Notes()
     for index in range(100):

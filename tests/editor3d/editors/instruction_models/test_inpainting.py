@@ -11,7 +11,7 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torchvision.transforms.functional import pil_to_tensor
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.editors import EDITORS, create_editor
 from editor3d.editors.masking import names_in
 from editor3d.editors.pipelines.diffusers_edit import DiffusersEditor

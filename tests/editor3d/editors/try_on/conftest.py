@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from editor3d.datasets.images import read_image, read_object_masks
+from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.editors.try_on.garment import read_garment
 from editor3d.types import EditRequest, Garment
 from lab.subject import garment_path

@@ -9,7 +9,7 @@ import pytest
 import torch
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from editor3d.datasets.images import read_image
+from editor3d.datasets.views.images import read_image
 from editor3d.editors import create_editor
 from editor3d.editors.try_on import landmarks
 from editor3d.editors.try_on.light import luminance_of, shading

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from editor3d.editors.services.client import RetryPolicy
-from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.vision.client import VisionSettings
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from editor3d.errors import ConfigError, DataError, InstructionError
 from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.contracts import Rendered, RenderSettings, Tried
+from editor3d.programs.core.contracts import Rendered, RenderSettings, Tried
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.judge.target_evaluator import TargetEvaluator

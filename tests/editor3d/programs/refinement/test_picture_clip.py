@@ -12,7 +12,7 @@ from PIL import Image
 from editor3d.errors import ConfigError
 from editor3d.metrics.clip_weights import CLIP_HUB_IDS, TINY_CLIP
 from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.contracts import RenderSettings
+from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.judge.picture_clip import clip_model, embedding
 from editor3d.programs.judge.picture_loss import CLIP, PictureLoss
 

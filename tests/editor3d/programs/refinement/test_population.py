@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.embedded.population import DRAWN, MEMBERS, SCREENED, Member, Population, groups
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss

@@ -32,7 +32,7 @@ def lights(blend, tmp_path_factory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def target(lights, tmp_path_factory) -> Path:
     """The scene under a key light ten times as strong."""
-    from editor3d.programs.contracts import RenderSettings
+    from editor3d.programs.core.contracts import RenderSettings
     from editor3d.programs.rendering.pool import Workers
 
     path = tmp_path_factory.mktemp("targets") / "target.png"

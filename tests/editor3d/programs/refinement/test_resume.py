@@ -18,11 +18,11 @@ from PIL import Image
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.budget import Account, BudgetSpentError
-from editor3d.programs.contracts import Rendered, RenderSettings
+from editor3d.programs.core.budget import Account, BudgetSpentError
+from editor3d.programs.core.contracts import Rendered, RenderSettings
+from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.rendering import pool as workers
-from editor3d.programs.run_ledger import RunLedger
 from editor3d.programs.search.tournament import Outcome
 
 from .conftest import FIRST, Painter
@@ -95,7 +95,7 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(chat, files, tmp_p
 def test_a_search_without_a_model_goes_on_with_what_it_had_rendered(tmp_path):
     from PIL import Image
 
-    from editor3d.programs.contracts import RenderSettings
+    from editor3d.programs.core.contracts import RenderSettings
 
     scene, program, target = tmp_path / "s.blend", tmp_path / "p.py", tmp_path / "t.png"
     scene.write_bytes(b"BLENDER")

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from editor3d.files.safe_open import open_picture, opencv_pixels
-from lab.training.photographs import Photograph, draw_crop, load_photographs
-from lab.training.renders import draw_still
-from lab.training.textures import dead_leaves, jitter, tinted_noise
+from lab.training.data.photographs import Photograph, draw_crop, load_photographs
+from lab.training.data.renders import draw_still
+from lab.training.data.textures import dead_leaves, jitter, tinted_noise
 
 SHARES: dict[str, dict[str, float]] = {
     "editor": {"photograph": 0.30, "dead leaves": 0.13, "still": 0.32, "demo": 0.25},

@@ -10,8 +10,8 @@ from PIL import Image
 
 from editor3d.errors import DataError, first_line
 from editor3d.files.safe_open import UNREADABLE, open_picture, require_inside
-from mesh.io.beside import find_beside
-from mesh.io.notes import Notes, quoted
+from mesh.io.common.beside import find_beside
+from mesh.io.common.notes import Notes, quoted
 
 MAX_PIXELS = 1 << 26
 """Largest texture, 67 megapixels (8192 x 8192)."""

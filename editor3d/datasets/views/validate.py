@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.datasets.images import PictureInfo, inspect_picture
+from editor3d.datasets.views.headers import PictureInfo, inspect_picture
 from editor3d.errors import DataError, shown
 from editor3d.files import safe_open
 from editor3d.types import View

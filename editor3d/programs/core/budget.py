@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from editor3d.errors import ConfigError, Editor3DError
-from editor3d.programs.run_ledger import RunLedger
+from editor3d.programs.core.run_ledger import RunLedger
 
 RESERVE, LEAST_RESERVE, MOST_RESERVE = 0.03, 0.3, 2.0
 """Part of the time, and at least and at most how many seconds, kept for ending what runs and writing the results."""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from editor3d.datasets.images import PictureInfo
-from editor3d.datasets.validate import finite
+from editor3d.datasets.views.headers import PictureInfo, same_aspect
+from editor3d.datasets.views.validate import finite
 from editor3d.errors import ConfigError, DataError, shown
 from editor3d.types import View
 
@@ -154,12 +154,6 @@ def _require_sane(camera: Intrinsics, where: str) -> None:
     for key, value, power in zip(DISTORTION_KEYS, camera.distortion, powers, strict=True):
         if abs(value) * corner**power > MOST_BENT:
             raise DataError(f"{key} of {where} must be a coefficient of a lens, not {value:g}, which bends it away.")
-
-
-def same_aspect(a: tuple[int, int], b: tuple[int, int]) -> bool:
-    """Whether a picture of size a, scaled to the width or height of b, has b's other side to within a pixel."""
-    (aw, ah), (bw, bh) = a, b
-    return abs(ah * bw / aw - bh) <= 1 or abs(aw * bh / ah - bw) <= 1
 
 
 def _is_fisheye(keys: Mapping[str, object], where: str) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from editor3d.plugin.views.rays import Lens
-from gaussian.model.lens import Canvas, canvas_of
+from gaussian.draw.lens import Canvas, canvas_of
 from gaussian.raster.rasterize import rasterization
 from gaussian.splats import SH_C0, Splats, concatenate, select
 
@@ -38,7 +38,7 @@ class PosedPinhole:
     @staticmethod
     def of(cameras: Cameras, index: int, near: float = 0.01) -> PosedPinhole:
         """The canvas of one of `cameras`."""
-        from gaussian.model.drawing import viewmat_of
+        from gaussian.draw.drawing import viewmat_of
 
         canvas = canvas_of(Lens.of(cameras, index))
         viewmat = viewmat_of(cameras.camera_to_worlds[index])

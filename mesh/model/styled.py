@@ -10,12 +10,12 @@ from torch import Tensor
 
 from editor3d.errors import RegionError
 from editor3d.types import Region
+from mesh.model.field import StyleField
+from mesh.model.looks import Looks
 from mesh.render.cameras import Cameras
 from mesh.render.gather import take_rows
 from mesh.render.render import LightSettings, Shading, bounded, compose, shade, shrink, vertex_normals
 from mesh.render.visibility import find_hits
-from mesh.style.field import StyleField
-from mesh.style.looks import Looks
 from mesh.surface import Frame, Surface
 
 _CHUNK = 1 << 16

@@ -9,7 +9,7 @@ import numpy as np
 
 from editor3d.errors import DataError
 from editor3d.srgb import to_linear
-from mesh.io.notes import Notes
+from mesh.io.common.notes import Notes
 from mesh.surface import Material, Surface
 
 MAX_FACES = 1 << 24

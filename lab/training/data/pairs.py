@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lab.training.phrases import draw_caption, draw_instruction, draw_object_effect, draw_scene_effect
-from lab.training.pictures import Original, OriginalSource
+from lab.training.data.phrases import draw_caption, draw_instruction, draw_object_effect, draw_scene_effect
+from lab.training.data.pictures import Original, OriginalSource
 
 MASK_SIDE = 16
 """Masks are kept at the size of the latents, where attention is looked at."""

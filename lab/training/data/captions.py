@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lab.training.phrases import SURFACES
-from lab.training.renders import PALETTE
-from lab.training.shapes import NAMES
+from lab.training.data.phrases import SURFACES
+from lab.training.data.renders import PALETTE
+from lab.training.data.shapes import NAMES
 
 _SYNONYMS = [effect.adjectives for effect in SURFACES]
 LOOKS: tuple[str, ...] = tuple(dict.fromkeys((*PALETTE, *(word for words in _SYNONYMS for word in words))))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from editor3d.plugin.views.rays import Lens
-from gaussian.model.lens import canvas_of, ray_lengths
+from gaussian.draw.lens import canvas_of, ray_lengths
 from gaussian.raster.rasterize import rasterization
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lab.training.raster import rasterize
-from lab.training.shapes import MODELS, mesh
-from lab.training.textures import random_color
+from lab.training.data.raster import rasterize
+from lab.training.data.shapes import MODELS, mesh
+from lab.training.data.textures import random_color
 
 PALETTE: dict[str, tuple[float, float, float]] = {
     "red": (0.75, 0.10, 0.10),
