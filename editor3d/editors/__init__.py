@@ -10,8 +10,8 @@ Another package adds an editor by an entry point in the group `editor3d.editors`
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import EntryPoint, entry_points
 
+from editor3d import extensions
 from editor3d.editors.catalogue import EDITORS, EditorEntry
 from editor3d.errors import ConfigError
 from editor3d.registry import load_target
@@ -19,7 +19,6 @@ from editor3d.types import Editor
 
 __all__ = [
     "EDITORS",
-    "ENTRY_POINT_GROUP",
     "EditorEntry",
     "available_editors",
     "create_editor",
@@ -30,12 +29,10 @@ __all__ = [
     "resolve_auto_try_on",
 ]
 
-ENTRY_POINT_GROUP = "editor3d.editors"
-
 
 def editor_names() -> tuple[str, ...]:
     """Names of all editors, this package's first; loads no other package."""
-    return tuple(dict.fromkeys((*EDITORS, *sorted(_installed()))))
+    return tuple(dict.fromkeys((*EDITORS, *sorted(extensions.installed(extensions.EDITORS)))))
 
 
 def available_editors() -> dict[str, EditorEntry]:
@@ -57,21 +54,10 @@ def find_entry(name: str) -> EditorEntry:
     """
     if name in EDITORS:
         return EDITORS[name]
-    installed = _installed()
-    if name not in installed:
+    point = extensions.installed(extensions.EDITORS).get(name)
+    if point is None:
         raise ConfigError(f"There is no editor '{name}'; choose one of: auto, {', '.join(editor_names())}.")
-    point = installed[name]
-    try:
-        entry = point.load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"The editor '{name}' cannot be loaded from '{point.value}' ({error}); reinstall it."
-        ) from error
-    if not isinstance(entry, EditorEntry):
-        raise ConfigError(
-            f"The entry point '{name}' must be an EditorEntry, but '{point.value}' is a {type(entry).__name__}."
-        )
-    return entry
+    return extensions.load(point, EditorEntry)
 
 
 def create_editor(spec: str, *, device: str = "cpu", half_precision: bool = False, cpu_offload: bool = False) -> Editor:
@@ -139,7 +125,3 @@ def resolve_auto_try_on() -> tuple[str, str]:
             if weights is not None:
                 return name, f"the weights of {entry.hub_id} are in {weights}"
     return "try-on", "it needs no weights, and those of no model that takes a garment are here"
-
-
-def _installed() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}

@@ -2,6 +2,7 @@
 
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union, bounds_of
 from editor3d.regions.kept_files import REGION_FILES, files_in, keep_files
+from editor3d.regions.kinds import RegionKind
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import from_json, parse_region, settled
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion, chosen, seen_parts
@@ -18,6 +19,7 @@ __all__ = [
     "MasksRegion",
     "MeshRegion",
     "ObjectRegion",
+    "RegionKind",
     "SeenRegion",
     "Sphere",
     "TextRegion",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError, shown
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
+from editor3d.regions.kinds import kind_names, region_from_fields, region_from_text
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion
 from editor3d.regions.shapes import Box, Sphere
@@ -57,10 +58,12 @@ def parse_region(text: str) -> Region:
 
     Args:
         text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), `mesh:FILE`, `object:NAME`,
-            `text:PHRASE`, `masks:FOLDER`, `hull:FOLDER`, or what `from_json` reads: a .json file, or the JSON itself.
+            `text:PHRASE`, `masks:FOLDER`, `hull:FOLDER`, `KIND:…` of a kind that another package adds, or what
+            `from_json` reads: a .json file, or the JSON itself.
 
     Raises:
         RegionError: none of these, or numbers that make no region.
+        ConfigError: the package of a kind cannot be loaded.
     """
     if not text.strip():
         raise RegionError("Expected a region, got an empty one: name one, or leave it out to edit everywhere.")
@@ -82,9 +85,12 @@ def parse_region(text: str) -> Region:
                 f"The region {shown(text)} has {len(values)} numbers instead of {count}; expected {_USAGE}."
             )
         return make(values)
+    if colon and kind in kind_names():
+        return region_from_text(kind, numbers)
     if text.strip().lower().endswith(_FILE):
         return _read(Path(text.strip()))
-    raise RegionError(f"The region {shown(text)} is not understood; expected {_USAGE}.")
+    others = "".join(f", '{name}:…'" for name in kind_names())
+    raise RegionError(f"The region {shown(text)} is not understood; expected {_USAGE}{others}.")
 
 
 def settled(text: str) -> str:
@@ -106,10 +112,11 @@ def from_json(value: Any) -> Region:
         value: a mapping with "type": "box" ("center", "half_extents", optionally "rotation" as quaternion wxyz),
             "sphere" ("center", "radius"), "mesh" ("file"), "object" ("name"), "text" ("text"), "masks" or "hull"
             ("folder"), "union" or "intersection" ("regions"), "invert" ("region"), or "dilate" ("region", "amount" in
-            scene units).
+            scene units); or the name of a kind that another package adds, with its own values.
 
     Raises:
         RegionError: unknown or missing keys, or numbers that make no region.
+        ConfigError: the package of a kind cannot be loaded.
     """
     return _from_json(value, _MAX_DEPTH)
 
@@ -118,8 +125,11 @@ def _from_json(value: Any, depth: int) -> Region:
     if depth == 0:
         raise RegionError(f"A region may be nested {_MAX_DEPTH} deep, this one is deeper.")
     kind = value.get("type") if isinstance(value, Mapping) else None
+    if isinstance(kind, str) and kind not in _KEYS and kind in kind_names():
+        return region_from_fields(kind, {key: value[key] for key in value if key != "type"})
     if not isinstance(kind, str) or kind not in _KEYS:
-        raise RegionError(f"Expected a region with 'type' one of {', '.join(_KEYS)}, not {reprlib.repr(value)}.")
+        kinds = ", ".join((*_KEYS, *kind_names()))
+        raise RegionError(f"Expected a region with 'type' one of {kinds}, not {reprlib.repr(value)}.")
     required, optional = _KEYS[kind]
     given = set(value) - {"type"}
     if not required <= given <= required | optional:

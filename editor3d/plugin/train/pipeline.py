@@ -15,6 +15,7 @@ from torch import Tensor
 from editor3d.host.ffmpeg import provide_ffmpeg
 from editor3d.host.surroundings import settle
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
+from editor3d.plugin.viewer.others import other_panels
 from editor3d.plugin.viewer.region_panel import RegionPanel, ViewerFrame
 from editor3d.run import checkpoints
 
@@ -47,6 +48,7 @@ class PluginPipeline(VanillaPipeline):
         # the viewer shows what it finds in the pipeline's attributes
         frame = ViewerFrame.of(self.datamanager.train_dataparser_outputs)
         self.region_panel = RegionPanel(frame, getattr(config, "region", ""))
+        self.other_panels = other_panels(self)
 
     def generators(self) -> dict[str, torch.Generator]:
         """Every explicit random generator, by name."""

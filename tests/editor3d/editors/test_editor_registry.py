@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-import editor3d.editors as registry
+from editor3d import extensions
 from editor3d.editors import EDITORS, EditorEntry, available_editors, create_editor, editor_names, resolve_auto
 from editor3d.errors import ConfigError
 from editor3d.types import Editor, EditorInfo
@@ -88,7 +88,7 @@ def installed(monkeypatch):
 
     def install(**values: str) -> None:
         points = [EntryPoint(name, value, "editor3d.editors") for name, value in values.items()]
-        monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "editor3d.editors" else [])
+        monkeypatch.setattr(extensions, "entry_points", lambda group: points if group == "editor3d.editors" else [])
 
     return install
 
@@ -112,9 +112,9 @@ def test_broken_packages_are_named_and_do_not_hide_the_others(installed):
     assert "gone" in editor_names()
     with pytest.raises(ConfigError, match="no_such_package"):
         create_editor("gone")
-    with pytest.raises(ConfigError, match="must be an EditorEntry"):
+    with pytest.raises(ConfigError, match="of type EditorEntry"):
         create_editor("wrong")
-    with pytest.warns(UserWarning, match="no_such_package"), pytest.warns(UserWarning, match="must be"):
+    with pytest.warns(UserWarning, match="no_such_package"), pytest.warns(UserWarning, match="of type EditorEntry"):
         assert list(available_editors()) == list(EDITORS)
 
 

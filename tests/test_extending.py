@@ -1,0 +1,152 @@
+"""The parts that docs/extending.md adds work as it says, from a package that is not the project's."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import tomllib
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+
+from editor3d.editors import available_editors, create_editor
+from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.regions import Invert, from_json, parse_region
+from editor3d.types import Editor, EditRequest
+
+PAGE = (Path(__file__).parents[1] / "docs/extending.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, flags=re.DOTALL)
+MODULES = {
+    code.partition("\n")[0].removeprefix("# "): code
+    for language, code in BLOCKS
+    if language == "python" and code.startswith("# ")
+}
+GROUPS = tomllib.loads("".join(code for language, code in BLOCKS if language == "toml"))["project"]["entry-points"]
+MOST_LINES = 30
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's package, as pip installs one: modules, and a list of its entry points."""
+    for name, code in MODULES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    (tmp_path / "my_package/__init__.py").touch()
+    listed = tmp_path / "my_package-1.0.dist-info"
+    listed.mkdir()
+    (listed / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n", encoding="utf-8")
+    lines = []
+    for group, points in GROUPS.items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (listed / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("my_package", "seasons")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_part_is_short(name):
+    assert len(MODULES[name].splitlines()) <= MOST_LINES
+
+
+def test_every_entry_point_names_something_on_the_page(package):
+    for group, points in GROUPS.items():
+        for name, value in points.items():
+            (point,) = entry_points(group=group, name=name)
+            assert point.value == value
+            assert point.load() is not None
+
+
+def test_the_editor_edits(package):
+    assert available_editors()["mirror"].info.license == "MIT"
+    editor = create_editor("mirror")
+    assert isinstance(editor, Editor)
+    picture = torch.rand(4, 6, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(editor.edit(EditRequest("a", "mirror it", picture)), picture.flip(1))
+    with pytest.raises(InstructionError, match="Expected an instruction to mirror"):
+        editor.validate("make it night", (), ("a",))
+
+
+def test_the_region_selects_and_comes_back_from_json(package):
+    region = parse_region("slab:0,0.5")
+    points = torch.tensor([[9.0, 9.0, -0.1], [0.0, 0.0, 0.25], [0.0, 0.0, 0.6]])
+    assert region.contains(points).tolist() == [False, True, False]
+    assert from_json(region.to_json()) == region
+    inverted = from_json(Invert(region).to_json())
+    assert inverted.contains(points).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("text", ["slab:0", "slab:low,high", "slab:0,1,2", '{"type": "slab", "low": 0}'])
+def test_a_wrong_region_is_one_sentence(package, text):
+    with pytest.raises(RegionError, match="slab"):
+        parse_region(text)
+
+
+def test_kinds_are_named_where_a_region_is_not_understood(package):
+    with pytest.raises(RegionError, match="slab:"):
+        parse_region("slob:0,1")
+    with pytest.raises(RegionError, match="slab"):
+        from_json({"type": "slob"})
+
+
+def test_a_kind_that_is_none_is_refused(package, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("my_package.slab"), "SLAB", 3)
+    with pytest.raises(ConfigError, match="of type RegionKind, got int in 'my_package.slab:SLAB'"):
+        parse_region("slab:0,1")
+
+
+def test_ns_train_finds_the_method(package):
+    from nerfstudio.plugins.registry import discover_methods
+
+    configs, descriptions = discover_methods()
+    assert configs["in2n-strong"].pipeline.guidance_scale == 12.5
+    assert configs["in2n"].pipeline.guidance_scale != 12.5
+    assert "more closely" in descriptions["in2n-strong"]
+
+
+@pytest.mark.skipif(find_spec("bpy") is None, reason="needs Blender's module: pip install bpy==4.5.15")
+def test_the_panel_appears_in_blender(package):
+    bpy = importlib.import_module("bpy")
+    seasons = importlib.import_module("seasons")
+    parent = type(
+        "EDITOR3D_PT_main",
+        (bpy.types.Panel,),
+        {
+            "bl_space_type": "VIEW_3D",
+            "bl_region_type": "UI",
+            "bl_label": "Editor3D",
+            "draw": lambda self, context: None,
+        },
+    )
+    bpy.utils.register_class(parent)
+    try:
+        seasons.register()
+        assert bpy.types.Panel.bl_rna_get_subclass_py("SEASONS_PT_panel").bl_parent_id == "EDITOR3D_PT_main"
+        seasons.unregister()
+    finally:
+        bpy.utils.unregister_class(parent)
+
+
+def test_the_panel_is_among_the_viewers_elements(package, tiny_capture):
+    from copy import deepcopy
+
+    from nerfstudio.viewer.utils import parse_object
+    from nerfstudio.viewer.viewer_elements import ViewerElement
+
+    from nerf_methods.voxel.method import voxel
+
+    config = deepcopy(voxel.config)
+    config.pipeline.datamanager.data = tiny_capture
+    pipeline = config.pipeline.setup(device="cpu")
+    shown = {element.name for _, element in parse_object(pipeline, ViewerElement, "Custom Elements")}
+    assert {"Training views", "Count"} <= shown
+    panel = pipeline.other_panels["counter"]
+    panel.count.cb_hook(panel.count)
+    assert panel.views.value == len(pipeline.datamanager.train_dataset) > 0
+    assert not panel.state_dict()
