@@ -93,10 +93,6 @@ CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.edit.changes:change_splats", "gaussian
 """What changes a scene of splats directly, and what writes a file of them in another format."""
 
 
-COARSE_POINTS = "nerf_methods.voxel.coarse:points_seen"
-"""What finds points on the surfaces of a capture that has none, and little texture to match."""
-
-
 EDIT_METHOD_OF: dict[str, str] = dict.fromkeys(("SplatModelConfig", "SplatfactoModelConfig"), "igs2gs")
 """The method that edits a base, by the class of its model's configuration, where that is not in2n."""
 

@@ -32,12 +32,13 @@ from gaussian.fit.densify import StrategyConfig
 from gaussian.fit.growth import Growth
 from gaussian.fit.initialize import from_points, random_points, seeds
 from gaussian.fit.losses import elongation, photometric
-from gaussian.fit.start import points_from_pictures, why_not_to_be_used
 from gaussian.model.background import color_behind, is_transparent
 from gaussian.model.parameters import PARAMETERS, harmonics_of, parameters_of, splats_of
 from gaussian.model.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.raster.kernels.harmonics import MAX_DEGREE
 from gaussian.splats import Splats, concatenate, transform_back
+from gaussian.start.points import points_from_pictures
+from gaussian.start.trust import why_not_to_be_used
 
 _REGULARIZE_EVERY = 10
 _SEEN = 1.0  # pixel
@@ -162,7 +163,8 @@ class SplatModel(Model):
         start = points_from_pictures(pictures, cameras, background=self._background().tolist(), steps=steps)
         if start is None:
             return
-        CONSOLE.print(f"The capture has {wrong}: the scene starts from {start.told}.")
+        count = len(start.points)
+        CONSOLE.print(f"The capture has {wrong}: the scene starts from {count} points on what its pictures show.")
         generator = torch.Generator().manual_seed(0)
         opacity = self.config.initial_opacity
         self.set_splats(from_points(start.points, start.colors, self.config.sh_degree, generator, opacity))

@@ -1,38 +1,19 @@
-"""What a new scene of Gaussians starts from: the capture's sparse points, or else what its pictures tell.
-
-Gaussians at random among the cameras become fog, as training moves each of them by little. Matching features gives true
-points where surfaces have texture. Where they have not, a coarse voxel field is fitted first.
-"""
+"""Whether a capture's own sparse points lie on what its pictures show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import torch
 from nerfstudio.cameras.cameras import Cameras
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.views.project import pixels_of
-from editor3d.registry import COARSE_POINTS, load_target
-from gaussian.fit.matching import matched_points
+from gaussian.start.points import FEWEST_POINTS
 
-FEWEST_POINTS = 100
-"""Fewer say too little of a scene."""
-_ENOUGH, _ENOUGH_A_VIEW = 500, 20
-"""Matched points that suffice to start from, and for each view."""
-_COARSE_POINTS = 6000
-_COARSE_SIDE = 96
-"""Pixels of the longer side that a coarse field is fitted to."""
-_COARSE_STEPS, _COARSE_SHARE, _FEWEST_STEPS = 100, 0.25, 10
-"""Steps of that fit: so many, or this share of the steps that are to follow; fewer make nothing."""
-_LARGEST = 0.3
-"""A point's distance to its neighbours over that to the nearest camera, above which it is a stray one."""
-_NEIGHBOURS = 3
 _TRIED_POINTS, _TRIED_VIEWS = 1000, 24
 _LEAST_SEEN = 0.2
 """Share of a capture's own points that at least two views see."""
@@ -46,81 +27,6 @@ it, great enough for it to move where it is moved."""
 _MOVED = (0.7, 0.85, 1.2, 1.4)
 _SAME = 0.02
 """Difference of colours, summed over the channels, that says nothing."""
-
-
-@dataclass(frozen=True, eq=False)
-class StartPoints:
-    """Points to start from."""
-
-    points: Tensor
-    """[N, 3] scene units."""
-    colors: Tensor
-    """[N, 3] in 0..1."""
-    told: str
-    """What they are, for people."""
-
-
-def points_from_pictures(
-    pictures: TrainingPictures, cameras: Cameras, *, background: Sequence[float], steps: int
-) -> StartPoints | None:
-    """Points on what the pictures show; the same ones every time.
-
-    Args:
-        pictures: the training pictures.
-        cameras: theirs.
-        background: colour [3] in 0..1 behind the scene.
-        steps: of the training that is to follow; of few, a small share is spent on looking for points.
-
-    Returns:
-        None where there are none to be found.
-    """
-    coarse_steps = min(_COARSE_STEPS, round(_COARSE_SHARE * steps))
-    if coarse_steps < _FEWEST_STEPS or len(pictures) < 2:
-        return None
-    points, colors = matched_points(pictures, cameras)
-    matched, parts = len(points), [f"{len(points)} points where features of the pictures meet"]
-    if matched < max(_ENOUGH, _ENOUGH_A_VIEW * len(pictures)):
-        small, small_cameras = _reduced(pictures, cameras, _COARSE_SIDE)
-        found = load_target(COARSE_POINTS)(
-            small,
-            small_cameras,
-            background=background,
-            steps=coarse_steps,
-            count=_COARSE_POINTS,
-            generator=torch.Generator().manual_seed(0),
-        )
-        points, colors = torch.cat([points, found[0]]), torch.cat([colors, found[1]])
-        parts.append(f"{len(found[0])} on a coarse field of voxels")
-    kept = _not_stray(points, cameras)
-    if int(kept.sum()) < FEWEST_POINTS:
-        return None
-    return StartPoints(points[kept], colors[kept], " and ".join(parts[matched == 0 :]))
-
-
-def _reduced(pictures: TrainingPictures, cameras: Cameras, side: int) -> tuple[TrainingPictures, Cameras]:
-    """The pictures with sides of so many pixels at most, with their cameras."""
-    scale = min(1.0, side / int(max(pictures.widths.max(), pictures.heights.max())))
-    if scale == 1.0:
-        return pictures, cameras
-    cameras = deepcopy(cameras)
-    cameras.rescale_output_resolution(scale)
-    sizes = list(zip(cameras.width.flatten().tolist(), cameras.height.flatten().tolist(), strict=True))
-    views = [replace(view, width=w, height=h) for view, (w, h) in zip(pictures.views, sizes, strict=True)]
-    small = TrainingPictures(views, cameras)
-    for index, size in enumerate(sizes):
-        resized = cv2.resize(pictures[index].numpy(), size, interpolation=cv2.INTER_AREA)
-        small.write(index, torch.from_numpy(resized))
-    return small, cameras
-
-
-def _not_stray(points: Tensor, cameras: Cameras) -> Tensor:
-    """Which points [N, 3] have neighbours near enough for a Gaussian between them to be no cloud: [N] bool."""
-    if len(points) <= _NEIGHBOURS:
-        return torch.zeros(len(points), dtype=torch.bool)
-    where = points.numpy()
-    spacing = cKDTree(where).query(where, _NEIGHBOURS + 1)[0][:, 1:].mean(1)
-    distance = cKDTree(cameras.camera_to_worlds[:, :3, 3].cpu().numpy()).query(where)[0]
-    return torch.from_numpy(spacing < _LARGEST * distance) & points.isfinite().all(1)
 
 
 def why_not_to_be_used(points: Tensor, colors: Tensor, pictures: TrainingPictures, cameras: Cameras) -> str | None:
@@ -156,6 +62,22 @@ def why_not_to_be_used(points: Tensor, colors: Tensor, pictures: TrainingPicture
     if agreement < _LEAST_AGREEMENT:
         return "sparse points that its pictures do not bear out"
     return None
+
+
+def _reduced(pictures: TrainingPictures, cameras: Cameras, side: int) -> tuple[TrainingPictures, Cameras]:
+    """The pictures with sides of so many pixels at most, with their cameras."""
+    scale = min(1.0, side / int(max(pictures.widths.max(), pictures.heights.max())))
+    if scale == 1.0:
+        return pictures, cameras
+    cameras = deepcopy(cameras)
+    cameras.rescale_output_resolution(scale)
+    sizes = list(zip(cameras.width.flatten().tolist(), cameras.height.flatten().tolist(), strict=True))
+    views = [replace(view, width=w, height=h) for view, (w, h) in zip(pictures.views, sizes, strict=True)]
+    small = TrainingPictures(views, cameras)
+    for index, size in enumerate(sizes):
+        resized = cv2.resize(pictures[index].numpy(), size, interpolation=cv2.INTER_AREA)
+        small.write(index, torch.from_numpy(resized))
+    return small, cameras
 
 
 def _agreement_of_views(
