@@ -22,7 +22,7 @@ from editor3d.types import Around
 if TYPE_CHECKING:
     from editor3d.metrics.known_edit import KnownEditReport
     from editor3d.outputs.splat_change import SplatChange
-    from editor3d.plugin.train.trainer import PluginTrainerConfig
+    from editor3d.plugin.train.config import PluginTrainerConfig
     from editor3d.run.record import EditRecord
     from editor3d.types import PosedImages
 
@@ -270,7 +270,7 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
     from editor3d.plugin.bases.captures import place_capture
     from editor3d.plugin.config.file import read_config
     from editor3d.plugin.edit.trainer import EditTrainerConfig
-    from editor3d.plugin.train.trainer import PluginTrainerConfig, place_run
+    from editor3d.plugin.train.config import PluginTrainerConfig, place_run
 
     run = Path(run)
     other = other_run(run)
@@ -295,8 +295,8 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
 
 def _run(config: PluginTrainerConfig) -> Path:
     """Train to the end; the run's folder."""
-    from editor3d.plugin.train.trainer import RunInterrupted
     from editor3d.run.folders import alone
+    from editor3d.run.stopping import RunInterrupted
 
     config.write_config()
     with alone(config.get_base_dir()):

@@ -105,8 +105,8 @@ def edit_config(scene: Source, options: EditOptions) -> EditTrainerConfig:
 
 def default_method(scene: Source) -> str:
     """The edit method that suits a scene: that of its base's kind if it has one, else the fastest on this machine."""
+    from editor3d.host.device import default_device
     from editor3d.plugin.bases.base import open_base
-    from editor3d.plugin.train.trainer import default_device
 
     if scene.base is None:
         return "in2n" if default_device() == "cuda" else CPU_METHOD

@@ -8,6 +8,9 @@ from __future__ import annotations
 import errno
 import reprlib
 
+USER_ERROR, INTERRUPTED = 2, 130
+"""Exit codes of commands: a user's mistake, and a stop by a signal."""
+
 _REMEDIES = {
     errno.ENOSPC: "free some space, or choose another folder",
     errno.EDQUOT: "free some space, or choose another folder",

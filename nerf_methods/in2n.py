@@ -5,10 +5,10 @@ from __future__ import annotations
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
+from editor3d.host.device import default_device
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
-from editor3d.plugin.train.trainer import default_device
 from nerf_methods.nerfacto import EditNerfactoModelConfig, nerfacto_optimizers
 from nerf_methods.voxel.method import voxel_optimizers
 from nerf_methods.voxel.model import VoxelModelConfig

@@ -9,8 +9,8 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.plugins.types import MethodSpecification
 
 from editor3d.guidance import guidance_entry
+from editor3d.host.device import default_device
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
-from editor3d.plugin.train.trainer import default_device
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.trainer import DistillationTrainerConfig
 from nerf_methods.scaling import Scaling, lattice_side, rescale

@@ -25,11 +25,12 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
 from editor3d.errors import CheckpointError
+from editor3d.host.device import default_device
 from editor3d.metrics.image import psnr, ssim
 from editor3d.outputs.surface import SolidField
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
 from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipelineConfig
-from editor3d.plugin.train.trainer import PluginTrainerConfig, default_device
 from editor3d.plugin.views.rays import FastCameraRays, camera_rays
 from editor3d.types import Region, View
 from nerf_methods.composite import Composite

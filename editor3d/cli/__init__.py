@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from editor3d.errors import ConfigError, Editor3DError, sentence
+from editor3d.errors import INTERRUPTED, USER_ERROR, ConfigError, Editor3DError, sentence
 from editor3d.host.surroundings import settle
 from editor3d.run.opening import begin_command
 
-OUTPUT_CLOSED, USER_ERROR, INTERRUPTED = 1, 2, 130
+OUTPUT_CLOSED = 1
 DEBUG_VARIABLE = "EDITOR3D_DEBUG"
 _MAY_BE_EMPTY = ("--instruction", "--prompt")
 """Flags that may be given empty: some editors need no sentence, and the others ask for one themselves."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -45,6 +43,7 @@ from editor3d.programs.search.tournament import Outcome
 from editor3d.programs.vision.client import VisionClient, VisionSettings
 from editor3d.programs.vision.evaluator import VisionEvaluator
 from editor3d.programs.vision.proposer import VisionProposer
+from editor3d.run.stopping import interrupt_on_sigterm
 
 IMAGINED, SCENE = "imagined.png", "result.blend"
 IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4}
@@ -217,7 +216,7 @@ class _Run:
             evaluator = self._target_evaluator()
         self.search = self._search(task, proposer, evaluator)
         try:
-            with _interruptible():
+            with interrupt_on_sigterm():
                 first = self.search.start(self.source)
                 if not self.known_rounds:
                     self._write_best(first)
@@ -350,23 +349,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does: with its best so far written."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 __all__: Sequence[str] = ("Asked", "Refinement", "refine")

@@ -110,6 +110,24 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     os.replace(run / _UNFINISHED, path)
 
 
+def save_newest(folder: Path, step: int, state: Mapping[str, Any], *, keep_older: bool = False) -> None:
+    """Write the checkpoint of `step` into a folder of checkpoints, then remove the others.
+
+    Args:
+        keep_older: leave the others.
+
+    Raises:
+        Editor3DError: as `save`.
+    """
+    path = folder / f"step-{step:09d}.ckpt"
+    save(path, {"step": step, **state})
+    if keep_older:
+        return
+    for other in find_checkpoints(folder).values():
+        if other != path:
+            other.unlink()
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ def new_run_folder(parent: Path) -> Path:
                 f"Could not make {folder} ({error.strerror or error}): free some space or choose another folder."
             ) from error
     return folder
+
+
+def resume_command(run: Path) -> str:
+    """What to type to continue a run, whatever its folder is called."""
+    return f"editor3d resume {shlex.quote(str(run))}"
 
 
 def remove_empty(run: Path, above: int = 2) -> None:

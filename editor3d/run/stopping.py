@@ -1,11 +1,20 @@
-"""Ctrl-C that lets a step end first."""
+"""Runs that are asked to stop: a step ends first, and what is said of how to continue."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from editor3d.run.folders import resume_command
+
+_AFTER_STEP = "Stopping after this step; once more to stop at once."
+
+
+class RunInterrupted(Exception):
+    """The user stopped a run while it was being prepared; what was made is kept."""
 
 
 class Stop:
@@ -16,22 +25,49 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signal(say: str) -> Iterator[Stop]:
-    """Within it the first SIGINT or SIGTERM says `say` and sets `Stop.asked`; the second stops at once."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
+def stop_on_signal(stop: Stop | None = None) -> Iterator[Stop]:
+    """Within it the first SIGINT or SIGTERM sets `Stop.asked` and says so; the second raises KeyboardInterrupt.
 
-    def ask(*_) -> None:
+    Args:
+        stop: what to set; a new one by default.
+    """
+    stop = Stop() if stop is None else stop
+
+    def ask() -> None:
         if stop.asked:
             raise KeyboardInterrupt
         stop.asked = True
-        print(say, flush=True)
+        print(_AFTER_STEP, flush=True)
 
-    previous = {name: signal.signal(name, ask) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _on_signals(ask, signal.SIGINT, signal.SIGTERM):
         yield stop
+
+
+@contextmanager
+def interrupt_on_sigterm() -> Iterator[None]:
+    """Within it SIGTERM raises KeyboardInterrupt, as Ctrl-C does: for work whose steps are minutes long."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with _on_signals(interrupt, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _on_signals(act: Callable[[], None], *names: signal.Signals) -> Iterator[None]:
+    """Call `act` on these signals; in other threads than the main one, which gets no signals, nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {name: signal.signal(name, lambda *_: act()) for name in names}
+    try:
+        yield
     finally:
         for name, handler in previous.items():
             signal.signal(name, handler)
+
+
+def stopped(run: Path, done: int, total: int) -> str:
+    """What is said of a run that was stopped after `done` of `total` steps."""
+    return f"Stopped after {done} of {total} steps. Go on with: {resume_command(run)}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from nerfstudio.plugins.types import MethodSpecification
 
+from editor3d.host.device import default_device
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
-from editor3d.plugin.train.trainer import default_device
 from editor3d.types import EditorInfo
 from gaussian.fit.datamanager import SplatDataManagerConfig
 from gaussian.methods.splat import edit_training

@@ -10,8 +10,9 @@ from nerfstudio.engine.optimizers import OptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
+from editor3d.host.device import default_device
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.pipeline import PluginPipelineConfig
-from editor3d.plugin.train.trainer import PluginTrainerConfig, default_device
 from gaussian.fit.datamanager import SplatDataManagerConfig
 from gaussian.fit.densify import StrategyConfig
 from gaussian.model.model import SplatModelConfig

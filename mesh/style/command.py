@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from editor3d.editors import resolve_auto
 from editor3d.errors import CheckpointError
 from editor3d.guidance.clip import find_encoder
+from editor3d.host.device import default_device
 from editor3d.metrics.clip_weights import TINY_CLIP
 from editor3d.regions import settled
 from editor3d.run.folders import alone, new_run_folder, remove_empty
@@ -18,7 +19,7 @@ from mesh.render.cameras import ViewSettings
 from mesh.render.render import LightSettings
 from mesh.style.clip_loss import ClipLossSettings
 from mesh.style.config import CONFIG, EditSettings, StyleConfig, read_config
-from mesh.style.run import METHOD, StyleRun, default_device
+from mesh.style.run import METHOD, StyleRun
 from mesh.surface import Surface
 
 if TYPE_CHECKING:

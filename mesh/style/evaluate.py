@@ -11,16 +11,18 @@ from torch import Tensor
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
+from editor3d.host.device import default_device
 from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
 from editor3d.outputs.pictures import to_uint8
 from editor3d.run import checkpoints
+from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest
 from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras, cameras_round
 from mesh.render.render import bounded, compose, shrink
 from mesh.style.config import StyleConfig, read_config
-from mesh.style.run import default_device, load_field, resume_command, styled_mesh
+from mesh.style.run import load_field, styled_mesh
 from mesh.style.samples import PixelSamples
 
 _ITERATIONS, _RATE = 150, 0.05

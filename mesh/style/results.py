@@ -13,7 +13,7 @@ from editor3d.files.writing import replacing
 from editor3d.metrics.image import psnr
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
 from editor3d.outputs.video import write_mp4
-from editor3d.run.record import EditRecord, Times, package_versions, write_record
+from editor3d.run.record import EditRecord, package_versions, write_record
 from mesh.bake.bake import baked
 from mesh.bake.write import write_baked
 from mesh.render.cameras import cameras_at
@@ -94,8 +94,6 @@ class StyleResults:
     def save_record(self) -> None:
         """Write edit.json."""
         run, config = self._run, self._run.config
-        spent = run.stopwatch.seconds
-        known = {kind: spent.get(kind, 0.0) for kind in ("render", "fit", "edit")}
         record = EditRecord(
             instruction=config.instruction or config.prompt,
             method="mesh-style",
@@ -107,7 +105,7 @@ class StyleResults:
             steps=run.done_steps,
             condition_on="base",
             condition_reason="a mesh has no photographs",
-            times=Times(**known, other=max(0.0, run.seconds - sum(known.values()))),
+            times=run.clock.times(run.stopwatch),
             metrics=self._metrics(),
             versions=package_versions(),
             **run.objective.record(),

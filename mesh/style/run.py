@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-import shlex
 import shutil
-import time
 from pathlib import Path
 
 import torch
 
 from editor3d.errors import CheckpointError, Editor3DError
+from editor3d.host.device import default_device
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
+from editor3d.run.clock import RunClock
 from editor3d.run.progress import TrainingProgress
-from editor3d.run.stopping import stop_on_signal
+from editor3d.run.stopping import stop_on_signal, stopped
 from editor3d.update.engine import EditInterrupted
 from mesh.io.read import read_mesh
 from mesh.model.field import StyleField
@@ -34,10 +34,6 @@ _SETTLED = 0.02
 """Learning rate at the end, as a share of the first."""
 
 
-def default_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 class StyleRun:
     """A run in a folder: a new one, or the continuation of one that holds checkpoints.
 
@@ -51,7 +47,7 @@ class StyleRun:
     """
 
     def __init__(self, config: StyleConfig, folder: Path, device: str | None = None) -> None:
-        self._began = time.perf_counter()
+        self.clock = RunClock()
         self.config, self.folder = config, folder
         self.device = default_device() if device is None else device
         self.stopwatch = Stopwatch()
@@ -62,12 +58,7 @@ class StyleRun:
         self.objective: Objective = kind(self)
         self.optimizer = torch.optim.Adam(self.styled.field.parameters(), lr=config.learning_rate)
         self.results = StyleResults(self)
-        self.done_steps, self._seconds_before = 0, 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since loading began, those of earlier sittings included."""
-        return self._seconds_before + time.perf_counter() - self._began
+        self.done_steps = 0
 
     def fit(self) -> bool:
         """Make the remaining steps, then write the results; a finished run is left as it is.
@@ -86,8 +77,7 @@ class StyleRun:
             return True
         if self.done_steps == 0:
             self.results.save_before()
-        stopping = stop_on_signal("Stopping after this step; once more to stop at once.")
-        with stopping as stop, TrainingProgress(METHOD, self.done_steps, total) as progress:
+        with stop_on_signal() as stop, TrainingProgress(METHOD, self.done_steps, total) as progress:
             self.objective.should_stop = lambda: stop.asked
             self.objective.on_progress = lambda done, due: progress.update(
                 self.done_steps, f"2D edit {done}/{due}" if due > 1 else ""
@@ -103,7 +93,7 @@ class StyleRun:
                 pass  # between two 2D edits; the step is made again
             self.save()
         if self.done_steps < total:
-            print(f"Stopped after {self.done_steps} of {total} steps. Go on with: {resume_command(self.folder)}")
+            print(stopped(self.folder, self.done_steps, total), flush=True)
             return False
         self.results.save_after()
         self.results.save_record()
@@ -142,23 +132,17 @@ class StyleRun:
         """Write a checkpoint, whole or not at all, then remove the older ones and what they alone needed."""
         if self.done_steps == 0:
             return
-        folder = self.folder / "checkpoints"
-        path = folder / f"step-{self.done_steps:09d}.ckpt"
-        checkpoints.save(
-            path,
+        checkpoints.save_newest(
+            self.folder / "checkpoints",
+            self.done_steps,
             {
-                "step": self.done_steps,
                 "pipeline": self.styled.field.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "generator": self.generator.get_state(),
                 "objective": self.objective.state_dict(),
-                "seconds": self.seconds,
-                "times": dict(self.stopwatch.seconds),
+                **self.clock.state(self.stopwatch),
             },
         )
-        for other in checkpoints.find_checkpoints(folder).values():
-            if other != path:
-                other.unlink()
         self.objective.saved()
 
     def _resume(self) -> None:
@@ -171,9 +155,8 @@ class StyleRun:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
         self.objective.load_state_dict(state["objective"])
-        self.done_steps, self._seconds_before = state["step"], state["seconds"]
-        for kind, seconds in state["times"].items():
-            self.stopwatch.seconds[kind] += seconds
+        self.clock.load_state(state, self.stopwatch)
+        self.done_steps = state["step"]
         print(f"Going on after step {self.done_steps} of {path}")
 
 
@@ -213,8 +196,3 @@ def load_field(field: StyleField, state: dict, path: Path) -> None:
             f"Expected a style field of this run's sizes in {path}, found another ({str(error).splitlines()[-1]}): "
             f"start the run anew."
         ) from error
-
-
-def resume_command(run: Path) -> str:
-    """What to type to go on with a run."""
-    return f"editor3d resume {shlex.quote(str(run))}"

@@ -14,8 +14,9 @@ from editor3d.guidance import guidance_entry, resolve_auto_guidance
 from editor3d.plugin.bases.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
 from editor3d.plugin.confine.regions import check_seen
 from editor3d.plugin.edit.trainer import EditTrainerConfig, keep_shape
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.presets import apply_preset
-from editor3d.plugin.train.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
+from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files
 from editor3d.run import checkpoints
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
@@ -82,10 +83,6 @@ class DistillationTrainer(PluginTrainer):
             base = open_base(config.load_dir, config.load_step)
         else:
             base = ensure_base(config.base_method, config, config.base_steps)
-            if base is None:
-                told = f"Go on with the edit, its reconstruction first: {resume_command(self.base_dir)}"
-                CONSOLE.print(told, soft_wrap=True, markup=False)
-                raise RunInterrupted
         found = None if base.config is None else base.config.pipeline.model
         if found is not None and not isinstance(found, VoxelModelConfig):
             raise CheckpointError(
@@ -124,7 +121,7 @@ class DistillationTrainer(PluginTrainer):
         done = super().fit()
         if done:
             self.results.save_after(self.config.turntable_frames)
-        self.results.save_record(self.base, self.completed + 1, self.seconds)
+        self.results.save_record(self.base, self.completed + 1, self.clock.seconds)
         if done:
             self.results.announce()
         return done

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nerfstudio.plugins.types import MethodSpecification
 
+from editor3d.host.device import default_device
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
-from editor3d.plugin.train.trainer import default_device
 from nerf_methods.distillation.trainer import DistillationTrainerConfig
 from nerf_methods.vox_e.pipeline import VoxEPipelineConfig
 from nerf_methods.voxel.model import VoxelModelConfig

@@ -6,9 +6,9 @@ from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
 from editor3d.plugin.train.pipeline import PluginPipelineConfig
-from editor3d.plugin.train.trainer import PluginTrainerConfig
 from nerf_methods.voxel.model import VoxelModelConfig
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 

@@ -12,7 +12,8 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from PIL import Image
 
 from editor3d.datasets.demo import demo_path
-from editor3d.plugin.train.trainer import PluginTrainer, PluginTrainerConfig
+from editor3d.plugin.train.config import PluginTrainerConfig
+from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.run import checkpoints
 from editor3d.run.record import read_record

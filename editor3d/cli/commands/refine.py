@@ -137,7 +137,7 @@ def _tell(done) -> int:
         print(f"warning: {doubt}", file=sys.stderr)
     print(done.folder)
     if not done.complete:
-        from editor3d.cli import USER_ERROR
+        from editor3d.errors import USER_ERROR
 
         print(f"the best so far is kept; the same command with --resume goes on in {done.folder}", file=sys.stderr)
         return USER_ERROR

@@ -18,11 +18,12 @@ from editor3d.files.writing import write_json
 from editor3d.plugin.bases.captures import read_frame, same_frame
 from editor3d.plugin.bases.quality import QUALITY_FILE, judge_base, kept_quality, require_good_base
 from editor3d.plugin.config.file import read_config
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.train.trainer import PluginTrainerConfig
 from editor3d.registry import METHODS, load_target
 from editor3d.run import checkpoints
-from editor3d.run.folders import alone
+from editor3d.run.folders import alone, resume_command
+from editor3d.run.stopping import RunInterrupted
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
 
@@ -211,19 +212,24 @@ def _fingerprint(config: PluginTrainerConfig) -> str:
     return digest.hexdigest()
 
 
-def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Base | None:
+def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Base:
     """The kept base for an edit's data; trained now if there is none yet.
 
-    Returns:
-        None if training it was interrupted: its checkpoint is kept, and the next call goes on.
+    Raises:
+        RunInterrupted: training it was interrupted; its checkpoint is kept, and the next call goes on. How to go on
+            with the edit was said.
     """
     config = base_config(method, edit, steps)
     with alone(config.get_base_dir()):
-        return _kept_base(config)
+        base = _kept_base(config)
+    if base is None:
+        print(f"Go on with the edit, its reconstruction first: {resume_command(edit.get_base_dir())}", flush=True)
+        raise RunInterrupted
+    return base
 
 
 def _kept_base(config: PluginTrainerConfig) -> Base | None:
-    """The work of `ensure_base`."""
+    """The kept base; None if training it was interrupted."""
     folder = config.get_checkpoint_dir()
     done = config.max_num_iterations - 1
     if done not in checkpoints.find_checkpoints(folder):

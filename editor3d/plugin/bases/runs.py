@@ -8,10 +8,10 @@ from typing import Literal
 from nerfstudio.engine.trainer import TrainerConfig
 
 from editor3d.errors import CheckpointError
+from editor3d.host.device import default_device
 from editor3d.plugin.bases.base import open_base
 from editor3d.plugin.bases.captures import place_capture
 from editor3d.plugin.train.pipeline import PluginPipeline, PluginPipelineConfig
-from editor3d.plugin.train.trainer import default_device
 from editor3d.run import checkpoints
 
 

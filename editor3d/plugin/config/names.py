@@ -8,7 +8,7 @@ CONFIG_CLASSES: dict[str, tuple[str, ...]] = {
     "editor3d.plugin.edit.settings": ("EditPipelineConfig",),
     "editor3d.plugin.edit.trainer": ("EditTrainerConfig",),
     "editor3d.plugin.train.pipeline": ("PluginPipelineConfig",),
-    "editor3d.plugin.train.trainer": ("PluginTrainerConfig",),
+    "editor3d.plugin.train.config": ("PluginTrainerConfig",),
     "gaussian.fit.datamanager": ("SplatDataManagerConfig",),
     "gaussian.fit.densify": ("StrategyConfig",),
     "gaussian.methods.igs2gs": ("Igs2gsPipelineConfig",),

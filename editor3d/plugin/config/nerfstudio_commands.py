@@ -1,4 +1,4 @@
-"""nerfstudio's own commands on runs of strangers.
+"""nerfstudio's own commands: their exit codes, and how they read runs of strangers.
 
 ns-viewer, ns-render, ns-export, ns-eval and `ns-train --load-config` read config.yml by a loader that imports and calls
 whatever the file names. They load the registered methods first, and so this module: from then on what nerfstudio reads
@@ -8,6 +8,8 @@ that way is read by `config_file`. What other packages ask of the same loader is
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,11 @@ from typing import Any
 import nerfstudio
 import yaml
 
-from editor3d.errors import CheckpointError
+from editor3d.errors import INTERRUPTED, USER_ERROR, CheckpointError, Editor3DError, sentence
 from editor3d.plugin.config.file import parse_config
+from editor3d.run.stopping import RunInterrupted
 
 _NERFSTUDIO = Path(nerfstudio.__path__[0]).resolve()
-_USER_ERROR = 2
 _SAFE = (yaml.SafeLoader, yaml.BaseLoader)
 
 
@@ -48,5 +50,20 @@ def _read(text: str) -> Any:
     except CheckpointError as error:
         if Path(sys.argv[0]).name.startswith("ns-"):
             print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(_USER_ERROR) from error
+            raise SystemExit(USER_ERROR) from error
         raise
+
+
+@contextmanager
+def user_errors_exit() -> Iterator[None]:
+    """Within `ns-train`: a user's mistake, or a full disk, is one sentence and exit code 2, not a traceback."""
+    try:
+        yield
+    except (Editor3DError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        raise SystemExit(USER_ERROR) from error
+    except RunInterrupted as interrupted:
+        raise SystemExit(INTERRUPTED) from interrupted
+    except KeyboardInterrupt as interrupt:
+        print("Stopped at once: what was saved before is kept.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from interrupt

@@ -17,8 +17,9 @@ from editor3d.plugin.edit.conditions import AS_ASKED, CONDITIONS, IN_WORDS
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import BY_NAME, EditPipelineConfig
 from editor3d.plugin.results.results import EditResults
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.presets import apply_preset
-from editor3d.plugin.train.trainer import PluginTrainer, PluginTrainerConfig, RunInterrupted, resume_command
+from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files, settled
 from editor3d.registry import METHODS, load_target
 from editor3d.run import checkpoints
@@ -138,12 +139,7 @@ class EditTrainer(PluginTrainer):
             return open_base(config.load_checkpoint)
         if config.load_dir is not None:
             return open_base(config.load_dir, config.load_step)
-        base = ensure_base(config.base_method, config, config.base_steps)
-        if base is None:
-            told = f"Go on with the edit, its reconstruction first: {resume_command(self.base_dir)}"
-            CONSOLE.print(told, soft_wrap=True, markup=False)
-            raise RunInterrupted
-        return base
+        return ensure_base(config.base_method, config, config.base_steps)
 
     def load_start(self) -> None:
         """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
@@ -259,7 +255,7 @@ class EditTrainer(PluginTrainer):
         done = super().fit()
         if done:
             self.results.save_after(self.config.turntable_frames)
-        self.results.save_record(self.base, self.completed + 1, self.seconds)
+        self.results.save_record(self.base, self.completed + 1, self.clock.seconds)
         if done:
             self.results.announce()
         return done

@@ -20,10 +20,10 @@ from editor3d.plugin.config.file import read_config
 from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.train.trainer import resume_command
 from editor3d.plugin.views.rays import Lens
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
+from editor3d.run.folders import resume_command
 from editor3d.run.record import EditRecord, read_record
 from editor3d.types import EditRequest, PosedImages, View
 

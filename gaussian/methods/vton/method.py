@@ -8,8 +8,8 @@ from pathlib import Path
 from nerfstudio.plugins.types import MethodSpecification
 
 from editor3d.datasets.views.images import read_image, read_object_masks
+from editor3d.host.device import default_device
 from editor3d.plugin.edit.trainer import EditTrainer, EditTrainerConfig
-from editor3d.plugin.train.trainer import default_device
 from gaussian.fit.datamanager import SplatDataManagerConfig
 from gaussian.methods.splat import edit_training
 from gaussian.methods.vton.person import check_person

@@ -137,7 +137,7 @@ def test_loading_is_part_of_an_edits_time_also_when_it_goes_on(tiny_edit, monkey
     monkeypatch.setattr(pictures, "read_image", slowly)
     trainer = start(tiny_edit(steps=3))
     loading = 0.05 * len(trainer.pipeline.train_views)
-    assert loading <= trainer.pipeline.stopwatch.seconds["rays"] <= trainer.seconds
+    assert loading <= trainer.pipeline.stopwatch.seconds["rays"] <= trainer.clock.seconds
     stop_after_one_step(trainer)
     assert not trainer.fit()
     resumed = read_config(trainer.base_dir / "config.yml").setup(local_rank=0, world_size=1)

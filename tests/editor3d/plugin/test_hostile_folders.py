@@ -16,7 +16,7 @@ from nerfstudio.utils.eval_utils import eval_setup
 from editor3d import api
 from editor3d.cli import main
 from editor3d.errors import CheckpointError, ConfigError
-from editor3d.plugin.train.trainer import place_run
+from editor3d.plugin.train.config import place_run
 from nerf_methods.voxel.method import voxel
 
 HOSTILE = {

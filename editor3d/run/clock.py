@@ -1,0 +1,39 @@
+"""Wall-clock time of a run over all its sittings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from editor3d.host.stopwatch import Stopwatch
+from editor3d.run.record import Times
+
+_TOLD = ("render", "fit", "edit")
+"""Kinds of work that a record tells apart; all else is `other`."""
+
+
+class RunClock:
+    """Seconds since loading began, those of earlier sittings included."""
+
+    def __init__(self) -> None:
+        self._began, self._before = time.perf_counter(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.perf_counter() - self._began
+
+    def state(self, stopwatch: Stopwatch) -> dict[str, Any]:
+        """What a checkpoint keeps of a run's time: `seconds` in all, `times` by kind of work."""
+        return {"seconds": self.seconds, "times": dict(stopwatch.seconds)}
+
+    def load_state(self, state: Mapping[str, Any], stopwatch: Stopwatch) -> None:
+        """Continue from what `state` gave, besides what loading took this time."""
+        self._before = state["seconds"]
+        for kind, seconds in state["times"].items():
+            stopwatch.seconds[kind] += seconds
+
+    def times(self, stopwatch: Stopwatch) -> Times:
+        """Where the time of the run went, for its record."""
+        told = {kind: stopwatch.seconds.get(kind, 0.0) for kind in _TOLD}
+        return Times(**told, other=max(0.0, self.seconds - sum(told.values())))
