@@ -26,7 +26,6 @@ KNOWN_CIRCLES: set[frozenset[str]] = {
             "editor3d.editors.pipelines.inpaint",
         }
     ),
-    frozenset({"editor3d.plugin.bases.base", "editor3d.plugin.train.trainer"}),
     frozenset({"editor3d.plugin.edit.pipeline", "editor3d.plugin.edit.settings"}),
     frozenset({"editor3d.plugin.edit.trainer", "editor3d.plugin.results.results"}),
     frozenset({"editor3d.api", "editor3d.edit_config"}),

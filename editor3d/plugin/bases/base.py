@@ -6,6 +6,7 @@ import hashlib
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
@@ -18,12 +19,14 @@ from editor3d.files.writing import write_json
 from editor3d.plugin.bases.captures import read_frame, same_frame
 from editor3d.plugin.bases.quality import QUALITY_FILE, judge_base, kept_quality, require_good_base
 from editor3d.plugin.config.file import read_config
-from editor3d.plugin.train.config import PluginTrainerConfig
-from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.registry import METHODS, load_target
 from editor3d.run import checkpoints
 from editor3d.run.folders import alone, resume_command
 from editor3d.run.stopping import RunInterrupted
+
+if TYPE_CHECKING:
+    from editor3d.plugin.train.config import PluginTrainerConfig
+    from editor3d.plugin.train.pipeline import PluginPipeline
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
 

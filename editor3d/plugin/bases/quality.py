@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,9 +26,11 @@ from editor3d.errors import CheckpointError, DataError
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
-from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.views.rays import FastCameraRays
 from editor3d.registry import METHODS, load_target
+
+if TYPE_CHECKING:
+    from editor3d.plugin.train.pipeline import PluginPipeline
 
 QUALITY_FILE = "base.json"
 """In the folder of a reconstruction's run."""

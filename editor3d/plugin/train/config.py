@@ -17,6 +17,7 @@ from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError
 from editor3d.files.writing import replacing
 from editor3d.host.device import default_device
+from editor3d.plugin.bases.base import downscale_factor_of
 from editor3d.plugin.config import nerfstudio_commands
 from editor3d.plugin.config.file import dump_config
 from editor3d.plugin.train.begun import CONFIG, begun, discard_empty
@@ -104,8 +105,6 @@ class PluginTrainerConfig(TrainerConfig):
 
     def _factor_of_base(self) -> int | None:
         """The downscale factor of the run that this one starts from, where it is known."""
-        from editor3d.plugin.bases.base import downscale_factor_of
-
         start = self.load_checkpoint or self.load_dir
         return None if start is None or not start.exists() else downscale_factor_of(start)
 
