@@ -51,7 +51,7 @@ def test_a_run_leaves_pictures_mesh_and_record(config, tmp_path):
 def test_the_known_edit_is_reached_in_views_that_were_held_out(config, tmp_path, detail):
     settings = {"style": {"frequencies": 32, "width": 32, "sigma": 1.0}, "views": {"train": 10, "held_out": 3}}
     run = finished(config(steps=400, learning_rate=1e-2, batch=4096, detail=detail, **settings), tmp_path / "run")
-    mean = editor3d.api.Edit(run.folder).evaluate().mean
+    mean = editor3d.Edit(run.folder).evaluate().mean
     assert mean.unedited < 15
     assert mean.edited > mean.unedited + 8
     assert mean.gap < 4
@@ -218,7 +218,7 @@ def test_ctrl_c_ends_the_step_saves_and_can_be_resumed(config, tmp_path, capsys)
     state = checkpoints.load(checkpoints.latest_checkpoint(tmp_path / "run" / "checkpoints"))
     assert state["step"] == 4
     assert not (tmp_path / "run" / "mesh.glb").exists()
-    edit = editor3d.api.resume(tmp_path / "run")
+    edit = editor3d.resume(tmp_path / "run")
     assert edit.record.steps == 10
     assert (edit.folder / "mesh.glb").is_file()
 
@@ -230,7 +230,7 @@ def test_an_unfinished_run_is_not_judged(config, tmp_path):
     run.step()
     run.save()
     with pytest.raises(CheckpointError, match="1 of 10 steps"):
-        editor3d.api.Edit(run.folder).evaluate()
+        editor3d.Edit(run.folder).evaluate()
 
 
 def test_an_instruction_without_a_known_result_is_not_judged(config, tmp_path):
@@ -238,7 +238,7 @@ def test_an_instruction_without_a_known_result_is_not_judged(config, tmp_path):
     body = json.loads((run.folder / "mesh.json").read_text())
     (run.folder / "mesh.json").write_text(json.dumps({**body, "instruction": "make it somehow nicer"}))
     with pytest.raises(ConfigError, match="not known in advance"):
-        editor3d.api.Edit(run.folder).evaluate()
+        editor3d.Edit(run.folder).evaluate()
 
 
 @pytest.mark.parametrize(
