@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import is_run, resolve_data
+from editor3d.datasets.opening import announce_reduction
 from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
 from editor3d.edit_config import Source, edit_config
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.host.surroundings import settled
 from editor3d.options import EditOptions, taking
 from editor3d.registry import CHANGE_SPLATS, load_target, other_run
-from editor3d.run.opening import announce_reduction
 from editor3d.types import Around
 
 if TYPE_CHECKING:

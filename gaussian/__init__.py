@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import editor3d  # noqa: F401  how threads wait is set there, which has to be before torch is imported
-
 if TYPE_CHECKING:
     from gaussian.raster.rasterize import rasterization as rasterization
 

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.formats import colmap, nerf_synthetic, nerfstudio
 from editor3d.datasets.formats.frames import Frame
-from editor3d.datasets.locate import RUN_CONFIG, is_run
 from editor3d.datasets.reduce import MAX_SIDE
 from editor3d.datasets.views import validate
 from editor3d.datasets.views.headers import PictureInfo, inspect_picture
 from editor3d.datasets.views.intrinsics import Intrinsics, lens_of, parse_intrinsics
-from editor3d.errors import ConfigError, DataError
+from editor3d.errors import DataError
 from editor3d.files import safe_open
 from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Split, View
 
@@ -27,8 +25,8 @@ LONGEST_SIDE = MAX_SIDE
 
 
 def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ...]:
-    """The cameras of a `transforms.json`, a `cameras.json` of 3D Gaussian Splatting, a COLMAP model, or of a capture or
-    run that has one of them, as they are and in their file's own frame.
+    """The cameras of a `transforms.json`, a `cameras.json` of 3D Gaussian Splatting, a COLMAP model, or of a capture
+    that has one of them, as they are and in their file's own frame.
 
     Args:
         path: a .json file or a folder.
@@ -40,13 +38,19 @@ def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ..
     Raises:
         DataError: there are no cameras there, too few, too many, or broken ones.
     """
-    if is_run(path):
-        views = _views_of_run(path)
-    else:
-        views = [
-            View("", Path(), "train", c2w=validate.rigid_pose(frame.pose, frame.where), **asdict(_lens(frame)))
-            for frame in _frames(path)
-        ]
+    views = [
+        View("", Path(), "train", c2w=validate.rigid_pose(frame.pose, frame.where), **asdict(_lens(frame)))
+        for frame in _frames(path)
+    ]
+    return numbered(views, path, longest_side)
+
+
+def numbered(views: Sequence[View], path: Path, longest_side: int) -> tuple[View, ...]:
+    """Views as `load_cameras` gives them: named and split by their order, and no larger than asked for.
+
+    Raises:
+        DataError: they are too few or too many; `path` says where they come from.
+    """
     if not MIN_CAMERAS <= len(views) <= MAX_CAMERAS:
         raise DataError(
             f"Expected {MIN_CAMERAS} to {MAX_CAMERAS} cameras in {path}, found {len(views)}: give a file with as many, "
@@ -126,33 +130,6 @@ def _lens(frame: Frame) -> Intrinsics:
 def _size(value: object) -> int:
     """The number itself where it is one of pixels; 1 else, for `parse_intrinsics` to say what is wrong with it."""
     return int(max(1.0, validate.finite(value) or 1.0))
-
-
-def _views_of_run(run: Path) -> list[View]:
-    from editor3d.plugin.bases.captures import place_capture
-    from editor3d.plugin.config.file import read_config
-
-    config = read_config(run / RUN_CONFIG)
-    try:
-        place_capture(config, run)
-    except DataError as error:
-        raise DataError(
-            f"Expected the capture of {run}, whose cameras are asked for, found none that is the run's: give the "
-            f"capture itself."
-        ) from error
-    parser = config.pipeline.datamanager.dataparser
-    try:
-        posed = load_posed_images(
-            parser.data, downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval
-        )
-    except (AttributeError, ConfigError) as error:
-        raise DataError(
-            f"Expected a run of one of this project's methods at {run}, found another: give its transforms.json."
-        ) from error
-    return [
-        replace(view, image_path=Path(), mask_path=None, labels_path=None, depth_path=None)
-        for view in sorted(posed.views, key=lambda view: view.image_path)
-    ]
 
 
 def limit_side(view: View, longest_side: int) -> View:

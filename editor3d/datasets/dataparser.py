@@ -17,10 +17,10 @@ from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
+from editor3d.datasets.opening import announce
 from editor3d.datasets.orient import Centring, Orientation, oriented
 from editor3d.datasets.views.images import WHITE, read_image, read_mask
 from editor3d.files.writing import write_json
-from editor3d.run.opening import announce
 from editor3d.types import PosedImages, View
 
 

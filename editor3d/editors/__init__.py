@@ -107,12 +107,15 @@ def resolve_auto() -> tuple[str, str]:
 def resolve_auto_inserter() -> tuple[str, str]:
     """As `resolve_auto`, for what is painted into a region: Stable Diffusion inpainting, else `procedural-insert`."""
     from editor3d.diffusion.weights import find_weights, how_to_get
-    from editor3d.editors.pipelines.inpaint import SD
 
-    weights = find_weights(SD.hub_id)
+    hub_id = EDITORS["sd-inpaint"].hub_id
+    weights = find_weights(hub_id)
     if weights is not None:
-        return SD.name, f"the weights of {SD.title} are in {weights}"
-    return "procedural-insert", f"it needs no weights, and those of {SD.title} are not here: {how_to_get(SD.hub_id)}"
+        return "sd-inpaint", f"the weights of Stable Diffusion inpainting are in {weights}"
+    return (
+        "procedural-insert",
+        f"it needs no weights, and those of Stable Diffusion inpainting are not here: {how_to_get(hub_id)}",
+    )
 
 
 def resolve_auto_try_on() -> tuple[str, str]:

@@ -156,7 +156,7 @@ _ENTRIES = (
             edits_objects=True,
             tells_objects=True,
         ),
-        "editor3d.editors.noisy:NoisyProceduralEditor",
+        "editor3d.editors.procedural.noisy:NoisyProceduralEditor",
     ),
     _model(
         "sdxl-ip2p",

@@ -18,10 +18,11 @@ from rich.console import Console
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
-from editor3d.datasets.cameras import LONGEST_SIDE, limit_side, load_cameras, split_of, view_name
+from editor3d.datasets.cameras import LONGEST_SIDE, limit_side, split_of, view_name
 from editor3d.datasets.views.intrinsics import lens_of
 from editor3d.datasets.write import write_capture
 from editor3d.outputs.pictures import save_png
+from editor3d.plugin.bases.cameras import load_any_cameras
 from editor3d.run import checkpoints
 from editor3d.types import Around, PosedImages, View
 from gaussian.files import FORMATS, read_file, tell
@@ -105,11 +106,11 @@ def given_views(around: Around) -> tuple[View, ...]:
     """The cameras of the file or folder that `around` names, if it does; without pictures.
 
     Raises:
-        DataError: as `load_cameras`.
+        DataError: as `load_any_cameras`.
     """
     if not isinstance(around.cameras, Path):
         return ()
-    return load_cameras(around.cameras, LONGEST_SIDE if around.side is None else around.side)
+    return load_any_cameras(around.cameras, LONGEST_SIDE if around.side is None else around.side)
 
 
 def posed_around(contents: SplatFile, folder: Path, around: Around, given: Sequence[View] = ()) -> PosedImages:

@@ -91,7 +91,7 @@ class Preview:
         from editor3d.cli.vectors import around_of
         from editor3d.datasets import load_posed_images
         from editor3d.datasets.locate import resolve_data
-        from editor3d.run.opening import announce_reduction
+        from editor3d.datasets.opening import announce_reduction
 
         data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up, self.center, self.distance)
         if data.suffix.lower() not in SCENE_FILES or data.is_dir():
@@ -111,9 +111,9 @@ class Preview:
         from rich.console import Console
         from rich.progress import track
 
+        from editor3d.datasets.opening import announce
         from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
         from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
-        from editor3d.run.opening import announce
 
         announce(scene, None if file is None else Path(self.data).name)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)

@@ -25,7 +25,7 @@ from editor3d.plugin.train.pipeline import PluginPipelineConfig
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.run import checkpoints
 from editor3d.run.folders import new_run_folder
-from editor3d.run.opening import announce, announce_reduction
+from editor3d.datasets.opening import announce, announce_reduction
 from editor3d.trust import require_chosen_service, require_chosen_weights
 
 _DOWNSCALE_FLAG = "--pipeline.datamanager.dataparser.downscale-factor"

@@ -309,10 +309,8 @@ def _is_ready(handle: int, event: int, seconds: float) -> bool:
 def _environment(folder: Path, threads: int) -> dict[str, str]:
     """Nothing of this process's environment but where libraries lie."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
-    import editor3d
-
     return kept | {
-        "PYTHONPATH": str(Path(editor3d.__file__).parent.parent),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -13,10 +13,11 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import MAX_AUTO_RESOLUTIO
 import editor3d
 from editor3d.cli import USER_ERROR, main
 from editor3d.datasets import load_posed_images
+from editor3d.datasets.opening import describe
 from editor3d.datasets.reduce import MAX_SIDE
 from editor3d.datasets.views.images import read_image
 from editor3d.plugin.bases.base import downscale_factor_of, read_config
-from editor3d.run.opening import begin_command, describe
+from editor3d.run.opening import begin_command
 
 SIZE = (3204, 20)
 CAMERA = {"w": SIZE[0], "h": SIZE[1], "fl_x": 3000.0, "fl_y": 3000.0}

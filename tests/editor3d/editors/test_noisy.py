@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from editor3d.editors import create_editor
-from editor3d.editors.noisy import displacement, hue_rotation, perturb
+from editor3d.editors.procedural.noisy import displacement, hue_rotation, perturb
 from editor3d.types import EditRequest
 
 

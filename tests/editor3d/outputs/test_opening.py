@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from editor3d.cli import main
-from editor3d.run.opening import announce, begin_command, describe
+from editor3d.datasets.opening import announce, describe
+from editor3d.run.opening import begin_command
 from editor3d.types import PosedImages, View
 
 TINY = "/capture: 8 + 2 views, 24×20, 0 masks, 0 points, 1 object, transforms.json"

@@ -12,8 +12,8 @@ from PIL import Image
 
 from editor3d import api
 from editor3d.cli import main
-from editor3d.datasets.cameras import load_cameras
 from editor3d.errors import CheckpointError, DataError, Editor3DError
+from editor3d.plugin.bases.cameras import load_any_cameras
 from editor3d.plugin.bases.captures import CAPTURE, FRAME
 from editor3d.plugin.bases.runs import open_run
 from editor3d.plugin.config.file import dump_config, read_config
@@ -214,12 +214,12 @@ def test_the_cameras_of_a_run_are_those_of_its_capture(tiny_base, tiny_capture, 
     own.pipeline.datamanager.data = own.pipeline.datamanager.dataparser.data = Path("capture")
     (run / "config.yml").write_text(dump_config(own))
     monkeypatch.chdir(tmp_path)  # the path in the configuration counts from another folder
-    of_run, of_capture = load_cameras(run), load_cameras(tiny_capture)
+    of_run, of_capture = load_any_cameras(run), load_any_cameras(tiny_capture)
     assert len(of_run) == len(of_capture) == 10
     assert np.allclose(sorted(v.c2w.tolist() for v in of_run), sorted(v.c2w.tolist() for v in of_capture))
     shutil.rmtree(tmp_path / "out" / "capture")
     with pytest.raises(DataError, match="give the capture itself"):
-        load_cameras(run)
+        load_any_cameras(run)
 
 
 def test_a_run_that_needs_no_capture_is_refused(tmp_path):
@@ -230,4 +230,4 @@ def test_a_run_that_needs_no_capture_is_refused(tmp_path):
     with pytest.raises(DataError, match="of the method generfacto"):
         api.load(tmp_path)
     with pytest.raises(DataError, match="give the capture itself"):
-        load_cameras(tmp_path)
+        load_any_cameras(tmp_path)
