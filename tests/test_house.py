@@ -18,14 +18,6 @@ MOST_MODULES = 12
 
 KNOWN_CIRCLES: set[frozenset[str]] = {
     frozenset({"editor3d.metrics.known_edit", "editor3d.metrics.table"}),
-    frozenset(
-        {
-            "editor3d.editors",
-            "editor3d.editors.pipelines.diffusers_edit",
-            "editor3d.editors.pipelines.flux2_klein",
-            "editor3d.editors.pipelines.inpaint",
-        }
-    ),
     frozenset({"editor3d.plugin.edit.pipeline", "editor3d.plugin.edit.settings"}),
     frozenset({"editor3d.plugin.edit.trainer", "editor3d.plugin.results.results"}),
     frozenset({"editor3d.api", "editor3d.edit_config"}),
@@ -37,12 +29,6 @@ KNOWN_ARROWS: set[tuple[str, str]] = {
     ("editor3d.plugin.bases", "editor3d.plugin.train"),
     ("editor3d.plugin.edit", "editor3d.plugin.results"),
     ("editor3d.edit_config", "editor3d.api"),
-    ("editor3d.datasets", "editor3d.plugin.bases"),
-    ("editor3d.datasets", "editor3d.plugin.config"),
-    ("editor3d.datasets", "editor3d.run"),
-    ("editor3d.run", "editor3d.datasets"),
-    ("editor3d.editors", "editor3d.editors.pipelines"),
-    ("editor3d.editors", "editor3d.editors.procedural"),
     ("editor3d.service.http", "editor3d.service"),
     ("editor3d.service.jobs", "editor3d.service"),
     ("gaussian.model", "gaussian.methods"),
@@ -127,6 +113,23 @@ def circles(graph: networkx.DiGraph) -> list[frozenset[str]]:
     return [frozenset(found) for found in networkx.strongly_connected_components(graph) if len(found) > 1]
 
 
+def layers() -> list[list[str]]:
+    """The drawing of docs/design.md: patterns of packages, a list a layer, the highest first."""
+    text = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    return [line.split() for line in text.partition("```layers\n")[2].partition("```")[0].splitlines()]
+
+
+def layer_of(package: str, drawn: list[list[str]]) -> int | None:
+    """The number of a package's layer, by the longest pattern that it fits; None where it is not drawn."""
+    fitting = [
+        (pattern != package, -len(pattern), number)
+        for number, patterns in enumerate(drawn)
+        for pattern in patterns
+        if pattern == package or (pattern.endswith(".*") and package.startswith(pattern[:-1]))
+    ]
+    return min(fitting)[-1] if fitting else None
+
+
 def only_reexports(source: str) -> bool:
     """Whether a module holds nothing but imports, its text and a list of names."""
     body = ast.parse(source).body
@@ -175,6 +178,25 @@ def test_no_circle_between_packages() -> None:
         for start, end in graph.subgraph(circle).edges
     ]
     assert sorted(found) == []
+
+
+def test_a_package_is_found_in_the_drawing() -> None:
+    drawn = [["a.b"], ["a.*", "c"], ["a.b.d"]]
+    found = [layer_of(name, drawn) for name in ("a.b", "a.b.c", "a.b.d", "c", "a")]
+    assert found == [0, 1, 2, 1, None]
+
+
+def test_arrows_follow_the_drawing() -> None:
+    drawn = layers()
+    assert len(drawn) > 8
+    graph = package_arrows()
+    assert [name for name in graph if layer_of(name, drawn) is None] == []
+    upwards = [
+        f"{start} -> {end}: {graph.edges[start, end]['why']}"
+        for start, end in graph.edges
+        if layer_of(start, drawn) > layer_of(end, drawn) and (start, end) not in KNOWN_ARROWS
+    ]
+    assert sorted(upwards) == []
 
 
 def test_folders_are_small() -> None:

@@ -14,6 +14,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
+from editor3d.datasets.opening import announce, announce_reduction
 from editor3d.errors import CheckpointError, ConfigError, DataError, Editor3DError
 from editor3d.files.writing import replacing
 from editor3d.host.device import default_device
@@ -25,7 +26,6 @@ from editor3d.plugin.train.pipeline import PluginPipelineConfig
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.run import checkpoints
 from editor3d.run.folders import new_run_folder
-from editor3d.datasets.opening import announce, announce_reduction
 from editor3d.trust import require_chosen_service, require_chosen_weights
 
 _DOWNSCALE_FLAG = "--pipeline.datamanager.dataparser.downscale-factor"
