@@ -83,6 +83,20 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
+SYSTEMS: dict[str, str] = {
+    "instruct-nerf2nerf": 'ns-train in2n --instruction "make it look like winter" --data CAPTURE',
+    "instruct-gs2gs": 'ns-train igs2gs --instruction "turn it into bronze" --data CAPTURE',
+    "nerf-insert": 'ns-train nerf-insert --instruction "put a red ball on the table" '
+    "--region box:0,0.3,0.09,0.09,0.09,0.09 --data CAPTURE",
+    "vox-e": 'ns-train vox-e --instruction "turn it into wood" --data CAPTURE',
+    "instruct-3d-to-3d": 'ns-train instruct-3d-to-3d --instruction "make it gold" --data CAPTURE',
+    "gaussian-vton": "ns-train gaussian-vton --garment shirt.png --data CAPTURE",
+    "text2mesh": 'editor3d mesh style MESH.glb --prompt "a chair made of wood"',
+    "blenderalchemy": 'editor3d refine SCENE.blend --program PROGRAM.py --instruction "make it evening"',
+}
+"""The systems that the project carries out, by the names of their papers, each with a command that runs it."""
+
+
 SCENE_FILES: dict[str, str] = dict.fromkeys(
     (".ply", ".spz", ".splat", ".sog"), "gaussian.edit.scene_file:open_scene_file"
 )

@@ -10,7 +10,7 @@ import tyro
 
 @dataclass(frozen=True)
 class List:
-    """List the nerfstudio methods, the 2D editors or the presets that can be chosen."""
+    """List the nerfstudio methods and the systems that they carry out, the 2D editors or the presets."""
 
     what: Annotated[
         tyro.conf.Positional[Literal["methods", "editors", "presets"]],
@@ -25,16 +25,20 @@ class List:
 
 
 def print_methods() -> None:
-    """One line a method."""
+    """One line a method, then one a system by the name of its paper, unwrapped, so that its command can be copied."""
     from rich.console import Console
     from rich.text import Text
 
-    from editor3d.registry import METHODS
+    from editor3d.registry import METHODS, SYSTEMS
 
     console = Console()
     width = max(map(len, METHODS)) + 2
     for name, entry in METHODS.items():
         console.print(Text(f"{name:<{width}}", "bold") + Text(f"{entry.kind:<6}{entry.summary}"), soft_wrap=True)
+    console.print("\nThe systems by the names of their papers, and what runs each:", soft_wrap=True)
+    width = max(map(len, SYSTEMS)) + 2
+    for name, command in SYSTEMS.items():
+        console.print(Text(f"{name:<{width}}", "bold") + Text(command), soft_wrap=True)
 
 
 def print_editors() -> None:

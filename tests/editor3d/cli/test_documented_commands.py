@@ -11,11 +11,11 @@ import pytest
 import tyro
 
 from editor3d import api
-from editor3d.cli import main
+from editor3d.cli import COMMANDS, main
 from editor3d.cli.commands.edit import Edit
 from editor3d.errors import ConfigError
 from editor3d.plugin.train.presets import preset_names, read_preset
-from editor3d.registry import METHODS, SCENE_FILES, load_target
+from editor3d.registry import METHODS, SCENE_FILES, SYSTEMS, load_target
 from lab.subject import garment_path, subject_path
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +58,10 @@ def test_documented_edits_are_understood(line, tiny_capture, configured):
     assert len(configured) == 1
 
 
-@pytest.mark.parametrize("line", commands("ns-train"))
+OF_SYSTEMS = [line for line in SYSTEMS.values() if line.startswith("ns-train ")]
+
+
+@pytest.mark.parametrize("line", [*commands("ns-train"), *OF_SYSTEMS])
 def test_documented_trainings_are_understood(line, tiny_capture):
     _, method, *flags = with_garment(shlex.split(line, comments=True))
     config = deepcopy(load_target(METHODS[method].target).config)
@@ -68,6 +71,14 @@ def test_documented_trainings_are_understood(line, tiny_capture):
     if (getattr(config, "region", None) or "").startswith("object:"):
         config.region = "object:ball"  # which this capture has
     config.check()
+
+
+@pytest.mark.parametrize("system", [name for name, line in SYSTEMS.items() if line not in OF_SYSTEMS])
+def test_systems_without_a_trainer_of_their_own_are_understood(system):
+    program, name, *words = shlex.split(SYSTEMS[system])
+    assert program == "editor3d"
+    read = tyro.cli(load_target(COMMANDS[name].target), args=words)
+    assert words[-1] in (vars(read).get("prompt"), vars(read).get("instruction"))
 
 
 def test_there_are_commands_to_look_at():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from editor3d.cli.weights import check_weights, editor_state
 from editor3d.diffusion.weights import how_to_get
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.plugin.train.presets import preset_names, read_preset
-from editor3d.registry import METHODS
+from editor3d.registry import METHODS, SYSTEMS
 from editor3d.types import EditorInfo
 
 
@@ -18,6 +19,18 @@ def test_list_methods_shows_each_on_one_line(capsys):
     lines = capsys.readouterr().out.splitlines()
     for name, entry in METHODS.items():
         assert any(line.split()[:2] == [name, entry.kind] and line.endswith(entry.summary) for line in lines)
+
+
+def test_list_methods_shows_the_command_of_every_system_in_one_piece(capsys):
+    assert main(["list", "methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, command in SYSTEMS.items():
+        assert any(line.split(maxsplit=1) == [name, command] for line in lines)
+
+
+def test_every_method_that_edits_is_run_by_the_command_of_a_system():
+    run = {shlex.split(command)[1] for command in SYSTEMS.values()}
+    assert {name for name, entry in METHODS.items() if entry.kind == "edit"} - {"in2n-small", "in2n-tiny"} <= run
 
 
 def test_list_presets_shows_each_with_its_method(capsys):
