@@ -23,7 +23,7 @@ from rich.table import Table
 import editor3d
 from editor3d.datasets.demo import TRUE_EDITS, demo_path, true_edit_path
 from editor3d.files.writing import write_json
-from editor3d.metrics.known_edit import KnownEditReport
+from editor3d.metrics.report import EditReport
 from editor3d.plugin.bases.base import ensure_base
 
 WHOLE = "make it look like winter"
@@ -69,23 +69,23 @@ def reconstruct(data: Path, method: str, output: Path, downscale_factor: int = 1
     return base.run, time.perf_counter() - began
 
 
-def row(case: Case, method: str, report: KnownEditReport, base_seconds: float, edit_seconds: float) -> list[str]:
-    mean = report.mean
+def row(case: Case, method: str, report: EditReport, base_seconds: float, edit_seconds: float) -> list[str]:
+    mean, change = report.known.mean, report.change.mean
 
     def decibel(value: float | None) -> str:
         return "" if value is None else f"{value:.2f}"
 
     depth = "" if mean.depth is None or mean.depth.changed is None else f"{100 * mean.depth.changed:.1f} %"
-    fair = "" if report.conditions is None else ("yes" if report.conditions.fair else "no")
+    fair = "" if report.known.conditions is None else ("yes" if report.known.conditions.fair else "no")
     return [
         case.name,
         method,
-        decibel(mean.base),
+        decibel(change.base),
         decibel(mean.unedited),
         decibel(mean.edited),
         decibel(mean.ideal),
         decibel(mean.gap),
-        decibel(mean.locality),
+        decibel(change.locality),
         depth,
         fair,
         str(report.cost.edits_2d),

@@ -33,7 +33,7 @@ CHOICES = 10
 def instruction_row(mesh: Path, runs: Path) -> list[str]:
     """Name, gap, what doing nothing scores, what was reached and could be, seconds."""
     run = style(Mesh("style", mesh, instruction=INSTRUCTION, editor="procedural", runs=runs))
-    mean = evaluate(run).mean
+    mean = evaluate(run).known.mean
     seconds = read_record(run / "edit.json").times.total
     return [mesh.stem, *(f"{x:.2f}" for x in (mean.unedited, mean.edited, mean.ideal, mean.gap)), f"{seconds:.0f} s"]
 

@@ -20,7 +20,7 @@ from editor3d.registry import CHANGE_SPLATS, load_target, other_run
 from editor3d.types import Around
 
 if TYPE_CHECKING:
-    from editor3d.metrics.known_edit import KnownEditReport
+    from editor3d.metrics.report import EditReport
     from editor3d.outputs.splat_change import SplatChange
     from editor3d.plugin.train.config import PluginTrainerConfig
     from editor3d.run.record import EditRecord
@@ -100,8 +100,21 @@ class Edit:
         truth: Path | str | None = None,
         reference: Path | str | None = None,
         data: Path | str | None = None,
-    ) -> KnownEditReport:
-        """Judge the edit by held-out views; see `editor3d.plugin.results.evaluate.evaluate`."""
+    ) -> EditReport:
+        """Judge the edit by held-out views, whatever its instruction.
+
+        Args:
+            truth: folder of pictures of the scene truly edited, by view name, held-out views among them.
+            reference: a run that reconstructs those, for the fair ideal of a true edit.
+            data: where the run's capture is now, if it was moved.
+
+        Returns:
+            How much changed and where, whether views agree, learned scores where their weights are on this machine,
+            the cost, and, where the right result is known, the edit gap.
+
+        Raises:
+            Editor3DError: one sentence on what was expected, what came and what to do.
+        """
         other = other_run(self.folder)
         if other is not None:
             if truth is not None or reference is not None or data is not None:

@@ -118,7 +118,7 @@ class OtherRun:
     resume: str
     """Takes the run's folder and returns it."""
     evaluate: str
-    """Takes the run's folder and returns a `KnownEditReport`."""
+    """Takes the run's folder and returns an `EditReport`."""
 
 
 OTHER_RUNS: dict[str, OtherRun] = {"mesh.json": OtherRun("mesh.style.command:resume", "mesh.style.evaluate:evaluate")}

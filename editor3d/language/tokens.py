@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +53,18 @@ def tokenize(words: list[str], objects: ObjectNames) -> list[Token]:
         tokens.append(token)
         i += len(token.words)
     return tokens
+
+
+def objects_named(instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+    """The objects that an instruction names, in whatever sentence: words that may mean several mean all of them.
+
+    Args:
+        instruction: any text.
+        objects: names of the objects that the data has masks of.
+    """
+    names = ObjectNames(objects)
+    tokens = [token for token in tokenize(split_words(instruction), names) if token.kind == "object"]
+    return tuple(dict.fromkeys(name for token in tokens for name in names.resolve(token.words, (), every=True)))
 
 
 def _match(words: list[str], i: int, objects: ObjectNames) -> Token:

@@ -1,1 +1,1 @@
-"""What an edit is judged by: picture metrics, CLIP scores and the known-edit report."""
+"""What an edit is judged by: picture metrics, agreement of views, CLIP scores and the known-edit test."""

@@ -3,9 +3,10 @@
 With E(.) the normalised CLIP embedding, I a picture before and I' after the edit, T and T' captions of both:
 
     directional similarity  cos(E(I') - E(I), E(T') - E(T)),                    averaged over views
+    similarity              cos(E(I'), E(T')),                                  averaged over views
     consistency             cos(E(I'_k) - E(I_k), E(I'_k+1) - E(I_k+1)),        averaged over neighbouring views
 
-Both are true cosines in -1..1. A picture that the edit left as it was has no direction; its cosine counts as 0.
+All are true cosines in -1..1. A picture that the edit left as it was has no direction; its cosine counts as 0.
 
 Real CLIP and SigLIP models and the package's own `tiny-clip` load through one class. Scores carry their model's name.
 """
@@ -72,6 +73,10 @@ class ClipScorer:
         """How far the pictures moved the way the captions did. Pictures [H, W, 3] in 0..1, view by view."""
         texts = self.embed_texts([caption_before, caption_after])
         return directional_similarity(self.embed_images(before), self.embed_images(after), texts[0], texts[1])
+
+    def similarity(self, images: Sequence[Tensor], caption: str) -> float:
+        """How well pictures [H, W, 3] in 0..1 fit a caption: the mean over views of cos(E(image), E(caption))."""
+        return (self.embed_images(images) @ self.embed_texts([caption])[0]).mean().item()
 
     def consistency(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
         """How alike neighbouring views moved. At least two pictures [H, W, 3] in 0..1, in a camera path's order."""

@@ -21,6 +21,13 @@ SSIM_MIN_SIDE = 11
 LPIPS_MIN_SIDE = 32
 """AlexNet's pooling leaves nothing of smaller pictures."""
 
+REC709_LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+def luminance(picture: Tensor) -> Tensor:
+    """Y = 0.2126 R + 0.7152 G + 0.0722 B of a picture [H, W, 3]: [H, W] float64."""
+    return picture.double() @ picture.new_tensor(REC709_LUMINANCE, dtype=torch.float64)
+
 
 def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     """Peak signal-to-noise ratio, -10 log10(mean((a - b)^2)), in dB.

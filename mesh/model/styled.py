@@ -99,6 +99,10 @@ class StyledMesh:
         """Points [N, 3] of the undisplaced surface at barycentrics [N, 3] of faces [N]."""
         return (weights.detach()[..., None] * self.rest[self.faces[face]]).sum(1)
 
+    def acts_on(self, face: Tensor, weights: Tensor) -> Tensor:
+        """Whether the field may change what lies at barycentrics [N, 3] of faces [N]: [N] bool."""
+        return self._contains(self._in_file(self.points_of(face, weights)))
+
     def colors(self, shading: Shading, change: Tensor | None = None) -> Tensor:
         """Colours [P, 3] before they are lit, at what pixels show.
 

@@ -115,6 +115,29 @@ class Cameras:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class MeshCamera:
+    """One of a mesh's cameras, for finding what it shows in other views; points are in the mesh's unit frame."""
+
+    cameras: Cameras
+    """One alone."""
+
+    def points(self, depth: Tensor) -> Tensor:
+        """The points [H, W, 3] behind the pixel centres at z-depths [H, W]; see `ViewCamera`."""
+        origins, directions = self.cameras.rays()
+        return origins[0] + directions[0] * depth[..., None]
+
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels [N, 2] and z-depths [N] of points [N, 3]; see `ViewCamera`."""
+        c2w, side = torch.from_numpy(self.cameras.c2ws[0]), self.cameras.side
+        local = (points.double() - c2w[:, 3]) @ c2w[:, :3]
+        ahead = -local[:, 2]
+        flat = local[:, :2] * torch.tensor([1.0, -1.0], dtype=torch.float64) / ahead.clamp(min=1e-9)[:, None]
+        pixels = flat * self.cameras.focal + side / 2
+        held = (ahead > 0) & (pixels >= 0).all(-1) & (pixels < side).all(-1)
+        return pixels, torch.where(held, ahead, torch.zeros_like(ahead))
+
+
 def cameras_round(vertices: np.ndarray, settings: ViewSettings) -> tuple[Cameras, Cameras]:
     """Training and held-out cameras that look at the origin from the sphere, spread evenly over it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,17 @@ from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.host.device import default_device
-from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
+from editor3d.metrics.learned import CAPTION_BEFORE
+from editor3d.metrics.report import EditReport, edit_report
+from editor3d.metrics.unavailable import Unavailable
+from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.outputs.pictures import to_uint8
 from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest
 from mesh.model.styled import StyledMesh
-from mesh.render.cameras import Cameras, cameras_round
+from mesh.render.cameras import Cameras, MeshCamera, cameras_round
 from mesh.render.render import bounded, compose, shrink
 from mesh.style.config import StyleConfig, read_config
 from mesh.style.run import load_field, styled_mesh
@@ -28,16 +32,16 @@ from mesh.style.samples import PixelSamples
 _ITERATIONS, _RATE = 150, 0.05
 
 
-def evaluate(run: Path) -> KnownEditReport:
-    """The known-edit report of a run, inside the mesh's outlines.
+def evaluate(run: Path) -> EditReport:
+    """The report on a run, inside what the mesh's pictures show of it, or of its region.
 
-    A mesh has no photographs: its own pictures take their place, and the truth is f of them, with f the procedural
-    editor's map for the run's instruction. The base is then exact, and f of it leaves nothing to miss; but f of one
-    view and f of another do not quite agree about a point that both see. So the ideal is taken from the colouring of
-    the mesh's vertices that comes nearest to f in all views, held-out ones among them, by least squares.
+    A mesh has no photographs: its own pictures take their place, and the base is exact. Where the instruction's result
+    is known, the truth is f of them, with f the procedural editor's map. f of the base leaves nothing to miss; but f of
+    one view and f of another do not quite agree about a point that both see. So the ideal is taken from the colouring
+    of the mesh's vertices that comes nearest to f in all views, held-out ones among them, by least squares.
 
     Raises:
-        ConfigError: the instruction has no known result, or no view was held out.
+        ConfigError: no view was held out.
         CheckpointError: the run is not finished, or cannot be opened.
     """
     config = read_config(run)
@@ -48,48 +52,103 @@ def evaluate(run: Path) -> KnownEditReport:
             f"Expected a finished edit at {run}, found one of {state['step']} of {config.steps} steps: go on with it "
             f"first, {resume_command(run)}"
         )
-    try:
-        parse(config.instruction, ())
-    except InstructionError as error:
-        raise ConfigError(
-            f'The result of "{config.instruction}" is not known in advance, so there is nothing to compare with: edit '
-            f"by the procedural editor."
-        ) from error
     styled = styled_mesh(config, torch.Generator().manual_seed(config.seed), default_device())
     load_field(styled.field, state, path)
     train, held_out = cameras_round(styled.rest.cpu().double().numpy(), config.views)
     if not len(held_out):
         raise ConfigError(f"Expected views that were held out, {run} has none: style the mesh with --held-out 8.")
     record = read_record(run / "edit.json")
-    cost = Cost(edits_2d=len(record.edits), seconds=record.times.total)
-    return known_edit_report(held_out_views(styled, train, held_out, config), cost=cost)
+    views = held_out_views(styled, held_out, config)
+    unknown = None
+    try:
+        parse(config.instruction, ())
+    except InstructionError:
+        unknown = Unavailable(
+            reason=f'the right result of "{config.instruction or config.prompt}" is not known in advance, so there is '
+            f"no edit gap",
+            remedy="edit by the procedural editor",
+        )
+    if unknown is None:
+        views = with_truth(views, styled, train, held_out, config)
+    return edit_report(
+        views,
+        cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
+        caption=config.prompt or (f"{CAPTION_BEFORE}, {config.instruction}" if config.instruction else ""),
+        unknown=unknown,
+        region=None if styled.region is None else styled.region.to_json(),
+    )
 
 
-def held_out_views(styled: StyledMesh, train: Cameras, held_out: Cameras, config: StyleConfig) -> list[HeldOutView]:
-    """What the report needs of each held-out view, pictures on the CPU."""
+def held_out_views(styled: StyledMesh, held_out: Cameras, config: StyleConfig) -> list[HeldOutView]:
+    """What can be said of each held-out view without knowing the right result, on the CPU."""
+    samples = config.views.supersampling
+    before = [picture.cpu() for picture, _ in styled.pictures(held_out, samples, styled=False)]
+    after = [picture.cpu() for picture, _ in styled.pictures(held_out, samples)]
+    with torch.no_grad():
+        displaced = styled.displaced(styled.all_style()[1])
+    views = []
+    for index, picture in enumerate(before):
+        camera = held_out[[index]]
+        shares = [
+            shown_share(styled, vertices, camera.scaled(samples), samples) for vertices in (styled.rest, displaced)
+        ]
+        views.append(
+            HeldOutView(
+                f"held_out_{index:03d}",
+                photo=picture,
+                base_render=picture,
+                edited_render=after[index],
+                region=shares[0] == 1.0,
+                outside=torch.maximum(*shares) == 0.0,
+                base_depth=z_depth(styled, styled.rest, camera),
+                edited_depth=z_depth(styled, displaced, camera),
+                camera=MeshCamera(camera),
+            )
+        )
+    return views
+
+
+@torch.no_grad()
+def shown_share(styled: StyledMesh, vertices: Tensor, camera: Cameras, supersampling: int) -> Tensor:
+    """How much of each pixel shows what the field may change, [side, side] in 0..1, the vertices [V, 3] being there.
+
+    Args:
+        camera: one, with `supersampling` rays a pixel's side.
+    """
+    shading = styled.shading(vertices, camera)
+    inside = styled.acts_on(shading.hits.face, shading.weights).float()[:, None]
+    share = compose(shading.hits, inside, torch.zeros(1))
+    return shrink(share, supersampling)[0, ..., 0].cpu()
+
+
+@torch.no_grad()
+def z_depth(styled: StyledMesh, vertices: Tensor, camera: Cameras) -> Tensor:
+    """z-depth [side, side] of the mesh with its vertices [V, 3] there, at the pixel centres; 0 where nothing is."""
+    shading = styled.shading(vertices, camera)
+    points = shading.interpolate(vertices, styled.faces)
+    # the directions of rays have z-depth 1
+    far = ((points - shading.hits.origin) * shading.hits.direction).sum(-1, keepdim=True)
+    far = far / shading.hits.direction.square().sum(-1, keepdim=True)
+    return compose(shading.hits, far, torch.zeros(1))[0, ..., 0].cpu()
+
+
+def with_truth(
+    views: list[HeldOutView], styled: StyledMesh, train: Cameras, held_out: Cameras, config: StyleConfig
+) -> list[HeldOutView]:
+    """The same views with what the instruction makes of their pictures, and the nearest that a colouring comes."""
     editor, samples = ProceduralEditor(), config.views.supersampling
 
     def truth(picture: Tensor) -> Tensor:
         return editor.edit(EditRequest(view="", instruction=config.instruction, condition=picture.cpu()))
 
-    before = [(picture.cpu(), whole.cpu()) for picture, whole in styled.pictures(held_out, samples, styled=False)]
-    after = [picture.cpu() for picture, _ in styled.pictures(held_out, samples)]
-    truths = [truth(picture) for picture, _ in before]
+    truths = [truth(view.photo) for view in views]
     others = [truth(picture) for picture, _ in styled.pictures(train, samples, styled=False)]
     everywhere = Cameras(np.concatenate([train.c2ws, held_out.c2ws]), train.focal, train.side)
     change = best_coloring(styled, everywhere, others + truths, samples)
     references = colored_pictures(styled, change, held_out, samples)
     return [
-        HeldOutView(
-            f"held_out_{index:03d}",
-            photo=picture,
-            base_render=picture,
-            edited_render=after[index],
-            region=whole,
-            truth=truths[index],
-            reference_render=references[index],
-        )
-        for index, (picture, whole) in enumerate(before)
+        replace(view, truth=wanted, reference_render=reference)
+        for view, wanted, reference in zip(views, truths, references, strict=True)
     ]
 
 

@@ -83,7 +83,7 @@ def test_other_readers_of_the_run_see_the_same_scene(composed, start):
         for now, before in zip(renders(pipeline), expected, strict=True):
             assert torch.equal(now, before)
     report = evaluate(trainer.base_dir)
-    assert all(scores.locality > 40 for scores in report.views.values())
+    assert all(change.locality > 40 for change in report.change.views.values())
 
 
 def test_what_becomes_of_a_region_s_mesh_changes_nothing(composed, start, tmp_path):

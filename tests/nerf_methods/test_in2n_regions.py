@@ -51,7 +51,7 @@ def test_the_report_judges_inside_and_outside(tiny_edit, start):
     trainer = start(tiny_edit(region="object:ball", steps=12))
     assert trainer.fit()
     report = evaluate(trainer.base_dir)
-    assert all(scores.locality > 35 for scores in report.views.values())
+    assert all(change.locality > 35 for change in report.change.views.values())
 
 
 def test_a_run_that_goes_on_keeps_the_same_voxels_frozen(tiny_edit, start, stop_before):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Judge a finished edit by held-out views: edit gap, locality, cost; depth error for true edits.
+    """Judge a finished edit by held-out views, whatever its instruction.
 
-    The truth is the known map of the instruction applied to the held-out photographs, or pictures of the scene truly
-    edited. Writes eval.json into the run's folder.
+    Says how much changed and where, whether views still agree, how sharp they are, what LPIPS and CLIP say where their
+    weights are on this machine, and the cost. Where the right result is known, also the edit gap: for an instruction
+    that the procedural editor understands, or given pictures of the scene truly edited, whose depth is compared too.
+    Writes eval.json into the run's folder.
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
@@ -25,6 +27,8 @@ class Evaluate:
     """A run that reconstructs the truly edited pictures: the fair ideal of a true edit."""
     data: str | None = None
     """Where the run's capture is now, if it was moved. It has to be the same."""
+    show: Literal["summary", "scores", "views"] = "scores"
+    """One line, a table of scores, or that and a table with a row for each view."""
     json: bool = False
     """Print the report as JSON."""
 
@@ -36,19 +40,20 @@ class Evaluate:
         from editor3d.api import Edit
         from editor3d.datasets.other_files import require_run
         from editor3d.files.writing import write_json
-        from editor3d.plugin.results.scores import learned_scores
 
         require_run(self.run_folder)
         report = Edit(self.run_folder).evaluate(self.truth, self.reference, self.data)
-        body = report.to_json() | {"learned": learned_scores(self.run_folder)}
-        path = self.run_folder / "eval.json"
+        body, path = report.to_json(), self.run_folder / "eval.json"
         write_json(path, body)
         if self.json:
             print(json.dumps(body, indent=2))
             return 0
         console = Console()
-        console.print(report.to_table())
-        for name, value in body["learned"].items():
-            console.print(f"{name}: {value if isinstance(value, str) else format(value, '.3f')}", soft_wrap=True)
+        if self.show == "summary":
+            console.print(report.summary(), soft_wrap=True, highlight=False)
+        else:
+            console.print(report.to_table())
+        if self.show == "views":
+            console.print(report.to_views_table())
         console.print(f"Report: {path}", soft_wrap=True)
         return 0

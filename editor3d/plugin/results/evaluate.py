@@ -11,15 +11,21 @@ from torch import Tensor
 
 from editor3d.datasets.views.images import read_depth, read_image, read_object_masks
 from editor3d.editors.folder import FolderEditor
-from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
+from editor3d.editors.procedural.editor import ProceduralEditor, edited_region, union
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
-from editor3d.metrics.known_edit import Cost, HeldOutView, KnownEditReport, known_edit_report
+from editor3d.language.tokens import objects_named
+from editor3d.metrics.known_edit import Map
+from editor3d.metrics.learned import CAPTION_BEFORE
+from editor3d.metrics.report import EditReport, edit_report
+from editor3d.metrics.unavailable import Unavailable
+from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.plugin.bases.runs import open_run
 from editor3d.plugin.config.file import read_config
 from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.plugin.views.project import PosedCamera
 from editor3d.plugin.views.rays import Lens
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
@@ -31,17 +37,16 @@ SEEN_SHARE = 0.5 / 255
 """A pixel of which a region makes up no more than this, before and after the edit, lies outside: rounded to 8 bits, its
 training pictures took up nothing of the edit."""
 
-Outputs = tuple[Tensor, Tensor]
-
 
 def evaluate(
     run: Path, *, truth: Path | None = None, reference: Path | None = None, data: Path | str | None = None
-) -> KnownEditReport:
-    """The known-edit report of a run.
+) -> EditReport:
+    """The report on a run, whatever its instruction.
 
-    The truth is f(photo), with f the procedural editor's map for the run's instruction, whatever editor made the edit;
-    or, for a run of the folder editor or where `truth` is given, pictures of the scene truly edited. An edit that was
-    kept to a region is compared with it where pixels show the region; all others are judged by how they stayed.
+    Where the right result is known, the known-edit test is part of it. The truth is f(photo), with f the procedural
+    editor's map for the run's instruction, whatever editor made the edit; or, for a run of the folder editor or where
+    `truth` is given, pictures of the scene truly edited. An edit that was kept to a region, or is about an object that
+    the data names, is judged where pixels show that; all others by how they stayed.
 
     Args:
         run: the folder of a finished edit.
@@ -51,15 +56,17 @@ def evaluate(
         data: where the capture is now, if it was moved.
 
     Raises:
-        ConfigError: the instruction has no known result, and no truth is given.
+        ConfigError: a reference is given without the truth.
         CheckpointError: a run cannot be opened, or the edit is not finished.
-        DataError: no held-out view shows what was edited, or the capture is gone or another.
+        DataError: no view was held out, or the capture is gone or another.
     """
     record = _finished_record(run)
     config, edited = open_run(run, data=data)
     _, base = open_run(config.load_checkpoint, data=data)
     posed: PosedImages = edited.datamanager.eval_dataset.metadata["posed_images"]
     views: tuple[View, ...] = edited.datamanager.eval_dataset.metadata["views"]
+    if not views:
+        raise DataError(f"Expected held-out views to judge {run} by, its capture has none: name some in its split.")
     if truth is None and record.editor.startswith("folder:"):
         truth = Path(record.editor.removeprefix("folder:"))
     if truth is None and reference is not None:
@@ -67,24 +74,59 @@ def evaluate(
             f"Expected a reference with pictures of the scene truly edited, got {reference} alone: say --truth FOLDER, "
             f"or leave it out."
         )
-    cost = Cost(edits_2d=len(record.edits), seconds=record.times.total)
+    masks = {view.name: read_object_masks(view, posed.objects) for view in views}
+    rows = [_held_out(i, view, base, edited) for i, view in enumerate(views)]
     shares = _region_shares(run, config, base, edited)
-    region = (record.region or None) if shares else None
+    f, unknown = None, None
     if truth is not None:
         renders = None if reference is None else open_run(reference)[1]
-        rows = [_true_edit(i, view, posed, base, edited, truth, renders) for i, view in enumerate(views)]
-        return known_edit_report(_inside(rows, shares, run), cost=cost, region=region)
-    masks = {view.name: read_object_masks(view, posed.objects) for view in views}
-    rows = [_known_edit(i, view, record, masks[view.name], base, edited) for i, view in enumerate(views)]
+        rows = [
+            _true_edit(i, row, view, posed, truth, renders)
+            for i, (row, view) in enumerate(zip(rows, views, strict=True))
+        ]
+    else:
+        rows = [replace(row, region=_edited_part(record.instruction, masks[row.name])) for row in rows]
+        f, unknown = _known_map(record.instruction, masks, shares)
+    return edit_report(
+        _inside(rows, shares),
+        cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
+        caption=f"{CAPTION_BEFORE}, {record.instruction}" if record.instruction else "",
+        f=f,
+        unknown=unknown,
+        region=(record.region or None) if shares else None,
+    )
+
+
+def _known_map(
+    instruction: str, masks: Mapping[str, Mapping[str, Tensor]], shares: Mapping[str, RegionShares]
+) -> tuple[Map | None, Unavailable | None]:
+    """f of an instruction, by view and picture, or why there is none."""
+    try:
+        for objects in masks.values():
+            parse(instruction, objects)
+    except InstructionError:
+        return None, Unavailable(
+            reason=f'the right result of "{instruction}" is not known in advance, so there is no edit gap',
+            remedy="give pictures of the scene truly edited by --truth FOLDER",
+        )
     editor = ProceduralEditor()
 
     def f(name: str, picture: Tensor) -> Tensor:
-        request = EditRequest(view=name, instruction=record.instruction, condition=picture, objects=masks[name])
+        request = EditRequest(view=name, instruction=instruction, condition=picture, objects=masks[name])
         changed = editor.edit(request)
         # no edit of the region can change more of a pixel than it makes up
         return torch.lerp(picture, changed, shares[name].before[..., None]) if shares else changed
 
-    return known_edit_report(_inside(rows, shares, run), cost=cost, f=f, region=region)
+    return f, None
+
+
+def _edited_part(instruction: str, masks: Mapping[str, Tensor]) -> Tensor | None:
+    """Where a view shows the objects that an instruction is about, [H, W] bool; None where it is about all."""
+    try:
+        return edited_region(parse(instruction, masks), masks)
+    except InstructionError:
+        named = objects_named(instruction, masks)
+        return union([masks[name] for name in named]) if named else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,24 +170,14 @@ def _region_shares(
     return {view.name: RegionShares(*shares) for view, *shares in zip(views, before, after, strict=True)}
 
 
-def _inside(rows: Sequence[HeldOutView], shares: Mapping[str, RegionShares], run: Path) -> list[HeldOutView]:
-    """Views whose region is also inside that of the edit.
-
-    Raises:
-        DataError: nothing is left of it in any view.
-    """
-    if shares:
-        inside = {name: share.inside for name, share in shares.items()}
-        rows = [
-            replace(row, region=inside[row.name] if row.region is None else row.region & inside[row.name])
-            for row in rows
-        ]
-    if all(row.region is not None and not row.region.any() for row in rows):
-        raise DataError(
-            f"Expected a held-out view that shows what {run} edited, found none of {len(rows)}: there is nothing to "
-            f"compare."
-        )
-    return list(rows)
+def _inside(rows: Sequence[HeldOutView], shares: Mapping[str, RegionShares]) -> list[HeldOutView]:
+    """Views whose region is also inside that of the edit."""
+    if not shares:
+        return list(rows)
+    inside = {name: share.inside for name, share in shares.items()}
+    return [
+        replace(row, region=inside[row.name] if row.region is None else row.region & inside[row.name]) for row in rows
+    ]
 
 
 def _finished_record(run: Path) -> EditRecord:
@@ -162,63 +194,37 @@ def _finished_record(run: Path) -> EditRecord:
     return read_record(path)
 
 
-def _known_edit(
-    index: int,
-    view: View,
-    record: EditRecord,
-    masks: Mapping[str, Tensor],
-    base: PluginPipeline,
-    edited: PluginPipeline,
-) -> HeldOutView:
-    try:
-        steps = parse(record.instruction, masks)
-    except InstructionError as error:
-        raise ConfigError(
-            f'The result of "{record.instruction}" is not known in advance, so there is nothing to compare with: give '
-            f"pictures of the scene truly edited by --truth FOLDER, or edit by the procedural editor."
-        ) from error
+def _held_out(index: int, view: View, base: PluginPipeline, edited: PluginPipeline) -> HeldOutView:
+    """What can be said of a view without knowing the right result."""
+    base_render, base_depth = _render(base, index, view)
+    edited_render, edited_depth = _render(edited, index, view)
+    manager = edited.datamanager
+    scale = manager.train_dataparser_outputs.dataparser_scale
     return HeldOutView(
         view.name,
         photo=_photo(view),
-        base_render=_render(base, index, view)[0],
-        edited_render=_render(edited, index, view)[0],
-        region=edited_region(steps, masks),
+        base_render=base_render,
+        edited_render=edited_render,
+        base_depth=base_depth,
+        edited_depth=edited_depth,
+        camera=PosedCamera(manager.eval_dataset.cameras, index, scale),
     )
 
 
 def _true_edit(
-    index: int,
-    view: View,
-    posed: PosedImages,
-    base: PluginPipeline,
-    edited: PluginPipeline,
-    folder: Path,
-    reference: PluginPipeline | None,
+    index: int, row: HeldOutView, view: View, posed: PosedImages, folder: Path, reference: PluginPipeline | None
 ) -> HeldOutView:
-    photo = _photo(view)
-    truth = FolderEditor(str(folder)).edit(EditRequest(view=view.name, instruction="", condition=photo))
-    base_render, base_depth = _render(base, index, view)
-    edited_render, edited_depth = _render(edited, index, view)
+    """A view with the scene truly edited, and its depths where there are some."""
+    truth = FolderEditor(str(folder)).edit(EditRequest(view=view.name, instruction="", condition=row.photo))
     depth_path = folder.parent / "depth" / f"{view.name}.png"
-    truth_depth = None
-    if depth_path.is_file() and view.depth_path is not None:
-        truth_depth = read_depth(_with_depth(view, depth_path), posed.depth_scale)
-    return HeldOutView(
-        view.name,
-        photo=photo,
-        base_render=base_render,
-        edited_render=edited_render,
+    has_depth = depth_path.is_file() and view.depth_path is not None
+    return replace(
+        row,
         truth=truth,
         reference_render=None if reference is None else _render(reference, index, view)[0],
-        photo_depth=read_depth(view, posed.depth_scale) if truth_depth is not None else None,
-        truth_depth=truth_depth,
-        base_depth=base_depth if truth_depth is not None else None,
-        edited_depth=edited_depth if truth_depth is not None else None,
+        photo_depth=read_depth(view, posed.depth_scale) if has_depth else None,
+        truth_depth=read_depth(replace(view, depth_path=depth_path), posed.depth_scale) if has_depth else None,
     )
-
-
-def _with_depth(view: View, path: Path) -> View:
-    return replace(view, depth_path=path)
 
 
 def _photo(view: View) -> Tensor:
@@ -226,7 +232,7 @@ def _photo(view: View) -> Tensor:
 
 
 @torch.no_grad()
-def _render(pipeline: PluginPipeline, index: int, view: View) -> Outputs:
+def _render(pipeline: PluginPipeline, index: int, view: View) -> tuple[Tensor, Tensor]:
     """Picture [H, W, 3] in 0..1 and z-depth [H, W] in the file's scene units."""
     manager = pipeline.datamanager
     cameras = manager.eval_dataset.cameras

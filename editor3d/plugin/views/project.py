@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras
@@ -10,6 +12,33 @@ from torch import Tensor
 from editor3d.plugin.views.rays import Lens, distorted
 
 _NEAR = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class PosedCamera:
+    """One of `cameras`, for finding what it shows in other views; points are in the scene's frame."""
+
+    cameras: Cameras
+    index: int
+    scale: float
+    """Scene units of a unit of depth."""
+
+    def points(self, depth: Tensor) -> Tensor:
+        """The points [H, W, 3] float64 behind the pixel centres at z-depths [H, W]; see `ViewCamera`."""
+        directions = Lens.of(self.cameras, self.index).directions().double()
+        ahead = -directions[:, 2].clamp(max=-_NEAR)  # beside and behind a fisheye there is no z-depth
+        local = directions * (depth.double().flatten() * self.scale / ahead)[:, None]
+        return (local @ self._pose[:3, :3].T + self._pose[:3, 3]).view(*depth.shape, 3)
+
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels [N, 2] and z-depths [N] of points [N, 3]; see `ViewCamera`."""
+        pixels, held = pixels_of(self.cameras, self.index, points)
+        ahead = -((points.double() - self._pose[:3, 3]) @ self._pose[:3, 2]) / self.scale
+        return pixels, torch.where(held, ahead, torch.zeros_like(ahead))
+
+    @property
+    def _pose(self) -> Tensor:
+        return self.cameras.camera_to_worlds[self.index].cpu().double()
 
 
 def pixels_of(cameras: Cameras, index: int, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -143,7 +143,7 @@ def test_the_report_judges_an_insertion_into_empty_space(insertion, start, own_c
     trainer = start(insertion(steps=4))
     assert trainer.fit()
     report = evaluate(trainer.base_dir, truth=own_capture / "images")
-    assert all(scores.locality > 35 for scores in report.views.values())
+    assert all(change.locality > 35 for change in report.change.views.values())
 
 
 def test_seeds_lie_in_the_region_where_some_view_can_see_them(insertion, start):

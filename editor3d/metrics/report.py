@@ -1,0 +1,115 @@
+"""The report on an edit: everything that can be said of it, in parts, of which those without their needs say why.
+
+Any instruction can be judged: how much changed and where, whether views still agree, what CLIP and LPIPS say, what it
+cost. Where the right result is known, the known-edit test is another part. `docs/metrics.md` says how to read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from editor3d.files.writing import jsonable
+from editor3d.metrics.change import Change, measure_change
+from editor3d.metrics.consistency import Consistency, measure_consistency
+from editor3d.metrics.known_edit import KnownEdit, known_edit
+from editor3d.metrics.learned import ClipScores, clip_scores, lpips_to_base
+from editor3d.metrics.table import scores_table, summary_line, views_table
+from editor3d.metrics.unavailable import Unavailable
+from editor3d.metrics.views import Cost, HeldOutView
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from editor3d.metrics.known_edit import Map
+
+
+@dataclass(frozen=True)
+class EditReport:
+    """What held-out views say of an edit."""
+
+    change: Change
+    consistency: Consistency | Unavailable
+    lpips: float | Unavailable
+    """Mean LPIPS distance between the renders before and after."""
+    clip: ClipScores | Unavailable
+    known: KnownEdit | Unavailable
+    """Where the right result is known."""
+    cost: Cost
+    region: Mapping[str, Any] | None = None
+    """The 3D region that the edit was kept to, in JSON notation; None where there was none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for strict JSON. An infinite PSNR (identical pictures) is the string "inf"; a part that could
+        not be computed is an object with `not_available` and `remedy`."""
+        return jsonable(
+            {
+                "cost": asdict(self.cost),
+                "region": self.region,
+                "change": self.change.to_json(),
+                "consistency": _part(self.consistency),
+                "lpips": _part(self.lpips),
+                "clip": _part(self.clip),
+                "known_edit": _part(self.known),
+            }
+        )
+
+    def to_table(self) -> Table:
+        """For the terminal: one row a score, the mean over views, and how to read it."""
+        return scores_table(self)
+
+    def to_views_table(self) -> Table:
+        """For the terminal: one row a view."""
+        return views_table(self)
+
+    def summary(self) -> str:
+        """One line."""
+        return summary_line(self)
+
+
+def edit_report(
+    views: Sequence[HeldOutView],
+    *,
+    cost: Cost,
+    caption: str = "",
+    f: Map | None = None,
+    unknown: Unavailable | None = None,
+    region: Mapping[str, Any] | None = None,
+) -> EditReport:
+    """Judge an edit by held-out views.
+
+    Args:
+        views: at least one, in a camera path's order; with `truth` where the scene was truly edited.
+        cost: what the edit took.
+        caption: what the edited scene shows, for CLIP; empty where nobody said.
+        f: the known map of the instruction, see `known_edit`.
+        unknown: why the right result is not known; given exactly where the views bring no `truth` and f is missing.
+        region: the 3D region that the edit was kept to, in JSON notation; it is only reported.
+
+    Raises:
+        ValueError: no views, or contradicting arguments.
+    """
+    if not views:
+        raise ValueError("a report needs at least one held-out view")
+    if unknown is None and not any(view.sees_region for view in views):
+        unknown = Unavailable(
+            reason=f"none of {len(views)} held-out views shows what was edited", remedy="hold out views that do"
+        )
+    return EditReport(
+        change=measure_change(views),
+        consistency=measure_consistency(views),
+        lpips=lpips_to_base(views),
+        clip=clip_scores(views, caption),
+        known=known_edit(views, f) if unknown is None else unknown,
+        cost=cost,
+        region=region,
+    )
+
+
+def _part(part: Change | Consistency | ClipScores | KnownEdit | Unavailable | float) -> Any:
+    if isinstance(part, float):
+        return part
+    if isinstance(part, Unavailable):
+        return {"not_available": part.reason, "remedy": part.remedy}
+    return part.to_json()

@@ -1,0 +1,86 @@
+"""What an edit is judged by: views that neither training nor editing saw, before and after it, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ViewCamera(Protocol):
+    """Where a view looks from, lens and all."""
+
+    def points(self, depth: Tensor) -> Tensor:
+        """The points [H, W, 3] of space behind the pixel centres, at z-depths [H, W]; any where that is unknown."""
+        ...
+
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Where points [N, 3] of space appear.
+
+        Returns:
+            pixels [N, 2] (x, y), the centre of the first being (0.5, 0.5), and z-depths [N], 0 where the picture does
+            not hold the point.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutView:
+    """One view that neither training nor editing saw. Pictures [H, W, 3] in 0..1, on the CPU."""
+
+    name: str
+    photo: Tensor
+    base_render: Tensor
+    """The reconstruction before the edit."""
+    edited_render: Tensor
+    """The reconstruction after the edit."""
+    region: Tensor | None = None
+    """[H, W] bool, what the edit may change as this view sees it: an object, or what a 3D region touches; None scores
+    the whole picture."""
+    outside: Tensor | None = None
+    """[H, W] bool, what the edit must leave as it is; None is all that is not `region`."""
+    truth: Tensor | None = None
+    """The scene truly edited, seen from this view; None where the truth is f(photo), or unknown."""
+    reference_render: Tensor | None = None
+    """What a perfect edit of this reconstruction gives, seen from this view: for a true edit a reconstruction made
+    from truly edited photographs."""
+    photo_depth: Tensor | None = None
+    """True z-depth [H, W] before the edit, scene units; 0 or non-finite is unknown."""
+    truth_depth: Tensor | None = None
+    """True z-depth [H, W] after the edit."""
+    base_depth: Tensor | None = None
+    """z-depth [H, W] of the reconstruction before the edit."""
+    edited_depth: Tensor | None = None
+    """z-depth [H, W] of the reconstruction after the edit."""
+    camera: ViewCamera | None = None
+    """Needed to find the same points in other views."""
+
+    @property
+    def sees_region(self) -> bool:
+        """Whether anything that the edit may change is in the picture."""
+        return self.region is None or bool(self.region.any())
+
+    @property
+    def kept(self) -> Tensor | None:
+        """[H, W] bool, what the edit must leave as it is; None where that is nothing."""
+        kept = self.outside if self.region is None or self.outside is not None else ~self.region
+        return kept if kept is not None and bool(kept.any()) else None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the edit took."""
+
+    edits_2d: int
+    """Pictures edited by the 2D editor."""
+    seconds: float
+    """Wall-clock time of the edit, without training the base."""
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of those that exist; None where none does."""
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
