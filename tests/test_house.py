@@ -17,7 +17,6 @@ MOST_MODULES = 12
 """Side by side in one folder, besides its `__init__`."""
 
 KNOWN_CIRCLES: set[frozenset[str]] = {
-    frozenset({"editor3d.metrics.known_edit", "editor3d.metrics.table"}),
     frozenset({"editor3d.plugin.edit.pipeline", "editor3d.plugin.edit.settings"}),
     frozenset({"editor3d.plugin.edit.trainer", "editor3d.plugin.results.results"}),
     frozenset({"editor3d.api", "editor3d.edit_config"}),

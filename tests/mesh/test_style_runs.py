@@ -241,7 +241,6 @@ def test_an_instruction_without_a_known_result_is_judged_by_all_else(config, tmp
     assert "not known in advance" in str(report.known)
     assert 0 < report.change.mean.psnr < 60
     assert report.change.mean.locality > report.change.mean.psnr
-    assert report.consistency.short_range.before < 0.1
     assert report.clip.direction is not None
 
 
