@@ -185,6 +185,8 @@ class EditorInfo:
     """Dresses a person: edits nothing without `EditRequest.garment`."""
     remote: bool = False
     """Sends pictures to a service over the network, which may charge for each edit."""
+    price: float | None = None
+    """US dollars that one request to a paid service is taken to cost."""
     download: str = ""
     """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
     guidance_scale: float = GUIDANCE_SCALE

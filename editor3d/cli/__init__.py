@@ -13,12 +13,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from editor3d.errors import INTERRUPTED, USER_ERROR, ConfigError, Editor3DError, sentence
+from editor3d.errors import INTERRUPTED, USER_ERROR, ConfigError, Editor3DError, first_line, sentence
 from editor3d.host.surroundings import settle
 from editor3d.run.opening import begin_command
 
 OUTPUT_CLOSED = 1
+EVENTS_FLAG = "--events"
 DEBUG_VARIABLE = "EDITOR3D_DEBUG"
+_EVENTS_HELP = (
+    f"With {EVENTS_FLAG} FILE progress and results are also written to a file as JSON lines, with {EVENTS_FLAG} - to the "
+    "standard output."
+)
 _MAY_BE_EMPTY = ("--instruction", "--prompt")
 """Flags that may be given empty: some editors need no sentence, and the others ask for one themselves."""
 
@@ -78,10 +83,64 @@ def run_program(command: type, prog: str, argv: Sequence[str] | None = None) -> 
 def _answered(act: Callable[[list[str]], int], argv: Sequence[str] | None) -> int:
     """The exit code of a command, whose errors are told in one sentence on stderr."""
     settle()
-    debug = os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
     begin_command()
     try:
-        code = act(sys.argv[1:] if argv is None else list(argv))
+        target, words = _events_target(sys.argv[1:] if argv is None else list(argv))
+        if not target:
+            return _outcome(act, words)
+        from editor3d.run.events import writing
+
+        with writing(target):
+            return _announced(act, words)
+    except ConfigError as error:
+        _complain(sentence(error))
+        return USER_ERROR
+
+
+def _events_target(words: list[str]) -> tuple[str, list[str]]:
+    """Where events go, empty for nowhere, and the words without the flag that says so.
+
+    Raises:
+        ConfigError: the flag has no value.
+    """
+    target, others = os.environ.get("EDITOR3D_EVENTS", ""), []
+    left = iter(words)
+    for word in left:
+        flag, equals, value = word.partition("=")
+        if flag != EVENTS_FLAG:
+            others.append(word)
+            continue
+        target = value if equals else next(left, "")
+        if not target.strip() or "\0" in target:
+            raise ConfigError(
+                f"Expected a file, or - for the standard output, after {EVENTS_FLAG}, got none: name one."
+            )
+    return target, others
+
+
+def _announced(act: Callable[[list[str]], int], words: list[str]) -> int:
+    """The exit code of a command, between the events that it begins and that it ends."""
+    import time
+
+    from editor3d.run.events import Error, Finished, Started, emit
+    from editor3d.run.record import package_versions
+
+    began, code = time.monotonic(), 1
+    emit(Started(command=words[0] if words else "", version=package_versions().get("editor3d", "")))
+    try:
+        code = _outcome(act, words)
+    except BaseException as error:
+        emit(Error(sentence=f"{type(error).__name__}: {first_line(error)}"))
+        raise
+    finally:
+        emit(Finished(code=code, seconds=time.monotonic() - began))
+    return code
+
+
+def _outcome(act: Callable[[list[str]], int], words: list[str]) -> int:
+    debug = os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+    try:
+        code = act(words)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of our output has left, as in `editor3d list methods | head -1`
@@ -98,7 +157,10 @@ def _answered(act: Callable[[list[str]], int], argv: Sequence[str] | None) -> in
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except SystemExit as leaving:  # tyro leaves this way, after a wrong flag and after help
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if code:
+            _emit_error("Expected the words that the command takes, got others: see what its --help says.")
+        return code
 
 
 def _dispatch(words: list[str]) -> int:
@@ -125,9 +187,12 @@ def _dispatch(words: list[str]) -> int:
 def _run(command: type, prog: str, words: list[str]) -> int:
     _require_values(words)
 
+    import inspect
+
     import tyro
 
-    return tyro.cli(command, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,)).run()
+    told = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{_EVENTS_HELP}"
+    return tyro.cli(command, prog=prog, description=told, args=words, config=(tyro.conf.FlagCreatePairsOff,)).run()
 
 
 def _require_values(words: list[str]) -> None:
@@ -162,6 +227,7 @@ def _help() -> str:
         "  editor3d COMMAND --help   what a command takes",
         "  editor3d --version        the version",
         "",
+        f"{EVENTS_FLAG} FILE, with any command, writes progress and results as JSON lines; - is the standard output.",
         f"{DEBUG_VARIABLE}=1 in the environment shows where an error arose.",
     ]
     return "\n".join(lines)
@@ -177,3 +243,10 @@ def _complain(told: str) -> None:
     in_color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[1;31merror:\033[0m" if in_color else "error:"
     print(f"{label} {told}", file=sys.stderr)
+    _emit_error(told)
+
+
+def _emit_error(told: str) -> None:
+    from editor3d.run.events import Error, emit
+
+    emit(Error(sentence=told))

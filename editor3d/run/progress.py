@@ -1,23 +1,67 @@
-"""Progress of a training run: a bar with the time left on a terminal, a line now and then elsewhere."""
+"""Progress: a bar with the time left on a terminal, a line now and then elsewhere, and events."""
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 from nerfstudio.utils.rich_utils import CONSOLE
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_SECONDS_BETWEEN_LINES = float(os.environ.get("EDITOR3D_PROGRESS_SECONDS", "15"))
-"""Where there is no terminal; whoever reads the lines to show them on may want more of them."""
+from editor3d.run import events
+
+_SECONDS_BETWEEN_LINES = 15.0
+"""Where there is no terminal."""
+_SECONDS_BETWEEN_EVENTS = 0.2
+"""At least, unless there is something new to say."""
+
+Item = TypeVar("Item")
+
+
+class Told:
+    """Emits how far something is, not too often.
+
+    Args:
+        what: the part of the work.
+        unit: what is counted.
+        start, total: how many are done already, and how many there are.
+    """
+
+    def __init__(self, what: str, unit: str, start: int, total: int) -> None:
+        self._what, self._unit, self._start, self._total = what, unit, start, total
+        self._began = self._last = time.monotonic()
+        self._note = ""
+        self._emit(start, None, "")
+
+    def update(self, completed: int, note: str = "") -> float:
+        """Say that so many are done; the seconds that are left at the pace so far."""
+        now = time.monotonic()
+        left = (now - self._began) / max(1, completed - self._start) * (self._total - completed)
+        news = completed >= self._total or note != self._note
+        if news or now - self._last >= _SECONDS_BETWEEN_EVENTS:
+            self._last, self._note = now, note
+            self._emit(completed, left if completed > self._start else None, note)
+        return left
+
+    def _emit(self, done: int, left: float | None, note: str) -> None:
+        seconds = None if left is None else round(max(0.0, left), 1)
+        events.emit(
+            events.Progress(
+                what=self._what, done=done, total=self._total, unit=self._unit, seconds_left=seconds, note=note
+            )
+        )
 
 
 class TrainingProgress:
     """Shows how far a run is. Use as a context manager."""
 
     def __init__(self, title: str, start: int, total: int) -> None:
-        self._title, self._start, self._total = title, start, total
-        self._began = self._last_line = time.monotonic()
+        self._title, self._total = title, total
+        self._last_line = time.monotonic()
+        self._told = Told(title, "steps", start, total)
         self._bar: Progress | None = None
         if CONSOLE.is_terminal:
             self._bar = Progress(
@@ -43,12 +87,36 @@ class TrainingProgress:
 
     def update(self, completed: int, note: str = "") -> None:
         """Say that `completed` of the steps are done."""
+        left = self._told.update(completed, note)
         if self._bar is not None:
             self._bar.update(self._task, completed=completed, note=note)
             return
         now = time.monotonic()
         if completed >= self._total or now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
-            pace = (now - self._began) / max(1, completed - self._start)
-            left = pace * (self._total - completed)
             print(f"{self._title}: {completed}/{self._total}, {left:.0f} s left {note}".rstrip(), flush=True)
+
+
+@contextmanager
+def counting(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, and events, moved on by the function that it gives: how many of how many are done."""
+    told: Told | None = None
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+
+        def update(done: int, of: int) -> None:
+            nonlocal told
+            told = told or Told(what, unit, 0, of)
+            told.update(done)
+            bar.update(task, completed=done, total=of)
+
+        yield update
+
+
+def tracked(items: Sequence[Item], what: str, unit: str) -> Iterator[Item]:
+    """The items one after the other, behind a bar on stderr and events."""
+    with counting(what, unit) as update:
+        update(0, len(items))
+        for done, item in enumerate(items, start=1):
+            yield item
+            update(done, len(items))

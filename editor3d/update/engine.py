@@ -13,6 +13,7 @@ from torch import Tensor
 
 from editor3d.errors import DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
+from editor3d.run import events
 from editor3d.run.record import Edit2D
 from editor3d.types import DIFFUSION_STEPS, GUIDANCE_SCALE, Editor, EditRequest, Garment, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
@@ -239,7 +240,14 @@ class DatasetUpdater:
         self.state.edits.append(
             Edit2D(view.name, step, planned.noise_level, planned.seed, seconds, self.guidance.instruction, change)
         )
+        self._tell(view.name)
         self.on_edit(planned.view, picture)
+
+    def _tell(self, view: str) -> None:
+        """Emit the newest edit and its picture."""
+        edit, number = self.state.edits[-1], len(self.state.edits)
+        events.emit(events.Edit2D(view=view, number=number, seconds=edit.seconds, cost=self.editor.info.price))
+        events.emit(events.Picture(path=events.absolute(self.pictures.path(view, number)), view=view))
 
     def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
         render = None

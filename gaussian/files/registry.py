@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import replacing
+from editor3d.run.events import Warning, emit
 
 if TYPE_CHECKING:
     from gaussian.files.contents import SplatFile
@@ -86,6 +87,7 @@ def tell(path: Path | str, notes: Iterable[str]) -> None:
     """Say on stderr what a user should know of a file."""
     for note in notes:
         print(f"{path}: {note}", file=sys.stderr)
+        emit(Warning(sentence=f"{path}: {note}"))
 
 
 def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from editor3d.run.events import Warning, emit
 from mesh.render import pytorch3d
 from mesh.render.cameras import Cameras
 
@@ -63,11 +64,12 @@ def _can_rasterize() -> bool:
     """Whether the GPU finds what is seen; told once where it does not."""
     reason = pytorch3d.missing()
     if reason:
-        print(
+        told = (
             f"PyTorch3D is {reason}: the CPU finds what each pixel of the mesh shows; {pytorch3d.INSTALL} has the GPU "
-            "do it.",
-            file=sys.stderr,
+            "do it."
         )
+        print(told, file=sys.stderr)
+        emit(Warning(sentence=told))
     return not reason
 
 

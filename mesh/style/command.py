@@ -11,6 +11,7 @@ from editor3d.guidance.clip import find_encoder
 from editor3d.host.device import default_device
 from editor3d.metrics.clip_weights import TINY_CLIP
 from editor3d.regions import settled
+from editor3d.run.events import Warning, emit
 from editor3d.run.folders import alone, new_run_folder, remove_empty
 from editor3d.trust import require_chosen_service, require_chosen_weights
 from mesh.bake.write import check_output
@@ -96,6 +97,7 @@ def announce(surface: Surface, path: str) -> None:
     print(f"Mesh {path}: {', '.join(parts)}")
     for note in surface.notes:
         print(f"  {note}")
+        emit(Warning(sentence=f"{path}: {note}"))
 
 
 def config_of(asked: Mesh) -> StyleConfig:

@@ -13,6 +13,7 @@ from editor3d.files.writing import replacing
 from editor3d.metrics.image import psnr
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
 from editor3d.outputs.video import write_mp4
+from editor3d.run.events import Picture, absolute, emit, emit_results
 from editor3d.run.record import EditRecord, package_versions, write_record
 from mesh.bake.bake import baked
 from mesh.bake.write import write_baked
@@ -61,6 +62,7 @@ class StyleResults:
         title = f"{run.config.instruction or run.config.prompt} ({run.done_steps} of {run.config.steps} steps)"
         rows = [Row("before", self._before()), Row("now", self._render_shown(styled=True))]
         save_side_by_side(run.folder / PROGRESS_FILE, rows, title=title)
+        emit(Picture(path=absolute(run.folder / PROGRESS_FILE)))
 
     @property
     def complete(self) -> bool:
@@ -149,6 +151,7 @@ class StyleResults:
         if (run.folder / "edited").is_dir():
             print(f"Edited pictures:  {run.folder / 'edited'}")
         print(f"Record:           {run.folder / RECORD_FILE}")
+        emit_results(run.folder, mesh=[Path(run.config.output or run.folder / MESH_FILE)])
 
 
 def write_or_copy(found: Path, path: Path, mesh: object) -> None:

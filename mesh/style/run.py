@@ -14,6 +14,7 @@ from editor3d.host.stopwatch import Stopwatch
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
+from editor3d.run.events import Result, absolute, emit
 from editor3d.run.progress import TrainingProgress
 from editor3d.run.stopping import stop_on_signal, stopped
 from editor3d.update.engine import EditInterrupted
@@ -94,6 +95,7 @@ class StyleRun:
             self.save()
         if self.done_steps < total:
             print(stopped(self.folder, self.done_steps, total), flush=True)
+            emit(Result(kind="run", path=absolute(self.folder)))
             return False
         self.results.save_after()
         self.results.save_record()

@@ -40,11 +40,13 @@ class Evaluate:
         from editor3d.api import Edit
         from editor3d.datasets.other_files import require_run
         from editor3d.files.writing import write_json
+        from editor3d.run.events import Result, absolute, emit
 
         require_run(self.run_folder)
         report = Edit(self.run_folder).evaluate(self.truth, self.reference, self.data)
         body, path = report.to_json(), self.run_folder / "eval.json"
         write_json(path, body)
+        emit(Result(kind="report", path=absolute(path)))
         if self.json:
             print(json.dumps(body, indent=2))
             return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -80,8 +78,14 @@ class Export:
         if self.format == "images" and self.pictures == "edited" and not (run / "edited").is_dir():
             raise ConfigError(f"Expected the run of a finished edit for --pictures edited, found no {run / 'edited'}.")
         _, pipeline = open_run(self.run_folder, data=self.data)
-        print(f"{target}: {self._write(pipeline, run, target)}")
+        self._tell(target, self._write(pipeline, run, target))
         return 0
+
+    def _tell(self, target: Path, holds: str) -> None:
+        from editor3d.run.events import Result, absolute, emit
+
+        print(f"{target}: {holds}")
+        emit(Result(kind=self.format or "splats", path=absolute(target)))
 
     def _convert(self) -> int:
         if self.data is not None:
@@ -93,12 +97,13 @@ class Export:
             )
         if self.output is None:
             raise ConfigError(f"Expected a file to write, got none: say --output FILE with {_choices('splats')}.")
-        print(f"{self.output}: {load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
+        self._tell(self.output, f"{load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
         return 0
 
     def _write(self, pipeline: PluginPipeline, run: Path, target: Path) -> str:
         """Write the export; says what it holds."""
         from editor3d.plugin.results.export import export_capture, export_mesh, export_points, export_splats
+        from editor3d.run.progress import counting
 
         if self.format == "mesh":
             vertices, faces = export_mesh(
@@ -112,7 +117,7 @@ class Export:
             return f"{vertices} vertices, {faces} faces"
         if self.format == "splats":
             return f"{export_splats(pipeline, target)} Gaussians"
-        with _progress() as on_view:
+        with counting("rendering", "views") as on_view:
             if self.format == "images":
                 edited = run / "edited" if self.pictures == "edited" else None
                 return f"{export_capture(pipeline, target, edited=edited, on_view=on_view)} views"
@@ -129,14 +134,3 @@ class Export:
 
 def _choices(format: str) -> str:
     return " or ".join(_SUFFIXES[format])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, moved on by the function that it gives."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rendering")
-        yield lambda done, of: bar.update(task, completed=done, total=of)

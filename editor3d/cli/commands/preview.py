@@ -109,11 +109,12 @@ class Preview:
     def _preview(self, scene: PosedImages, file: FileViews | None = None) -> int:
         """Edit some of the views of a scene, whose pictures are made first where it is that of a file of splats."""
         from rich.console import Console
-        from rich.progress import track
 
         from editor3d.datasets.opening import announce
         from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
         from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
+        from editor3d.run.events import Picture, Result, absolute, emit
+        from editor3d.run.progress import tracked
 
         announce(scene, None if file is None else Path(self.data).name)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
@@ -134,10 +135,11 @@ class Preview:
             sheet = self.output / f"{stem}-views.png"
             save_contact_sheet(sheet, file.small(SHEET_SIDE), [view.name for view in scene.views])
             print(sheet)
+            emit(Picture(path=absolute(sheet)))
             file.render(views)
         pairs = [
             edit_view(editor, scene, view, self.instruction, self.seed, garment)
-            for view in track(views, description="editing", console=messages, transient=True)
+            for view in tracked(views, "editing", "views")
         ]
         title = self.instruction or f"put on {'it' if self.garment is None else self.garment.name}"
         path = self.output / f"{stem}-{_slug(title)}.png"
@@ -147,6 +149,8 @@ class Preview:
         ]
         save_side_by_side(path, rows, title=title, columns=[view.name for view in views])
         print(path)
+        emit(Picture(path=absolute(path)))
+        emit(Result(kind="picture", path=absolute(path)))
         return 0
 
     def _device(self) -> str:

@@ -98,7 +98,10 @@ class Refine:
 def _note(sentence: str) -> None:
     import sys
 
+    from editor3d.run.events import Warning, emit
+
     print(f"note: {sentence}", file=sys.stderr)
+    emit(Warning(sentence=sentence))
 
 
 class _Progress:
@@ -117,8 +120,19 @@ class _Progress:
         print(f"round {number}:{loss}  {outcome.best.note}  ({cost})", file=sys.stderr)
 
 
+def _emit(done) -> None:
+    from editor3d.run.events import Result, absolute, emit
+
+    made = {"run": done.folder, "program": done.program, "picture": done.picture, "before_after": done.before_after}
+    for kind, path in [*made.items(), ("record", done.folder / "refine.json"), ("scene", done.scene)]:
+        if path is not None:
+            emit(Result(kind=kind, path=absolute(path)))
+
+
 def _tell(done) -> int:
     import sys
+
+    from editor3d.run.events import Error, Warning, emit
 
     summary = done.summary
     before, after = summary["loss"]["before"], summary["loss"]["after"]
@@ -135,10 +149,13 @@ def _tell(done) -> int:
         print(f"result.blend lacks what best.py does to: {names}; no plain values can tell it", file=sys.stderr)
     for doubt in result["doubts"] if result is not None else ():
         print(f"warning: {doubt}", file=sys.stderr)
+        emit(Warning(sentence=doubt))
     print(done.folder)
+    _emit(done)
     if not done.complete:
         from editor3d.errors import USER_ERROR
 
+        emit(Error(sentence=done.reason))
         print(f"the best so far is kept; the same command with --resume goes on in {done.folder}", file=sys.stderr)
         return USER_ERROR
     return 0

@@ -63,6 +63,7 @@ class Render:
         from editor3d.plugin.bases.base import open_base
         from editor3d.plugin.bases.runs import open_run
         from editor3d.plugin.results.results import turntable_cameras
+        from editor3d.run.events import Result, absolute, emit
 
         require_run(self.run_folder)
         home = open_base(self.run_folder).run / "renders"
@@ -86,6 +87,7 @@ class Render:
             for name, picture in zip(names, pictures, strict=True):
                 save_png(target / f"{name}.png", picture)
         print(target)
+        emit(Result(kind="video" if video else "pictures", path=absolute(target)))
         return 0
 
 
@@ -116,13 +118,11 @@ def render_pictures(
 
     Depth is coloured on one scale for all of them.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     from editor3d.outputs.pictures import to_uint8
     from editor3d.plugin.results.depth import color_depth, disparity_range
+    from editor3d.run.progress import tracked
 
     limits = disparity_range(pipeline, cameras, which) if depth else None
-    for index in track(which, description="rendering", console=Console(stderr=True), transient=True):
+    for index in tracked(which, "rendering", "views"):
         outputs = pipeline.render_view(cameras, index)
         yield to_uint8(outputs["rgb"] if limits is None else color_depth(outputs, limits))

@@ -56,6 +56,7 @@ class SplatsCommand:
 
     def run(self) -> int:
         from editor3d.api import change_splats
+        from editor3d.run.events import Result, absolute, emit
 
         change = change_splats(
             self.scene,
@@ -69,8 +70,10 @@ class SplatsCommand:
         )
         done = "deleted" if self.delete else "copied" if self.duplicate is not None else "recoloured"
         print(f"{change.output}: {change.selected} of {change.total} Gaussians {done}, {change.written} written")
+        emit(Result(kind="splats", path=absolute(change.output)))
         holes = change.holes
         if holes is not None:
+            emit(Result(kind="holes", path=absolute(holes.folder)))
             share = f"{holes.pixels} pixels of {holes.open_views} of {holes.views} views are open"
             print(f"{holes.folder}: {share}" + (f"; what is left is in {holes.capture}" if holes.capture else ""))
         return 0

@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ class ServiceEditor:
 
     @property
     def info(self) -> EditorInfo:
-        return EDITORS["service"].info
+        return replace(EDITORS["service"].info, price=self.settings.price)
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """Look for an instruction and for a key; asks nothing over the network.

@@ -21,6 +21,7 @@ from editor3d.plugin.bases.quality import QUALITY_FILE, judge_base, kept_quality
 from editor3d.plugin.config.file import read_config
 from editor3d.registry import METHODS, load_target
 from editor3d.run import checkpoints
+from editor3d.run.events import Result, absolute, emit
 from editor3d.run.folders import alone, resume_command
 from editor3d.run.stopping import RunInterrupted
 
@@ -247,4 +248,5 @@ def _kept_base(config: PluginTrainerConfig) -> Base | None:
             return None
     else:
         CONSOLE.print(f"Starting from the kept base in {config.get_base_dir()}")
+    emit(Result(kind="base", path=absolute(config.get_base_dir())))
     return open_base(folder, done)

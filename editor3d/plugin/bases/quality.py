@@ -28,6 +28,7 @@ from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
 from editor3d.plugin.views.rays import FastCameraRays
 from editor3d.registry import METHODS, load_target
+from editor3d.run.events import Warning, emit
 
 if TYPE_CHECKING:
     from editor3d.plugin.train.pipeline import PluginPipeline
@@ -173,6 +174,7 @@ def _say(run: Path, quality: BaseQuality) -> None:
     if not quality.good:
         told = f"Warning: the reconstruction in {run} shows its views no better than their mean does: {quality.cause}."
         CONSOLE.print(told, soft_wrap=True, markup=False)
+        emit(Warning(sentence=told.removeprefix("Warning: ")))
 
 
 @torch.no_grad()

@@ -19,6 +19,8 @@ import yaml
 
 from editor3d.errors import INTERRUPTED, USER_ERROR, CheckpointError, Editor3DError, sentence
 from editor3d.plugin.config.file import parse_config
+from editor3d.run import events
+from editor3d.run.record import package_versions
 from editor3d.run.stopping import RunInterrupted
 
 _NERFSTUDIO = Path(nerfstudio.__path__[0]).resolve()
@@ -61,9 +63,37 @@ def user_errors_exit() -> Iterator[None]:
         yield
     except (Editor3DError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
-        raise SystemExit(USER_ERROR) from error
+        events.emit(events.Error(sentence=sentence(error)))
+        raise _left(USER_ERROR) from error
     except RunInterrupted as interrupted:
-        raise SystemExit(INTERRUPTED) from interrupted
+        raise _left(INTERRUPTED) from interrupted
     except KeyboardInterrupt as interrupt:
         print("Stopped at once: what was saved before is kept.", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from interrupt
+        raise _left(INTERRUPTED) from interrupt
+
+
+def begin_events() -> None:
+    """Called as `ns-train` begins: follow it where the environment says so.
+
+    Raises:
+        ConfigError: the file for events cannot be opened.
+    """
+    if events.write_as_environment_says():
+        events.emit(events.Started(command="ns-train", version=package_versions().get("editor3d", "")))
+
+
+def end_events(finished: bool) -> None:
+    """Called as `ns-train` ends.
+
+    Raises:
+        SystemExit: it was stopped before its last step.
+    """
+    if not finished:
+        raise _left(INTERRUPTED)
+    events.emit(events.Finished(code=0))
+
+
+def _left(code: int) -> SystemExit:
+    """What ends `ns-train` with an exit code."""
+    events.emit(events.Finished(code=code))
+    return SystemExit(code)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from editor3d.metrics.image import lpips_loss, lpips_weights
 from editor3d.metrics.unavailable import Unavailable
+from editor3d.run.events import Warning, emit
 
 LPIPS_PATCH = 32
 """Side of the patches that it compares, as in Instruct-NeRF2NeRF."""
@@ -18,7 +19,9 @@ def lpips_term() -> tuple[Callable[[Tensor, Tensor], Tensor] | None, str]:
     """The loss of patches [B, 3, H, W] in 0..1, or None, which is said; and what became of it, for the record."""
     weights = lpips_weights()
     if isinstance(weights, Unavailable):
-        CONSOLE.print(f"LPIPS is left out of the loss: {weights}")
+        told = f"LPIPS is left out of the loss: {weights}"
+        CONSOLE.print(told)
+        emit(Warning(sentence=told))
         return None, f"left out: {weights.reason}"
     return lpips_loss, "used"
 

@@ -22,6 +22,7 @@ from editor3d.plugin.bases.base import Base
 from editor3d.plugin.bases.quality import kept_quality, shown_views
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.run.events import emit_results
 from editor3d.run.record import EditRecord, Times, package_versions, write_record
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class EditResults:
             CONSOLE.print(f"Scene:            {path}", soft_wrap=True)
         CONSOLE.print(f"Edited pictures:  {self.run / 'edited'}", soft_wrap=True)
         CONSOLE.print(f"Record:           {self.run / 'edit.json'}", soft_wrap=True)
+        emit_results(self.run, scene=self._scene_files())
 
 
 def turntable_cameras(cameras: Cameras, n_frames: int) -> Cameras:

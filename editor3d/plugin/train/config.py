@@ -124,6 +124,7 @@ class PluginTrainerConfig(TrainerConfig):
         A run that cannot start leaves no folder behind.
         """
         with nerfstudio_commands.user_errors_exit():
+            nerfstudio_commands.begin_events()
             self.check()
             self.write_config()
 

@@ -11,6 +11,8 @@ from typing import Any
 from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from editor3d.run.events import Warning, emit
+
 _TENSORBOARD = writer.TensorboardWriter
 _EVERY = 10
 """Steps between points of a curve, as nerfstudio has it for losses; times it would write at each."""
@@ -42,7 +44,9 @@ class EventLog(writer.Writer):
             return act()
         except OSError as error:
             self._inner = None
-            CONSOLE.print(f"The event log cannot be written ({error.strerror or error}): the run goes on without it.")
+            told = f"The event log cannot be written ({error.strerror or error}): the run goes on without it."
+            CONSOLE.print(told)
+            emit(Warning(sentence=told))
             return None
 
 

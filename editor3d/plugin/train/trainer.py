@@ -13,15 +13,16 @@ from nerfstudio.engine.trainer import Trainer
 from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from editor3d.errors import INTERRUPTED, Editor3DError
+from editor3d.errors import Editor3DError
 from editor3d.plugin.bases.captures import check_same, note_capture
 from editor3d.plugin.bases.quality import judge_base, report_base
-from editor3d.plugin.config.nerfstudio_commands import user_errors_exit
+from editor3d.plugin.config.nerfstudio_commands import end_events, user_errors_exit
 from editor3d.plugin.train.begun import discard_begun, prepared
 from editor3d.plugin.train.event_log import optional_event_logs
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
+from editor3d.run.events import Result, absolute, emit
 from editor3d.run.progress import TrainingProgress
 from editor3d.run.stopping import Stop, stop_on_signal, stopped
 from editor3d.types import PosedImages
@@ -54,8 +55,8 @@ class PluginTrainer(Trainer):
     def train(self) -> None:
         """Called by ns-train; `fit` with user errors turned into exit code 2, and 130 when interrupted."""
         with user_errors_exit():
-            if not self.fit():
-                raise SystemExit(INTERRUPTED)
+            finished = self.fit()
+        end_events(finished)
 
     def prepare(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Build the pipeline and load what there is to load.
@@ -106,6 +107,7 @@ class PluginTrainer(Trainer):
             self._judge()
         if not done:
             print(stopped(self.base_dir, self.completed + 1, total), flush=True)
+            emit(Result(kind="run", path=absolute(self.base_dir)))
         return done
 
     def _posed_images(self) -> PosedImages:

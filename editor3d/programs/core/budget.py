@@ -109,6 +109,21 @@ class Account:
         reserve = min(0.5 * self.budget.seconds, max(LEAST_RESERVE, min(MOST_RESERVE, RESERVE * self.budget.seconds)))
         return max(0.0, self.budget.seconds - reserve - self._ledger.elapsed())
 
+    def renders_left(self, planned: int | None) -> int | None:
+        """How many more programs will be run at most: as many as are planned, as their budget allows, and as the time
+        allows at the pace so far. None where nothing says it.
+
+        Args:
+            planned: None where a search goes on until something is spent.
+        """
+        limits = [] if planned is None else [max(0, planned)]
+        if self.budget.renders is not None:
+            limits.append(max(0, self.budget.renders - self.renders))
+        left, elapsed = self.seconds_left(), self._ledger.elapsed()
+        if left is not None and self.renders and elapsed > 0.0:
+            limits.append(int(left * self.renders / elapsed))
+        return min(limits, default=None)
+
     def require_time(self) -> None:
         """
         Raises:

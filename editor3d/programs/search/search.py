@@ -34,6 +34,7 @@ from editor3d.programs.core.contracts import (
 )
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.search.tournament import Outcome, knock_out
+from editor3d.run import events
 
 Edits = Literal["alternate", "tweak", "leap"]
 PATIENCE = 2
@@ -129,6 +130,7 @@ class Search:
         except NoServiceError as error:
             reason, complete = str(error), False
         self._ledger.append("end", reason=reason)
+        self._tell(0, "")
         return Found(self.first, self.best, self.rounds, reason, complete)
 
     def start(self, source: str) -> Tried:
@@ -167,6 +169,7 @@ class Search:
         seen = {asked.best.source}
         try:
             for index in range(asked.breadth):
+                self._tell(self._planned(asked, index), f"round {asked.number + 1}{_loss(asked.best)}")
                 proposal = self._propose(asked, index)
                 if proposal is None:
                     continue
@@ -196,6 +199,31 @@ class Search:
             self._account.require_time()
         self._on_round(asked.number, outcome)
         return proposed > 0
+
+    def _planned(self, asked: Round, index: int) -> int | None:
+        """How many candidates are still to come, this one included; None without a depth."""
+        depth = self._settings.depth
+        return None if depth is None else (depth - asked.number) * asked.breadth - index
+
+    def _tell(self, planned: int | None, note: str) -> None:
+        """Emit how many candidates were rendered, of how many at most, and what that has cost."""
+        spent, left = self._account.spent(), self._account.renders_left(planned)
+        done, seconds = int(spent["renders"]), None
+        if left is not None and done:
+            seconds = round(left * spent["seconds"] / done, 1)
+        events.emit(
+            events.Progress(
+                what="search",
+                done=done,
+                total=0 if left is None else done + left,
+                unit="candidates",
+                seconds_left=seconds,
+                note=note,
+            )  # fmt: skip
+        )
+        events.emit(
+            events.Cost(calls=self._account.calls, tokens=self._account.tokens, renders=done, seconds=spent["seconds"])
+        )
 
     def _play(self, asked: Round, tried: list[Tried], spent: Exception | None) -> Outcome:
         """The round's knock-out. What was rendered before the budget ended still plays, as far as it can."""
@@ -285,6 +313,7 @@ class Search:
         if rendered.image is not None:
             loss, parts = self._evaluator.loss(rendered.image), self._evaluator.parts(rendered.image)
             save_png(path, rendered.image)
+            events.emit(events.Picture(path=events.absolute(path), view=name))
         entry: dict[str, Any] = {"source": name, "status": rendered.status, "seconds": rendered.seconds}
         self._ledger.append(
             "render",
@@ -301,6 +330,10 @@ class Search:
 def digest(text: str | bytes) -> str:
     """A short name of a program or file: 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
+
+
+def _loss(best: Tried) -> str:
+    return "" if best.loss is None else f", loss {best.loss:.4f}"
 
 
 def _seed(seed: int, number: int) -> int:
