@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         def small(self, side: int) -> list[Tensor]: ...
 
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+"""How a single picture ends."""
 MAX_VIEWS = 4
 SHEET_SIDE = 160
 """Pixels of the longer sides of the pictures that show all views of a file."""
@@ -37,7 +39,7 @@ SHEET_SIDE = 160
 
 @dataclass(frozen=True)
 class Preview:
-    """Edit one to four views in 2D and put them side by side, before any 3D work.
+    """Edit one to four views in 2D, or a single picture, and put them side by side, before any 3D work.
 
     There is no reconstruction yet: an editor that starts from the scene's current render is given the photograph
     itself in its place. Of a file of splats all views that an edit would have are shown besides, small, in
@@ -46,7 +48,7 @@ class Preview:
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat, .sog),
-    which is rendered from cameras round it, or the word demo."""
+    which is rendered from cameras round it, the word demo, or a picture (.png, .jpg, .webp, .tif, .bmp)."""
     instruction: str = ""
     """What to change, in one sentence. May be left out with --garment."""
     garment: Path | None = None
@@ -93,7 +95,13 @@ class Preview:
         from editor3d.datasets.locate import resolve_data
         from editor3d.datasets.opening import announce_reduction
 
-        data, around = resolve_data(self.data), around_of(self.cameras, self.side, self.up, self.center, self.distance)
+        around = around_of(self.cameras, self.side, self.up, self.center, self.distance)
+        picture = Path(self.data).expanduser()
+        if picture.suffix.lower() in PICTURES and picture.is_file():
+            if around is not None or self.views is not None:
+                raise ConfigError(f"Expected no views and no cameras with a picture, {picture}: leave them out.")
+            return self._preview(scene_of_picture(picture, self.downscale_factor))
+        data = resolve_data(self.data)
         if data.suffix.lower() not in SCENE_FILES or data.is_dir():
             if around is not None:
                 load(data, around=around)  # which refuses them
@@ -116,7 +124,8 @@ class Preview:
         from editor3d.run.events import Picture, Result, absolute, emit
         from editor3d.run.progress import tracked
 
-        announce(scene, None if file is None else Path(self.data).name)
+        if scene.root.is_dir():
+            announce(scene, None if file is None else Path(self.data).name)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
         choose = resolve_auto if self.garment is None else resolve_auto_try_on
         spec, reason = choose() if self.editor == "auto" else (self.editor, "as asked")
@@ -181,6 +190,37 @@ def edit_view(
         diffusion_steps=editor.info.diffusion_steps,
     )
     return photo, editor.edit(request)
+
+
+def scene_of_picture(path: Path, downscale_factor: int | None) -> PosedImages:
+    """One picture as a scene of one view; its camera stands in the origin, as good as any other.
+
+    Args:
+        path: the picture.
+        downscale_factor: as `load_posed_images` takes it.
+
+    Raises:
+        DataError: it cannot be read.
+        ConfigError: the factor is below 1, or leaves nothing.
+    """
+    import numpy as np
+
+    from editor3d.datasets.images import inspect_picture
+    from editor3d.datasets.intrinsics import lens_of
+    from editor3d.datasets.reduce import usual_factor
+    from editor3d.types import PosedImages, View
+
+    found = inspect_picture(path)
+    width, height = found.width, found.height
+    focal = float(max(width, height))
+    view = View(
+        path.stem, path, "train", width, height, focal, focal, width / 2, height / 2, np.eye(4, dtype=np.float64)[:3]
+    )
+    factor = usual_factor([view]) if downscale_factor is None else downscale_factor
+    if factor < 1:
+        raise ConfigError(f"The downscale factor must be a whole number of at least 1, not {factor}.")
+    view = replace(view, **asdict(lens_of(view).downscaled(factor, view.name)))
+    return PosedImages(path, "nerfstudio", (view,), downscale_factor=factor)
 
 
 def named_views(scene: PosedImages, names: str) -> list[View]:

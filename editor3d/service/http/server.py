@@ -233,7 +233,7 @@ class Handler(BaseHTTPRequestHandler):
                 jobs.remove(self._job(name))
                 return {}
             case ("GET", "v1", "jobs", name, "picture"):
-                found = self._job(name).picture()
+                found = self._job(name).told.picture
                 if found is None:
                     raise Refusal(404, "There is no picture yet.")
                 return self._sized(found[0])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from editor3d.errors import DataError
 from editor3d.service.jobs.requests import JobRequest
 
 PREVIEW_VIEWS = 4
@@ -24,8 +22,8 @@ class Step:
     """One command of a job."""
 
     name: str
-    words: Callable[[], Sequence[str]]
-    """The words after `editor3d`; asked for when the steps before it are done."""
+    words: Callable[[Mapping[str, Path]], Sequence[str]]
+    """The words after `editor3d`, from what the steps before it have made, by kind."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +48,17 @@ def steps_of(request: JobRequest, places: Places) -> tuple[Step, ...]:
     """The commands of a job, in order."""
     kind, inputs = request.kind, request.inputs
     if kind == "mesh":
-        return (Step("style", lambda: style_words(request, places)),)
+        return (Step("style", lambda made: style_words(request, places)),)
     if kind == "mesh-preview":
-        return (Step("preview", lambda: style_words(request, places, preview=True)),)
+        return (Step("preview", lambda made: style_words(request, places, preview=True)),)
     if kind == "scene":
-        edit = Step("edit", lambda: edit_words(request, places))
-        return (edit, Step("export", lambda: export_words(request, places)))
+        edit = Step("edit", lambda made: edit_words(request, places))
+        return (edit, Step("export", lambda made: export_words(request, places, run_of(made))))
     if kind == "scene-preview":
-        return (Step("preview", lambda: preview_words(request, places, str(inputs["scene"]))),)
+        return (Step("preview", lambda made: preview_words(request, places, inputs["scene"])),)
     if kind == "picture-preview":
-        return (Step("preview", lambda: picture_words(request, places)),)
-    return (Step("refine", lambda: refine_words(request, places)),)
+        return (Step("preview", lambda made: preview_words(request, places, inputs["picture"])),)
+    return (Step("refine", lambda made: refine_words(request, places)),)
 
 
 def style_words(request: JobRequest, places: Places, preview: bool = False) -> list[str]:
@@ -85,23 +83,17 @@ def edit_words(request: JobRequest, places: Places) -> list[str]:
     return [*words, *_flags(request.settings, names), *_cameras(request)]
 
 
-def export_words(request: JobRequest, places: Places) -> list[str]:
-    """`editor3d export` of the run that the edit before it left."""
+def export_words(request: JobRequest, places: Places, run: Path) -> list[str]:
+    """`editor3d export` of a run."""
     format = request.settings.get("format", "pointcloud")
-    run = newest_run(places.runs)
     words = ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}.ply")]
     return [*words, "--num-points", str(POINTS)] if format == "pointcloud" else words
 
 
-def preview_words(request: JobRequest, places: Places, data: str) -> list[str]:
-    """`editor3d preview`."""
-    words = ["preview", data, *_instruction(request), "--output", str(places.result)]
+def preview_words(request: JobRequest, places: Places, data: Path) -> list[str]:
+    """`editor3d preview` of a scene or a picture."""
+    words = ["preview", str(data), *_instruction(request), "--output", str(places.result)]
     return [*words, *_flags(request.settings, ("editor", "seed", "downscale_factor", "side")), *_cameras(request)]
-
-
-def picture_words(request: JobRequest, places: Places) -> list[str]:
-    """`editor3d preview` of a single picture."""
-    return [*preview_words(request, places, str(_capture_of(places, request.inputs["picture"]))), "--views", "picture"]
 
 
 def refine_words(request: JobRequest, places: Places) -> list[str]:
@@ -118,16 +110,15 @@ def refine_words(request: JobRequest, places: Places) -> list[str]:
     return [*words, *_instruction(request), *_flags(request.settings, names)]
 
 
-def newest_run(folder: Path) -> Path:
-    """The run below a folder that holds the newest record of an edit.
+def run_of(made: Mapping[str, Path]) -> Path:
+    """The run that a command has told of.
 
     Raises:
-        FileNotFoundError: there is none.
+        DataError: it has told of none.
     """
-    records = list(folder.rglob("edit.json"))
-    if not records:
-        raise FileNotFoundError(errno.ENOENT, "No edit was left", str(folder))
-    return max(records, key=lambda path: path.stat().st_mtime).parent
+    if "run" not in made:
+        raise DataError("Expected the command to tell of the run that it made, but it told of none: see the log.")
+    return made["run"]
 
 
 def _instruction(request: JobRequest) -> list[str]:
@@ -151,18 +142,3 @@ def _flags(settings: Mapping[str, Any], names: Sequence[str]) -> list[str]:
             words.append(f"--{name.replace('_', '-')}")
             words += [repr(v) for v in value] if isinstance(value, tuple) else [str(value)]
     return words
-
-
-def _capture_of(places: Places, picture: Path) -> Path:
-    """A capture that shows one picture from three places, the least that is read as a capture: `editor3d preview`
-    edits pictures of captures."""
-    folder = places.folder / "picture"
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    frames = []
-    for index, name in enumerate(("a", "b", "picture")):
-        file = f"images/{name}{picture.suffix.lower()}"
-        shutil.copyfile(picture, folder / file)
-        pose = [[1.0, 0.0, 0.0, float(index)], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
-        frames.append({"file_path": file, "transform_matrix": pose})
-    (folder / "transforms.json").write_text(json.dumps({"camera_angle_x": 0.8, "frames": frames}))
-    return folder

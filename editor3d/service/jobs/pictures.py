@@ -1,9 +1,9 @@
-"""The picture that shows how a job stands, the pair that a preview of a mesh is shown by, and both of them small."""
+"""Pictures of a job's results: pairs before and after, the sheet that a preview of a mesh is shown by, and all of them
+small."""
 
 from __future__ import annotations
 
 import io
-import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,31 +19,9 @@ if TYPE_CHECKING:
 PREVIEW = "preview.png"
 MAX_SIDE = 1024
 """Pixels of a small picture's longer side."""
-_PICTURES = ("before_after.png", "edit_state/*.png", "candidates/*.png")
-"""Within a run: the finished sheet, 2D edits as they come, renders of candidates."""
 _MOST_PIXELS = 1 << 26
 """Of a picture that is scaled down: about 0.25 GiB while it is decoded."""
-_CLOCKS = 1.0
-"""Seconds by which a disk's clock may be behind."""
 _BEFORE, _AFTER = ("before", "conditions"), ("after", "edited")
-
-
-def job_picture(places: Places, since: float | None, until: float | None = None) -> tuple[Path, int] | None:
-    """The newest picture of a job and a number that grows with each new one.
-
-    Args:
-        since, until: when the job began and ended (seconds since 1970; None: not yet): runs are kept beside those of
-            other jobs.
-    """
-    if since is None:
-        return None
-    found = list(places.result.glob("[!.]*.png"))
-    for folder in (places.work, places.runs):
-        found += [path for path in files_below(folder) if any(path.match(name) for name in _PICTURES)]
-    low, high = (since - _CLOCKS) * 1e9, math.inf if until is None else (until + _CLOCKS) * 1e9
-    own = [(changed, path) for path in found if low <= (changed := _changed(path)) <= high]
-    changed, newest = max(own, default=(0, None))
-    return (newest, changed) if newest is not None else None
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -51,13 +29,6 @@ def files_below(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):  # unlike Path.rglob, it raises nothing when a folder has gone
         # what begins with a dot is being written, or marks a folder
         yield from (Path(place, name) for name in names if not name.startswith("."))
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:  # written anew just now
-        return 0
 
 
 def small_picture(path: Path, side: int) -> bytes:

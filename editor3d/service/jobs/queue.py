@@ -14,22 +14,24 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from editor3d.errors import ConfigError, Editor3DError
-from editor3d.service import owned
-from editor3d.service.jobs.commands import Places, Step, newest_run, steps_of
-from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
-from editor3d.service.jobs.pictures import copy_pairs, files_below, job_picture, save_preview_sheet
-from editor3d.service.jobs.progress import Progress, last_error, read_progress, tail
-from editor3d.service.jobs.requests import JobRequest
+import msgspec
 
+from editor3d.errors import ConfigError, Editor3DError
+from editor3d.run.events import Progress
+from editor3d.service import owned
+from editor3d.service.jobs.commands import Places, Step, steps_of
+from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
+from editor3d.service.jobs.pictures import PREVIEW, copy_pairs, files_below, save_preview_sheet
+from editor3d.service.jobs.requests import JobRequest
+from editor3d.service.jobs.watched import Watched
+
+_NOTHING_YET = Progress(what="", done=0, total=0, unit="")
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINISHED = ("done", "failed", "cancelled")
-PROGRESS_VARIABLE = "EDITOR3D_PROGRESS_SECONDS"
-"""Seconds between two lines of progress that a command prints."""
 MAX_QUEUED = 16
 KEPT_JOBS = 50
 """Finished jobs whose folders are kept; the oldest go first."""
@@ -57,20 +59,21 @@ class Job:
     ended: float | None = None
     process: subprocess.Popen | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    told: Watched = field(init=False)
+    """What its commands tell of it."""
+
+    def __post_init__(self) -> None:
+        self.told = Watched(self.places.folder / "events.jsonl", (self.places.folder, self.places.runs))
 
     @property
     def log(self) -> Path:
+        """What its commands print, for people."""
         return self.places.folder / "log.txt"
 
     def snapshot(self) -> dict[str, Any]:
         """The job as strict JSON values."""
-        text = tail(self.log)
-        progress = read_progress(text) if self.state == "running" else Progress()
-        budget = self.request.settings.get("budget_seconds")
-        if budget and self.state == "running" and self.started:  # a search ends with its time
-            spent = min(budget, time.time() - self.started)
-            progress = replace(progress, done=int(spent), total=int(budget), seconds_left=budget - spent)
-        picture = self.picture()
+        progress = (self.told.progress if self.state == "running" else None) or _NOTHING_YET
+        picture = self.told.picture
         return {
             "id": self.id,
             "kind": self.request.kind,
@@ -79,18 +82,14 @@ class Job:
             "state": self.state,
             "step": self.steps[min(self.step, len(self.steps) - 1)].name,
             "steps": [step.name for step in self.steps],
-            "progress": vars(progress),
+            "progress": msgspec.structs.asdict(progress),
             "error": self.error,
             "created": self.created,
             "seconds": (self.ended or time.time()) - self.started if self.started else 0.0,
             "picture_revision": picture[1] if picture else 0,
             "files": self.files(),
-            "log": text[-2000:],
+            "log": _end_of(self.log),
         }
-
-    def picture(self) -> tuple[Path, int] | None:
-        """Its newest picture and that one's number; see `job_picture`."""
-        return job_picture(self.places, since=self.started, until=self.ended)
 
     def files(self) -> dict[str, int]:
         """Sizes in bytes of the results, by name."""
@@ -216,8 +215,7 @@ class JobQueue:
                 if job.stop.is_set():
                     break
                 if code != 0:
-                    told = last_error(tail(job.log)) or f"{step.name} ended with exit code {code}"
-                    state, error = "failed", told
+                    state, error = "failed", job.told.error or f"{step.name} ended with exit code {code}: see the log"
                     break
             else:
                 self._collect(job)
@@ -234,9 +232,10 @@ class JobQueue:
             job.error, job.ended, job.process = error, time.time(), None
 
     def _run_step(self, job: Job, step: Step) -> int:
-        words = json.dumps(list(step.words())).encode()
+        job.told.begin_step()
+        words = json.dumps([*step.words(job.told.results), "--events", str(job.told.path)]).encode()
         prefix = self._command or [sys.executable, "-m", "editor3d.service.jobs.child", str(os.getpid())]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1", PROGRESS_VARIABLE: "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1"}
         with job.log.open("ab") as log:
             with self._lock:
                 if job.stop.is_set():
@@ -267,14 +266,28 @@ class JobQueue:
             for name in ("best.py", "before_after.png", "refine.json"):
                 shutil.copyfile(places.work / name, places.result / name)
             return
+        run = job.told.results.get("run")
+        if run is None:  # the disk was too full to tell of it: the result is there all the same
+            return
         with suppress(FileNotFoundError):
-            run = newest_run(places.runs if kind == "scene" else places.work)
             copy_pairs(places, run, preview=kind == "mesh-preview")
             shutil.copyfile(run / "edit.json", places.result / "edit.json")
+            sheet = places.result / (PREVIEW if kind == "mesh-preview" else "before_after.png")
             if kind == "mesh-preview":
                 save_preview_sheet(places, job.request.instruction)
             else:
-                shutil.copyfile(run / "before_after.png", places.result / "before_after.png")
+                shutil.copyfile(run / sheet.name, sheet)
+            job.told.show(sheet)
+
+
+def _end_of(log: Path, size: int = 2000) -> str:
+    """The last bytes of a log as text."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _remove_old(folders: Sequence[Path]) -> None:

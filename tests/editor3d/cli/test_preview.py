@@ -130,6 +130,44 @@ def test_refused_instruction_leaves_nothing(capture, tmp_path, capsys):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_picture_alone_is_edited(recorder, tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    assert preview(str(tmp_path / "photo.png"), "--instruction", INSTRUCTION, "--output", str(tmp_path / "new")) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path.name == "photo-make-it-night.png"
+    (request,) = recorder.requests
+    assert request.view == "photo"
+    assert torch.equal((request.condition * 255).round().to(torch.uint8), torch.from_numpy(pixels))
+
+
+def test_a_large_picture_is_read_smaller_and_one_of_another_size_as_asked(recorder, tmp_path):
+    Image.new("RGB", (2000, 1000), "red").save(tmp_path / "photo.jpg")
+    for words, size in (
+        ([], (500, 1000)),
+        (["--downscale-factor", "4"], (250, 500)),
+        (["--downscale-factor", "1"], (1000, 2000)),
+    ):
+        words = ["--instruction", INSTRUCTION, "--output", str(tmp_path), *words]
+        assert preview(str(tmp_path / "photo.jpg"), *words) == 0
+        assert recorder.requests[-1].condition.shape[:2] == size
+
+
+@pytest.mark.parametrize("words", [["--views", "photo"], ["--cameras", "20"], ["--downscale-factor", "0"]])
+def test_what_a_picture_has_not_is_refused(tmp_path, capsys, words):
+    Image.new("RGB", (20, 10), "red").save(tmp_path / "photo.png")
+    words = [str(tmp_path / "photo.png"), "--instruction", INSTRUCTION, "--output", str(tmp_path / "new"), *words]
+    assert preview(*words) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_no_picture_is_refused(tmp_path, capsys):
+    (tmp_path / "photo.png").write_bytes(b"text")
+    assert preview(str(tmp_path / "photo.png"), "--instruction", INSTRUCTION, "--output", str(tmp_path / "new")) == 2
+    assert "photo.png" in capsys.readouterr().err
+
+
 def scene_of(train: int, test: int) -> PosedImages:
     def view(k, split):
         path = Path(f"{k:03}.png")

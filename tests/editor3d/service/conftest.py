@@ -17,7 +17,14 @@ from editor3d.service.http.server import HOST, Service
 from editor3d.service.http.signing import signed
 from editor3d.service.jobs.queue import JobQueue
 
-_WORDS = "import json, sys\nsys.argv[1:] = json.load(sys.stdin)"
+_WORDS = """
+import json, sys
+sys.argv[1:] = json.load(sys.stdin)
+
+def tell(event, **fields):
+    with open(sys.argv[sys.argv.index("--events") + 1], "a") as file:
+        file.write(json.dumps({"event": event, **fields}) + "\\n")
+"""
 
 
 @dataclass
@@ -70,7 +77,8 @@ class Caller:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Caller]]:
-    """Starts services; `program` is Python that is run in place of a command and finds its words in `sys.argv`."""
+    """Starts services; `program` is Python that is run in place of a command, finds its words in `sys.argv` and tells
+    events by `tell`."""
     started = []
 
     def start(program: str = "") -> Caller:

@@ -8,11 +8,14 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from editor3d.errors import Editor3DError
-from editor3d.service.jobs.commands import Places
-from editor3d.service.jobs.pictures import files_below, job_picture, small_picture
+from editor3d.run import events
+from editor3d.service.jobs.pictures import files_below, small_picture
+from editor3d.service.jobs.watched import Watched
 
 
 def test_folders_that_go_while_they_are_searched_are_passed_over(tmp_path):
@@ -30,19 +33,42 @@ def test_nothing_lies_below_a_folder_that_is_not_there(tmp_path):
     assert list(files_below(tmp_path / "nowhere")) == []
 
 
-def test_the_newest_picture_of_the_job_is_found_at_any_depth(tmp_path):
-    places = Places(tmp_path / "job", tmp_path / "runs")
-    now = time.time()
-    assert job_picture(places, since=now) is None
-    picture = tmp_path / "runs/bear/in2n/0/edit_state/0001.png"
-    picture.parent.mkdir(parents=True)
-    picture.write_bytes(b"png")
-    (picture.parent.parent / "other.png").write_bytes(b"png")  # no picture that shows how the job stands
-    path, revision = job_picture(places, since=now)
-    assert path == picture
-    assert revision == picture.stat().st_mtime_ns
-    assert job_picture(places, since=now + 60) is None  # made before the job began
-    assert job_picture(places, since=None) is None
+def line(event: events.Event) -> bytes:
+    return events.msgspec.json.encode(event) + b"\n"
+
+
+def test_the_newest_picture_that_is_still_there_is_found(tmp_path):
+    job, runs = tmp_path / "job", tmp_path / "runs"
+    job.mkdir()
+    (runs / "own").mkdir(parents=True)
+    told = Watched(job / "events.jsonl", (job, runs))
+    assert told.picture is None
+    pictures = [runs / "own" / f"{number}.png" for number in range(3)]
+    for number, picture in enumerate(pictures, start=1):
+        picture.write_bytes(b"png")
+        with told.path.open("ab") as file:
+            file.write(line(events.Picture(path=str(picture))))
+        assert told.picture == (picture, number)
+    pictures[2].unlink()
+    assert told.picture == (pictures[1], 2)
+    told.show(pictures[0])
+    assert told.picture == (pictures[0], 4)
+
+
+@given(st.lists(st.integers(1, 40), max_size=30))
+def test_events_are_read_once_however_they_come(tmp_path_factory, pieces):
+    """In pieces that end within a line, too."""
+    folder = tmp_path_factory.mktemp("job")
+    told = Watched(folder / "events.jsonl", (folder,))
+    written = [events.Progress(what="fit", done=done, total=9, unit="steps") for done in range(10)]
+    text = b"".join(map(line, written))
+    with told.path.open("ab", buffering=0) as file:
+        for piece in [*pieces, len(text)]:
+            file.write(text[:piece])
+            text = text[piece:]
+            seen = told.progress
+            complete = told.path.read_bytes().count(b"\n")
+            assert seen == (written[complete - 1] if complete else None)
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -80,6 +106,7 @@ folder = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
 Image.linear_gradient("L").resize((400, 200)).save(folder / "after" / "view.png")
 (folder / "notes.json").write_text("{}")
 (folder / "before_after.png").write_bytes((folder / "after" / "view.png").read_bytes())
+tell("picture", path=str(folder / "before_after.png"))
 """
 
 

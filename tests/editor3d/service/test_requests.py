@@ -24,7 +24,7 @@ def request(kind: str = "scene", **settings):
 
 def command(folder: Path, kind: str, made: type, **settings):
     """What the command of a job's first step is given, as the command itself reads it."""
-    words = steps_of(request(kind, **settings), Places(folder, folder / "runs"))[0].words()
+    words = steps_of(request(kind, **settings), Places(folder, folder / "runs"))[0].words({})
     return tyro.cli(made, args=list(words[1:]))
 
 

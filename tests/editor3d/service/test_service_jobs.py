@@ -21,7 +21,7 @@ words = sys.argv[1:]
 print("words", words, flush=True)
 out = pathlib.Path(words[words.index("--output") + 1])
 out.parent.mkdir(parents=True)
-print("mesh-style: 3/10, 7 s left 2D edit 2/24", flush=True)
+tell("progress", what="mesh-style", done=3, total=10, unit="steps", seconds_left=7.0, note="2D edit 2/24")
 out.write_bytes(b"styled")
 """
 
@@ -62,20 +62,20 @@ def test_a_job_runs_the_command_and_gives_its_files(serve):
 
 
 def test_a_job_shows_no_picture_of_another(serve):
-    """Runs of captures lie in one folder; each job of these leaves one picture there, the first none."""
+    """Runs of captures lie in one folder; the second of these jobs leaves one picture there, the first none."""
     call = serve(
         """
 import pathlib, sys
-if "second" in sys.argv[-1]:
+if "--instruction=second" in sys.argv:
     folder = pathlib.Path(sys.argv[sys.argv.index("--output") + 1]) / "run" / "edit_state"
     folder.mkdir(parents=True)
     (folder / "0.png").write_bytes(b"second")
+    tell("picture", path=str(folder / "0.png"), view="0")
 """
     )
     scene = {"scene": call.upload("scene.ply", b"ply")}
     first = call.job(kind="scene", instruction="first", inputs=scene).body["id"]
     finished(call, first)
-    time.sleep(1.1)  # clocks of disks are given a second
     second = call.job(kind="scene", instruction="second", inputs=scene).body["id"]
     finished(call, second)
     assert call("GET", f"/v1/jobs/{second}/picture").body == b"second"
@@ -89,7 +89,7 @@ def test_a_job_that_cannot_be_started_fails_alone(serve):
     command, waiting._command = waiting._command, ["/no/such/program"]
     assert "No such file" in finished(call, waiting.submit(request).id)["error"]
     waiting._command = command
-    assert finished(call, waiting.submit(request).id)["error"] == "started"
+    assert finished(call, waiting.submit(request).id)["error"] == "edit ended with exit code 1: see the log"
 
 
 def test_a_failing_clean_up_fails_its_job_alone(serve, monkeypatch):
@@ -120,11 +120,91 @@ def test_progress_is_read_while_it_runs(serve):
     body = until(lambda: (b := call("GET", f"/v1/jobs/{job}").body)["progress"]["total"] and b)
     assert body["state"] == "running"
     expected = {"what": "mesh-style", "done": 3, "total": 10, "seconds_left": 7.0, "note": "2D edit 2/24"}
-    assert body["progress"] == expected
+    assert body["progress"] == expected | {"unit": "steps"}
+
+
+def test_progress_is_not_read_from_what_is_printed(serve):
+    call = serve('print("mesh-style: 3/10, 7 s left 2D edit 2/24", flush=True); import time; time.sleep(30)')
+    job = call.job().body["id"]
+    body = until(lambda: (b := call("GET", f"/v1/jobs/{job}").body)["log"] and b)
+    assert body["progress"]["total"] == 0
+
+
+def test_a_search_is_as_far_as_it_says(serve):
+    """Not as far as its time is: that of another machine passes otherwise."""
+    call = serve(
+        """
+import time
+tell("progress", what="search", done=41, total=60, unit="candidates", seconds_left=12.5, note="round 6, loss 0.0123")
+time.sleep(30)
+"""
+    )
+    inputs = {"blend": call.upload("a.blend", b"b"), "program": call.upload("a.py", b"p")}
+    job = call.job(kind="refine", inputs=inputs, settings={"budget_seconds": 60}).body["id"]
+    body = until(lambda: (b := call("GET", f"/v1/jobs/{job}").body)["progress"]["total"] and b)
+    told = {"done": 41, "total": 60, "unit": "candidates", "seconds_left": 12.5, "note": "round 6, loss 0.0123"}
+    assert body["progress"] == told | {"what": "search"}
+
+
+def test_a_capture_is_exported_from_the_run_that_the_edit_told_of(serve):
+    """Not from the newest one: another program may have written to that meanwhile."""
+    call = serve(
+        """
+import pathlib, sys
+print("words", sys.argv[1:], flush=True)
+if "edit" in sys.argv:
+    runs = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
+    for name in ("own", "other"):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "edit.json").write_text(name)
+    tell("result", kind="run", path=str(runs / "own"))
+else:
+    (pathlib.Path(sys.argv[sys.argv.index("--output") + 1])).parent.mkdir()
+"""
+    )
+    body = call.job(kind="scene", inputs={"scene": call.upload("scene.ply", b"ply")}).body
+    body = finished(call, body["id"])
+    assert body["state"] == "done", body
+    own = call.service.jobs.folder / "runs" / "own"
+    assert f"['export', '{own}'" in body["log"]
+    assert call("GET", f"/v1/jobs/{body['id']}/files/edit.json").body == b"own"
+
+
+def test_an_edit_that_tells_of_no_run_fails_in_a_sentence(serve):
+    call = serve("")
+    body = call.job(kind="scene", inputs={"scene": call.upload("scene.ply", b"ply")}).body
+    body = finished(call, body["id"])
+    assert (body["state"], body["step"]) == ("failed", "export")
+    assert body["error"].startswith("Expected the command to tell of the run")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "{folder}/../../../../outside.png", "{folder}/link.png"])
+def test_only_what_lies_where_the_job_writes_is_shown(serve, tmp_path, path):
+    (tmp_path / "outside.png").write_bytes(b"secret")
+    call = serve(
+        f"""
+import os, pathlib, sys
+folder = os.getcwd()
+os.symlink({str(tmp_path / "outside.png")!r}, folder + "/link.png")
+tell("picture", path={path!r}.format(folder=folder))
+tell("result", kind="run", path="/etc")
+"""
+    )
+    body = finished(call, call.job().body["id"])
+    assert body["picture_revision"] == 0
+    assert call("GET", f"/v1/jobs/{body['id']}/picture").status == 404
+    assert body["files"] == {}
 
 
 def test_a_failed_command_says_its_sentence(serve):
-    call = serve("import sys; print('much'); sys.exit('error: There is no such editor: choose another.')")
+    call = serve(
+        """
+print("much")
+tell("error", sentence="There is no such editor: choose another.")
+tell("finished", code=2)
+sys.exit("error: something else")
+"""
+    )
     body = finished(call, call.job().body["id"])
     assert body["state"] == "failed"
     assert body["error"] == "There is no such editor: choose another."
