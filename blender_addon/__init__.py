@@ -18,7 +18,8 @@ bl_info = {
     "category": "3D View",
 }
 
-from . import dataset_operator, history, operators, panel, preferences, properties, session, thumbnails  # noqa: E402
+from .job import history, session, thumbnails  # noqa: E402
+from .ui import dataset_operator, operators, panel, preferences, properties  # noqa: E402
 
 _PARTS = (thumbnails, session, properties, preferences, operators, dataset_operator, panel)
 

@@ -33,7 +33,7 @@ KNOWN_ARROWS: set[tuple[str, str]] = {
     ("gaussian.model", "gaussian.methods"),
 }
 """Arrows between packages that close a circle and are still to be turned."""
-KNOWN_CROWDED = {"blender_addon"}
+KNOWN_CROWDED: set[str] = set()
 """Packages of more modules, still to be divided."""
 
 

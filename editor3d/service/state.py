@@ -14,7 +14,7 @@ from pathlib import Path
 
 from editor3d.errors import ConfigError
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised when a client of an earlier protocol could misunderstand an answer."""
 STATE_FILE = "service.json"
 

@@ -7,6 +7,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.plugin.bases.base import Base
 from editor3d.plugin.results.results import EditResults, write_turntable
+from editor3d.run.events import emit_results
 from editor3d.run.record import EditRecord, Times, package_versions, write_record
 from nerf_methods.voxel.files import save_field
 
@@ -60,3 +61,4 @@ class DistillationResults(EditResults):
             CONSOLE.print(f"Turntable:        {self.run / 'turntable.mp4'}", soft_wrap=True)
         CONSOLE.print(f"Field:            {self.run / FIELD_FILE}", soft_wrap=True)
         CONSOLE.print(f"Record:           {self.run / 'edit.json'}", soft_wrap=True)
+        emit_results(self.run, scene=[self.run / FIELD_FILE])

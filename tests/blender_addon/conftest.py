@@ -33,7 +33,7 @@ def part(name):
 def wait(session, seconds=120):
     end = time.monotonic() + seconds
     while session.running and time.monotonic() < end:
-        part("session").tick()
+        part("job.session").tick()
         time.sleep(0.05)
 
 try:

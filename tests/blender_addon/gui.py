@@ -96,19 +96,19 @@ def story():
     bpy.context.preferences.view.ui_scale = 1.0
     # a sidebar that lies over the view has the view drawn anew with it, which takes long without a graphics card
     bpy.context.preferences.system.use_region_overlap = False
-    session = part("session").session
+    session = part("job.session").session
     window, area, _ = view()
     area.spaces[0].show_region_ui = True
     yield 1.0
     chosen = bpy.context.window_manager.editor3d
-    part("properties").QUALITY["MESH"]["DRAFT"]["steps"] = 60  # enough to look at
+    part("ui.properties").QUALITY["MESH"]["DRAFT"]["steps"] = 60  # enough to look at
     chosen.instruction, chosen.editor, chosen.quality = "turn it into gold", "procedural", "DRAFT"
     bpy.ops.ed.undo_push(message="chosen")
     sidebar = next(r for r in area.regions if r.type == "UI")
     x, top = sidebar.x + sidebar.width - 10, window.height - (sidebar.y + sidebar.height)
     drawn = []
-    original = part("panel").EDITOR3D_PT_main.draw
-    part("panel").EDITOR3D_PT_main.draw = lambda self, context: (drawn.append(1), original(self, context))[1]
+    original = part("ui.panel").EDITOR3D_PT_main.draw
+    part("ui.panel").EDITOR3D_PT_main.draw = lambda self, context: (drawn.append(1), original(self, context))[1]
     for y in range(top + 20, top + 420, 25):  # the tabs below each other
         press("mousemove", x, y, "click", 1)
         yield 0.5
@@ -126,7 +126,7 @@ def story():
     ticks.end()
     ticks = Ticks("redraws")
     for _ in range(10):
-        part("session").redraw()
+        part("job.session").redraw()
         yield 1.0
     ticks.end()
 
@@ -178,7 +178,7 @@ def story():
         bpy.ops.editor3d.run("INVOKE_DEFAULT")
     yield lambda: bool(session.job) and session.job["state"] == "running" and session.job["seconds"] > 3
     job = session.job["id"]
-    client, _ = part("engine").running()
+    client, _ = part("job.engine").running()
     pressed = time.perf_counter()
     press("key", "Escape")
     yield lambda: not session.running

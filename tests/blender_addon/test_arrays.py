@@ -37,7 +37,7 @@ def geometry_of(part, mesh: trimesh.Trimesh):
     colors = array("f", np.random.default_rng(2).random(4 * len(corners)).astype(np.float32).tobytes())
     places = array("f", mesh.vertices.astype(np.float32).tobytes())
     kinds = array("i", [k % 2 for k in range(len(mesh.faces))])
-    return part("glb").Geometry(places, corners, array("i", range(len(corners))), kinds, uvs, colors)
+    return part("formats.glb").Geometry(places, corners, array("i", range(len(corners))), kinds, uvs, colors)
 
 
 def answers_of(mesh: trimesh.Trimesh, folder: Path) -> list[bytes]:
@@ -59,7 +59,7 @@ def values(thing) -> dict:
 
 
 def test_blocks_are_short_and_make_up_the_whole(part, monkeypatch):
-    blocks = part("blocks")
+    blocks = part("formats.blocks")
     monkeypatch.setattr(blocks, "SIZE", 7)
     for count in (0, 1, 6, 7, 8, 50):
         numbers = array("i", range(count))
@@ -72,7 +72,7 @@ def test_blocks_are_short_and_make_up_the_whole(part, monkeypatch):
 
 
 def test_the_length_of_blocks_changes_no_result(part, monkeypatch, tmp_path):
-    glb, ply = part("glb"), part("ply")
+    glb, ply = part("formats.glb"), part("formats.ply")
     mesh = trimesh.creation.icosphere(subdivisions=2)
     geometry, looks = geometry_of(part, mesh), [glb.Look(), glb.Look()]
     points = trimesh.PointCloud(mesh.vertices, np.arange(3 * len(mesh.vertices)).reshape(-1, 3) % 256)
@@ -89,13 +89,13 @@ def test_the_length_of_blocks_changes_no_result(part, monkeypatch, tmp_path):
         ]
 
     whole = results()
-    monkeypatch.setattr(part("blocks"), "SIZE", 7)
+    monkeypatch.setattr(part("formats.blocks"), "SIZE", 7)
     assert results() == whole
     assert whole[1] == list(geometry.uvs)
 
 
 def test_coordinates_are_kept_for_the_same_triangles_alone(part):
-    glb = part("glb")
+    glb = part("formats.glb")
     square = array("f", [0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0])
     two = array("i", [0, 1, 2, 0, 2, 3])
 
@@ -120,7 +120,7 @@ def test_coordinates_are_kept_for_the_same_triangles_alone(part):
 
 
 def test_a_small_picture_is_read_from_below(part):
-    read = part("pixels").read
+    read = part("formats.pixels").read
     rows = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
     picture = read(b"P6\n5 3\n255\n" + rows.tobytes())
     rgba = np.frombuffer(picture.values.tobytes(), np.uint8).reshape(picture.height, picture.width, 4)
@@ -134,5 +134,5 @@ def test_a_small_picture_is_read_from_below(part):
 
 def test_a_picture_may_begin_with_any_byte(part):
     """The space that ends the head may be followed by bytes that are spaces too."""
-    picture = part("pixels").read(struct.pack("11s3B", b"P6\n1 1\n255\n", 10, 32, 9))
+    picture = part("formats.pixels").read(struct.pack("11s3B", b"P6\n1 1\n255\n", 10, 32, 9))
     assert picture.values.tobytes() == bytes((10, 32, 9, 255))

@@ -10,7 +10,7 @@ def test_the_history_asks_the_same_again(blender, tmp_path):
     picture.write_bytes(b"a picture")
     told = blender.run(
         """
-        asking, history = part("asking"), part("history")
+        asking, history = part("ui.asking"), part("job.history")
         chosen = bpy.context.window_manager.editor3d
         def told(asked):
             return [asked.kind, asked.instruction, asked.subject, asked.settings, asked.inputs.get("target", "")]
@@ -46,7 +46,7 @@ def test_copies_of_the_scene_go_with_the_session(blender):
         os.mkdir(names["folder"])
         def left():
             return [name for _, _, files in os.walk(names["folder"]) for name in files]
-        asking, session = part("asking"), part("session").session
+        asking, session = part("ui.asking"), part("job.session").session
         chosen = bpy.context.window_manager.editor3d
         chosen.instruction, chosen.what, chosen.part, chosen.target = "darker", "REFINE", "LIGHTS", "/nowhere.png"
         try:
@@ -74,7 +74,7 @@ def test_a_damaged_history_is_empty(blender):
     told = blender.run(
         """
         path = os.path.join(bpy.utils.user_resource("CONFIG", create=True), "editor3d_history.json")
-        history = part("history")
+        history = part("job.history")
         for text in names["texts"]:
             history.entries[:] = [{"kind": "of an earlier session"}]
             open(path, "w").write(text)
@@ -97,7 +97,7 @@ def test_another_program_on_an_old_port_is_not_taken_for_the_engine(blender):
                 self.send_response(self.server.answer[0])
                 self.end_headers()
                 self.wfile.write(self.server.answer[1].encode())
-        engine = part("engine")
+        engine = part("job.engine")
         os.makedirs(engine.user_folder())
         for answer in names["answers"]:
             server = HTTPServer(("127.0.0.1", 0), Other)

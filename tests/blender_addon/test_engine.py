@@ -10,23 +10,23 @@ import pytest
 pytestmark = pytest.mark.slow
 COMMAND = Path(sys.executable).parent
 BEGIN = """
-session = part("session").session
+session = part("job.session").session
 bpy.context.preferences.addons[names["module"]].preferences.command = names["command"]
 chosen = bpy.context.window_manager.editor3d
 chosen.instruction, chosen.editor, chosen.quality = names["instruction"], "procedural", "DRAFT"
 def ask(**settings):
-    asked = part("asking").ask(bpy.context)
+    asked = part("ui.asking").ask(bpy.context)
     asked.settings.update(settings)
-    session.start(asked, part("preferences").command())
+    session.start(asked, part("ui.preferences").command())
     seen = set()
     end = time.monotonic() + 200
     while session.running and time.monotonic() < end:
-        part("session").tick()
+        part("job.session").tick()
         seen.add(session.message)
         time.sleep(0.05)
     return sorted(seen)
 def end():
-    part("engine").running()[0].post("/shutdown")
+    part("job.engine").running()[0].post("/shutdown")
 """
 MODULE = "bl_ext.user_default.editor3d_panel"
 
@@ -48,7 +48,7 @@ result = {"phase": session.phase, "message": session.message, "seen": seen, "vie
 bpy.ops.editor3d.accept()
 material = thing.data.materials[0]
 result["material"] = sorted(node.bl_idname for node in material.node_tree.nodes)
-result["history"] = [(e["instruction"], e["state"]) for e in part("history").entries]
+result["history"] = [(e["instruction"], e["state"]) for e in part("job.history").entries]
 end()
 """,
         command=COMMAND,
@@ -83,7 +83,7 @@ chosen.what, chosen.part, chosen.target = "REFINE", "LIGHTS", names["target"]
 seen = ask(budget_seconds=60, depth=4, allow_weaker_sandbox=True)
 result = {"phase": session.phase, "message": session.message, "seen": seen}
 if session.phase == "pending":
-    changes = part("programs").changes_in(session.outcome.program, session.asked.entries)
+    changes = part("scene.programs").changes_in(session.outcome.program, session.asked.entries)
     result["changes"] = [(entry.target, value) for entry, value in changes]
     bpy.ops.editor3d.accept()
     result["energy"] = lamp.energy

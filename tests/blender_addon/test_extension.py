@@ -78,7 +78,7 @@ def test_twenty_rounds_of_switching_on_and_off_leave_nothing(blender):
                 "data": {name: len(getattr(bpy.data, name)) for name in ("images", "meshes", "materials", "texts")},
             }
         def timers():
-            return bpy.app.timers.is_registered(part("session").tick)
+            return bpy.app.timers.is_registered(part("job.session").tick)
         before, on = seen(), []
         for _ in range(20):
             bpy.ops.preferences.addon_enable(module=module)
@@ -88,7 +88,7 @@ def test_twenty_rounds_of_switching_on_and_off_leave_nothing(blender):
                 bpy.context.preferences.addons[module].preferences.command = "/nowhere"
                 bpy.ops.editor3d.run()
                 started = timers()
-            tick = part("session").tick
+            tick = part("job.session").tick
             bpy.ops.preferences.addon_disable(module=module)
             on.append(bpy.app.timers.is_registered(tick))
         time.sleep(0.5)
@@ -110,9 +110,9 @@ def test_without_an_engine_the_panel_says_how_to_get_it(blender):
         chosen = bpy.context.window_manager.editor3d
         chosen.instruction = "turn it into gold"
         bpy.ops.editor3d.run()
-        session = part("session").session
+        session = part("job.session").session
         wait(session)
-        result = {"missing": session.missing, "phase": session.phase, "install": part("engine").INSTALL}
+        result = {"missing": session.missing, "phase": session.phase, "install": part("job.engine").INSTALL}
         bpy.ops.editor3d.copy_install_command()
         """
     )

@@ -28,21 +28,23 @@ for name in ("before", "after"):
     (folder / name).mkdir(parents=True)
     picture.save(folder / name / "view.png")
 picture.resize((600, 300)).save(folder / "before_after.png")
+with open(sys.argv[sys.argv.index("--events") + 1], "a") as file:
+    print(json.dumps({"event": "picture", "path": str(folder / "before_after.png")}), file=file)
 while not (folder / "seen").exists():
     time.sleep(0.02)
 """
 STORY = """
-session, thumbnails = part("session").session, part("thumbnails")
+session, thumbnails = part("job.session").session, part("job.thumbnails")
 loaded = []
 kind = type(bpy.utils.previews.new())
 load = kind.load
 kind.load = lambda self, name, path, *rest: (loaded.append(path), load(self, name, path, *rest))[1]
 thumbnails.sides.update(progress=100, pair=67, sheet=90)
 inputs = {"picture": ("view.png", b"a picture")}
-session.start(part("work").Asked("picture-preview", "winter", "the view", inputs, {}), "")
+session.start(part("job.work").Asked("picture-preview", "winter", "the view", inputs, {}), "")
 end = time.monotonic() + 60
 while session.running and time.monotonic() < end:
-    part("session").tick()
+    part("job.session").tick()
     if session.shown == 1 and "seen" not in result:
         result["early"] = list(thumbnails._pictures)
         thumbnails.icon("progress")
@@ -123,7 +125,7 @@ def test_what_is_asked_for_is_no_larger_than_what_is_drawn(blender):
     told = blender.run(
         """
         from types import SimpleNamespace as Made
-        thumbnails = part("thumbnails")
+        thumbnails = part("job.thumbnails")
         for width in (20, 180, 226, 500, 2000):
             for scale, pixel in ((0.5, 1), (1.0, 1), (2.0, 2), (3.0, 3)):
                 system = Made(ui_scale=scale, pixel_size=pixel)

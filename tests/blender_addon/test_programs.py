@@ -8,7 +8,7 @@ from editor3d.programs.language.syntax import Program
 from editor3d.programs.sandbox.gate import check
 
 SELECT = """
-programs = part("programs")
+programs = part("scene.programs")
 def selected(*things):
     for thing in bpy.context.selected_objects:
         thing.select_set(False)

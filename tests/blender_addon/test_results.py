@@ -11,7 +11,7 @@ from PIL import Image
 
 PENDING = """
 def pending(kind, subject, **values):
-    work, session = part("work"), part("session").session
+    work, session = part("job.work"), part("job.session").session
     geometry, entries = values.pop("geometry", None), values.pop("entries", ())
     asked = work.Asked(kind, "turn it into gold", subject, {}, {}, geometry, entries)
     outcome = work.Outcome()
@@ -19,7 +19,7 @@ def pending(kind, subject, **values):
         setattr(outcome, name, value)
     session.asked, session.outcome, session.phase = asked, outcome, "pending"
     return session
-glb, meshes = part("glb"), part("meshes")
+glb, meshes = part("formats.glb"), part("scene.meshes")
 """
 SENT = (
     PENDING
@@ -204,8 +204,9 @@ plies = {
     "short": ply(b"element vertex\\n", b""),
     "corner": ply(b"element vertex 1\\n" + xyz + face, bytes(12) + b"\\3" + bytes(8) + b"\\1\\0\\0\\0"),
 }
-cases |= {name: (part("ply").read, data) for name, data in plies.items()}
-cases |= {"whole": (glb.read, whole), "ply": (part("ply").read, points), "text": (part("ply").read, b"ply\\nx")}
+ply = part("formats.ply")
+cases |= {name: (ply.read, data) for name, data in plies.items()}
+cases |= {"whole": (glb.read, whole), "ply": (ply.read, points), "text": (ply.read, b"ply\\nx")}
 for name, (read, data) in cases.items():
     try:
         read(data)
@@ -243,7 +244,7 @@ def test_points_and_triangles_come_in_with_their_colours(blender, tmp_path: Path
         PENDING
         + """
 for name in ("points", "box"):
-    cloud = part("ply").read(open(f"{names['folder']}/{name}.ply", "rb").read())
+    cloud = part("formats.ply").read(open(f"{names['folder']}/{name}.ply", "rb").read())
     pending("scene", f"/captures/{name}", cloud=cloud)
     bpy.ops.editor3d.accept()
     thing = bpy.context.object
@@ -277,7 +278,7 @@ def test_splats_come_in_as_ellipsoids(blender, tmp_path: Path):
     told = blender.run(
         PENDING
         + """
-pending("scene", "/one.ply", cloud=part("ply").read(open(names["file"], "rb").read()))
+pending("scene", "/one.ply", cloud=part("formats.ply").read(open(names["file"], "rb").read()))
 bpy.ops.editor3d.accept()
 whole = bpy.context.object.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
 places = [list(v.co) for v in whole.vertices]

@@ -6,8 +6,8 @@ has ended learns nothing that it could use, and is not believed. With k the toke
     request: HMAC-SHA256(k, "request" | method | target | host | time | nonce | SHA-256 of the body)
     answer:  HMAC-SHA256(k, "answer" | nonce | status)
 
-A signature holds for one request, to one port, for a minute. `blender_addon/client.py` has the client's half once more,
-since the add-on imports nothing of ours.
+A signature holds for one request, to one port, for a minute. `blender_addon/job/client.py` has the client's half once
+more, since the add-on imports nothing of ours.
 """
 
 from __future__ import annotations

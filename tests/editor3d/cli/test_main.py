@@ -90,7 +90,7 @@ def test_every_command_loads_and_documents_every_flag(name, capsys):
     assert main([name, "--help"]) == 0
     shown = capsys.readouterr().out
     for field in command.__dataclass_fields__:
-        assert f"--{field.replace('_', '-')}" in shown or field in ("data", "what", "run_folder", "scene")
+        assert f"--{field.replace('_', '-')}" in shown or field in ("data", "what", "run_folder", "scene", "options")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

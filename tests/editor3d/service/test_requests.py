@@ -54,9 +54,9 @@ def test_cameras_may_be_those_of_a_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["force", "draft"])
 def test_a_switch_is_on_where_it_was_asked_for(tmp_path, name):
-    assert getattr(command(tmp_path, "scene", Edit, **{name: True}), name) is True
-    for settings in ({}, {name: False}):
-        assert getattr(command(tmp_path, "scene", Edit, **settings), name) is False
+    for settings, on in ({name: True}, True), ({}, False), ({name: False}, False):
+        asked = command(tmp_path, "scene", Edit, **settings)
+        assert (vars(asked) | vars(asked.options))[name] is on
 
 
 @pytest.mark.parametrize(

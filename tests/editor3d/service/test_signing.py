@@ -57,7 +57,7 @@ def test_a_body_that_was_not_signed_is_refused(serve) -> None:
 
 
 def _addon_client():
-    path = Path(__file__).parents[3] / "blender_addon" / "client.py"
+    path = Path(__file__).parents[3] / "blender_addon" / "job" / "client.py"
     spec = importlib.util.spec_from_file_location("addon_client", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

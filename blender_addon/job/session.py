@@ -12,7 +12,8 @@ import time
 
 import bpy
 
-from . import history, meshes, thumbnails, work
+from ..scene import meshes
+from . import history, thumbnails, work
 
 _TICK = 0.1
 
@@ -164,16 +165,21 @@ class Session:
         thumbnails.show(name, picture)
 
 
+_STEPS = {"refine": "Searching"}
+
+
 def _told(job):
     progress = job["progress"]
     if job["state"] == "queued":
         return "Waiting for another job…"
     if not progress["total"]:
         return f"{job['step'].capitalize()}… {job['seconds']:.0f} s"
-    left = f"{progress['seconds_left']:.0f} s left"
-    if job["kind"] == "refine":
-        return f"Searching: {left}"
-    return f"{job['step'].capitalize()}: {progress['done']} of {progress['total']}, {left}"
+    parts = [f"{progress['done']} of {progress['total']} {progress['unit']}"]
+    if job["kind"] == "refine":  # fewer where it finds nothing more to try
+        parts = [f"{progress['done']} of at most {progress['total']} {progress['unit']}"]
+    if progress["seconds_left"] is not None:
+        parts.append(f"{progress['seconds_left']:.0f} s left")
+    return f"{_STEPS.get(job['step'], job['step'].capitalize())}: {', '.join(parts)}"
 
 
 session = Session()

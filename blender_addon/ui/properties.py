@@ -7,7 +7,7 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
-from .session import session
+from ..job.session import session
 
 WHAT = (
     ("MESH", "Mesh", "Give the selected mesh another look", "MESH_DATA", 0),

@@ -10,9 +10,11 @@ import tempfile
 
 import bpy
 
-from . import glb, meshes, preferences, programs, properties
-from .session import session
-from .work import Asked
+from ..formats import glb
+from ..job.session import session
+from ..job.work import Asked
+from ..scene import meshes, programs
+from . import preferences, properties
 
 
 class CannotAsk(Exception):

@@ -9,7 +9,8 @@ import time
 from contextlib import suppress
 from queue import SimpleQueue
 
-from . import engine, glb, pixels, ply
+from ..formats import glb, pixels, ply
+from . import engine
 from .client import EngineError
 
 _POLL = 0.25

@@ -7,8 +7,10 @@
 import bpy
 from bpy.props import IntProperty
 
-from . import asking, bring_in, engine, history, preferences
-from .session import redraw, session
+from ..job import engine, history
+from ..job.session import redraw, session
+from ..scene import bring_in
+from . import asking, preferences
 
 
 class _Starts:
@@ -231,7 +233,7 @@ class EDITOR3D_OT_open_preferences(bpy.types.Operator):
     bl_label = "Preferences"
 
     def execute(self, context):
-        bpy.ops.preferences.addon_show(module=__package__)
+        bpy.ops.preferences.addon_show(module=preferences.ADDON)
         return {"FINISHED"}
 
 

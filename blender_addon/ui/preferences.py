@@ -7,11 +7,14 @@
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from . import engine
+from ..job import engine
+
+ADDON = __package__.rpartition(".")[0]
+"""What Blender calls the add-on: the package above this room."""
 
 
 class Editor3DPreferences(bpy.types.AddonPreferences):
-    bl_idname = __package__
+    bl_idname = ADDON
 
     command: StringProperty(
         name="Engine",
@@ -49,7 +52,7 @@ def weaker_sandbox():
 
 
 def _value(name, default):
-    addon = bpy.context.preferences.addons.get(__package__)
+    addon = bpy.context.preferences.addons.get(ADDON)
     return getattr(addon.preferences, name) if addon is not None and addon.preferences is not None else default
 
 

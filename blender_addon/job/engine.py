@@ -13,7 +13,7 @@ import time
 
 from .client import Client, EngineError
 
-PROTOCOL = 2
+PROTOCOL = 3
 INSTALL = "make -C editor3d setup"
 """The one command that installs the engine, in the folder that holds the project."""
 IDLE_MINUTES = 30

@@ -14,8 +14,10 @@ import tempfile
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from .session import redraw
+from ..job.session import redraw
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder of the add-on."""
 VIEWS = (
     ("ORBIT", "Orbit", "Cameras all round the selected objects"),
     ("CAMERAS", "All cameras", "The scene's own cameras, as they stand now"),
@@ -33,7 +35,7 @@ class Export:
         path = os.path.join(self.folder, "job.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(job, file)
-        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dataset", "background.py")
+        script = os.path.join(ROOT, "dataset", "background.py")
         if bpy.app.binary_path:
             words = [bpy.app.binary_path, "--background", "--python-exit-code", "1", "--python", script, "--", path]
         else:  # Blender as a module of Python

@@ -9,9 +9,10 @@ import time
 
 import bpy
 
-from . import dataset_operator, engine, history, thumbnails
+from ..job import engine, history, thumbnails
+from ..job.session import session
+from . import dataset_operator
 from .asking import subject_mesh
-from .session import session
 
 _STATES = {
     "done": "INFO",

@@ -12,7 +12,7 @@ from array import array
 import bpy
 from mathutils import Vector
 
-from . import glb
+from ..formats import glb
 
 UV_NAME = "Editor3D"
 GRAY = (0.216, 0.216, 0.216, 1.0)
