@@ -205,9 +205,9 @@ def scene_of_picture(path: Path, downscale_factor: int | None) -> PosedImages:
     """
     import numpy as np
 
-    from editor3d.datasets.images import inspect_picture
-    from editor3d.datasets.intrinsics import lens_of
     from editor3d.datasets.reduce import usual_factor
+    from editor3d.datasets.views.headers import inspect_picture
+    from editor3d.datasets.views.intrinsics import lens_of
     from editor3d.types import PosedImages, View
 
     found = inspect_picture(path)
