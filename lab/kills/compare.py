@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 _UNLIKE = {"seconds", "times", "at", "elapsed", "timestamp", "output_dir", "seconds_per_render", "started", "finished"}
-"""Keys of what a clock or a path decides."""
+_UNLIKE |= {"retries", "retried"}  # how often Blender crashed by itself and was started again
+"""Keys of what a clock, a path or a crash of Blender decides."""
 _LOGS = (".log", ".yml", ".blend")
 """What holds times or paths in places of its own; a .blend has addresses of memory, too."""
 _IGNORED = ("events.out.tfevents", ".lock")
