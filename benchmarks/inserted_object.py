@@ -45,7 +45,9 @@ def judged(run: Path) -> dict[str, float]:
     for index, view in enumerate(dataset.metadata["views"]):
         camera = dataset.cameras[index : index + 1]
         seen = look_at(base.model, camera, space, lenses)
-        before, after = (pipeline.render_view(dataset.cameras, index) for pipeline in (base, edited))
+        before, after = (
+            pipeline.render_view(dataset.cameras, index, ("accumulation", "depth")) for pipeline in (base, edited)
+        )
         geometry = geometry_of(space, dataset.cameras, index, seen.distance, lenses)
         request = EditRequest(view.name, record.instruction, before["rgb"].cpu(), geometry=geometry)
         _, share = inserter.drawn(request)

@@ -9,7 +9,7 @@ from nerfstudio.cameras.rays import RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from torch import Tensor
 
-from editor3d.types import Region
+from editor3d.types import Shape
 
 Density = Callable[..., Tensor]
 Values = dict[FieldHeadNames, Tensor]
@@ -26,7 +26,7 @@ class Composite:
         last: the newest samples of the field, their values, and which of them [...] bool lie inside; not of training.
     """
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Shape) -> None:
         self.region = region
         self.alone = False
         self.last: tuple[RaySamples, Values, Tensor] | None = None

@@ -31,16 +31,17 @@ from editor3d.outputs.surface import SolidField
 from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
 from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipelineConfig
-from editor3d.plugin.views.rays import FastCameraRays, camera_rays
-from editor3d.types import Region, View
+from editor3d.plugin.train.scene import PluginModelConfig, RayModel
+from editor3d.plugin.views.rays import camera_rays
+from editor3d.types import Compose, Confinement, Regularise, SceneCapabilities, Shape, View
 from nerf_methods.composite import Composite
 from nerf_methods.spatial_loss import spatial_loss
 
 STEPS = 30_000
 _APPEARANCE = f"{MODEL_PREFIX}field.embedding_appearance.embedding.weight"
 _POSE = f"{MODEL_PREFIX}camera_optimizer.pose_adjustment"
-_ORIGINAL, _KEPT = "original", ("field", "proposal_networks")
-"""Name of the frozen original in a model, and the parts that it is made of."""
+_ORIGINAL, _FIELD, _PROPOSALS = "original", "field", "proposal_networks"
+"""Names of the frozen original in a model, and of the parts that it is made of."""
 
 
 def default_implementation() -> Literal["tcnn", "torch"]:
@@ -49,7 +50,7 @@ def default_implementation() -> Literal["tcnn", "torch"]:
 
 
 @dataclass
-class EditNerfactoModelConfig(NerfactoModelConfig):
+class EditNerfactoModelConfig(NerfactoModelConfig, PluginModelConfig):
     """Configuration of `EditNerfactoModel`."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "use_proposal_weight_anneal")
@@ -64,23 +65,33 @@ class EditNerfactoModelConfig(NerfactoModelConfig):
     """Photometric loss."""
 
 
-class EditNerfactoModel(FastCameraRays, NerfactoModel):
+class EditNerfactoModel(RayModel, NerfactoModel):
     """Nerfacto that can be built offline. All its losses are kept, the camera optimiser's regulariser among them."""
 
     config: EditNerfactoModelConfig
+    capabilities = SceneCapabilities(composes=True, regularises=True, has_density=True)
     composite: Composite | None = None
-    """What keeps the scene as the original is outside of a region; None where there is no such region."""
+    """What composes the field with its original; None unless the edit is confined so."""
 
     def populate_modules(self) -> None:
         with _without_lpips():
             super().populate_modules()
         self.rgb_loss = nn.L1Loss() if self.config.loss == "l1" else nn.MSELoss()
-        self._held: tuple[Region, EditNerfactoModel] | None = None  # a tuple: the original is no part of this module
         self._sampled: tuple[RaySamples, dict[FieldHeadNames, Tensor]] | None = None
 
     # Regions
 
-    def keep_outside(self, region: Region) -> None:
+    def confine(self, confinement: Confinement) -> None:
+        match confinement:
+            case Compose(region):
+                self._compose(region)
+            case Regularise():
+                self._regularise(confinement.original)
+            case _:
+                super().confine(confinement)
+        self.confinement = confinement
+
+    def _compose(self, region: Shape) -> None:
         """From here on be the original scene outside of a region, sample by sample; see `Composite`.
 
         The original is part of the model's state: it comes with every checkpoint, and `adapt_base_state` fills it from
@@ -90,12 +101,12 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
             region: in scene units.
         """
         self.composite = composite = Composite(region)
-        kept = nn.ModuleDict({name: deepcopy(getattr(self, name)) for name in _KEPT})
+        kept = nn.ModuleDict({_FIELD: deepcopy(self.field), _PROPOSALS: deepcopy(self.proposal_networks)})
         self.original = kept.requires_grad_(False).eval()
-        own, originals = list(self.proposal_networks), list(kept["proposal_networks"])
+        own, originals = list(self.proposal_networks), list(kept[_PROPOSALS])
         pairs = [(function, originals[own.index(function.__self__)].density_fn) for function in self.density_fns]
         self.density_fns = [composite.density(*pair) for pair in pairs]
-        field, original = self.field, kept["field"]
+        field, original = self.field, kept[_FIELD]
         # a hook would not be called: nerfstudio calls `forward` itself
         field.forward, field.density_fn = (
             composite.field(field.forward, original.forward),
@@ -108,16 +119,18 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
             self.original.eval()
         return self
 
-    @torch.no_grad()
-    def region_share(self, camera: Cameras, *, before: bool = False) -> Tensor:
-        """How much of what each pixel of a view shows lies in the region: [H, W, 1] in 0..1.
+    def region_share(self, camera: Cameras) -> Tensor:
+        return self._share(camera, of_original=False)
 
-        Args:
-            before: of what the original shows.
-        """
+    def original_share(self, camera: Cameras) -> Tensor:
+        return self._share(camera, of_original=True)
+
+    @torch.no_grad()
+    def _share(self, camera: Cameras, *, of_original: bool) -> Tensor:
+        """How much of what each pixel of a view shows lies in the region: [H, W, 1] in 0..1."""
         camera = camera.reshape((1,))
         rays, found = camera_rays(camera, 0, self.lenses, self.device), []
-        self.composite.alone, was_training = before, self.training
+        self.composite.alone, was_training = of_original, self.training
         self.eval()
         try:
             for part in torch.arange(len(rays), device=self.device).split(self.config.eval_num_rays_per_chunk):
@@ -130,17 +143,12 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
             self.train(was_training)
         return torch.cat(found).view(int(camera.height[0]), int(camera.width[0]), 1).clamp(0.0, 1.0)
 
-    def hold_outside(self, region: Region, original: EditNerfactoModel) -> None:
+    def _regularise(self, original: EditNerfactoModel) -> None:
         """From here on train with a loss that keeps the field outside a region like the original's.
 
         It is held, not frozen: one network makes up all of space. How well, `editor3d eval` says.
-
-        Args:
-            region: in scene units.
-            original: the unedited scene, left as it is.
         """
-        # in training mode, where each picture has its own appearance
-        self._held = region, original.requires_grad_(False).train()
+        original.requires_grad_(False).train()  # in which mode each picture has its own appearance
         forward = self.field.forward
 
         def noting(samples: RaySamples, *args, **kwargs) -> dict[FieldHeadNames, Tensor]:
@@ -153,16 +161,15 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         outputs = super().get_outputs(ray_bundle)
-        if self._held is not None and self.training:
-            outputs["spatial_loss"] = self._spatial_loss()
+        if isinstance(self.confinement, Regularise) and self.training:
+            outputs["spatial_loss"] = self._spatial_loss(self.confinement)
         return outputs
 
-    def _spatial_loss(self) -> Tensor:
-        region, original = self._held
+    def _spatial_loss(self, confinement: Regularise) -> Tensor:
         samples, now = self._sampled
         with torch.no_grad():
-            before = original.field(samples)
-            outside = ~region.contains(samples.frustums.get_positions())
+            before = confinement.original.field(samples)
+            outside = ~confinement.region.contains(samples.frustums.get_positions())
         names = FieldHeadNames.DENSITY, FieldHeadNames.RGB
         fields = [
             (*(values[name] for name in names), samples.get_weights(values[FieldHeadNames.DENSITY]))
@@ -189,7 +196,6 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
         return {"step": sampler._step, "steps_since_update": sampler._steps_since_update}
 
     def load_counters(self, counters: Mapping[str, int]) -> None:
-        """Take over what `counters` gave."""
         self.proposal_sampler._step = counters["step"]
         self.proposal_sampler._steps_since_update = counters["steps_since_update"]
 
@@ -215,8 +221,8 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
 
         return SolidField(density, color, radius=1.0, device=self.device)
 
-    def corrected_camera(self, cameras: Cameras, index: int) -> Cameras:
-        """Training camera `index` at the pose that the camera optimiser has found for it."""
+    def training_camera(self, cameras: Cameras, index: int) -> Cameras:
+        """Training camera `index`, [1], at the pose that the camera optimiser has found for it."""
         camera = cameras[index : index + 1].to(self.device)
         correction = self.camera_optimizer(torch.tensor([index], device=self.device))
         rotation = correction[:, :3, :3] @ camera.camera_to_worlds[:, :3, :3]
@@ -251,7 +257,7 @@ class EditNerfactoModel(FastCameraRays, NerfactoModel):
         """A base's state with what the frozen original takes of it."""
         if self.composite is None:
             return state
-        parts = tuple(f"{MODEL_PREFIX}{name}." for name in _KEPT)
+        parts = tuple(f"{MODEL_PREFIX}{name}." for name in (_FIELD, _PROPOSALS))
         kept = {key.removeprefix(MODEL_PREFIX): value for key, value in state.items() if key.startswith(parts)}
         return state | {f"{MODEL_PREFIX}{_ORIGINAL}.{key}": value for key, value in kept.items()}
 

@@ -5,7 +5,7 @@ from editor3d.regions.kept_files import REGION_FILES, files_in, keep_files
 from editor3d.regions.kinds import RegionKind
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import from_json, parse_region, settled
-from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion, chosen, seen_parts
+from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, chosen, seen_parts
 from editor3d.regions.shapes import Box, Sphere
 from editor3d.regions.text import TextRegion
 
@@ -20,7 +20,6 @@ __all__ = [
     "MeshRegion",
     "ObjectRegion",
     "RegionKind",
-    "SeenRegion",
     "Sphere",
     "TextRegion",
     "Union",

@@ -10,6 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError
+from editor3d.types import Solid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +89,7 @@ def bounds_of(region: Region) -> tuple[tuple[float, ...], tuple[float, ...]] | N
         case Dilate():
             known = bounds_of(region.region)
             return known and (tuple(x - region.amount for x in known[0]), tuple(x + region.amount for x in known[1]))
-    return region.bounds() if hasattr(region, "bounds") else None
+    return region.bounds() if isinstance(region, Solid) else None
 
 
 def _around(parts, lower, upper):
@@ -115,7 +116,7 @@ class Dilate:
             raise RegionError(f"Expected a positive distance to dilate by, not {reprlib.repr(amount)}.")
         object.__setattr__(self, "amount", float(amount))
         for part in self.region.regions if isinstance(self.region, Union) else [self.region]:
-            if not hasattr(part, "distance"):
+            if not isinstance(part, Solid):
                 raise RegionError(
                     f"Expected a box, a sphere, a mesh or a union of those to dilate, not {part.to_json()['type']}."
                 )

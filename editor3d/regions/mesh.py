@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError, first_line
 from editor3d.files.safe_open import require_regular
+from editor3d.types import Solid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ _RAYS = 3
 
 
 @dataclass(frozen=True)
-class MeshRegion:
+class MeshRegion(Solid):
     """What lies inside a closed mesh, given in the capture's own frame. Small holes are closed.
 
     Raises:

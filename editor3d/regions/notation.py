@@ -12,12 +12,12 @@ from editor3d.errors import RegionError, shown
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union
 from editor3d.regions.kinds import kind_names, region_from_fields, region_from_text
 from editor3d.regions.mesh import MeshRegion
-from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, SeenRegion
+from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion
 from editor3d.regions.shapes import Box, Sphere
 from editor3d.regions.text import TextRegion
 
 if TYPE_CHECKING:
-    from editor3d.types import Region
+    from editor3d.types import Region, SeenRegion
 
 _USAGE = (
     "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'mesh:FILE', 'object:NAME', 'text:PHRASE', "

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from editor3d.datasets.views.headers import inspect_picture
 from editor3d.datasets.views.images import read_mask, read_object_masks
 from editor3d.errors import RegionError
 from editor3d.files.writing import visible_below
 from editor3d.regions.combinations import Intersection, Invert, Union
-from editor3d.regions.text import TextRegion
+from editor3d.types import SeenRegion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ _SHOWN_NAMES = 3
 
 
 @dataclass(frozen=True)
-class ObjectRegion:
+class ObjectRegion(SeenRegion):
     """What the capture's label pictures name so.
 
     Raises:
@@ -60,7 +60,9 @@ class ObjectRegion:
                 f"{posed.root}: add them, or give a folder of masks (masks:FOLDER)."
             )
 
-    def masks(self, views: Sequence[View], objects: Mapping[str, int]) -> dict[int, Tensor]:
+    def masks(
+        self, views: Sequence[View], objects: Mapping[str, int], folder: Path | None = None, device: str = "cpu"
+    ) -> dict[int, Tensor]:
         """Where the object is in those of `views` that have a label picture: [H, W] bool by index."""
         wanted = {self.name: objects[self.name]}
         return {
@@ -75,7 +77,7 @@ class ObjectRegion:
 
 
 @dataclass(frozen=True)
-class MasksRegion:
+class MasksRegion(SeenRegion):
     """What lies behind the masks in a folder: `VIEW.png` for some of the training views, not black where inside.
 
     Raises:
@@ -130,7 +132,9 @@ class MasksRegion:
                 f"trained on are named like {_some(view.name for view in posed.train_views)}."
             )
 
-    def masks(self, views: Sequence[View], objects: Mapping[str, int]) -> dict[int, Tensor]:
+    def masks(
+        self, views: Sequence[View], objects: Mapping[str, int], folder: Path | None = None, device: str = "cpu"
+    ) -> dict[int, Tensor]:
         """The masks of those of `views` that have one: [H, W] bool by index.
 
         Raises:
@@ -161,6 +165,8 @@ class HullRegion(MasksRegion):
         RegionError: no name of a folder.
     """
 
+    is_hull: ClassVar[bool] = True
+
     def check(self, posed: PosedImages) -> None:
         """As `MasksRegion.check`; and one mask alone bounds nothing.
 
@@ -180,13 +186,10 @@ class HullRegion(MasksRegion):
         return {"type": "hull", "folder": str(self.folder)}
 
 
-SeenRegion = ObjectRegion | MasksRegion | TextRegion
-
-
-def seen_parts(region: Region | SeenRegion) -> list[SeenRegion]:
+def seen_parts(region: Region) -> list[SeenRegion]:
     """The parts of a region that only pictures tell; without any it is a shape, whose `contains` knows any point."""
     match region:
-        case ObjectRegion() | MasksRegion() | TextRegion():
+        case SeenRegion():
             return [region]
         case Union() | Intersection():
             return [leaf for part in region.regions for leaf in seen_parts(part)]
@@ -195,7 +198,7 @@ def seen_parts(region: Region | SeenRegion) -> list[SeenRegion]:
     return []
 
 
-def chosen(region: Region | SeenRegion, points: Tensor, vote: Callable[[SeenRegion], Tensor]) -> Tensor:
+def chosen(region: Region, points: Tensor, vote: Callable[[SeenRegion], Tensor]) -> Tensor:
     """Which of the things at `points` a region holds.
 
     Args:
@@ -206,7 +209,7 @@ def chosen(region: Region | SeenRegion, points: Tensor, vote: Callable[[SeenRegi
         [N] bool.
     """
     match region:
-        case ObjectRegion() | MasksRegion() | TextRegion():
+        case SeenRegion():
             return vote(region)
         case Union():
             return reduce(lambda one, other: one | other, (chosen(part, points, vote) for part in region.regions))

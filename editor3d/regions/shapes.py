@@ -10,6 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError
+from editor3d.types import Solid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,7 @@ _PARALLEL = 1e-12
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Solid):
     """A box, its faces included.
 
     Raises:
@@ -90,7 +91,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Sphere:
+class Sphere(Solid):
     """A ball, its surface included.
 
     Raises:

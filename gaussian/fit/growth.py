@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 from editor3d.errors import RegionError
-from editor3d.types import Region
+from editor3d.types import Shape
 from gaussian.fit.averaging import ParameterMean
 from gaussian.fit.densify import StrategyConfig, make_strategy
 
@@ -33,7 +33,7 @@ class Growth:
         self.strategy, self.state = make_strategy(config, scene_scale, num_train_data)
         self.info: dict[str, Any] = {}
         """What the rasterizer told of each Gaussian in this step."""
-        self.region: Region | None = None
+        self.region: Shape | None = None
         """Where what is free is kept; None where that has no border."""
         self._mean = ParameterMean()
         self._optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -42,7 +42,7 @@ class Growth:
     def _means(self) -> Tensor:
         return self._parameters["means"]
 
-    def restrict_to(self, where: Region | Tensor) -> None:
+    def freeze_outside(self, where: Shape | Tensor) -> None:
         """From here on leave every number of all Gaussians but those of `where` as it is; see `SplatModel`.
 
         Raises:
@@ -94,7 +94,7 @@ class Growth:
                 self._keep_inside(self.region)
 
     @torch.no_grad()
-    def _keep_inside(self, region: Region) -> None:
+    def _keep_inside(self, region: Shape) -> None:
         """Bring what this step has moved out of the region, or made there, to the nearest place where one was."""
         left = (~self.state["frozen"] & ~inside_of(region, self._means)).nonzero()[:, 0]
         if len(left):
@@ -120,7 +120,7 @@ class Growth:
         self.state.update({name: value.to(device) for name, value in gathered.items()})
 
 
-def inside_of(region: Region, points: Tensor) -> Tensor:
+def inside_of(region: Shape, points: Tensor) -> Tensor:
     """Which of `points` [N, 3] lie inside a region: [N] bool."""
     return region.contains(points.detach())
 

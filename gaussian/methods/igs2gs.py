@@ -11,7 +11,7 @@ from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.types import EditorInfo
 from gaussian.fit.datamanager import SplatDataManagerConfig
-from gaussian.methods.splat import edit_training
+from gaussian.fit.training import edit_training
 from gaussian.model.model import SplatModelConfig
 
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500

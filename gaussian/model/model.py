@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from nerfstudio.cameras.cameras import Cameras
@@ -14,26 +14,26 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.trainer import TrainerConfig
-from nerfstudio.models.base_model import Model, ModelConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
 from editor3d.plugin.train.judged import judged
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.rays import Lens, LensTable
-from editor3d.types import Region, View
+from editor3d.plugin.train.scene import PluginModel
+from editor3d.plugin.views.rays import Lens
+from editor3d.types import Confinement, Freeze, SceneCapabilities, View
 from gaussian.draw.depth import median_depth, slabs
 from gaussian.draw.drawing import draw, viewmat_of
 from gaussian.draw.lens import canvas_of, ray_lengths
 from gaussian.draw.selection import PosedPinhole, light, vote
 from gaussian.files import write_splats
 from gaussian.files.contents import SplatFile
-from gaussian.fit.densify import StrategyConfig
 from gaussian.fit.growth import Growth
 from gaussian.fit.initialize import from_points, random_points, seeds
 from gaussian.fit.losses import elongation, photometric
 from gaussian.model.background import color_behind, is_transparent
 from gaussian.model.parameters import PARAMETERS, harmonics_of, parameters_of, splats_of
+from gaussian.model.settings import SplatSettings
 from gaussian.model.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.raster.kernels.harmonics import MAX_DEGREE
 from gaussian.splats import Splats, concatenate, transform_back
@@ -46,71 +46,17 @@ _NEAR = 0.01  # times the scene's size
 
 
 @dataclass
-class SplatModelConfig(ModelConfig):
+class SplatModelConfig(SplatSettings):
     """Configuration of `SplatModel`."""
 
-    EDIT_SETTINGS: ClassVar[tuple[str, ...]] = (
-        "strategy", "ssim_lambda", "sh_degree_interval", "random_background", "average_share"
-    )  # fmt: skip
-    """What an edit chooses itself; everything else it takes over from its base."""
-    EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0, "random_background": False}
-    """What an edit that was not configured for splats chooses: all harmonics are in use from the start, and the scene
-    stands before the colour that the edited renders have."""
     _target: type = field(default_factory=lambda: SplatModel)
-    enable_collider: bool = False
-    sh_degree: int = 3
-    """Greatest degree of the spherical harmonics."""
-    sh_degree_interval: int = 1000
-    """Steps after which one degree more is used; 0 for all at once."""
-    without_points: Literal["pictures", "random"] = "pictures"
-    """What a capture without usable sparse points starts from: what its pictures show, or Gaussians at random."""
-    num_random: int = 50_000
-    """Gaussians at random to begin with, also where the pictures show nothing."""
-    random_radius: float = 1.5
-    """Half the side of the cube that they lie in, scene units (cameras are within 1)."""
-    initial_opacity: float = 0.1
-    """Opacity of a new scene's Gaussians."""
-    background: tuple[float, float, float] | None = None
-    """Colour behind everything. None: white where the capture's pictures have transparent parts, which are laid over
-    white, and black otherwise."""
-    random_background: bool = False
-    """Train before another colour at every step, as splatfacto does, so that nothing solid stays transparent; but not
-    where the capture's pictures have transparent parts."""
-    clamp_in_training: bool = False
-    """Clamp pictures to 0..1 in training, too, as splatfacto does: what is too bright then takes no gradient."""
-    use_scale_regularization: bool = False
-    """Hold needles back, as splatfacto does at every tenth step where asked to (PhysGaussian's loss),"""
-    max_gauss_ratio: float = 10.0
-    """above this ratio of a Gaussian's longest axis to its shortest."""
-    ssim_lambda: float = 0.2
-    """Weight of 1 - SSIM in the loss, that of L1 being the rest."""
-    strategy: StrategyConfig = field(default_factory=StrategyConfig)
-    """When and where Gaussians are added and removed."""
-    scene_scale: float = 1.0
-    """Size of the scene, by which rates and thresholds of length are multiplied; 1 where cameras are within 1."""
-    average_share: float = 0.0
-    """Share of the run, at its end, whose mean is the result; 0 leaves what the last step made."""
-    rasterize_mode: Literal["classic", "antialiased"] = "classic"
-    """`antialiased` takes back the opacity that the blur of one pixel adds; other viewers may not know it."""
-    hold_unseen: bool = False
-    """Leave what the training views do not show as it is: a file's scene goes on where no camera looks, and steps of
-    Adam are as long for what is barely seen as for all else."""
-    scene_suffix: str = field(default=".ply", repr=False)
-    """Of the file that the scene came from: edits of it leave such a one, too."""
-    scene_comments: tuple[str, ...] = field(default=(), repr=False)
-    """Of the file that the scene came from, such as what is up in it: files of the scene bear them, too."""
-
-    def insertion_training(self, steps: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:
-        """The optimisers and the densification with which something new grows in so many steps."""
-        from gaussian.methods.splat import insertion_training
-
-        return insertion_training(steps)
 
 
-class SplatModel(Model):
+class SplatModel(PluginModel):
     """A scene of Gaussians, rendered through a pinhole canvas that is bent to each view's lens."""
 
     config: SplatModelConfig
+    capabilities = SceneCapabilities(parts=True, inserts=True, whole_pictures=True, scene_suffixes=(".ply",))
 
     def __init__(self, *args, seed_points: tuple[Tensor, Tensor] | None = None, **kwargs) -> None:
         self.seed_points = seed_points
@@ -129,6 +75,8 @@ class SplatModel(Model):
         self.step = 0
         self.crop_box: OrientedBox | None = None
         self.growth = Growth(self.gauss_params, config.strategy, config.scene_scale, self.num_train_data)
+        suffixes = dict.fromkeys((*self.capabilities.scene_suffixes, config.scene_suffix))
+        self.capabilities = replace(self.capabilities, scene_suffixes=tuple(suffixes))
         self.views: Sequence[View] = self.kwargs.get("metadata", {}).get("views", ())
 
     # The scene
@@ -145,12 +93,7 @@ class SplatModel(Model):
             self.gauss_params[name].grad = None
 
     def begin_from_pictures(self, pictures: TrainingPictures, cameras: Cameras, steps: int) -> None:
-        """Put Gaussians where training pictures show something, unless the capture's own points do. For before the
-        first step.
-
-        Args:
-            steps: of the training that is to follow.
-        """
+        """Put Gaussians where training pictures show something, unless the capture's own points do."""
         if self.config.without_points == "random":
             return
         wrong = "no sparse points"
@@ -169,11 +112,10 @@ class SplatModel(Model):
         opacity = self.config.initial_opacity
         self.set_splats(from_points(start.points, start.colors, self.config.sh_degree, generator, opacity))
 
-    def add(self, points: Tensor) -> None:
+    def insert(self, points: Tensor) -> None:
         """Put grey, faint Gaussians at points [M, 3] scene units, for training to make something of.
 
-        Those that were there keep their bits and their places. For before the first step, while optimisers hold nothing
-        of any.
+        For before the first step, while optimisers hold nothing of any.
         """
         self.set_splats(concatenate([self.splats.to("cpu"), seeds(points, self.sh_degree)]))
 
@@ -187,8 +129,8 @@ class SplatModel(Model):
         return self.gauss_params["means"]
 
     @property
-    def places(self) -> Tensor:
-        """Where what may be frozen lies: the centres, [N, 3] scene units."""
+    def positions(self) -> Tensor:
+        """The centres, [N, 3] scene units."""
         return self.means.detach()
 
     @property
@@ -214,33 +156,32 @@ class SplatModel(Model):
                 parameter.grad = None
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def restrict_to(self, where: Region | Tensor) -> None:
-        """Freeze all Gaussians but those of `where`: from here on training leaves every one of their numbers as it is.
+    def confine(self, confinement: Confinement) -> None:
+        """Freeze all Gaussians outside: from here on training leaves every one of their numbers as it is.
 
-        Args:
-            where: a region in scene units, in which centres lie that may change, and out of which none may come; or
-                which Gaussians may change, [N] bool. These have no border to be kept in; their copies belong to them.
+        Out of a shape in which centres may change none may come. Gaussians that are chosen one by one have no border to
+        be kept in; their copies belong to them.
 
         Raises:
-            RegionError: there is no Gaussian inside.
+            RegionError: there is no Gaussian inside, or the confinement is none by freezing.
         """
-        self.growth.restrict_to(where)
+        match confinement:
+            case Freeze(where):
+                self.growth.freeze_outside(where)
+                self.confinement = confinement
+            case _:
+                super().confine(confinement)
 
     def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
         """How much of what views show of each Gaussian lies inside their masks; see `gaussian.draw.selection.vote`.
 
-        Args:
-            masks: [H, W] bool by the index of a camera, whose picture's size they have.
-
-        Returns:
-            [N] in 0..1; 0 for what none of these cameras sees.
+        0 for what none of these cameras sees.
         """
         pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
         return vote(self.splats, pinholes, list(masks.values()))
 
     @torch.no_grad()
     def region_share(self, camera: Cameras) -> Tensor:
-        """How much of what each pixel of a view shows is free to change: [H, W, 1] in 0..1."""
         free = (~self.strategy_state["frozen"]).float()
         return self._draw(camera, colors=free[:, None], sh_degree=None)[0]
 
@@ -261,11 +202,6 @@ class SplatModel(Model):
     def get_param_groups(self) -> dict[str, list[nn.Parameter]]:
         return {name: [self.gauss_params[name]] for name in PARAMETERS}
 
-    @property
-    def scene_suffixes(self) -> tuple[str, ...]:
-        """Of the files that an edit leaves of the scene: the exact format, and that of the file that it came from."""
-        return tuple(dict.fromkeys((".ply", self.config.scene_suffix)))
-
     def captured(self, outputs: DataparserOutputs) -> SplatFile:
         """The scene on the CPU, in the frame and scale of the capture file."""
         splats = self.splats.detach().to("cpu")
@@ -274,7 +210,7 @@ class SplatModel(Model):
         return SplatFile(splats, offset, antialiased=antialiased, comments=tuple(self.config.scene_comments))
 
     def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
-        """Write the scene as a file of splats, in the frame and scale of the capture file; returns how many.
+        """Write the scene as a file of splats.
 
         Of a capture far from the origin the file has coordinates about its middle, and says what to add to them.
         """
@@ -284,13 +220,7 @@ class SplatModel(Model):
     def adapt_base_state(
         self, state: Mapping[str, Any], base: TrainerConfig | None, views: Sequence[View]
     ) -> Mapping[str, Any]:
-        """A checkpoint as this model reads it, its settings taken over: one of nerfstudio's splatfacto says some things
-        otherwise.
-
-        Args:
-            state: the `pipeline` entry of a checkpoint.
-            base: the configuration it was trained with, where that is known.
-            views: the training views now.
+        """One of nerfstudio's splatfacto says some things otherwise; its settings are taken over.
 
         Raises:
             CheckpointError: a setting of the base has no counterpart here.
@@ -309,7 +239,6 @@ class SplatModel(Model):
         return self.growth.counters()
 
     def load_counters(self, counters: Mapping[str, int | Tensor]) -> None:
-        """Take over what `counters` gave."""
         self.growth.load_counters(counters, self.device)
 
     def update_to_step(self, step: int) -> None:
@@ -343,7 +272,7 @@ class SplatModel(Model):
         pinholes = [PosedPinhole.of(cameras, index, self.near) for index in range(len(cameras))]
         seen = light(self.splats, pinholes) >= _SEEN
         if bool(seen.any()):
-            self.growth.restrict_to(seen)
+            self.growth.freeze_outside(seen)
 
     def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
         drawn, wanted = outputs["rgb"], batch["image"].to(self.device)
@@ -427,11 +356,6 @@ class SplatModel(Model):
             return self.get_outputs(camera)
         finally:
             self.crop_box = None
-
-    @cached_property
-    def lenses(self) -> LensTable:
-        """Directions of rays by lens, looked up."""
-        return LensTable()
 
     @torch.no_grad()
     def outputs_at(self, camera: Cameras, wanted: Tensor) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from editor3d.guidance import create_guidance, guidance_entry
 from editor3d.plugin.confine.regions import REGION_FOLDER, selected
 from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
 from editor3d.regions import parse_region, settled
-from editor3d.types import Guidance, GuidanceRequest
+from editor3d.types import Freeze, Guidance, GuidanceRequest
 from nerf_methods.distillation.views import DrawnView, ViewKind, ViewSampler
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.model import VoxelModelConfig
@@ -69,6 +69,9 @@ class DistillationPipelineConfig(PluginPipelineConfig):
     """Where the scene may change: as of in2n (also: --region)."""
     run: Path | None = None
     """The run's folder; filled in where it begins."""
+
+    def where(self) -> str:
+        return self.region
 
     def check(self) -> None:
         """Refuse values that no run could use.
@@ -222,7 +225,7 @@ class DistillationPipeline(PluginPipeline):
                 F.max_pool3d(free[None, None].float(), 3, 1, 1), side, mode="trilinear", align_corners=True
             )
             free = share[0, 0] > 0
-        self.model.restrict_to(free.flatten())
+        self.model.confine(Freeze(free.flatten()))
 
     def front(self) -> int:
         """Index of the training view that sees the front."""
@@ -272,7 +275,7 @@ class DistillationPipeline(PluginPipeline):
         keys += ("t_end",) if self.config.timesteps != "fixed" else ()
         if self.config.timesteps == "annealed":
             keys += ("anneal_start", "anneal_every", "anneal_factor")
-        return {key: getattr(self.config, key) for key in keys}
+        return {key: vars(self.config)[key] for key in keys}
 
     def results(self) -> dict[str, Any]:
         """Figures of the finished run, for its record."""

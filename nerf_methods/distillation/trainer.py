@@ -13,7 +13,7 @@ from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.guidance import guidance_entry, resolve_auto_guidance
 from editor3d.plugin.bases.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
 from editor3d.plugin.confine.regions import check_seen
-from editor3d.plugin.edit.trainer import EditTrainerConfig, keep_shape
+from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.presets import apply_preset
 from editor3d.plugin.train.trainer import PluginTrainer
@@ -71,7 +71,7 @@ class DistillationTrainer(PluginTrainer):
             self.config.pipeline.region = keep_files(self.config.pipeline.region, self.base_dir / REGION_FILES)
         adopt_base(self.config, self.base)
         if guidance_entry(self.config.pipeline.guidance).info.keeps_shape:
-            keep_shape(self.config)
+            self.config.optimizers = self.config.pipeline.model.kept_shape(self.config.optimizers)
         self.config.write_config()
         super().build(test_mode)
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
-from nerfstudio.models.base_model import Model
 from nerfstudio.utils.rich_utils import CONSOLE
 from safetensors.torch import load_file, save_file
 from scipy import ndimage
@@ -23,9 +22,10 @@ from editor3d.plugin.confine.masks import RegionView, dilated, filled, geometry_
 from editor3d.plugin.confine.regions import REGION_FOLDER, keep_selection, kept_selection
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
+from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.views.project import pixels_of
 from editor3d.regions import parse_region
-from editor3d.types import ViewGeometry
+from editor3d.types import Freeze, Regularise, ViewGeometry
 from editor3d.update.engine import Scene
 
 MASK_SUFFIX, DISTANCE_SUFFIX = ".png", ".safetensors"
@@ -66,18 +66,16 @@ class InsertPipelineConfig(EditPipelineConfig):
             raise ConfigError(f"Expected at least 1 Gaussian to begin with, got {self.seeds}: raise seeds.")
         require_shapes(parse_region(self.region))
 
-    def check_region_of(self, model: type[Model]) -> None:
-        if not hasattr(model, "outputs_at"):
+    def check_region_of(self, model: type[PluginModel]) -> None:
+        offers = model.capabilities
+        if not (offers.inserts or offers.parts or offers.regularises):
             raise RegionError(
                 f"Expected a radiance field or splats to put something into, got {model.__name__}: reconstruct by "
                 f"voxel or splat, or by nerfacto-editable on a GPU."
             )
 
     def adopted(self, edit: Any) -> None:
-        if hasattr(edit.pipeline.model, "insertion_training"):
-            edit.optimizers, edit.pipeline.model.strategy = edit.pipeline.model.insertion_training(
-                edit.max_num_iterations
-            )
+        edit.optimizers = edit.pipeline.model.insertion(edit.optimizers, edit.max_num_iterations)
 
     def resolve_editor(self) -> tuple[str, str]:
         return resolve_auto_inserter()
@@ -98,7 +96,7 @@ class InsertPipeline(EditPipeline):
         super().begin(run, total_steps, seed)
 
     def choose_condition(self, base_is_edit: bool) -> None:
-        reason = "whole pictures are fitted" if self._of_splats else "inside the region; photographs around it"
+        reason = "whole pictures are fitted" if self._whole_pictures else "inside the region; photographs around it"
         self.config.condition_on, self.config.condition_reason = "base", reason
 
     def _read_base_renders(self, folder: Path, pictures) -> None:
@@ -116,7 +114,7 @@ class InsertPipeline(EditPipeline):
             if not (path.is_file() and mask_path.is_file() and distances.is_file()):
                 with self.stopwatch.measure("render"):
                     seen = self._looked_at(index)
-                if self._of_splats:
+                if self._whole_pictures:
                     with self.stopwatch.measure("render"):
                         picture = torch.from_numpy(to_uint8(super()._render_train_view(index)))
                 else:
@@ -150,30 +148,35 @@ class InsertPipeline(EditPipeline):
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         store = self._pasting()
-        if hasattr(self.model, "hold_outside"):
-            self.model.hold_outside(self.space, self._original())
+        if self.model.capabilities.regularises:
+            self.model.confine(Regularise(self.space, self._original()))
             self.region = self.space.region.to_json()
             return store
         which = kept_selection(folder)
         if which is None:
-            which = self.space.contains(self.model.places).cpu()
-            if not (self._of_splats or bool(which.any())):
+            which = self.space.contains(self.model.positions).cpu()
+            if not (self._inserts or bool(which.any())):
                 raise RegionError(
                     f"Expected a region that is larger than what the scene is made of, found none of its {len(which)} "
                     f"parts inside: make it larger, or give the scene more of them."
                 )
             keep_selection(folder, which)
         self.region = {**self.space.region.to_json(), "parts": int(which.sum()), "of": len(which)}
-        if self._of_splats:
+        if self._inserts:
             self._seeds = self._places_to_fill()
             self.region["seeds"] = len(self._seeds)
         else:
-            self.model.restrict_to(which)
+            self.model.confine(Freeze(which))
         return store
 
     @property
-    def _of_splats(self) -> bool:
-        return hasattr(self.model, "add")
+    def _inserts(self) -> bool:
+        """Whether new parts are put into the region; otherwise those that are there become something else."""
+        return self.model.capabilities.inserts
+
+    @property
+    def _whole_pictures(self) -> bool:
+        return self.model.capabilities.whole_pictures
 
     def _places_to_fill(self) -> Tensor:
         """Points [N, 3] in the region that some view can see, in front of what the scene shows there: nothing would
@@ -196,15 +199,15 @@ class InsertPipeline(EditPipeline):
             """After the first edits, which are of the base, and before the first step; again for a run that goes on,
             whose Gaussians come with its checkpoint."""
             nonlocal begun
-            if self._of_splats and self.updater is not None and not begun:
+            if self._inserts and self.updater is not None and not begun:
                 begun = True
                 if step == 0:
-                    self.model.add(self._seeds)
-                self.model.restrict_to(self.space)
+                    self.model.insert(self._seeds)
+                self.model.confine(Freeze(self.space))
 
         return [edit, TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], fill), *own]
 
-    def _original(self) -> Model:
+    def _original(self) -> PluginModel:
         """The base, in a model of its own."""
         with self.another_model():
             self.load_base()
@@ -230,7 +233,7 @@ class InsertPipeline(EditPipeline):
         """The scene as it is now on the canvas, the photograph around it."""
         picture = self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
         mask = self._masks[index]
-        if self._of_splats:
+        if self._whole_pictures:
             picture[mask] = super()._render_train_view(index)[mask]
             return picture
         cameras = self.datamanager.train_dataset.cameras[index : index + 1]

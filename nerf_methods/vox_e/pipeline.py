@@ -207,7 +207,7 @@ class VoxEPipeline(DistillationPipeline):
         keys = ["reg_weight"]
         if self.config.is_local:
             keys += ["edit_words", "object_words", "refine_steps", "smoothness", "sigma", "temperature", "color_weight"]
-        return {**super().describe(), **{key: getattr(self.config, key) for key in keys}}
+        return {**super().describe(), **{key: vars(self.config)[key] for key in keys}}
 
     def results(self) -> dict[str, Any]:
         return dict(self._cut)

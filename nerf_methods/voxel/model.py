@@ -10,15 +10,15 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
-from nerfstudio.models.base_model import Model, ModelConfig
 from torch import Tensor
 from torch.nn import Parameter
 
 from editor3d.errors import RegionError
 from editor3d.outputs.surface import SolidField
 from editor3d.plugin.train.judged import judged
-from editor3d.plugin.views.rays import FastCameraRays, camera_rays
-from editor3d.types import Region
+from editor3d.plugin.train.scene import PluginModelConfig, RayModel
+from editor3d.plugin.views.rays import camera_rays
+from editor3d.types import Confinement, Freeze, SceneCapabilities, Shape
 from nerf_methods.voxel.field import Activation, VoxelField
 from nerf_methods.voxel.regions import made_up, places, shares, spread
 
@@ -27,7 +27,7 @@ _TOUCHED = 1e-3
 
 
 @dataclass
-class VoxelModelConfig(ModelConfig):
+class VoxelModelConfig(PluginModelConfig):
     """Configuration of `VoxelModel`."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every", "learn_background")
@@ -70,13 +70,17 @@ class VoxelModelConfig(ModelConfig):
     """Photometric loss. The first edit pictures disagree with each other: L1 then finds the colour most agree on."""
     eval_num_rays_per_chunk: int = 1 << 16
 
+    def kept_shape(self, optimizers: dict[str, Any]) -> dict[str, Any]:
+        fields = optimizers["fields"]
+        return {**optimizers, "fields": {**fields, "optimizer": fields["optimizer"].for_kept_shape()}}
 
-class VoxelModel(FastCameraRays, Model):
+
+class VoxelModel(RayModel):
     """Renders a `VoxelField`; trains it coarse to fine."""
 
     config: VoxelModelConfig
+    capabilities = SceneCapabilities(parts=True, has_density=True)
     ADDED_LATER: ClassVar[tuple[str, ...]] = ("field.background",)
-    """State that older checkpoints lack, and that is then as configured."""
 
     def populate_modules(self) -> None:
         super().populate_modules()
@@ -97,27 +101,30 @@ class VoxelModel(FastCameraRays, Model):
         self.field.grid.register_hook(self._keep_frozen)
 
     def generators(self) -> dict[str, torch.Generator]:
-        """The random generators whose state a checkpoint must hold."""
         return {"jitter": self.generator}
 
     # Regions
 
     @property
-    def places(self) -> Tensor:
-        """Where what may be frozen lies: the lattice points, [R^3, 3] scene units."""
+    def positions(self) -> Tensor:
+        """The lattice points, [R^3, 3] scene units."""
         return places(self.field)
 
-    def restrict_to(self, where: Region | Tensor) -> None:
-        """Freeze all lattice points but those of `where`, and the background: from here on training leaves them as they
-        are.
-
-        Args:
-            where: a region in scene units, or which of `places` may change, [R^3] bool.
+    def confine(self, confinement: Confinement) -> None:
+        """Freeze all lattice points outside, and the background: from here on training leaves them as they are.
 
         Raises:
-            RegionError: there is no lattice point inside.
+            RegionError: there is no lattice point inside, or the confinement is none by freezing.
         """
-        free = where.to(self.device) if isinstance(where, Tensor) else where.contains(self.places)
+        match confinement:
+            case Freeze(where):
+                self._freeze_outside(where)
+                self.confinement = confinement
+            case _:
+                super().confine(confinement)
+
+    def _freeze_outside(self, where: Shape | Tensor) -> None:
+        free = where.to(self.device) if isinstance(where, Tensor) else where.contains(self.positions)
         if not bool(free.any()):
             raise RegionError(
                 f"Expected voxels inside the region, found none of {len(free)} there: check its numbers, which are in "
@@ -126,18 +133,10 @@ class VoxelModel(FastCameraRays, Model):
         self._freeze(~free)
 
     def mask_shares(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
-        """How much of what views show of each lattice point lies inside their masks; see `regions.shares`.
-
-        Args:
-            masks: [H, W] bool by the index of a camera, whose picture's size they have.
-
-        Returns:
-            [R^3] in 0..1.
-        """
+        """How much of what views show of each lattice point lies inside their masks; see `regions.shares`."""
         return shares(self.field, cameras, masks, self.lenses)
 
     def region_share(self, camera: Cameras) -> Tensor:
-        """How much of what each pixel of a view shows is free to change: [H, W, 1] in 0..1."""
         return self._shown(camera, ~self._frozen)
 
     def region_touches(self, camera: Cameras) -> Tensor:
@@ -167,7 +166,6 @@ class VoxelModel(FastCameraRays, Model):
         return {} if self._frozen is None else {"frozen": self._frozen}
 
     def load_counters(self, counters: Mapping[str, Tensor]) -> None:
-        """Take over what `counters` gave."""
         self._freeze(counters["frozen"].to(self.device) if "frozen" in counters else None)
 
     # Training

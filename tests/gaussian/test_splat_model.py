@@ -16,7 +16,8 @@ from editor3d.plugin.views.rays import Lens
 from editor3d.run import checkpoints
 from gaussian.draw.drawing import viewmat_of
 from gaussian.fit.densify import StrategyConfig
-from gaussian.methods.splat import splat, splat_optimizers
+from gaussian.fit.training import splat_optimizers
+from gaussian.methods.splat import splat
 from gaussian.model.model import SplatModel, SplatModelConfig
 from gaussian.model.parameters import PARAMETERS
 

@@ -17,8 +17,9 @@ from nerfstudio.models.splatfacto import SplatfactoModel, SplatfactoModelConfig
 from editor3d.errors import CheckpointError
 from editor3d.plugin.train.pipeline import MODEL_PREFIX
 from gaussian.fit.losses import elongation
+from gaussian.fit.training import splat_optimizers
 from gaussian.methods import splat as method
-from gaussian.methods.splat import CUDA_STEPS, splat_optimizers, splatfacto_model
+from gaussian.methods.splat import CUDA_STEPS, splatfacto_model
 from gaussian.model.background import color_of_step
 from gaussian.model.model import SplatModel, SplatModelConfig
 from gaussian.splats import SH_C0

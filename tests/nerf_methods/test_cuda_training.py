@@ -158,7 +158,7 @@ def test_a_training_view_is_rendered_at_its_corrected_pose(tmp_path):
         adjustment.copy_(0.05 * torch.randn(adjustment.shape, generator=generator))
     cameras, index = pipeline.datamanager.train_dataset.cameras, 7
 
-    corrected = camera_rays(pipeline.model.corrected_camera(cameras, index), 0, LensTable(), DEVICE)
+    corrected = camera_rays(pipeline.model.training_camera(cameras, index), 0, LensTable(), DEVICE)
     trained = camera_rays(cameras, index, LensTable(), DEVICE)
     trained.camera_indices.fill_(index)
     pipeline.model.camera_optimizer.apply_to_raybundle(trained)  # what training does to the view's rays
@@ -167,7 +167,7 @@ def test_a_training_view_is_rendered_at_its_corrected_pose(tmp_path):
 
     with torch.no_grad():
         render = pipeline._render_train_view(index)
-        expected = pipeline.render_view(pipeline.model.corrected_camera(cameras, index), 0)["rgb"].cpu()
+        expected = pipeline.render_view(pipeline.model.training_camera(cameras, index), 0)["rgb"].cpu()
         plain = pipeline.render_view(cameras, index)["rgb"].cpu()
     view = pipeline.train_views[index]
     assert render.shape == (view.height, view.width, 3)

@@ -124,5 +124,5 @@ def render_pictures(
 
     limits = disparity_range(pipeline, cameras, which) if depth else None
     for index in tracked(which, "rendering", "views"):
-        outputs = pipeline.render_view(cameras, index)
+        outputs = pipeline.render_view(cameras, index, ("accumulation", "depth") if depth else ())
         yield to_uint8(outputs["rgb"] if limits is None else color_depth(outputs, limits))

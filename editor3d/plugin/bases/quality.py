@@ -26,7 +26,6 @@ from editor3d.errors import CheckpointError, DataError
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
-from editor3d.plugin.views.rays import FastCameraRays
 from editor3d.registry import METHODS, load_target
 from editor3d.run.events import Warning, emit
 
@@ -183,7 +182,7 @@ def _compared(pipeline: PluginPipeline, dataset: PosedImagesDataset, index: int)
     mask = read_mask(view)
     chosen = mask if mask is not None and bool(mask.any()) else torch.ones(view.height, view.width, dtype=torch.bool)
     with pipeline.stopwatch.measure("render"):
-        if isinstance(pipeline.model, FastCameraRays):  # a nerfacto on a CPU takes minutes for a whole picture
+        if not pipeline.model.capabilities.whole_pictures:  # a nerfacto on a CPU takes minutes for one
             chosen = _sparse(chosen)
             render = _pixels(pipeline, dataset, index, chosen)
         else:

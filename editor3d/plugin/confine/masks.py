@@ -14,10 +14,11 @@ from torch import Tensor
 
 from editor3d.errors import DataError, RegionError
 from editor3d.plugin.confine.regions import CaptureRegion, hull_holds
+from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.views.rays import LensTable, camera_rays
-from editor3d.regions import HullRegion, SeenRegion, bounds_of, chosen, seen_parts
+from editor3d.regions import bounds_of, chosen, seen_parts
 from editor3d.regions.shapes import slab
-from editor3d.types import PosedImages, Region, View, ViewGeometry
+from editor3d.types import PosedImages, Region, SeenRegion, Shape, Solid, View, ViewGeometry
 
 SAMPLES = 96
 """Places along a ray, within the box round a region, that are tested."""
@@ -30,7 +31,7 @@ _REACH = 1.5
 """Half the side of the cube, scene units, in which a hull is looked for; cameras are within 1."""
 
 
-def require_shapes(region: Region | SeenRegion, purpose: str = "to put something into") -> None:
+def require_shapes(region: Region, purpose: str = "to put something into") -> None:
     """Refuse a region that does not tell of empty space.
 
     Args:
@@ -40,7 +41,7 @@ def require_shapes(region: Region | SeenRegion, purpose: str = "to put something
         RegionError: a part is known by what the scene shows only, or it has no end.
     """
     for part in seen_parts(region):
-        if not isinstance(part, HullRegion):
+        if not part.is_hull:
             raise RegionError(
                 f"Expected a region of shapes {purpose}, got one of what pictures show "
                 f"({part.to_json()['type']}): give box:..., sphere:..., mesh:FILE or hull:FOLDER."
@@ -56,10 +57,10 @@ class SpaceRegion:
     Points are in scene units; `frame` tells what the capture's own are.
     """
 
-    region: Region
+    region: Shape
     frame: CaptureRegion
     cameras: Cameras
-    masks: Mapping[HullRegion, Mapping[int, Tensor]]
+    masks: Mapping[SeenRegion, Mapping[int, Tensor]]
     """[H, W] bool by the index of a camera, of every hull."""
     low: Tensor
     """[3], the lower corner of a box round it, in scene units,"""
@@ -68,7 +69,7 @@ class SpaceRegion:
 
     @staticmethod
     def of(
-        region: Region | SeenRegion,
+        region: Region,
         outputs: DataparserOutputs,
         cameras: Cameras,
         views: tuple[View, ...],
@@ -103,7 +104,7 @@ class SpaceRegion:
         """Which points lie inside: [..., 3] scene units -> bool [...]."""
         flat = points.reshape(-1, 3)
 
-        def vote(part: HullRegion) -> Tensor:
+        def vote(part: SeenRegion) -> Tensor:
             return hull_holds(flat, self.cameras, self.masks[part]).to(points.device)
 
         return chosen(self.region, self.frame.to_capture(flat), vote).view(points.shape[:-1])
@@ -125,7 +126,7 @@ class SpaceRegion:
         near, far = slab(origins, directions, self.low.to(origins), self.high.to(origins))
         out = torch.full_like(near, torch.inf)
         meets = (far > near).nonzero()[:, 0]
-        if hasattr(self.region, "entry"):  # a single shape
+        if isinstance(self.region, Solid):
             rotation = self.frame.transform[:, :3].to(origins.device).double()
             found = self.region.entry(self.frame.to_capture(origins[meets]), directions[meets].double() @ rotation)
             out[meets] = (found * self.frame.scale).to(out)
@@ -202,7 +203,7 @@ class RegionView:
 
 
 @torch.no_grad()
-def look_at(model: Any, camera: Cameras, region: SpaceRegion, lenses: LensTable) -> RegionView:
+def look_at(model: PluginModel, camera: Cameras, region: SpaceRegion, lenses: LensTable) -> RegionView:
     """Where one view shows a region.
 
     NeRF-Insert renders the region opaque and white in the scene's own density, black elsewhere, and takes what is above
@@ -210,7 +211,7 @@ def look_at(model: Any, camera: Cameras, region: SpaceRegion, lenses: LensTable)
     which transmittance falls below 1/2.
 
     Args:
-        model: a scene with `outputs_at`, in evaluation mode.
+        model: a scene in evaluation mode.
         camera: one of the run's, [1].
     """
     rays = camera_rays(camera, 0, lenses, "cpu")

@@ -20,8 +20,8 @@ from editor3d.files.writing import replacing
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.views.project import pixels_of
-from editor3d.regions import HullRegion, SeenRegion, TextRegion, chosen, parse_region, seen_parts
-from editor3d.types import PosedImages, Region
+from editor3d.regions import TextRegion, chosen, parse_region, seen_parts
+from editor3d.types import Freeze, PosedImages, Region, SceneCapabilities, SeenRegion, Shape
 
 THRESHOLD = 0.5
 """A Gaussian or voxel lies behind masks if at least this share of what is seen of it does."""
@@ -32,14 +32,14 @@ REGION_FOLDER, SELECTION_FILE = "regions", "selection.safetensors"
 class CaptureRegion:
     """A shape in the capture's frame: x_scene = scale (R x_capture + t) with `transform` [R | t]."""
 
-    region: Region
+    region: Shape
     """In the capture's frame."""
     transform: Tensor
     """[3, 4]."""
     scale: float
 
     @staticmethod
-    def of(region: Region, outputs: DataparserOutputs) -> CaptureRegion:
+    def of(region: Shape, outputs: DataparserOutputs) -> CaptureRegion:
         return CaptureRegion(region, outputs.dataparser_transform, outputs.dataparser_scale)
 
     def to_capture(self, points: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def check_seen(text: str, posed: PosedImages, run: Path | None = None) -> None:
         part.check(posed)
 
 
-def select(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path | None = None) -> Tensor:
+def select(pipeline: PluginPipeline, region: Region, folder: Path | None = None) -> Tensor:
     """Which Gaussians or voxels of a pipeline's scene a region of the capture holds: [N] bool, on the CPU.
 
     A shape holds those whose centre lies in it; objects and masks those that at least `THRESHOLD` of the votes of the
@@ -91,7 +91,7 @@ def select(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path |
             that it names.
     """
     model, dataset = pipeline.model, pipeline.datamanager.train_dataset
-    require_parts(model, "a region")
+    require_parts(model.capabilities, type(model).__name__, "a region")
     views, posed = dataset.metadata["views"], dataset.metadata["posed_images"]
     for part in seen_parts(region):
         part.check(posed)
@@ -103,15 +103,13 @@ def select(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path |
                 soft_wrap=True,
                 markup=False,
             )
-            masks = part.masks(views, posed.objects, folder, str(pipeline.device))
-        else:
-            masks = part.masks(views, posed.objects)
-        if isinstance(part, HullRegion):
-            return hull_holds(model.places, dataset.cameras, masks)
+        masks = part.masks(views, posed.objects, folder, str(pipeline.device))
+        if part.is_hull:
+            return hull_holds(model.positions, dataset.cameras, masks)
         shares = model.mask_shares(dataset.cameras, masks)
         return shares.cpu() >= THRESHOLD
 
-    points = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs).to_capture(model.places)
+    points = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs).to_capture(model.positions)
     which = chosen(region, points.cpu(), vote)
     if not bool(which.any()):
         raise RegionError(
@@ -121,7 +119,7 @@ def select(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path |
     return which
 
 
-def selected(pipeline: PluginPipeline, region: Region | SeenRegion, folder: Path) -> Tensor:
+def selected(pipeline: PluginPipeline, region: Region, folder: Path) -> Tensor:
     """As `select` of the base; kept in `folder`, so that a run that goes on does not look in the edited scene.
 
     Raises:
@@ -154,13 +152,13 @@ def freeze_outside(
         RegionError: this kind of scene cannot be frozen in part, or the region holds nothing of it.
     """
     model, manager = pipeline.model, pipeline.datamanager
-    require_parts(model, "--region")
+    require_parts(model.capabilities, type(model).__name__, "--region")
     region = parse_region(text)
     which = selected(pipeline, region, folder)
     if not seen_parts(region):
-        model.restrict_to(CaptureRegion.of(region, manager.train_dataparser_outputs))
-    elif len(which) == len(model.places):
-        model.restrict_to(which)  # else the run goes on, and what is frozen comes with its checkpoint
+        model.confine(Freeze(CaptureRegion.of(region, manager.train_dataparser_outputs)))
+    elif len(which) == len(model.positions):
+        model.confine(Freeze(which))  # else the run goes on, and what is frozen comes with its checkpoint
     record = {**region.to_json(), "parts": int(which.sum()), "of": len(which)}
     if seen_parts(region):
         record["threshold"] = THRESHOLD
@@ -180,10 +178,7 @@ def stored_by_share(pipeline: PluginPipeline, folder: Path) -> Callable[[int, Te
         path = folder / f"{view.name}.png"
         if not path.is_file():
             with pipeline.stopwatch.measure("render"):
-                if hasattr(model, "corrected_camera"):  # the pose that this picture is trained at
-                    share = model.region_share(model.corrected_camera(cameras, index))
-                else:
-                    share = model.region_share(cameras[index : index + 1])
+                share = model.region_share(model.training_camera(cameras, index))
             save_png(path, to_uint8(share.clamp(0.0, 1.0).expand(-1, -1, 3)))
 
     def store(index: int, picture: Tensor) -> None:
@@ -215,17 +210,18 @@ def hull_holds(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) ->
     return inside
 
 
-def require_parts(model: type | torch.nn.Module, what: str) -> None:
+def require_parts(capabilities: SceneCapabilities, name: str, what: str) -> None:
     """
     Args:
-        model: a model or its class.
+        capabilities: those of a kind of scene,
+        name: and what it is called.
+        what: what the parts are needed for.
 
     Raises:
         RegionError: a scene whose parts cannot be frozen one by one; a nerfacto, which is composed with its original
             instead, is not asked here.
     """
-    if not hasattr(model, "restrict_to"):
-        name = model.__name__ if isinstance(model, type) else type(model).__name__
+    if not capabilities.parts:
         raise RegionError(
             f"Expected a scene of Gaussian splats or voxels for {what}, or one by nerfacto-editable that in2n edits, "
             f"got {name}: reconstruct by splat and edit by igs2gs, or reconstruct by voxel."

@@ -22,7 +22,7 @@ from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.viewer.panel import EditPanel
 from editor3d.regions import parse_region
-from editor3d.types import Editor, View
+from editor3d.types import Compose, Editor, View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
 from editor3d.update.state import EditState, PictureStore
 
@@ -42,9 +42,9 @@ class EditPipeline(PluginPipeline):
             if self._lpips is not None:
                 config.datamanager.patch_size = LPIPS_PATCH
         super().__init__(config, *args, **kwargs)
-        if config.region and config.COMPOSES and hasattr(self.model, "keep_outside"):
+        if config.region and config.COMPOSES and self.model.capabilities.composes:
             config.check_region_of(type(self.model))
-            self.model.keep_outside(self.space)
+            self.model.confine(Compose(self.space))
         self.updater: DatasetUpdater | None = None
         self.should_stop: Callable[[], bool] = lambda: False
         self.load_base: Callable[[], None] = lambda: None
@@ -157,10 +157,8 @@ class EditPipeline(PluginPipeline):
         return str(self.device)
 
     def _render_train_view(self, index: int) -> Tensor:
-        cameras = self.datamanager.train_dataset.cameras
-        if hasattr(self.model, "corrected_camera"):  # the pose that this picture is trained at
-            cameras, index = self.model.corrected_camera(cameras, index), 0
-        return self.render_view(cameras, index)["rgb"].cpu()
+        camera = self.model.training_camera(self.datamanager.train_dataset.cameras, index)
+        return self.render_view(camera, 0)["rgb"].cpu()
 
     @contextmanager
     def another_model(self) -> Iterator[None]:
@@ -218,7 +216,7 @@ class EditPipeline(PluginPipeline):
 
     def _restrict(self, folder: Path) -> Callable[[int, Tensor], None]:
         """Freeze what lies outside the region; returns how an edited picture is stored from here on."""
-        if getattr(self.model, "composite", None) is not None:
+        if isinstance(self.model.confinement, Compose):
             self.region = self.space.region.to_json()
             met = pixels_that_meet(self.space, self.datamanager.train_dataset.cameras)
             self.datamanager.train_pixel_sampler.favour(met, 1.0)  # no other ray could change anything

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from nerfstudio.models.base_model import Model
-
 from editor3d.editors import create_editor, resolve_auto
 from editor3d.errors import ConfigError
 from editor3d.plugin.confine.masks import require_shapes
 from editor3d.plugin.confine.regions import require_parts
 from editor3d.plugin.edit.conditions import AS_ASKED
 from editor3d.plugin.train.pipeline import PluginPipelineConfig
+from editor3d.plugin.train.scene import PluginModel
 from editor3d.regions import parse_region, settled
 from editor3d.types import Condition, Editor, EditorInfo
 from editor3d.update.schedule import Kind, Noise, Schedule, rounds_of, suited_schedule, with_all_steps
@@ -101,10 +100,13 @@ class EditPipelineConfig(PluginPipelineConfig):
         """
         if self.diffusion_steps is not None and self.diffusion_steps < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.diffusion_steps}: raise diffusion-steps.")
-        for name in ("guidance_scale", "image_guidance_scale", "lpips_weight"):
-            value = getattr(self, name)
+        numbers = {
+            "guidance-scale": self.guidance_scale,
+            "image-guidance-scale": self.image_guidance_scale,
+            "lpips-weight": self.lpips_weight,
+        }
+        for flag, value in numbers.items():
             if value is not None and not (math.isfinite(value) and value >= 0.0):
-                flag = name.replace("_", "-")
                 raise ConfigError(f"Expected a number of at least 0, got {value}: correct {flag}.")
         if self.condition_on not in get_args(Condition):
             choices = ", ".join(get_args(Condition))
@@ -112,16 +114,19 @@ class EditPipelineConfig(PluginPipelineConfig):
         if self.region:
             self.region = settled(self.region)
 
-    def check_region_of(self, model: type[Model]) -> None:
-        """Refuse a kind of scene that an edit cannot keep to a region.
+    def where(self) -> str:
+        return self.region
+
+    def check_region_of(self, model: type[PluginModel]) -> None:
+        """Refuse a kind of scene that an edit cannot be confined in.
 
         Raises:
             RegionError: it is one.
         """
-        if self.COMPOSES and hasattr(model, "keep_outside"):
+        if self.COMPOSES and model.capabilities.composes:
             require_shapes(parse_region(self.region), "to keep a neural field's edit to")
         else:
-            require_parts(model, "--region")
+            require_parts(model.capabilities, model.__name__, "--region")
 
     def adopted(self, edit: Any) -> None:
         """Called when an edit has taken over the kind of its base, which it was not configured for: what a method

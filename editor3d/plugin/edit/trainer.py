@@ -105,13 +105,6 @@ class EditTrainerConfig(PluginTrainerConfig):
         )
 
 
-def keep_shape(config: EditTrainerConfig) -> None:
-    """Let optimisers that tell shape from colour move the shape as an edit of colours alone should."""
-    for group in config.optimizers.values():
-        if hasattr(group["optimizer"], "for_kept_shape"):
-            group["optimizer"] = group["optimizer"].for_kept_shape()
-
-
 class EditTrainer(PluginTrainer):
     """Edits a base: `plan -> render -> edit -> store -> fit`, then pictures, video and record."""
 
@@ -129,7 +122,7 @@ class EditTrainer(PluginTrainer):
             self.config.pipeline.region = keep_files(self.config.pipeline.region, self.base_dir / REGION_FILES)
         adopt_base(self.config, self.base)
         if self.config.pipeline.create_editor(self.config.machine.device_type).info.keeps_shape:
-            keep_shape(self.config)
+            self.config.optimizers = self.config.pipeline.model.kept_shape(self.config.optimizers)
         self.config.write_config()
         super().build(test_mode)
 
@@ -154,9 +147,7 @@ class EditTrainer(PluginTrainer):
 
     def _load_base(self) -> None:
         state = checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
-        model = self.pipeline.model
-        if hasattr(model, "adapt_base_state"):
-            state = model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
+        state = self.pipeline.model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
         self.pipeline.load_model_state(state, self.base.checkpoint)
 
     @contextmanager

@@ -27,7 +27,7 @@ def disparity_range(pipeline: PluginPipeline, cameras: Cameras, which: Sequence[
     chosen = np.unique(np.linspace(0, len(which) - 1, _SAMPLED_CAMERAS).round().astype(int))
     seen = []
     for place in chosen:
-        outputs = pipeline.render_view(cameras, which[place])
+        outputs = pipeline.render_view(cameras, which[place], ("accumulation", "depth"))
         near = _disparity(outputs)[::_STRIDE, ::_STRIDE]
         seen.append(near[outputs["accumulation"][::_STRIDE, ::_STRIDE, 0].cpu() > _OPAQUE])
     values = torch.cat(seen).numpy()

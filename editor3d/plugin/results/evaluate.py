@@ -31,7 +31,7 @@ from editor3d.regions import parse_region
 from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import EditRecord, read_record
-from editor3d.types import EditRequest, PosedImages, View
+from editor3d.types import Compose, EditRequest, Freeze, PosedImages, View
 
 SEEN_SHARE = 0.5 / 255
 """A pixel of which a region makes up no more than this, before and after the edit, lies outside: rounded to 8 bits, its
@@ -149,16 +149,17 @@ def _region_shares(
     if not config.pipeline.region:
         return {}
     cameras, views = edited.datamanager.eval_dataset.cameras, edited.datamanager.eval_dataset.metadata["views"]
-    if getattr(edited.model, "composite", None) is not None:  # the base is part of it
-
-        def of_pixels(index: int, before: bool) -> Tensor:
-            return edited.model.region_share(cameras[index : index + 1].to(edited.device), before=before)[..., 0].cpu()
-
-        return {view.name: RegionShares(of_pixels(i, True), of_pixels(i, False)) for i, view in enumerate(views)}
+    if isinstance(edited.model.confinement, Compose):  # the base is part of it
+        found = {}
+        for index, view in enumerate(views):
+            camera = cameras[index : index + 1].to(edited.device)
+            shares = edited.model.original_share(camera), edited.model.region_share(camera)
+            found[view.name] = RegionShares(*(share[..., 0].cpu() for share in shares))
+        return found
     which = kept_selection(run / REGION_FOLDER)
     which = select(base, parse_region(config.pipeline.region)) if which is None else which
     if was_there := bool(which.any()):  # something may have been put into empty space
-        base.model.restrict_to(which)
+        base.model.confine(Freeze(which))
     edited.load_counters(checkpoints.load(checkpoints.latest_checkpoint(run))["counters"])  # what is frozen is in them
 
     def share(pipeline: PluginPipeline, index: int) -> Tensor:
@@ -236,7 +237,7 @@ def _render(pipeline: PluginPipeline, index: int, view: View) -> tuple[Tensor, T
     """Picture [H, W, 3] in 0..1 and z-depth [H, W] in the file's scene units."""
     manager = pipeline.datamanager
     cameras = manager.eval_dataset.cameras
-    outputs = pipeline.render_view(cameras, index)
+    outputs = pipeline.render_view(cameras, index, ("depth",))
     cosine = -Lens.of(cameras, index).directions()[:, 2].view(view.height, view.width)
     depth = outputs["depth"].cpu()[..., 0] * cosine / manager.train_dataparser_outputs.dataparser_scale
     return outputs["rgb"].cpu().clamp(0.0, 1.0), depth

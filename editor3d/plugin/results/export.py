@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras
-from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_image
 from editor3d.datasets.write import write_capture
 from editor3d.errors import ConfigError, DataError
-from editor3d.outputs.surface import SolidField, extract_surface, write_mesh, write_points
+from editor3d.outputs.surface import extract_surface, write_mesh, write_points
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.types import View
@@ -45,14 +44,12 @@ def export_mesh(
     Raises:
         ConfigError: a value is out of range, nothing is dense enough, or this kind of scene has no density to mesh.
     """
-    model = pipeline.model
-    if not hasattr(model, "solid_field"):
-        raise ConfigError(
-            f"Expected a radiance field to mesh, got {type(model).__name__}: ns-export tsdf needs depth only."
-        )
-    field: SolidField = model.solid_field()
     mesh = extract_surface(
-        field, resolution=resolution, threshold=threshold, min_component=min_component, radius=radius
+        pipeline.model.solid_field(),
+        resolution=resolution,
+        threshold=threshold,
+        min_component=min_component,
+        radius=radius,
     )
     mesh.vertices = to_capture_frame(np.asarray(mesh.vertices), pipeline)
     write_mesh(path, mesh)
@@ -65,12 +62,7 @@ def export_splats(pipeline: PluginPipeline, path: Path) -> int:
     Raises:
         ConfigError: this kind of scene is not made of Gaussians.
     """
-    model = pipeline.model
-    if not hasattr(model, "write_scene"):
-        raise ConfigError(
-            f"Expected a scene of Gaussian splats, got {type(model).__name__}: export it as mesh or pointcloud."
-        )
-    return model.write_scene(path, pipeline.datamanager.train_dataparser_outputs)
+    return pipeline.model.write_scene(path, pipeline.datamanager.train_dataparser_outputs)
 
 
 @torch.no_grad()
@@ -111,7 +103,7 @@ def export_points(
         rays = camera_rays(cameras, index, table, pipeline.device)
         chosen = torch.randperm(len(rays), generator=generator)[:share].sort().values.to(pipeline.device)
         rays = rays[chosen]
-        outputs = _outputs_of(pipeline, cameras[index : index + 1], chosen, rays)
+        outputs = _outputs_of(pipeline, cameras[index : index + 1], chosen)
         where = rays.origins + rays.directions * outputs["depth"]
         kept = (outputs["accumulation"][:, 0] >= min_accumulation) & (where.abs() <= radius).all(-1)
         points.append(where[kept].double().cpu().numpy())
@@ -124,11 +116,8 @@ def export_points(
     return len(cloud)
 
 
-def _outputs_of(pipeline: PluginPipeline, camera: Cameras, chosen: Tensor, rays: RayBundle) -> dict[str, Tensor]:
-    """What some pixels of a camera show, numbered row by row and in order: [n, C] by name; `rays` go through them."""
-    if not hasattr(pipeline.model, "outputs_at"):
-        outputs = pipeline.model.get_outputs_for_camera_ray_bundle(rays[:, None])
-        return {name: outputs[name][:, 0] for name in ("rgb", "accumulation", "depth")}
+def _outputs_of(pipeline: PluginPipeline, camera: Cameras, chosen: Tensor) -> dict[str, Tensor]:
+    """What some pixels of a camera show, numbered row by row and in order: [n, C] by name."""
     wanted = torch.zeros(int(camera.height[0]) * int(camera.width[0]), dtype=torch.bool, device=chosen.device)
     wanted[chosen] = True
     return pipeline.model.outputs_at(camera, wanted.view(int(camera.height[0]), int(camera.width[0])))

@@ -71,7 +71,7 @@ class EditResults:
                 write_turntable(self.run / "turntable.mp4", self.pipeline, turntable_frames)
 
     def _scene_files(self) -> list[Path]:
-        return [self.run / f"{SCENE_FILE}{suffix}" for suffix in getattr(self.pipeline.model, "scene_suffixes", ())]
+        return [self.run / f"{SCENE_FILE}{suffix}" for suffix in self.pipeline.model.capabilities.scene_suffixes]
 
     def _read(self, folder: str) -> list[np.ndarray]:
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from torch import Tensor
 from editor3d.host.ffmpeg import provide_ffmpeg
 from editor3d.host.surroundings import settle
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
+from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.viewer.others import other_panels
 from editor3d.plugin.viewer.region_panel import RegionPanel, ViewerFrame
 from editor3d.run import checkpoints
+from editor3d.types import Output
 
 MODEL_PREFIX = "_model."
 # A parameter that nerfstudio's base class adds to track the device; it holds nothing.
@@ -30,6 +32,10 @@ class PluginPipelineConfig(VanillaPipelineConfig):
 
     _target: type = field(default_factory=lambda: PluginPipeline)
     datamanager: EditDataManagerConfig = field(default_factory=EditDataManagerConfig)
+
+    def where(self) -> str:
+        """The region that the scene may change in, as it is written down; empty for everywhere."""
+        return ""
 
 
 class PluginPipeline(VanillaPipeline):
@@ -47,8 +53,12 @@ class PluginPipeline(VanillaPipeline):
         self.stopwatch = self.datamanager.stopwatch
         # the viewer shows what it finds in the pipeline's attributes
         frame = ViewerFrame.of(self.datamanager.train_dataparser_outputs)
-        self.region_panel = RegionPanel(frame, getattr(config, "region", ""))
+        self.region_panel = RegionPanel(frame, config.where())
         self.other_panels = other_panels(self)
+
+    @property
+    def model(self) -> PluginModel:
+        return super().model
 
     def generators(self) -> dict[str, torch.Generator]:
         """Every explicit random generator, by name."""
@@ -56,13 +66,12 @@ class PluginPipeline(VanillaPipeline):
         return {
             f"{part}.{name}": generator
             for part, owner in parts.items()
-            if hasattr(owner, "generators")
             for name, generator in owner.generators().items()
         }
 
     def counters(self) -> dict[str, int]:
         """What the model counts beside its parameters, and a resumed run must go on counting."""
-        return self.model.counters() if hasattr(self.model, "counters") else {}
+        return self.model.counters()
 
     def load_counters(self, counters: Mapping[str, int]) -> None:
         """Take over what `counters` gave."""
@@ -93,11 +102,10 @@ class PluginPipeline(VanillaPipeline):
 
     def begin_anew(self, steps: int) -> None:
         """Prepare a scene that nothing was loaded into for the training of so many steps."""
-        if hasattr(self.model, "begin_from_pictures"):
-            with self.stopwatch.measure("fit"):
-                self.model.begin_from_pictures(
-                    self.datamanager.train_pictures, self.datamanager.train_dataset.cameras, steps
-                )
+        with self.stopwatch.measure("fit"):
+            self.model.begin_from_pictures(
+                self.datamanager.train_pictures, self.datamanager.train_dataset.cameras, steps
+            )
 
     def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses that do not depend on the kind of model."""
@@ -116,7 +124,7 @@ class PluginPipeline(VanillaPipeline):
         }
         found = {key: value for key, value in found.items() if not _is_loss_network(key)}
         own = self.model.state_dict()
-        found = {key: own[key] for key in getattr(self.model, "ADDED_LATER", ())} | found
+        found = {key: own[key] for key in self.model.ADDED_LATER} | found
         expected = {key: value for key, value in own.items() if not _is_loss_network(key)}
         kind = type(self.model).__name__
         checkpoints.check_model_state(
@@ -136,12 +144,12 @@ class PluginPipeline(VanillaPipeline):
         self.load_model_state(loaded_state, Path("the checkpoint"))
 
     @torch.no_grad()
-    def render_view(self, cameras, index: int) -> dict[str, Tensor]:
-        """Outputs [H, W, C] of one of `cameras`, the model in evaluation mode."""
+    def render_view(self, cameras, index: int, also: Collection[Output] = ()) -> dict[str, Tensor]:
+        """What one of `cameras` sees, the model in evaluation mode: rgb [H, W, 3], and what else is asked for."""
         was_training = self.training
         self.eval()
         try:
-            return self.model.get_outputs_for_camera(cameras[index : index + 1].to(self.device))
+            return self.model.render(cameras[index : index + 1].to(self.device), also)
         finally:
             self.train(was_training)
 

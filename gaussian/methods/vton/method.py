@@ -11,7 +11,7 @@ from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.host.device import default_device
 from editor3d.plugin.edit.trainer import EditTrainer, EditTrainerConfig
 from gaussian.fit.datamanager import SplatDataManagerConfig
-from gaussian.methods.splat import edit_training
+from gaussian.fit.training import edit_training
 from gaussian.methods.vton.person import check_person
 from gaussian.methods.vton.pipeline import PERSON_FOLDER, VtonPipelineConfig
 from gaussian.methods.vton.updater import STAGES

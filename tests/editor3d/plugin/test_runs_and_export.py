@@ -24,6 +24,7 @@ from editor3d.outputs.pictures import to_uint8
 from editor3d.plugin.bases.runs import open_run
 from editor3d.plugin.results.depth import color_depth
 from editor3d.plugin.results.export import export_mesh, export_points, to_capture_frame
+from editor3d.scene import SceneDefaults
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +204,7 @@ def test_mesh_lies_where_the_field_has_the_threshold(base, tmp_path):
 
 
 def test_scenes_without_density_are_sent_to_tsdf(base, tmp_path, monkeypatch):
-    monkeypatch.delattr(type(base.model), "solid_field")
+    monkeypatch.setattr(type(base.model), "solid_field", SceneDefaults.solid_field)
     with pytest.raises(ConfigError, match="ns-export tsdf"):
         export_mesh(base, tmp_path / "m.ply", resolution=16, threshold=1.0)
 

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from editor3d.errors import RegionError
 from editor3d.regions import Box, Intersection, Invert, Sphere, Union, from_json, parse_region
-from editor3d.types import Region
+from editor3d.types import Region, Shape
 
 QUICK = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 coordinates = st.floats(-3, 3, width=32)
@@ -47,7 +47,7 @@ def rotation_of(quaternion: tuple[float, ...]) -> Rotation:
 @given(regions)
 @QUICK
 def test_one_answer_a_point(points, region):
-    assert isinstance(region, Region)
+    assert isinstance(region, Shape)
     inside = region.contains(points)
     assert inside.shape == (4, 25)
     assert inside.dtype == torch.bool

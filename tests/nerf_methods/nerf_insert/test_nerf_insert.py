@@ -9,10 +9,12 @@ import torch
 
 from editor3d.errors import ConfigError, DataError, InstructionError, RegionError
 from editor3d.plugin.confine.masks import dilated, look_at
-from editor3d.plugin.views.rays import FastCameraRays, LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.run.record import read_record
+from editor3d.types import SceneCapabilities
 from nerf_methods.nerf_insert.method import nerf_insert
 from nerf_methods.nerf_insert.pipeline import InsertPipelineConfig
+from nerf_methods.voxel.model import VoxelModel
 
 AROUND = "box:0,0,0,1.1,1.1,1.1"
 
@@ -125,7 +127,7 @@ def test_noise_falls_as_the_paper_says():
 
 def test_a_scene_of_another_kind_is_refused(insertion, start, monkeypatch):
     config = insertion()
-    monkeypatch.delattr(FastCameraRays, "outputs_at")
+    monkeypatch.setattr(VoxelModel, "capabilities", SceneCapabilities())
     with pytest.raises(RegionError, match="radiance field"):
         start(config)
 

@@ -75,7 +75,7 @@ def test_a_resumed_run_is_held_to_the_original_and_ends_as_one_that_was_not(neur
     stop_before(stopped, 4)
     assert not stopped.fit()
     again = make("again")
-    original = again.pipeline.model._held[1].state_dict()
+    original = again.pipeline.model.confinement.original.state_dict()
     for name, value in base.state_dict().items():
         assert torch.equal(original[name], value), name
     weight = "field.mlp_head.layers.0.weight"

@@ -9,6 +9,7 @@ from nerfstudio.cameras.cameras import Cameras
 from editor3d.errors import RegionError
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import Box, Sphere
+from editor3d.types import Freeze
 from nerf_methods.voxel import reference
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.optimizer import VoxelAdam
@@ -114,7 +115,7 @@ def test_what_is_frozen_keeps_every_bit_with_moments_and_smoothness(model):
     model.field.render(*rays)[0].sum().backward()
     optimizer.step()  # every moment of the first step is there when the region comes
     before = grid.detach().clone()
-    model.restrict_to(Box((0.0, 0.0, 0.0), (0.3, 0.3, 0.3)))
+    model.confine(Freeze(Box((0.0, 0.0, 0.0), (0.3, 0.3, 0.3))))
     for _ in range(3):
         optimizer.zero_grad()
         model.field.render(*rays)[0].square().sum().backward()
@@ -126,4 +127,4 @@ def test_what_is_frozen_keeps_every_bit_with_moments_and_smoothness(model):
 
 def test_a_region_without_voxels_is_refused(model):
     with pytest.raises(RegionError, match="found none of"):
-        model.restrict_to(Sphere((0.3331, 0.3331, 0.3331), 1e-6))
+        model.confine(Freeze(Sphere((0.3331, 0.3331, 0.3331), 1e-6)))

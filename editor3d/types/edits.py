@@ -1,0 +1,177 @@
+"""What 2D editors are given, offer and return."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from editor3d.types.regions import Shape
+
+GUIDANCE_SCALE, DIFFUSION_STEPS = 7.5, 20
+"""InstructPix2Pix's usual (text) guidance scale and number of denoising steps."""
+Condition = Literal["auto", "original", "base", "detailed"]
+"""The picture that an edit changes: the original photograph, a render of the base, that render with the photograph's
+detail, or whichever suits the edit."""
+
+
+@dataclass(frozen=True)
+class EditorInfo:
+    """What an editor can do and needs, as data: the engine decides by these fields, never by class."""
+
+    name: str
+    summary: str
+    license: str
+    needs_weights: bool = False
+    uses_render: bool = False
+    """The result depends on the scene's current render; otherwise the engine does not render before an edit."""
+    uses_noise_level: bool = False
+    """The result depends on `EditRequest.noise_level`."""
+    varies_with_seed: bool = False
+    """Two calls with different seeds differ; otherwise one edit of a view is final."""
+    edits_objects: bool = False
+    """Understands an instruction about one named object (reads `EditRequest.objects`)."""
+    tells_objects: bool = False
+    """Can tell which objects an instruction is about (`ObjectEditor`)."""
+    keeps_shape: bool = False
+    """Changes colours alone: what it edits has the shape that it had."""
+    multiple_of: int = 1
+    """Sides the model works at are multiples of this; the editor itself pads and crops."""
+    max_side: int | None = None
+    """The longest side the model works at; larger pictures are scaled down and back by the editor."""
+    working_side: int | None = None
+    """The shorter side of the small copy that is edited, by an editor that carries the change over to the picture."""
+    working_pixels: tuple[int, int] | None = None
+    """The fewest and the most pixels the model works at; others are scaled to fit and back by the editor."""
+    accepts_mask: bool = False
+    """Keeps an edit inside `EditRequest.mask` where one is given."""
+    needs_mask: bool = False
+    """Edits nothing without `EditRequest.mask`, or an instruction that names one object where `edits_objects`."""
+    needs_geometry: bool = False
+    """Puts things into the scene: edits nothing without `EditRequest.geometry`."""
+    needs_garment: bool = False
+    """Dresses a person: edits nothing without `EditRequest.garment`."""
+    remote: bool = False
+    """Sends pictures to a service over the network, which may charge for each edit."""
+    price: float | None = None
+    """US dollars that one request to a paid service is taken to cost."""
+    download: str = ""
+    """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
+    guidance_scale: float = GUIDANCE_SCALE
+    """The guidance scale its model is usually run at: an edit's where none is asked for."""
+    diffusion_steps: int = DIFFUSION_STEPS
+    """The number of denoising steps its model is usually run at: an edit's where none is asked for."""
+    one_timestep_per_step: bool = False
+    """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
+
+
+@dataclass(frozen=True, eq=False)
+class ViewGeometry:
+    """Where a view looks from and how far away is what it shows, in the capture file's own frame and units."""
+
+    origin: Tensor
+    """[3] float64, the camera's place."""
+    directions: Tensor
+    """[H, W, 3], unit vectors through the pixel centres."""
+    depth: Tensor
+    """[H, W], distance along each ray to what is there; infinite where nothing is."""
+    region: Shape
+    """Where the scene may change."""
+    low: Tensor
+    """[3] float64, the lower corner of a box round the region,"""
+    high: Tensor
+    """[3] float64, and its upper corner."""
+    up: Tensor
+    """[3] float64, unit vector: the scene's vertical."""
+
+
+@dataclass(frozen=True, eq=False)
+class Garment:
+    """What a person is to wear, and what is known of the person over all views."""
+
+    picture: Tensor
+    """The garment alone, from the front: [H, W, 3] 0..1."""
+    mask: Tensor
+    """Where the garment is in it: [H, W] bool."""
+    digest: str
+    """Hex digits of the file's content: another garment is another edit."""
+    turn: float | None = None
+    """How far round the person the camera stands, radians: 0 in front, positive on the person's left; None where
+    nobody knows."""
+    worn: float | None = None
+    """The luminance (linear light, 0..1) of what is worn where it is well lit, over all views."""
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest:
+    """One 2D edit of one view."""
+
+    view: str
+    """The view's name (`View.name`)."""
+    instruction: str
+    condition: Tensor
+    """The picture to edit: the original photograph, or the earlier result it stands for. [H, W, 3] 0..1."""
+    render: Tensor | None = None
+    """The scene as it is now, seen from this view. [H, W, 3] 0..1; None unless `EditorInfo.uses_render`."""
+    objects: Mapping[str, Tensor] = field(default_factory=dict)
+    """Masks [H, W] bool of the objects the data names."""
+    mask: Tensor | None = None
+    """Where the picture may change: [H, W] bool; None is everywhere. Read only by editors that accept masks."""
+    geometry: ViewGeometry | None = None
+    """None unless `EditorInfo.needs_geometry`."""
+    garment: Garment | None = None
+    """None unless `EditorInfo.needs_garment`; `mask` then says where it is worn."""
+    noise_level: float = 0.98
+    seed: int = 0
+    guidance_scale: float = GUIDANCE_SCALE
+    image_guidance_scale: float = 1.5
+    diffusion_steps: int = DIFFUSION_STEPS
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A 2D instruction editor."""
+
+    @property
+    def info(self) -> EditorInfo: ...
+
+    def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
+        """Refuse an instruction or a set of views that `edit` could not serve. Cheap: loads no weights.
+
+        Args:
+            instruction: what the user asks for.
+            objects: names of the objects that the data has masks of.
+            views: names of the views that will be edited.
+
+        Raises:
+            InstructionError: empty, or not understood; the text lists what is.
+            EditorUnavailableError: weights, a package or pictures are missing; the text says how to get them.
+        """
+        ...
+
+    def edit(self, request: EditRequest) -> Tensor:
+        """Edit one picture.
+
+        Returns:
+            [H, W, 3] float32 in 0..1, of the size of `request.condition`, on its device.
+        """
+        ...
+
+
+class ObjectEditor(Editor, Protocol):
+    """An editor with `EditorInfo.tells_objects`."""
+
+    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
+        """The objects that an instruction is about, everything else being left as it is.
+
+        Args:
+            instruction: one that `validate` takes.
+            objects: names of the objects that the data has masks of.
+
+        Returns:
+            Names out of `objects`; none where the whole picture is to change.
+        """
+        ...

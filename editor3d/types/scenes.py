@@ -1,0 +1,149 @@
+"""What an editable scene offers the engine, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+    from nerfstudio.engine.trainer import TrainerConfig
+    from torch import Tensor
+
+    from editor3d.outputs.surface import SolidField
+    from editor3d.types.captures import View
+    from editor3d.types.regions import Confinement
+
+Output = Literal["accumulation", "depth", "normals"]
+"""What a scene may render besides its colours: the opacity along the ray [H, W, 1] in 0..1, the distance along the ray
+[H, W, 1] in scene units, and unit vectors [H, W, 3] in the scene's frame."""
+CameraT = TypeVar("CameraT", contravariant=True)
+
+
+@dataclass(frozen=True)
+class SceneCapabilities:
+    """What a scene offers, as data: the engine decides by these fields, never by class."""
+
+    outputs: tuple[Output, ...] = ("accumulation", "depth")
+    """What it renders besides colours."""
+    parts: bool = False
+    """It is made of parts that can be frozen one by one: takes `Freeze`."""
+    composes: bool = False
+    """It can be composed with its frozen original: takes `Compose`."""
+    regularises: bool = False
+    """It can be trained with a loss that keeps it like its original: takes `Regularise`."""
+    inserts: bool = False
+    """It takes new parts (`EditableScene.insert`)."""
+    whole_pictures: bool = False
+    """It is fitted to whole pictures, not to single rays: an edited picture counts everywhere."""
+    has_density: bool = False
+    """It has a density, whose surface can be meshed (`EditableScene.solid_field`)."""
+    scene_suffixes: tuple[str, ...] = ()
+    """Suffixes of the files that an edit leaves of the scene itself (`EditableScene.write_scene`)."""
+
+
+class EditableScene(Protocol[CameraT]):
+    """A scene that the engine can edit. `editor3d.scene.SceneDefaults` has neutral values of most of it.
+
+    Implemented by voxel and ReLU fields, nerfacto and Gaussian splats as nerfstudio models
+    (`editor3d.plugin.train.scene.PluginModel`), and by the styled mesh.
+    """
+
+    capabilities: SceneCapabilities
+    confinement: Confinement | None
+    """How the edit is confined; None where it may change everything."""
+    ADDED_LATER: ClassVar[tuple[str, ...]]
+    """Names of state that older checkpoints lack, and that is then as configured."""
+
+    def render(self, camera: CameraT, also: Collection[Output] = ()) -> dict[str, Tensor]:
+        """What one camera sees.
+
+        Args:
+            also: what to render besides, out of `SceneCapabilities.outputs`.
+
+        Returns:
+            rgb [H, W, 3] in 0..1, and what else was asked for.
+        """
+        ...
+
+    @property
+    def positions(self) -> Tensor:
+        """Where the scene's parts are: [N, 3] scene units; [0, 3] unless `SceneCapabilities.parts`.
+
+        Voxels, Gaussians or vertices, in the order in which `Freeze` counts them.
+        """
+        ...
+
+    def mask_shares(self, cameras: CameraT, masks: Mapping[int, Tensor]) -> Tensor:
+        """How much of what views show of each part lies inside their masks.
+
+        Args:
+            masks: [H, W] bool by the index of a camera, whose picture's size they have.
+
+        Returns:
+            [N] in 0..1.
+        """
+        ...
+
+    def confine(self, confinement: Confinement) -> None:
+        """Confine the edit from here on.
+
+        Raises:
+            RegionError: the scene cannot be confined so, or nothing of it lies in the region.
+        """
+        ...
+
+    def region_share(self, camera: CameraT) -> Tensor:
+        """How much of what each pixel of a view shows may change: [H, W, 1] in 0..1. The edit is confined."""
+        ...
+
+    def insert(self, points: Tensor) -> None:
+        """Put new parts at points [M, 3] scene units, for training to make something of.
+
+        Those that were there keep their values and their order.
+
+        Raises:
+            RegionError: the scene takes none (`SceneCapabilities.inserts`).
+        """
+        ...
+
+    def solid_field(self) -> SolidField:
+        """The scene's density and colours, to be meshed.
+
+        Raises:
+            ConfigError: it has none (`SceneCapabilities.has_density`).
+        """
+        ...
+
+    def write_scene(self, path: Path, outputs: DataparserOutputs) -> int:
+        """Write the scene as a file of its kind, in the frame and scale of the capture; returns the number of parts.
+
+        Raises:
+            ConfigError: there is no such file (`SceneCapabilities.scene_suffixes`).
+        """
+        ...
+
+    def adapt_base_state(
+        self, state: Mapping[str, Any], base: TrainerConfig | None, views: Sequence[View]
+    ) -> Mapping[str, Any]:
+        """A base's checkpoint as this scene reads it.
+
+        Args:
+            state: the `pipeline` entry of the checkpoint.
+            base: the configuration it was trained with, where that is known.
+            views: the training views now.
+
+        Raises:
+            CheckpointError: the base cannot be taken over.
+        """
+        ...
+
+    def counters(self) -> dict[str, Any]:
+        """What a checkpoint must hold beside the parameters, for exact resume: numbers and tensors by name."""
+        ...
+
+    def load_counters(self, counters: Mapping[str, Any]) -> None:
+        """Take over what `counters` gave."""
+        ...
