@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import log
 
 import torch
@@ -40,12 +40,12 @@ class Splats:
         n = self.means.shape[0] if self.means.ndim else 0
         expected = {"means": (n, 3), "log_scales": (n, 3), "quats": (n, 4), "opacity_logits": (n,)}
         for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} must be {list(shape)}, not {list(getattr(self, name).shape)}")
+            if self.tensors[name].shape != shape:
+                raise ValueError(f"{name} must be {list(shape)}, not {list(self.tensors[name].shape)}")
         counts = [(degree + 1) ** 2 for degree in range(MAX_SH_DEGREE + 1)]
         if self.sh.ndim != 3 or self.sh.shape[0] != n or self.sh.shape[1] not in counts or self.sh.shape[2] != 3:
             raise ValueError(f"sh must be [{n}, K, 3] with K one of {counts}, not {list(self.sh.shape)}")
-        tensors = [getattr(self, field.name) for field in fields(self)]
+        tensors = self.tensors.values()
         if {tensor.dtype for tensor in tensors} != {torch.float32}:
             raise ValueError(f"splats must be float32, not {sorted({str(t.dtype) for t in tensors})}")
         if len({tensor.device for tensor in tensors}) != 1:
@@ -53,6 +53,11 @@ class Splats:
 
     def __len__(self) -> int:
         return self.means.shape[0]
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Its tensors by name, in the order of the fields; each [N, ...]."""
+        return dict(vars(self))
 
     @property
     def device(self) -> torch.device:
@@ -75,11 +80,11 @@ class Splats:
 
     def to(self, device: torch.device | str) -> Splats:
         """The same splats on another device."""
-        return Splats(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return Splats(*(tensor.to(device) for tensor in self.tensors.values()))
 
     def detach(self) -> Splats:
         """The same values outside any graph; memory is shared."""
-        return Splats(*(getattr(self, field.name).detach() for field in fields(self)))
+        return Splats(*(tensor.detach() for tensor in self.tensors.values()))
 
 
 def checked(splats: Splats, source: str) -> Splats:
@@ -94,7 +99,7 @@ def checked(splats: Splats, source: str) -> Splats:
     """
     if len(splats) == 0:
         raise DataError(f"{source} holds no Gaussians; a scene needs at least one.")
-    tensors = [getattr(splats, field.name).detach() for field in fields(splats)]
+    tensors = [tensor.detach() for tensor in splats.tensors.values()]
     sound = splats.quats.detach().abs().amax(1) > 0
     ends = torch.stack([end for tensor in tensors for end in tensor.aminmax()])  # several times faster than isfinite
     if not (sound.all() and ends.isfinite().all()):
@@ -115,7 +120,7 @@ def select(splats: Splats, which: Tensor) -> Splats:
         splats: N Gaussians.
         which: mask [N] bool, or indices [M] int64, which may repeat.
     """
-    return Splats(*(getattr(splats, field.name)[which] for field in fields(splats)))
+    return Splats(*(tensor[which] for tensor in splats.tensors.values()))
 
 
 def concatenate(parts: Sequence[Splats]) -> Splats:
@@ -128,7 +133,7 @@ def concatenate(parts: Sequence[Splats]) -> Splats:
         raise ValueError("concatenate needs at least one part")
     degree = max(part.sh_degree for part in parts)
     padded = [with_sh_degree(part, degree) for part in parts]
-    return Splats(*(torch.cat([getattr(part, field.name) for part in padded]) for field in fields(Splats)))
+    return Splats(*(torch.cat(column) for column in zip(*(part.tensors.values() for part in padded), strict=True)))
 
 
 def with_sh_degree(splats: Splats, degree: int) -> Splats:

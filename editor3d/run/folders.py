@@ -57,7 +57,8 @@ def alone(run: Path) -> Iterator[None]:
 
     What a process that was killed left unfinished there is removed first.
     """
-    user = os.getuid() if hasattr(os, "getuid") else ""  # another's lock could not be opened
+    # another user's lock could not be opened; Windows numbers no users
+    user = os.getuid() if hasattr(os, "getuid") else ""
     name = hashlib.sha256(f"{user} {run.resolve()}".encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"editor3d-{name}.lock")
     try:

@@ -93,7 +93,7 @@ class EditRecord:
 
     def __post_init__(self) -> None:
         for name in ("metrics", "schedule", "region", "notes"):  # so that what is read back is equal
-            object.__setattr__(self, name, jsonable(getattr(self, name)))
+            object.__setattr__(self, name, jsonable(vars(self)[name]))
 
     @property
     def edited_views(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -120,9 +120,9 @@ def sound(contents: SplatFile, source: str) -> SplatFile:
     whole = replace(splats, opacity_logits=logits, log_scales=scales, quats=quats)
     good = (longest > 0) & (scales.amax(1) < _WIDEST)
     for name, limit in (("means", _GREATEST), ("sh", _GREATEST), ("quats", torch.inf)):
-        good &= (getattr(whole, name).abs() < limit).reshape(len(whole), -1).all(1)
-    for part in fields(whole):
-        good &= getattr(whole, part.name).isfinite().reshape(len(whole), -1).all(1)
+        good &= (whole.tensors[name].abs() < limit).reshape(len(whole), -1).all(1)
+    for tensor in whole.tensors.values():
+        good &= tensor.isfinite().reshape(len(whole), -1).all(1)
     if bool(good.all()):
         return replace(contents, splats=whole)
     broken = int((~good).sum())

@@ -161,7 +161,7 @@ def check_output(target: Path, source: Path) -> None:
 
 
 def _entry(path: Path, verb: str) -> SplatFormat:
-    known = {suffix: entry for suffix, entry in FORMATS.items() if getattr(entry, f"{verb}s")}
+    known = {suffix: entry for suffix, entry in FORMATS.items() if (entry.reads if verb == "read" else entry.writes)}
     entry = known.get(path.suffix.lower())
     if entry is None:
         from editor3d.datasets.other_files import what_to_do

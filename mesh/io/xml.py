@@ -131,7 +131,7 @@ def _surface_of(part: trimesh.Trimesh) -> Surface:
     faces = faces[((faces >= 0) & (faces < len(vertices))).all(axis=1)]
     visual = part.visual
     if visual.kind == "texture":
-        uv = getattr(visual, "uv", None)
+        uv = getattr(visual, "uv", None)  # trimesh has it with some kinds of textures only
         uvs = None if uv is None or len(uv) != len(vertices) else np.asarray(uv, np.float32)[faces]
         return Surface(vertices, faces, None, uvs, (_material(visual.material, uvs is not None),))
     if visual.kind == "vertex":
@@ -143,10 +143,11 @@ def _surface_of(part: trimesh.Trimesh) -> Surface:
 
 def _material(material: Any, placed: bool) -> Material:
     """A material of trimesh's, glTF's kind or the older one; its colours are sRGB in these files."""
+    # trimesh's two kinds of material name their picture otherwise
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     if image is not None and placed:
         return Material((1.0, 1.0, 1.0), np.asarray(image.convert("RGB")))
-    factor = getattr(material, "baseColorFactor", None)
+    factor = getattr(material, "baseColorFactor", None)  # of glTF's kind alone
     factor = np.asarray(material.main_color if factor is None else factor)
     scale = 255.0 if factor.dtype.kind in "ui" else 1.0
     return Material(tuple(np.clip(factor[:3] / scale, 0.0, 1.0).astype(float).tolist()))

@@ -38,8 +38,8 @@ class FieldSettings:
 
     def __post_init__(self) -> None:
         for name in ("frequencies", "width", "depth"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"Expected at least 1 for {name}, got {getattr(self, name)}: raise it.")
+            if (value := vars(self)[name]) < 1:
+                raise ConfigError(f"Expected at least 1 for {name}, got {value}: raise it.")
         if not (0.0 <= self.displacement < 1.0 and self.sigma > 0.0):
             raise ConfigError(
                 f"Expected a displacement of 0 to 1 and a sigma above 0, got {self.displacement:g} and {self.sigma:g}."

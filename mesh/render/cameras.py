@@ -50,8 +50,8 @@ class ViewSettings:
     def __post_init__(self) -> None:
         low, high = self.elevations
         for name, least in (("train", 1), ("held_out", 0), ("side", 16), ("supersampling", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"Expected at least {least} for {name}, got {getattr(self, name)}: raise it.")
+            if (value := vars(self)[name]) < least:
+                raise ConfigError(f"Expected at least {least} for {name}, got {value}: raise it.")
         if not -90.0 < low <= high < 90.0:
             raise ConfigError(
                 f"Expected elevations between -90 and 90 degrees, the lower first, got {low:g} and {high:g}."

@@ -97,6 +97,7 @@ def _rasterized(vertices: Tensor, faces: Tensor, cameras: Cameras) -> Tensor:
 
 
 def _cores() -> int:
+    # macOS and Windows do not tell which cores a process may use
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

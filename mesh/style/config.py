@@ -90,9 +90,9 @@ class StyleConfig:
                 f"and --prompt."
             )
         least = {"steps": 1, "batch": 1, "views_per_step": 1, "steps_per_save": 1, "turntable_frames": 0}
-        for name, value in (*least.items(), ("texture_size", 0)):
-            if getattr(self, name) < value:
-                raise ConfigError(f"Expected at least {value} for {name}, got {getattr(self, name)}: raise it.")
+        for name, smallest in (*least.items(), ("texture_size", 0)):
+            if (value := vars(self)[name]) < smallest:
+                raise ConfigError(f"Expected at least {smallest} for {name}, got {value}: raise it.")
         if not (0.0 < self.learning_rate < 1.0 and all(0.0 <= value <= 1.0 for value in self.background)):
             raise ConfigError(
                 f"Expected a learning rate between 0 and 1 and a background of three numbers in 0..1, got "

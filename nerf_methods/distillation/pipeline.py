@@ -70,6 +70,9 @@ class DistillationPipelineConfig(PluginPipelineConfig):
     run: Path | None = None
     """The run's folder; filled in where it begins."""
 
+    def named_models(self) -> tuple[str, ...]:
+        return (self.guidance,)
+
     def where(self) -> str:
         return self.region
 

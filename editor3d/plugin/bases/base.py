@@ -43,7 +43,7 @@ class Base:
     @property
     def is_edit(self) -> bool:
         """Whether it is itself the result of an edit."""
-        return hasattr(self.config, "instruction")
+        return isinstance(self.config, PluginTrainerConfig) and self.config.EDITS
 
     @property
     def run(self) -> Path:
@@ -72,16 +72,16 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     if found is None:
         return
     parser, own_parser = base.config.pipeline.datamanager.dataparser, config.pipeline.datamanager.dataparser
-    for key in _FRAME_SETTINGS:
-        if hasattr(parser, key):
-            setattr(own_parser, key, getattr(parser, key))
+    theirs = vars(parser)
+    vars(own_parser).update({key: theirs[key] for key in _FRAME_SETTINGS if key in theirs})
     own = config.pipeline.model
     other_kind = not isinstance(own, type(found))
     if other_kind:
         for entry in METHODS.values():
             candidate = load_target(entry.target).config if entry.kind == "base" else None
             if candidate is not None and isinstance(candidate.pipeline.model, type(found)):
-                chosen = {key: getattr(own, key) for key in own.EDIT_SETTINGS if hasattr(candidate.pipeline.model, key)}
+                shared = vars(candidate.pipeline.model).keys() & own.EDIT_SETTINGS
+                chosen = {key: value for key, value in vars(own).items() if key in shared}
                 own = replace(candidate.pipeline.model, **{**candidate.pipeline.model.EDIT_DEFAULTS, **chosen})
                 config.optimizers = deepcopy(candidate.optimizers)
                 # a scaled loss would scale the gradients that densification looks at, too
@@ -91,7 +91,7 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
         else:
             return
     kept = {"_target", *own.EDIT_SETTINGS}
-    taken = {key: value for key, value in vars(found).items() if key not in kept and hasattr(own, key)}
+    taken = {key: value for key, value in vars(found).items() if key not in kept and key in vars(own)}
     config.pipeline.model = replace(own, **taken)
     if other_kind:
         config.pipeline.adopted(config)
@@ -101,8 +101,9 @@ def _adopt_batches(config: PluginTrainerConfig, candidate: PluginTrainerConfig) 
     """Draw batches as `candidate` does: rays, or whole pictures."""
     own, wanted = config.pipeline.datamanager, candidate.pipeline.datamanager
     if type(own) is not type(wanted):
-        kept = {key: getattr(own, key) for key in ("data", "dataparser", "seed")}
-        config.pipeline.datamanager = replace(wanted, **kept, **wanted.EDIT_DEFAULTS)
+        config.pipeline.datamanager = replace(
+            wanted, data=own.data, dataparser=own.dataparser, seed=own.seed, **wanted.EDIT_DEFAULTS
+        )
 
 
 def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: DataparserOutputs) -> None:
@@ -150,8 +151,8 @@ def check_quality(base: Base, pipeline: PluginPipeline, edit: Path, force: bool)
         return
     quality = kept_quality(base.run, base.checkpoint)
     if quality is None:
-        steps = getattr(base.config, "max_num_iterations", None)
-        quality = judge_base(pipeline, base.checkpoint, steps, str(getattr(base.config, "method_name", "")))
+        steps, method = (None, "") if base.config is None else (base.config.max_num_iterations, base.config.method_name)
+        quality = judge_base(pipeline, base.checkpoint, steps, str(method))
     require_good_base(base.run, quality, force)
     write_json(edit / QUALITY_FILE, asdict(quality))
 

@@ -122,8 +122,8 @@ def place_capture(config: TrainerConfig, run: Path, data: Path | str | None = No
         DataError: nothing is there, or another capture, or the run's method is one that is trained without.
     """
     manager, run = config.pipeline.datamanager, run.resolve()
-    parser = getattr(manager, "dataparser", None)
-    if parser is None:  # as of nerfstudio's generfacto
+    parser = vars(manager).get("dataparser")  # of nerfstudio's methods generfacto has none
+    if parser is None:
         raise DataError(
             f"Expected a run that was trained on a capture, got {run} of the method {config.method_name}, which needs "
             f"none: give the run of another method."

@@ -60,8 +60,8 @@ def read_config(path: Path) -> TrainerConfig:
         )
     try:
         config = parse_config(path.read_text(encoding="utf-8"), str(path))
-        if getattr(config.pipeline, "region", ""):
-            config.pipeline.region = files_in(config.pipeline.region, path.parent / REGION_FILES)
+        if region := vars(config.pipeline).get("region"):
+            config.pipeline.region = files_in(region, path.parent / REGION_FILES)
     except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, or a region that is no JSON
         raise CheckpointError(
             f"Expected the configuration of a run at {path}, found it unreadable "
@@ -159,6 +159,7 @@ def _pairs(by_module: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]
 
 
 def _importing(module: str, name: str) -> Callable[[], Any]:
+    # reflection: the class that a listed name stands for
     return lambda: getattr(import_module(module), name)
 
 

@@ -24,25 +24,24 @@ from editor3d.run.record import package_versions
 from editor3d.run.stopping import RunInterrupted
 
 _NERFSTUDIO = Path(nerfstudio.__path__[0]).resolve()
+_STOCK = yaml.load
 _SAFE = (yaml.SafeLoader, yaml.BaseLoader)
 
 
 def protect() -> None:
     """Have nerfstudio's modules read configurations by the loader that builds listed classes only."""
-    if hasattr(yaml.load, "guarded"):
+    if yaml.load is not _STOCK:
         return
-    stock = yaml.load
 
-    @wraps(stock)
+    @wraps(_STOCK)
     def load(stream: Any, Loader: type) -> Any:  # noqa: N803 - PyYAML's own name for it
         file = sys._getframe(1).f_globals.get("__file__")
         theirs = file is not None and Path(file).resolve().is_relative_to(_NERFSTUDIO)
         if not theirs or issubclass(Loader, _SAFE):
-            return stock(stream, Loader)
+            return _STOCK(stream, Loader)
         text = stream if isinstance(stream, str | bytes) else stream.read()
         return _read(text if isinstance(text, str) else text.decode())
 
-    load.guarded = True
     yaml.load = load
 
 

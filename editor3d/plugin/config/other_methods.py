@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from importlib.metadata import entry_points
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 _GROUPS = ("nerfstudio.method_configs", "nerfstudio.dataparser_configs")
 _VARIABLES = ("NERFSTUDIO_METHOD_CONFIGS", "NERFSTUDIO_DATAPARSER_CONFIGS")
@@ -30,14 +30,14 @@ def are_named(text: str, own: frozenset[str]) -> bool:
 
 def dotted(value: Any) -> str:
     """The name by which YAML names a class or a function; `module.Class[module.Other]` for a generic one."""
-    if hasattr(value, "__origin__"):
-        return f"{dotted(value.__origin__)}[{', '.join(map(dotted, value.__args__))}]"
+    if (generic := get_origin(value)) is not None:
+        return f"{dotted(generic)}[{', '.join(map(dotted, get_args(value)))}]"
     return f"{value.__module__}.{value.__qualname__}"
 
 
 def is_named(value: Any) -> bool:
     """Whether it is a class or a function, which YAML writes by name."""
-    return isinstance(value, type | FunctionType | BuiltinFunctionType) or hasattr(value, "__origin__")
+    return isinstance(value, type | FunctionType | BuiltinFunctionType) or get_origin(value) is not None
 
 
 @cache

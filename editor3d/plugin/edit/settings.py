@@ -114,6 +114,9 @@ class EditPipelineConfig(PluginPipelineConfig):
         if self.region:
             self.region = settled(self.region)
 
+    def named_models(self) -> tuple[str, ...]:
+        return (self.editor,)
+
     def where(self) -> str:
         return self.region
 

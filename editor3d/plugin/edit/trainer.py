@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nerfstudio.utils.rich_utils import CONSOLE
 
@@ -34,6 +34,7 @@ _CHOICES = ("editor", "editor_reason", "condition_on", "condition_reason")
 class EditTrainerConfig(PluginTrainerConfig):
     """Configuration of an edit."""
 
+    EDITS: ClassVar[bool] = True
     _target: type = field(default_factory=lambda: EditTrainer)
     pipeline: EditPipelineConfig = field(default_factory=EditPipelineConfig)
     instruction: str | None = None
@@ -169,7 +170,7 @@ class EditTrainer(PluginTrainer):
         self.pipeline.updater.load_state_dict(state["edit"])
 
     def extra_state(self) -> dict:
-        choices = {name: getattr(self.config.pipeline, name) for name in _CHOICES}
+        choices = {name: vars(self.config.pipeline)[name] for name in _CHOICES}
         return {"edit": self.pipeline.updater.state_dict(), "choices": choices}
 
     def _begin(self) -> None:
@@ -196,7 +197,7 @@ class EditTrainer(PluginTrainer):
             Editor3DError: the instruction is refused, or the disk is full; all goes on as before.
         """
         pipeline, config, updater = self.pipeline, self.config.pipeline, self.pipeline.updater
-        before, choices = updater.guidance, {name: getattr(config, name) for name in _CHOICES}
+        before, choices = updater.guidance, {name: vars(config)[name] for name in _CHOICES}
         try:
             self._ask_for(guidance)
             if config.editor_reason != BY_NAME:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
@@ -49,6 +49,8 @@ def quiet_logging() -> LoggingConfig:
 class PluginTrainerConfig(TrainerConfig):
     """nerfstudio's trainer configuration with defaults that suit any machine."""
 
+    EDITS: ClassVar[bool] = False
+    """Whether its runs edit a reconstruction; otherwise they make one."""
     _target: type = field(default_factory=lambda: PluginTrainer)
     pipeline: PluginPipelineConfig = field(default_factory=PluginPipelineConfig)
     machine: MachineConfig = field(default_factory=lambda: MachineConfig(device_type=default_device()))
@@ -172,6 +174,6 @@ def place_run(config: PluginTrainerConfig, run: Path) -> None:
         )
     config.output_dir, config.experiment_name, config.timestamp = run.parents[2], run.parents[1].name, run.name
     config.viewer.websocket_host, config.viewer.make_share_url = "127.0.0.1", False
-    require_chosen_service(getattr(config.pipeline, "editor", ""), run)
-    for model in ("editor", "guidance"):
-        require_chosen_weights(getattr(config.pipeline, model, ""), run)
+    for model in config.pipeline.named_models():
+        require_chosen_service(model, run)
+        require_chosen_weights(model, run)

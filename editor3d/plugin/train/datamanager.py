@@ -111,9 +111,8 @@ class PixelStore:
     def _draw(self, generator: torch.Generator) -> tuple[RayBundle, dict[str, Tensor]]:
         size = self.patch_size
         patches = max(1, self.num_rays_per_batch // (size * size))
-        pixels, offsets, widths, heights = (
-            getattr(self.pictures, name) for name in ("pixels", "offsets", "widths", "heights")
-        )
+        pictures = self.pictures
+        pixels, offsets, widths, heights = pictures.pixels, pictures.offsets, pictures.widths, pictures.heights
         if self.drawn_from is not None:
             flat = self.drawn_from[torch.randint(len(self.drawn_from), (patches,), generator=generator)]
         else:

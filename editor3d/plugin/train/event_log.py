@@ -37,6 +37,7 @@ class EventLog(writer.Writer):
 
     def _write(self, method: str, *event: Any) -> None:
         if self._inner is not None:
+            # reflection: nerfstudio's writer has one method for each kind of event
             self._unless_refused(lambda: getattr(self._inner, method)(*event))
 
     def _unless_refused(self, act: Callable[[], Any]) -> Any:

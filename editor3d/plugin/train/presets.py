@@ -114,6 +114,7 @@ def _fits(owner: Any, key: str, value: Any) -> bool:
 
 
 def _get(owner: Any, key: str) -> Any:
+    # reflection: a preset names fields by dotted paths
     return owner[key] if isinstance(owner, dict) else getattr(owner, key)
 
 

@@ -103,7 +103,7 @@ class PluginTrainer(Trainer):
             finally:
                 self.config.max_num_iterations = total
         done = self.completed + 1 >= total
-        if done and not hasattr(self.config, "instruction"):  # a reconstruction
+        if done and not self.config.EDITS:
             self._judge()
         if not done:
             print(stopped(self.base_dir, self.completed + 1, total), flush=True)

@@ -142,7 +142,7 @@ class EditPanel(nn.Module):
     def apply_requests(self) -> None:
         """Do what was asked for since the last step. Called by the training thread."""
         while self._asked:
-            getattr(self, f"_do_{self._asked.pop()}")()
+            {"apply": self._do_apply, "reset": self._do_reset}[self._asked.pop()]()
 
     def _ask(self, what: str) -> None:
         self._asked.add(what)

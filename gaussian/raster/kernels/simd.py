@@ -306,6 +306,7 @@ def _arithmetic(operation, instruction: str) -> None:
     @intrinsic
     def apply(typing_context, a, b):
         def codegen(context, builder, signature, args):
+            # reflection: llvmlite's builder has a method for each instruction
             return getattr(builder, instruction)(*args, flags=_FLAGS)
 
         return f32x16(a, b), codegen
