@@ -120,6 +120,22 @@ def start() -> Callable:
     return prepared
 
 
+@pytest.fixture
+def stop_before() -> Callable[[object, int], None]:
+    """Lets a trainer be stopped as by Ctrl-C during the step before this one."""
+
+    def arrange(trainer, step: int) -> None:
+        train = trainer.train_iteration
+
+        def train_then_stop(at: int):
+            trainer.stop_training = trainer.stop_training or at == step - 1
+            return train(at)
+
+        trainer.train_iteration = train_then_stop
+
+    return arrange
+
+
 @pytest.fixture(scope="session")
 def tiny_base(tiny_capture: Path, tmp_path_factory: pytest.TempPathFactory, finished: Callable[[object], Path]) -> Path:
     """The run folder of a tiny voxel reconstruction of the tiny capture: 20 steps."""

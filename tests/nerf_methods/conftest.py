@@ -122,19 +122,3 @@ def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         return config
 
     return make
-
-
-@pytest.fixture
-def stop_before() -> Callable[[object, int], None]:
-    """Lets a trainer be stopped as by Ctrl-C during the step before this one."""
-
-    def arrange(trainer, step: int) -> None:
-        train = trainer.train_iteration
-
-        def train_then_stop(at: int):
-            trainer.stop_training = trainer.stop_training or at == step - 1
-            return train(at)
-
-        trainer.train_iteration = train_then_stop
-
-    return arrange

@@ -26,7 +26,7 @@ from editor3d.errors import CheckpointError, first_line
 from editor3d.files.bounded_yaml import BUILDING, TAG, BoundedLoader, Refused
 from editor3d.files.safe_open import require_regular
 from editor3d.plugin.config.names import CONFIG_CLASSES, ENUMS, OTHER_TARGETS, PATHS
-from editor3d.plugin.config.other_methods import are_named, dotted, is_named, registered
+from editor3d.plugin.config.other_methods import are_named, dotted, is_named, method_targets, registered
 from editor3d.regions import REGION_FILES, files_in
 
 MAX_BYTES = 1 << 22
@@ -139,7 +139,7 @@ def _names_for(text: str) -> Names:
     own = own_names()
     if not are_named(text, _OWN_PACKAGES):
         return own
-    configs, enums, targets = registered()
+    configs, enums, targets = registered(method_targets())
     others = {config: {name: _constant(value) for name, value in found.items()} for config, found in targets.items()}
     for config, found in own.other_targets.items():
         others[config] = {**others.get(config, {}), **found}

@@ -13,6 +13,8 @@ from importlib.metadata import entry_points
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, get_args, get_origin
 
+from editor3d.registry import METHODS, load_target
+
 _GROUPS = ("nerfstudio.method_configs", "nerfstudio.dataparser_configs")
 _VARIABLES = ("NERFSTUDIO_METHOD_CONFIGS", "NERFSTUDIO_DATAPARSER_CONFIGS")
 """Where nerfstudio looks for methods besides, each as NAME=MODULE:ATTRIBUTE."""
@@ -23,6 +25,7 @@ _NAMED = re.compile(r"!!python/[a-z/]+:(\w+)")
 def are_named(text: str, own: frozenset[str]) -> bool:
     """Whether a configuration names a package, besides `own`, that brings methods or data parsers of its own."""
     brought = {point.module.partition(".")[0] for group in _GROUPS for point in entry_points(group=group)}
+    brought.update(target.partition(".")[0].partition(":")[0] for target in method_targets())
     for variable in _VARIABLES:
         brought.update(_DEFINED.findall(os.environ.get(variable, "")))
     return not brought.isdisjoint(set(_NAMED.findall(text)) - own)
@@ -40,10 +43,19 @@ def is_named(value: Any) -> bool:
     return isinstance(value, type | FunctionType | BuiltinFunctionType) or get_origin(value) is not None
 
 
+def method_targets() -> tuple[str, ...]:
+    """Where the methods of the registry are, as `module:attribute`."""
+    return tuple(entry.target for entry in METHODS.values())
+
+
 @cache
-def registered() -> tuple[dict[str, type], dict[str, type[Enum]], dict[str, dict[str, Any]]]:
+def registered(methods: tuple[str, ...]) -> tuple[dict[str, type], dict[str, type[Enum]], dict[str, dict[str, Any]]]:
     """Of all registered methods and data parsers: dataclasses and enumerations by dotted name, and what the fields of
-    each dataclass hold of classes and functions. Imports them all."""
+    each dataclass hold of classes and functions. Imports them all.
+
+    Args:
+        methods: those that nerfstudio need not know, as `method_targets` gives them.
+    """
     from nerfstudio.configs.dataparser_configs import external_dataparsers
     from nerfstudio.configs.external_methods import ExternalMethodDummyTrainerConfig
     from nerfstudio.configs.method_configs import all_methods
@@ -52,6 +64,7 @@ def registered() -> tuple[dict[str, type], dict[str, type[Enum]], dict[str, dict
     enums: dict[str, type[Enum]] = {}
     targets: dict[str, dict[str, Any]] = defaultdict(dict)
     made = [config for config in all_methods.values() if not isinstance(config, ExternalMethodDummyTrainerConfig)]
+    made += [load_target(target).config for target in methods]
     for value in _values([*made, *external_dataparsers.values()]):
         kind = type(value)
         if isinstance(value, Enum):
