@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from editor3d.errors import RegionError
-from editor3d.types import Region
+from editor3d.scene import SceneDefaults
+from editor3d.types import Confinement, Freeze, Output, SceneCapabilities
 from mesh.model.field import StyleField
 from mesh.model.looks import Looks
 from mesh.render.cameras import Cameras
@@ -22,18 +23,18 @@ _CHUNK = 1 << 16
 """Points whose features are in memory at a time, where no gradient is wanted."""
 
 
-class StyledMesh:
+class StyledMesh(SceneDefaults):
     """A surface in its unit frame under a style field.
+
+    Its parts are the vertices; a shape that it is confined to is in the file's frame.
 
     Args:
         surface: in the file's frame.
         at_points: ask the field for colours at the points that pixels show; else at the vertices, between which they
             are interpolated. Displacements are those of vertices always.
-        region: where the field acts, in the file's frame; everywhere without one.
-
-    Raises:
-        RegionError: the region holds no vertex of the mesh.
     """
+
+    capabilities = SceneCapabilities(outputs=("accumulation",), parts=True)
 
     def __init__(
         self,
@@ -43,10 +44,9 @@ class StyledMesh:
         background: tuple[float, float, float],
         *,
         at_points: bool,
-        region: Region | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.surface, self.lights, self.at_points, self.region = surface, lights, at_points, region
+        self.surface, self.lights, self.at_points = surface, lights, at_points
         self.frame = Frame.around(surface.vertices)
         self.field = field.to(device)
         self.rest = torch.from_numpy(self.frame.to_unit(surface.vertices)).float().to(device)
@@ -54,20 +54,39 @@ class StyledMesh:
         self.looks = Looks(surface, device)
         self.normals = vertex_normals(self.rest, self.faces)
         self.background = torch.tensor(background, device=device)
-        self.inside = self._contains(torch.from_numpy(surface.vertices).to(device))
-        if not self.inside.any():
-            low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+        self.inside = torch.ones(len(self.rest), dtype=torch.bool, device=device)
+        self._features: Tensor | None = None
+
+    @property
+    def positions(self) -> Tensor:
+        """The vertices before the edit, [V, 3] float64 in the file's frame."""
+        return torch.from_numpy(self.surface.vertices).to(self.rest.device)
+
+    def confine(self, confinement: Confinement) -> None:
+        """Let the field act inside a shape alone.
+
+        Raises:
+            RegionError: the shape holds no vertex of the mesh, or the confinement is none by freezing outside a shape.
+        """
+        match confinement:
+            case Freeze(where) if not isinstance(where, Tensor):
+                inside = where.contains(self.positions)
+            case _:
+                super().confine(confinement)
+                return
+        if not inside.any():
+            low, high = self.surface.vertices.min(axis=0), self.surface.vertices.max(axis=0)
             raise RegionError(
                 f"Expected a region that holds some of the mesh's vertices, this one holds none: the mesh lies between "
                 f"{_numbers(low)} and {_numbers(high)}."
             )
-        self._features: Tensor | None = None
+        self.confinement, self.inside = confinement, inside
 
     def _contains(self, points: Tensor) -> Tensor:
         """Which points [N, 3] in the file's frame the field acts on: [N] bool."""
-        if self.region is None:
+        if not isinstance(self.confinement, Freeze):
             return torch.ones(len(points), dtype=torch.bool, device=points.device)
-        return self.region.contains(points)
+        return self.confinement.where.contains(points)
 
     def style(self) -> tuple[Tensor, Tensor]:
         """Colour change [V, 3] and displacement [V] of the vertices; exactly 0 outside the region."""
@@ -123,6 +142,11 @@ class StyledMesh:
     def shading(self, vertices: Tensor, cameras: Cameras) -> Shading:
         """What the pixels of cameras show of the mesh with its vertices there."""
         return shade(vertices, self.faces, find_hits(vertices, self.faces, cameras), self.lights)
+
+    def render(self, camera: Cameras, also: Collection[Output] = ()) -> dict[str, Tensor]:
+        """What one camera sees, one ray a pixel: rgb [side, side, 3], and the share of the mesh in each pixel."""
+        ((picture, whole),) = self.pictures(camera, 1)
+        return {"rgb": picture} | ({"accumulation": whole[..., None].float()} if "accumulation" in also else {})
 
     @torch.no_grad()
     def pictures(self, cameras: Cameras, supersampling: int, *, styled: bool = True) -> Iterator[tuple[Tensor, Tensor]]:

@@ -17,6 +17,7 @@ from editor3d.run.clock import RunClock
 from editor3d.run.events import Result, absolute, emit
 from editor3d.run.progress import TrainingProgress
 from editor3d.run.stopping import stop_on_signal, stopped
+from editor3d.types import Freeze
 from editor3d.update.engine import EditInterrupted
 from mesh.io.read import read_mesh
 from mesh.model.field import StyleField
@@ -166,7 +167,7 @@ def styled_mesh(config: StyleConfig, generator: torch.Generator, device: str) ->
     """The mesh of a run under a field that changes nothing yet.
 
     Raises:
-        DataError, RegionError: as `read_mesh` and `StyledMesh`.
+        DataError, RegionError: as `read_mesh` and `StyledMesh.confine`.
     """
     surface = read_mesh(config.mesh)
     if config.style.displacement > 0.0:
@@ -174,15 +175,17 @@ def styled_mesh(config: StyleConfig, generator: torch.Generator, device: str) ->
     at_points = config.detail == "points"
     if config.detail == "auto":
         at_points = surface.is_textured or len(surface.vertices) < LEAST_VERTICES
-    return StyledMesh(
+    styled = StyledMesh(
         surface,
         StyleField(config.style, generator),
         config.lights,
         config.background,
         at_points=at_points,
-        region=parse_region(config.region) if config.region else None,
         device=device,
     )
+    if config.region:
+        styled.confine(Freeze(parse_region(config.region)))
+    return styled
 
 
 def load_field(field: StyleField, state: dict, path: Path) -> None:
