@@ -9,7 +9,7 @@ import torch
 from nerfstudio.engine.optimizers import OptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 
-from editor3d.plugin.train.trainer import default_device
+from editor3d.host.device import default_device
 from gaussian.fit.densify import StrategyConfig
 
 
