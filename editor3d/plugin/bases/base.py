@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
 
 
+def is_edit(config: TrainerConfig) -> bool:
+    """Whether runs of a configuration edit a reconstruction: then it has an instruction. Otherwise they make one."""
+    return "instruction" in vars(config)
+
+
 @dataclass(frozen=True)
 class Base:
     """A reconstruction on disk."""
@@ -43,7 +48,7 @@ class Base:
     @property
     def is_edit(self) -> bool:
         """Whether it is itself the result of an edit."""
-        return isinstance(self.config, PluginTrainerConfig) and self.config.EDITS
+        return self.config is not None and is_edit(self.config)
 
     @property
     def run(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
 from nerfstudio.utils.rich_utils import CONSOLE
 
@@ -34,7 +34,6 @@ _CHOICES = ("editor", "editor_reason", "condition_on", "condition_reason")
 class EditTrainerConfig(PluginTrainerConfig):
     """Configuration of an edit."""
 
-    EDITS: ClassVar[bool] = True
     _target: type = field(default_factory=lambda: EditTrainer)
     pipeline: EditPipelineConfig = field(default_factory=EditPipelineConfig)
     instruction: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig, ViewerConfig
@@ -49,8 +49,6 @@ def quiet_logging() -> LoggingConfig:
 class PluginTrainerConfig(TrainerConfig):
     """nerfstudio's trainer configuration with defaults that suit any machine."""
 
-    EDITS: ClassVar[bool] = False
-    """Whether its runs edit a reconstruction; otherwise they make one."""
     _target: type = field(default_factory=lambda: PluginTrainer)
     pipeline: PluginPipelineConfig = field(default_factory=PluginPipelineConfig)
     machine: MachineConfig = field(default_factory=lambda: MachineConfig(device_type=default_device()))
