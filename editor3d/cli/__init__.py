@@ -117,12 +117,10 @@ def _events_target(words: list[str]) -> tuple[str, list[str]]:
 
 def _announced(act: Callable[[list[str]], int], words: list[str]) -> int:
     """The exit code of a command, between the events that it begins and that it ends."""
-    import time
-
-    from editor3d.run.events import Error, Finished, Started, emit
+    from editor3d.run.events import Error, Started, emit, emit_finished
     from editor3d.run.record import package_versions
 
-    began, code = time.monotonic(), 1
+    code = 1
     emit(Started(command=words[0] if words else "", version=package_versions().get("editor3d", "")))
     try:
         code = _outcome(act, words)
@@ -130,7 +128,7 @@ def _announced(act: Callable[[list[str]], int], words: list[str]) -> int:
         emit(Error(sentence=f"{type(error).__name__}: {first_line(error)}"))
         raise
     finally:
-        emit(Finished(code=code, seconds=time.monotonic() - began))
+        emit_finished(code)
     return code
 
 

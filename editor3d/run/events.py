@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -149,6 +150,7 @@ class _Sink:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.began = time.monotonic()
         self._lock = threading.Lock()
         self._torn = False
         """Whether a line was cut short: the next one begins on a line of its own."""
@@ -182,6 +184,12 @@ def emit(event: Event) -> None:
     """Write an event to the sink of the command that runs; nothing where there is none. Raises nothing."""
     if _sink is not None:
         _sink.write(event)
+
+
+def emit_finished(code: int) -> None:
+    """Emit that the command ends, and how long it took since its sink was set up."""
+    if _sink is not None:
+        emit(Finished(code=code, seconds=time.monotonic() - _sink.began))
 
 
 def absolute(path: Path | str) -> str:

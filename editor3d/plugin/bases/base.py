@@ -254,5 +254,5 @@ def _kept_base(config: PluginTrainerConfig) -> Base | None:
             return None
     else:
         CONSOLE.print(f"Starting from the kept base in {config.get_base_dir()}")
-    emit(Result(kind="base", path=absolute(config.get_base_dir())))
+        emit(Result(kind="base", path=absolute(config.get_base_dir())))
     return open_base(folder, done)

@@ -89,10 +89,10 @@ def end_events(finished: bool) -> None:
     """
     if not finished:
         raise _left(INTERRUPTED)
-    events.emit(events.Finished(code=0))
+    events.emit_finished(0)
 
 
 def _left(code: int) -> SystemExit:
     """What ends `ns-train` with an exit code."""
-    events.emit(events.Finished(code=code))
+    events.emit_finished(code)
     return SystemExit(code)

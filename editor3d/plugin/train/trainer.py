@@ -119,6 +119,7 @@ class PluginTrainer(Trainer):
         latest = checkpoints.latest_checkpoint(self.checkpoint_dir)
         total, method = self.config.max_num_iterations, str(self.config.method_name)
         report_base(self.base_dir, judge_base(self.pipeline, latest, total, method))
+        emit(Result(kind="base", path=absolute(self.base_dir)))
 
     @property
     def stop_training(self) -> bool:
