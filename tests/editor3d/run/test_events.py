@@ -253,3 +253,22 @@ def test_progress_ends_at_the_end(tmp_path_factory, start, steps):
     assert (found[0].done, found[0].seconds_left) == (start, None)
     assert (found[-1].done, found[-1].seconds_left) == (start + steps, 0.0)
     assert [event.done for event in found] == sorted(event.done for event in found)
+
+
+@pytest.mark.parametrize(
+    ("act", "code"), [("raise DataError('Expected a capture.')", 2), ("raise KeyboardInterrupt", 130)]
+)
+def test_ns_train_is_followed_by_the_variable(tmp_path, act, code):
+    path = tmp_path / "events.jsonl"
+    script = (
+        "from editor3d.errors import DataError\n"
+        "from editor3d.plugin.config.nerfstudio_commands import begin_events, user_errors_exit\n"
+        f"with user_errors_exit():\n    begin_events()\n    {act}\n"
+    )
+    environment = {**os.environ, events.VARIABLE: str(path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code
+    first, *errors, last = emitted(path)
+    assert first.command == "ns-train"
+    assert [error.sentence for error in errors] == (["Expected a capture."] if code == 2 else [])
+    assert last.code == code
