@@ -24,6 +24,8 @@ class Doctor:
 
     output: Path = Path("outputs")
     """The folder that results will go to."""
+    missing: bool = False
+    """Print only what editing needs and lacks, and how to get it; nothing where all of it is here."""
     json: bool = False
     """Print JSON."""
 
@@ -44,8 +46,10 @@ class Doctor:
             ]
         if self.json:
             print(as_json(found))
-        else:
+        elif not self.missing:
             print_checks(found)
+        elif not all_well(found):
+            print_checks([check for check in found if check.required and not check.ok])
         return 0 if all_well(found) else 1
 
 

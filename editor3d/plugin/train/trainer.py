@@ -19,6 +19,7 @@ from editor3d.plugin.bases.captures import check_same, note_capture
 from editor3d.plugin.bases.quality import judge_base, report_base
 from editor3d.plugin.config.nerfstudio_commands import end_events, user_errors_exit
 from editor3d.plugin.train.begun import discard_begun, prepared
+from editor3d.plugin.train.chatter import without_chatter
 from editor3d.plugin.train.event_log import optional_event_logs
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.run import checkpoints
@@ -45,7 +46,8 @@ class PluginTrainer(Trainer):
     pipeline: PluginPipeline
 
     def __init__(self, config: PluginTrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
-        super().__init__(config, local_rank, world_size)
+        with without_chatter():
+            super().__init__(config, local_rank, world_size)
         self._stop = Stop()
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
@@ -83,7 +85,7 @@ class PluginTrainer(Trainer):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        with optional_event_logs():
+        with optional_event_logs(), without_chatter():
             super().setup(test_mode)
 
     def fit(self) -> bool:

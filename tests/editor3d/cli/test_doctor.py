@@ -260,3 +260,20 @@ def test_without_a_folder_for_temporary_files_that_alone_is_told(monkeypatch, ca
     assert "Expected a folder for temporary files, found none that can be written in ['/tmp', '/']: set TMPDIR" in said
     assert "export TMPDIR=" in said
     assert "Editing needs: temporary files." in said
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_only_what_editing_needs_and_lacks_is_named_where_that_is_asked_for(required, monkeypatch, capsys):
+    lacking = Check(
+        "packages", "torch", ok=False, detail="not installed", remedy="pip install torch", required=required
+    )
+    monkeypatch.setattr(checks, "check_packages", lambda: [lacking])
+    code = main(["doctor", "--missing"])
+    said = capsys.readouterr().out
+    if required:
+        assert code == 1
+        assert "pip install torch" in said
+        assert "Editing needs: torch" in said
+        assert "ok " not in said
+    else:
+        assert said == ""

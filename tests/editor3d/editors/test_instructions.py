@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import InstructionError
+from editor3d.language.tokens import objects_named
 from editor3d.language.vocabulary import BY_EFFECT, BY_PHRASE, TERMS, vocabulary
 
 OBJECTS = ["teapot", "cube", "mug", "wooden_table", "red_ball", "blue_ball"]
@@ -291,3 +292,17 @@ def test_any_order_of_known_words_is_read_or_refused(words):
     except InstructionError:
         return
     assert all(set(step.targets) <= set(OBJECTS) for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "named"),
+    [
+        ("let the teapot sing", ("teapot",)),
+        ("put a hat on both cups", ("cup_1", "cup_2")),
+        ("make the cup float above the teapot", ("cup_1", "cup_2", "teapot")),
+        ("make it somehow nicer", ()),
+        ("", ()),
+    ],
+)
+def test_objects_are_found_in_any_sentence(instruction, named):
+    assert objects_named(instruction, ("teapot", "cup_1", "cup_2")) == named

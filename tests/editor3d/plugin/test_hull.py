@@ -11,7 +11,7 @@ from PIL import Image
 from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
 from editor3d.plugin.confine.regions import hull_holds
-from editor3d.plugin.views.project import pixels_of
+from editor3d.plugin.views.project import PosedCamera, pixels_of
 from editor3d.plugin.views.rays import Lens, LensTable, camera_rays
 from editor3d.regions import HullRegion, Sphere
 
@@ -113,3 +113,15 @@ def test_one_mask_is_no_hull(tiny_capture, tmp_path):
             with pytest.raises(RegionError, match="at least 2"):
                 HullRegion(tmp_path).check(posed)
     HullRegion(tmp_path).check(posed)
+
+
+@pytest.mark.parametrize("kind", LENSES)
+def test_what_a_pixel_shows_at_its_depth_is_found_again_in_it(kind):
+    camera = PosedCamera(looking([[1.0, 0.2, 0.3]], 40, kind=kind), 0, scale=0.5)
+    depth = torch.linspace(1.0, 8.0, 1600).view(40, 40)
+    pixels, found = camera.project(camera.points(depth).reshape(-1, 3))
+    held = found > 0
+    y, x = torch.meshgrid(torch.arange(40) + 0.5, torch.arange(40) + 0.5, indexing="ij")
+    assert held.float().mean() > 0.95
+    assert torch.allclose(found[held].float(), depth.flatten()[held], rtol=1e-5)
+    assert torch.allclose(pixels[held].float(), torch.stack([x.flatten(), y.flatten()], -1)[held], atol=2e-3)
