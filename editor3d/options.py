@@ -34,41 +34,40 @@ class MethodOptions:
     """What a method of editing is told, however it is started; None and auto leave a choice open."""
 
     instruction: str = field(default="", kw_only=False)
-    """How the scene should change, in one sentence; may be left out with --garment or the editor folder:DIR."""
+    """Say in one sentence how the scene should change; optional with --garment or the editor folder:DIR."""
     region: str | None = None
-    """Where the scene may change, in the capture's own frame, while everything else is frozen:
-    box:cx,cy,cz,hx,hy,hz (centre, half extents), sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the
-    masks of at least two training views meet), a .json file of those, object:NAME (what the capture's label pictures
-    name so), "text:the teapot" (what GroundingDINO and SAM find, or objects of that name without their weights), or
-    masks:FOLDER (a PNG for some of the training views, VIEW.png, white inside, where at least half of what is seen of
-    a Gaussian or voxel lies inside)."""
+    """Edit only this part of the scene, in the capture's own frame, and freeze the rest: box:cx,cy,cz,hx,hy,hz (centre,
+    half extents), sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the masks of at least two training
+    views meet), object:NAME (an object of the capture's label pictures), "text:the teapot" (found by GroundingDINO and
+    SAM, or by object names without their weights), masks:FOLDER (VIEW.png of some training views, white inside), or a
+    .json file of those."""
     garment: Path | None = None
-    """For gaussian-vton, which auto takes then: the picture of a garment alone, from the front, as a PNG with
-    transparency or before a plain background."""
+    """Dress a person by gaussian-vton: name the picture of a garment alone, from the front, as a PNG with transparency
+    or before a plain background."""
     editor: str = "auto"
-    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    """Choose the 2D editor by its name in `editor3d list editors`; auto takes the best that is installed."""
     preset: str | None = None
-    """The preset whose values are used where no flag says otherwise, as `editor3d list presets` names it."""
+    """Load a preset by its name in `editor3d list presets`; flags win over its values."""
     condition_on: Condition | None = None
-    """The pictures that are edited: the original photographs, renders of the base, or these with the photographs'
-    detail (detailed), where auto takes the base after an earlier edit and for an instruction about a named object, and
-    else detailed for an editor of small copies; the method's own choice by default."""
+    """Edit the original photographs, renders of the base, or these with the photographs' detail (detailed); auto takes
+    the base after an earlier edit and for a named object, detailed for an editor of small copies, else the originals.
+    The method chooses by default."""
     guidance_scale: Scale | None = None
-    """How closely a diffusion editor follows the instruction; what suits its model by default."""
+    """Set how closely a diffusion editor follows the instruction; by default what suits its model."""
     image_guidance_scale: Scale | None = None
-    """How closely a diffusion editor keeps to the picture; the method's own scale by default."""
+    """Set how closely a diffusion editor keeps to the picture; by default the method's own scale."""
     diffusion_steps: Count | None = None
-    """Denoising steps of one 2D edit; as many as the editor's model is usually run with by default."""
+    """Set the denoising steps of one 2D edit; by default what suits the editor's model."""
     schedule: ScheduleChoice | None = None
-    """When views are edited: a few every so many steps (cyclic), all every so many steps (all-at-once), all first and
-    then a few (all-then-cyclic), or whichever suits the editor (auto); the method's own schedule by default."""
+    """Edit a few views at regular intervals (cyclic), all views at regular intervals (all-at-once), all first and then
+    a few (all-then-cyclic), or what suits the editor (auto); by default the method's own schedule."""
     noise_schedule: NoiseChoice | None = None
-    """How noise levels are chosen: drawn between the bounds (uniform), with an upper bound that falls (decaying),
-    1 - 0.8 sqrt(step / total) (sqrt), or the upper bound first and 0.7 later (high); the method's own by default."""
+    """Draw noise levels between the bounds (uniform) or below a falling upper bound (decaying), or use 1 - 0.8
+    sqrt(step / total) (sqrt), or the upper bound first and 0.7 later (high); by default the method's own schedule."""
     base_steps: Count | None = None
-    """Training steps of the reconstruction, where there is none yet; its method's own number by default."""
+    """Set the training steps of the reconstruction, if there is none yet; by default its method's own number."""
     force: bool = False
-    """Edit a reconstruction that shows its views no better than their mean does, too."""
+    """Edit even a reconstruction that shows its views no better than their mean."""
 
     def __post_init__(self) -> None:
         for name in PATHS:  # Python callers may give them as text
@@ -90,16 +89,16 @@ class EditOptions(MethodOptions):
     """Everything that can be chosen of an edit; `ns-train` has flags of its own for what this adds."""
 
     method: str = "auto"
-    """The method, as `editor3d list methods` names it; auto takes the preset's, or the one that suits the scene and the
-    machine."""
+    """Choose the method by its name in `editor3d list methods`; auto takes the preset's, or what suits the scene and
+    the machine."""
     steps: Count | None = None
-    """Training steps of the edit; the method's own number by default."""
+    """Set the training steps of the edit; by default the method's own number."""
     seed: Seed = 42
-    """Seed of everything random."""
+    """Seed everything random."""
     output: Path = field(default_factory=lambda: Path("outputs"))
-    """The folder that runs are kept in."""
+    """Name the folder of runs."""
     viewer: bool = False
-    """Serve nerfstudio's viewer on this machine meanwhile."""
+    """Serve nerfstudio's viewer on this machine during the edit."""
 
 
 def docs_of(options: type[MethodOptions]) -> dict[str, str]:

@@ -35,10 +35,12 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "edit": Command("Change a scene as one sentence says", "editor3d.cli.commands.edit:Edit"),
-    "resume": Command("Go on with an interrupted run", "editor3d.cli.commands.resume:Resume"),
+    "resume": Command("Continue an interrupted run", "editor3d.cli.commands.resume:Resume"),
     "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.commands.evaluate:Evaluate"),
-    "preview": Command("See the 2D edit of a few views, before any 3D work", "editor3d.cli.commands.preview:Preview"),
-    "render": Command("Look at a run's scene: a turntable video, or its views", "editor3d.cli.commands.render:Render"),
+    "preview": Command(
+        "Preview the 2D edit of a few views, before any 3D work", "editor3d.cli.commands.preview:Preview"
+    ),
+    "render": Command("Render a run's scene: a turntable video, or its views", "editor3d.cli.commands.render:Render"),
     "export": Command("Write a scene as a mesh, points, splats or pictures", "editor3d.cli.commands.export:Export"),
     "splats": Command(
         "Delete, copy or recolour a part of a scene of splats", "editor3d.cli.commands.splats:SplatsCommand"

@@ -1,4 +1,4 @@
-"""`editor3d doctor`: is everything here that editing needs?"""
+"""`editor3d doctor`: check that everything that editing needs is installed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Doctor:
     missing: bool = False
     """Print only what editing needs and lacks, and how to get it; nothing where all of it is here."""
     json: bool = False
-    """Print JSON."""
+    """Print the checks as JSON."""
 
     def run(self) -> int:
         from editor3d.cli import checks

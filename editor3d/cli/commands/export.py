@@ -31,31 +31,31 @@ class Export:
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (compressed ones too),
+    """Name the run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (also compressed),
     .spz, .splat or .sog."""
     format: Literal["mesh", "pointcloud", "splats", "images"] | None = None
-    """mesh: the surface with vertex colours (.ply, .obj, .glb). pointcloud: coloured points (.ply). splats: the
-    Gaussians of a scene that is made of them (.ply, .spz, .splat, .glb). images: the training views as they are now,
-    with transforms.json, to be used by any other program. May be left out with a file of splats."""
+    """Choose mesh: the surface with vertex colours (.ply, .obj, .glb); pointcloud: coloured points (.ply); splats: the
+    Gaussians of a scene of splats (.ply, .spz, .splat, .glb); or images: renders of the training views with a
+    transforms.json. Optional with a file of splats."""
     output: Path | None = None
-    """The file, or the folder for images. In the run's folder by default; needed with a file of splats."""
+    """Name the file, or the folder for images; by default in the run's folder. Required with a file of splats."""
     data: str | None = None
-    """Where the run's capture is now, if it was moved. It has to be the same."""
+    """Name the capture's new folder if it was moved; it must be the same capture."""
     resolution: int = 256
-    """mesh: lattice points along each side of the meshed cube."""
+    """mesh: Set the lattice points along each side of the meshed cube."""
     threshold: float = 20.0
-    """mesh: density at which the surface lies, per scene unit (cameras are within 1)."""
+    """mesh: Set the density of the surface, per scene unit (cameras are within 1)."""
     min_component: float = 0.01
-    """mesh: parts smaller than this share of the largest one are left out."""
+    """mesh: Leave out parts smaller than this share of the largest one."""
     radius: float | None = None
-    """mesh, pointcloud: half the side of the cube that is exported, scene units. By default 1 for a mesh (what lies
+    """mesh, pointcloud: Set half the side of the exported cube, in scene units; by default 1 for a mesh (what lies
     among the cameras) and 2 for points."""
     num_points: int = 1_000_000
-    """pointcloud: rays that are followed into the scene."""
+    """pointcloud: Set how many rays are followed into the scene."""
     min_accumulation: float = 0.5
-    """pointcloud: rays that are less opaque give no point."""
+    """pointcloud: Leave out rays whose opacity is below this."""
     pictures: Literal["rendered", "edited"] = "rendered"
-    """images: renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
+    """images: Write renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
 
     def run(self) -> int:
         require_run(self.run_folder, RUN_OR_SPLATS)

@@ -1,4 +1,4 @@
-"""`editor3d list`: what is there to choose from."""
+"""`editor3d list`: list methods, editors and presets."""
 
 from __future__ import annotations
 

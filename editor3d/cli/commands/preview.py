@@ -41,48 +41,47 @@ SHEET_SIDE = 160
 class Preview:
     """Edit one to four views in 2D, or a single picture, and put them side by side, before any 3D work.
 
-    There is no reconstruction yet: an editor that starts from the scene's current render is given the photograph
-    itself in its place. Of a file of splats all views that an edit would have are shown besides, small, in
-    NAME-views.png.
+    An editor that starts from the scene's render gets the photograph, since there is no reconstruction yet. For a file
+    of splats NAME-views.png also shows, small, all views that an edit would use.
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat, .sog),
-    which is rendered from cameras round it, the word demo, or a picture (.png, .jpg, .webp, .tif, .bmp)."""
+    """Name the folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat, .sog),
+    a picture (.png, .jpg, .webp, .tif, .bmp), or the word demo."""
     instruction: str = ""
-    """What to change, in one sentence. May be left out with --garment."""
+    """Say in one sentence what to change; optional with --garment."""
     garment: Path | None = None
-    """The picture of a garment, for editors that dress people."""
+    """Name the picture of a garment, for editors that dress people."""
     editor: str = "auto"
-    """The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed."""
+    """Choose the 2D editor by its name in `editor3d list editors`; auto takes the best that is installed."""
     views: Annotated[str | None, tyro.conf.arg(metavar="A,B,C")] = None
-    """Names of one to four views, separated by commas."""
+    """Name one to four views, separated by commas."""
     count: Literal[1, 2, 3, 4] = 4
-    """How many views, spread evenly over the capture, where --views names none."""
+    """Set how many views are chosen, evenly over the capture, if --views names none."""
     output: Path = Path("outputs/previews")
-    """The folder for the picture."""
+    """Name the folder for the picture."""
     downscale_factor: int | None = None
-    """Edit at 1/N of the photographs' size. By default those of more than 1600 pixels a side are halved until they are
-    no longer."""
+    """Edit at 1/N of the photographs' size; by default sides above 1600 pixels are halved until they are below."""
     cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
-    """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
-    default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
-    the folder of a COLMAP model, a capture or a run."""
+    """For a file of splats: Set how many cameras are placed where the scene is seen well (48 by default), or name what
+    holds cameras in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the folder
+    of a COLMAP model, a capture or a run."""
     side: int | None = None
-    """For a file of splats: pixels of their pictures' sides, 512 by default; with cameras of a PATH, of the longer side
-    at most."""
+    """For a file of splats: Set the pixels of a picture's side, or of the longer side with cameras of a PATH (512 by
+    default)."""
     up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z. By default what the file says, else
-    what the scene shows, else -y, as COLMAP has it."""
+    """For a file of splats: Name the vertical: an axis (z, or --up=-y) or X,Y,Z. By default it is read from the file,
+    else found in the scene, else -y as in COLMAP."""
     center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
-    """For a file of splats: where the cameras look (--center=-1,0,0 with a minus first); where most detail is by
-    default."""
+    """For a file of splats: Point the cameras here (--center=-1,0,0 with a minus first); by default where most detail
+    is."""
     distance: float | None = None
-    """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
+    """For a file of splats: Set the cameras' distance from there, in the file's own units; by default where the scene
+    is seen well."""
     seed: int = 0
-    """Seed of an editor that draws random numbers."""
+    """Seed an editor that draws random numbers."""
     device: str = "auto"
-    """Where an editor's model runs: cpu, cuda, cuda:1; auto is CUDA where it is there."""
+    """Run an editor's model on this device: cpu, cuda, cuda:1; auto is CUDA if there is one."""
     half_precision: bool = False
     """Run an editor's model in 16 bits."""
 

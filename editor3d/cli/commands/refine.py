@@ -11,67 +11,67 @@ import tyro
 
 @dataclass(frozen=True)
 class Refine:
-    """Search for changes of a Blender program that bring the scene's picture nearer to what is asked.
+    """Search for changes of a Blender program that bring the scene's render closer to a target or an instruction.
 
     The program is Python that changes the scene through bpy: materials, lights, geometry nodes, placement, shape keys.
-    Candidates run in sandboxed Blender processes, and the .blend file is left as it is. Leaves result.blend, the scene
-    with the changes, best.py, best.png, before_after.png, refine.json and ledger.jsonl, which has every candidate,
-    render, verdict and cost. Ctrl-C stops cleanly, and --resume goes on, as it does after a crash.
+    Candidates run in sandboxed Blender processes; the .blend file stays unchanged. Writes result.blend, the scene with
+    the changes, best.py, best.png, before_after.png, refine.json and ledger.jsonl with every candidate, render, verdict
+    and cost. Ctrl-C stops cleanly; --resume continues, also after a crash.
     """
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
-    """The scene."""
+    """Name the scene."""
     program: Path
-    """The program to begin with."""
+    """Name the program to start from."""
     instruction: str = ""
-    """What to change, in one sentence."""
+    """Say in one sentence what to change."""
     target: Path | None = None
-    """A picture to match, seen through the scene's camera."""
+    """Name a picture to match, seen through the scene's camera."""
     proposer: Literal["auto", "embedded", "vision"] = "auto"
-    """Who writes candidates: a vision model (EDITOR3D_VISION_URL, _MODEL, _KEY), or the embedded proposer, which needs
-    none; auto is the model where one is set."""
+    """Choose what writes candidates: a vision model (EDITOR3D_VISION_URL, _MODEL, _KEY) or the embedded proposer, which
+    needs none; auto takes the model if one is set."""
     evaluator: Literal["auto", "target", "imagination", "vision"] = "auto"
-    """Who compares pictures: their distance to the target, or to what a 2D editor makes of the first render
-    (imagination), or a vision model. auto takes the target where there is one, else the model where one is set."""
+    """Choose how renders are compared: by their distance to the target, by their distance to the 2D edit of the first
+    render (imagination), or by a vision model; auto takes the target if there is one, else the model if one is set."""
     editor: str = "auto"
-    """The 2D editor of imagination, as `editor3d list editors` names it."""
+    """Choose the 2D editor of imagination by its name in `editor3d list editors`."""
     clip: Literal["auto", "on", "off"] = "auto"
-    """Whether the distance to a picture has a part of CLIP's; auto where the weights of a full CLIP are on this
-    machine, on also with the package's small one."""
+    """Include CLIP in the distance to a picture: auto if the weights of a full CLIP are on this machine, on also with
+    the package's small model."""
     breadth: int = 8
-    """Candidates of a round."""
+    """Set the candidates of a round."""
     depth: int | None = None
-    """Rounds; 4 for a vision model, and until the budget is spent for the embedded proposer, by default."""
+    """Set the rounds; by default 4 for a vision model, and as many as the budget allows for the embedded proposer."""
     edits: Literal["alternate", "tweak", "leap"] = "alternate"
-    """Rounds of small changes of values and of bold changes of structure in turn, or one of them alone."""
+    """Alternate rounds that change values (tweak) and structure (leap), or keep to one of them."""
     budget_calls: int = 200
-    """The most requests to a model."""
+    """Limit the requests to a model."""
     budget_tokens: int = 1_000_000
-    """The most tokens into and out of a model."""
+    """Limit the tokens into and out of a model."""
     budget_renders: int = 2000
-    """The most programs that are run."""
+    """Limit the programs that are run."""
     budget_seconds: float = 600.0
-    """The longest time, seconds."""
+    """Limit the time, in seconds."""
     width: int | None = None
-    """Pixels of the renders; those of the target's shape, 128 at the longer side, by default."""
+    """Set the width of renders in pixels; by default of the target's shape, with 128 at the longer side."""
     height: int | None = None
-    """As --width."""
+    """Set the height of renders in pixels, as --width."""
     samples: int = 4
-    """Samples a pixel of the renders."""
+    """Set the samples per pixel of renders."""
     camera: str | None = None
-    """Name of the camera; the scene's own by default."""
+    """Name the camera; by default the scene's own."""
     deadline: float = 60.0
-    """Seconds that one candidate may take."""
+    """Limit one candidate to this many seconds."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed everything random."""
     output: Path | None = None
-    """The run's folder; outputs/refine/ and the scene's and program's names by default."""
+    """Name the run's folder; by default outputs/refine/ and the names of scene and program."""
     no_save_scene: bool = False
-    """Do without result.blend: the scene with what the best program changes, taken over as plain values."""
+    """Skip result.blend, the scene with the best program's changes as plain values."""
     resume: bool = False
-    """Go on with the run in the folder; nothing that was finished is done or paid for again."""
+    """Continue the run in the folder; nothing that is finished is done or paid for again."""
     allow_weaker_sandbox: bool = False
-    """Run programs even where this system lacks a layer of containment."""
+    """Run programs even if this system lacks a layer of the sandbox."""
 
     def run(self) -> int:
         from dataclasses import fields

@@ -1,4 +1,4 @@
-"""`editor3d render`: look at the scene of a run."""
+"""`editor3d render`: render the scene of a run."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class Render:
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The run's folder, its nerfstudio_models, or one checkpoint."""
+    """Name the run's folder, its nerfstudio_models, or one checkpoint."""
     output: Path | None = None
-    """An .mp4 file (turntable), or a folder for PNG pictures. In the run's folder by default."""
+    """Name an .mp4 file (turntable) or a folder for PNG pictures; by default in the run's folder."""
     path: Literal["turntable", "train", "test"] = "turntable"
-    """Once round the scene, or the views trained on, or those held out."""
+    """Render a turn around the scene, the training views, or the held-out views."""
     frames: int = 120
-    """Frames of the turntable."""
+    """Set the number of frames of the turntable."""
     fps: int = 24
-    """Frames per second of a video."""
+    """Set the frames per second of a video."""
     views: Annotated[str | None, tyro.conf.arg(metavar="A,B,C")] = None
-    """Only these of the train or test views, by name."""
+    """Render only these train or test views, by name."""
     data: str | None = None
-    """Where the run's capture is now, if it was moved. It has to be the same."""
+    """Name the capture's new folder if it was moved; it must be the same capture."""
     depth: bool = False
-    """Depth, from red (near) to blue (far), instead of colour."""
+    """Render depth, from red (near) to blue (far), instead of colour."""
 
     def run(self) -> int:
         video = self.path == "turntable" and (self.output is None or self.output.suffix == ".mp4")

@@ -1,4 +1,4 @@
-"""`editor3d resume`: go on with an interrupted run."""
+"""`editor3d resume`: continue an interrupted run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import tyro
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with an interrupted run, of an edit or a reconstruction, as if it had not been interrupted."""
+    """Continue an interrupted edit or reconstruction; the result is that of an uninterrupted run."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The run's folder: the one with config.yml."""
+    """Name the run's folder: the one with config.yml."""
     data: str | None = None
-    """Where the run's capture is now, if it was moved. It has to be the same; the run's configuration then names it,
-    for ns-viewer and the like, too."""
+    """Name the capture's new folder if it was moved; it must be the same capture. The run's configuration is updated,
+    so that ns-viewer and others find it too."""
 
     def run(self) -> int:
         import shlex

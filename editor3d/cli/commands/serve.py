@@ -8,20 +8,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Serve:
-    """Let programs of this user on this machine ask for edits; Blender's add-on starts it by itself.
+    """Serve edits to programs of this user on this machine; the Blender add-on starts this by itself.
 
-    Listens on the loopback interface alone and asks for a random token, which is written to the state file, readable by
-    this user only. Jobs run one after the other as processes of their own. Ctrl-C ends the service and its jobs.
+    Listens on the loopback interface only and requires a random token, which is in the state file, readable by this
+    user only. Jobs run one after the other, each in a process of its own. Ctrl-C ends the service and its jobs.
     """
 
     state: Path | None = None
-    """The file that tells clients the port and the token; in the user's runtime folder by default."""
+    """Write the port and the token for clients to this file; by default in the user's runtime folder."""
     folder: Path | None = None
-    """Where jobs keep their files, made readable by this user only; the user's cache folder by default."""
+    """Keep the jobs' files in this folder, readable by this user only; by default the user's cache folder."""
     port: int = 0
-    """The port, up to 65535; 0 takes a free one."""
+    """Listen on this port, up to 65535; 0 takes a free one."""
     idle_minutes: float = 0.0
-    """End after so many minutes without a request or a job; 0 stays."""
+    """End after this many minutes without a request or a job; 0 never ends."""
 
     def run(self) -> int:
         from editor3d.service.run import serve
