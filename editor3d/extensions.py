@@ -19,6 +19,8 @@ EDITORS = "editor3d.editors"
 """Values are `editor3d.editors.EditorEntry`."""
 REGIONS = "editor3d.regions"
 """Values are `editor3d.regions.RegionKind`."""
+METRICS = "editor3d.metrics"
+"""Values are functions that take held-out views (`editor3d.metrics.views.HeldOutView`) and return a number."""
 PANELS = "editor3d.panels"
 """Values are functions that take the pipeline and return a torch module that holds nerfstudio's viewer elements."""
 

@@ -50,8 +50,8 @@ class MethodOptions:
     """Load a preset by its name in `editor3d list presets`; flags win over its values."""
     condition_on: Condition | None = None
     """Edit the original photographs, renders of the base, or these with the photographs' detail (detailed); auto takes
-    the base after an earlier edit and for a named object, detailed for an editor of small copies, else the originals.
-    The method chooses by default."""
+    the base after an earlier edit and for a named object, detailed for an editor of small copies, else the originals;
+    by default the method chooses."""
     guidance_scale: Scale | None = None
     """Set how closely a diffusion editor follows the instruction; by default what suits its model."""
     image_guidance_scale: Scale | None = None

@@ -15,6 +15,9 @@ import torch
 
 from editor3d.editors import available_editors, create_editor
 from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.metrics.report import edit_report, other_scores
+from editor3d.metrics.unavailable import Unavailable
+from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.regions import Invert, from_json, parse_region
 from editor3d.types import Editor, EditRequest
 
@@ -99,6 +102,23 @@ def test_a_kind_that_is_none_is_refused(package, monkeypatch):
     monkeypatch.setattr(importlib.import_module("my_package.slab"), "SLAB", 3)
     with pytest.raises(ConfigError, match="of type RegionKind, got int in 'my_package.slab:SLAB'"):
         parse_region("slab:0,1")
+
+
+def test_the_metric_is_in_the_report(package):
+    before, after = torch.full((12, 12, 3), 0.25), torch.full((12, 12, 3), 0.75)
+    view = HeldOutView("a", photo=before, base_render=before, edited_render=after)
+    unknown = Unavailable("no truth", "bring one")
+    report = edit_report([view, view], cost=Cost(edits_2d=1, seconds=1.0), unknown=unknown)
+    assert report.others == {"brightness": 0.5}
+    assert report.to_json()["others"] == {"brightness": 0.5}
+    assert "brightness" in list(report.to_table().columns[0].cells)
+
+
+def test_a_metric_that_cannot_be_loaded_says_why(package, monkeypatch):
+    monkeypatch.delattr(importlib.import_module("my_package.brightness"), "brightness_change")
+    score = other_scores([])["brightness"]
+    assert isinstance(score, Unavailable)
+    assert "my_package.brightness" in score.remedy
 
 
 def test_ns_train_finds_the_method(package):

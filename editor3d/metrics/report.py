@@ -6,10 +6,12 @@ cost. Where the right result is known, the known-edit test is another part. `doc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from editor3d.errors import ConfigError
+from editor3d.extensions import METRICS, installed, load
 from editor3d.files.writing import jsonable
 from editor3d.metrics.change import Change, measure_change
 from editor3d.metrics.consistency import Consistency, measure_consistency
@@ -39,6 +41,8 @@ class EditReport:
     cost: Cost
     region: Mapping[str, Any] | None = None
     """The 3D region that the edit was kept to, in JSON notation; None where there was none."""
+    others: Mapping[str, float | Unavailable] = field(default_factory=dict)
+    """Scores of the metrics that other packages add, by name."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for strict JSON. An infinite PSNR (identical pictures) is the string "inf"; a part that could
@@ -52,6 +56,7 @@ class EditReport:
                 "lpips": _part(self.lpips),
                 "clip": _part(self.clip),
                 "known_edit": _part(self.known),
+                "others": {name: _part(score) for name, score in self.others.items()},
             }
         )
 
@@ -66,6 +71,22 @@ class EditReport:
     def summary(self) -> str:
         """One line."""
         return summary_line(self)
+
+
+def other_scores(views: Sequence[HeldOutView]) -> dict[str, float | Unavailable]:
+    """The score of every installed metric, by name; why there is none where its package cannot be loaded.
+
+    Args:
+        views: held-out views, at least one.
+    """
+    scores: dict[str, float | Unavailable] = {}
+    for name, point in sorted(installed(METRICS).items()):
+        try:
+            score = load(point, Callable)(views)
+        except ConfigError as error:
+            score = Unavailable(reason=f"the metric '{name}' cannot be loaded", remedy=str(error))
+        scores[name] = score if isinstance(score, Unavailable) else float(score)
+    return scores
 
 
 def edit_report(
@@ -104,6 +125,7 @@ def edit_report(
         known=known_edit(views, f) if unknown is None else unknown,
         cost=cost,
         region=region,
+        others=other_scores(views),
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def scores_table(report: EditReport) -> Table:
     """One row a score, section by section; below, one line for each part that could not be computed."""
-    parts = (_change_rows(report), _agreement_rows(report), _learned_rows(report), _known_rows(report))
+    parts = [rows(report) for rows in (_change_rows, _agreement_rows, _learned_rows, _known_rows, _other_rows)]
     table = Table(title="The edit, in held-out views", caption=_caption(report), caption_justify="left")
     table.add_column("score", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -135,6 +135,12 @@ def _known_rows(report: EditReport) -> Iterator[Row]:
         yield "depth error", f"{depth} (was {unedited})", "median, in what truly changed"
 
 
+def _other_rows(report: EditReport) -> Iterator[Row]:
+    for name, score in report.others.items():
+        if not isinstance(score, Unavailable):
+            yield name, _number(score, 3), "a metric of another package"
+
+
 def _caption(report: EditReport) -> str:
     lines = [f"cost: {report.cost.edits_2d} 2D edits, {report.cost.seconds:.1f} s"]
     if report.region is not None:
@@ -147,7 +153,7 @@ def _caption(report: EditReport) -> str:
             f"{c.contrast_kept:.0%} of their contrast "
             f"({'enough' if c.keeps_contrast else 'TOO LITTLE'}, at least {MIN_CONTRAST_KEPT:.0%})"
         )
-    parts = (report.consistency, report.lpips, report.clip, report.known)
+    parts = (report.consistency, report.lpips, report.clip, report.known, *report.others.values())
     lines += [str(part) for part in parts if isinstance(part, Unavailable)]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from editor3d.options import EditOptions
 
 @dataclass(frozen=True)
 class Edit:
-    """Edit a captured scene, or go on from the result of an earlier edit.
+    """Edit a captured scene, or the result of an earlier edit.
 
     Without an earlier reconstruction of the same data the scene is reconstructed first, and that is kept for the next
     edit. Leaves a before/after picture, a turntable video, the edited 2D views and edit.json. Ctrl-C stops cleanly;
@@ -25,30 +25,30 @@ class Edit:
     .splat, .sog), or the word demo."""
     options: Annotated[EditOptions, tyro.conf.arg(name="")] = EditOptions()
     base: Path | None = None
-    """A run to start from, instead of reconstructing the scene."""
+    """Start from this run instead of reconstructing the scene."""
     data: str | None = None
-    """With the folder of a run: where its capture is now, if it was moved. It has to be the same."""
+    """With the folder of a run: Name the capture's new folder if it was moved; it must be the same capture."""
     downscale_factor: int | None = None
-    """Read a capture's pictures at 1/N of their size; a run keeps its own. By default those of more than 1600 pixels a
-    side are halved until they are no longer; 1 reads them whole."""
+    """Read a capture's pictures at 1/N of their size (1 reads them whole); by default sides above 1600 pixels are
+    halved until they are below, and a run keeps its own factor."""
     draft: bool = False
-    """Read pictures at half the size that they are read at otherwise, for a first look; those of a file of splats are
-    half as large. A run keeps its own."""
+    """Read or render pictures at half the usual size, for a first look; a run keeps its own size."""
     cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
-    """For a file of splats: how many cameras are put where it is seen well, every eighth of them held out; 48 by
-    default. Or what has cameras, in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting,
-    the folder of a COLMAP model, a capture or a run."""
+    """For a file of splats: Set how many cameras are placed where the scene is seen well (48 by default), or name what
+    holds cameras in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the folder
+    of a COLMAP model, a capture or a run."""
     side: int | None = None
-    """For a file of splats: pixels of their pictures' sides, 512 by default; with cameras of a PATH, of the longer side
-    at most."""
+    """For a file of splats: Set the pixels of a picture's side, or of the longer side with cameras of a PATH (512 by
+    default)."""
     up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """For a file of splats: what is up in it, an axis (z, or --up=-y) or X,Y,Z. By default what the file says, else
-    what the scene shows, else -y, as COLMAP has it."""
+    """For a file of splats: Name the vertical: an axis (z, or --up=-y) or X,Y,Z. By default it is read from the file,
+    else found in the scene, else -y as in COLMAP."""
     center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
-    """For a file of splats: where the cameras look (--center=-1,0,0 with a minus first); where most detail is by
-    default."""
+    """For a file of splats: Point the cameras here (--center=-1,0,0 with a minus first); by default where most detail
+    is."""
     distance: float | None = None
-    """For a file of splats: how far from there they stand, in its own units; where it is seen well by default."""
+    """For a file of splats: Set the cameras' distance from there, in the file's own units; by default where the scene
+    is seen well."""
 
     def run(self) -> int:
         from dataclasses import replace

@@ -13,22 +13,22 @@ import tyro
 class Evaluate:
     """Judge a finished edit by held-out views, whatever its instruction.
 
-    Says how much changed and where, whether views still agree, how sharp they are, what LPIPS and CLIP say where their
-    weights are on this machine, and the cost. Where the right result is known, also the edit gap: for an instruction
-    that the procedural editor understands, or given pictures of the scene truly edited, whose depth is compared too.
+    Prints how much changed and where, whether views still agree, how sharp they are, LPIPS and CLIP where their weights
+    are on this machine, and the cost. Where the right result is known it also prints the edit gap: for an instruction
+    that the procedural editor understands, or with pictures of the scene truly edited, whose depth is compared as well.
     Writes eval.json into the run's folder.
     """
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The folder of a finished edit."""
+    """Name the folder of a finished edit."""
     truth: Path | None = None
-    """Folder of pictures of the scene truly edited, by view name, held-out views among them."""
+    """Name a folder of pictures of the scene truly edited, by view name, including held-out views."""
     reference: Path | None = None
-    """A run that reconstructs the truly edited pictures: the fair ideal of a true edit."""
+    """Name a run that reconstructs the truly edited pictures: the fair ideal of a true edit."""
     data: str | None = None
-    """Where the run's capture is now, if it was moved. It has to be the same."""
+    """Name the capture's new folder if it was moved; it must be the same capture."""
     show: Literal["summary", "scores", "views"] = "scores"
-    """One line, a table of scores, or that and a table with a row for each view."""
+    """Print one line, a table of scores, or that table and another with a row for each view."""
     json: bool = False
     """Print the report as JSON."""
 
