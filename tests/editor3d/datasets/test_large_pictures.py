@@ -118,10 +118,10 @@ def test_an_edit_takes_the_factor_of_the_base_that_it_is_given(
 ) -> None:
     from copy import deepcopy
 
-    from editor3d.plugin.bases import base as bases
+    from editor3d.plugin.train import config as trainers
     from nerf_methods.in2n import in2n
 
-    monkeypatch.setattr(bases, "downscale_factor_of", lambda run: factor)
+    monkeypatch.setattr(trainers, "downscale_factor_of", lambda run: factor)
     config = deepcopy(in2n.config)
     config.pipeline.datamanager.data, config.output_dir = large, tmp_path / "runs"
     config.load_checkpoint = tmp_path / "step-000000000.ckpt"
