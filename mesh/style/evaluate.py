@@ -18,6 +18,7 @@ from editor3d.metrics.report import EditReport, edit_report
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.outputs.pictures import to_uint8
+from editor3d.regions import parse_region
 from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
@@ -75,7 +76,7 @@ def evaluate(run: Path) -> EditReport:
         cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
         caption=config.prompt or (f"{CAPTION_BEFORE}, {config.instruction}" if config.instruction else ""),
         unknown=unknown,
-        region=None if styled.region is None else styled.region.to_json(),
+        region=parse_region(config.region).to_json() if config.region else None,
     )
 
 

@@ -10,7 +10,7 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.models.base_model import Model, ModelConfig
 from torch import Tensor
 
-from editor3d.errors import ConfigError
+from editor3d.errors import ConfigError, RegionError
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.scene import SceneDefaults
@@ -79,8 +79,12 @@ class PluginModel(SceneDefaults, Model):
         return cameras[index : index + 1]
 
     def original_share(self, camera: Cameras) -> Tensor:
-        """As `region_share`, of what the frozen original shows. The edit is confined by `Compose`."""
-        return self.region_share(camera)
+        """As `region_share`, of what the frozen original shows. The edit is confined by `Compose`.
+
+        Raises:
+            RegionError: this kind of scene is not composed with its original.
+        """
+        raise RegionError(f"Expected a scene that is composed with its original, got {type(self).__name__}.")
 
     def begin_from_pictures(self, pictures: TrainingPictures, cameras: Cameras, steps: int) -> None:
         """Prepare a scene that nothing was loaded into for a training of so many steps. Before the first one."""
