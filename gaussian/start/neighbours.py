@@ -45,20 +45,21 @@ def nearest(distances: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(others, axis=1, kind="stable")[:, : min(count, len(distances) - 1)]
 
 
-def triangulating(views: Sequence[SmallView], points: np.ndarray, count: int) -> np.ndarray:
-    """Of each view, the others that show the same points [N, 3] at the best angles (as Yao et al. 2018 choose them):
-    [V, min(count, V - 1)]."""
+def triangulating(views: Sequence[SmallView], points: np.ndarray, count: int, asked: Sequence[int]) -> np.ndarray:
+    """Of each view that is asked for by its index, the others that show the same points [N, 3] at the best angles (as
+    Yao et al. 2018 choose them): [len(asked), min(count, V - 1)]."""
     some = points[np.random.default_rng(0).permutation(len(points))[:_POINTS]]
     towards = some - np.stack([view.origin for view in views])[:, None]
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
     shown = np.stack([np.isfinite(view.project(some)[2]) for view in views])
-    scores = np.empty((len(views), len(views)))
-    for index, own in enumerate(towards):
-        angles = np.arccos(np.clip((towards * own).sum(-1), -1, 1))
+    scores = np.empty((len(asked), len(views)))
+    for row, index in enumerate(asked):
+        angles = np.arccos(np.clip((towards * towards[index]).sum(-1), -1, 1))
         width = np.where(angles < _ANGLE, _ANGLE / 2, _ANGLE)
         gain = np.exp(-((angles - _ANGLE) ** 2) / (2 * width**2))
-        scores[index] = (gain * (shown & shown[index])).sum(1)
-    return nearest(-scores, count)
+        scores[row] = (gain * (shown & shown[index])).sum(1)
+        scores[row, index] = -1
+    return np.argsort(-scores, axis=1, kind="stable")[:, : min(count, len(views) - 1)]
 
 
 def depth_ranges(views: Sequence[SmallView], points: np.ndarray) -> list[tuple[float, float]]:

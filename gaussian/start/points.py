@@ -26,7 +26,7 @@ FEWEST_POINTS = 100
 """Fewer say too little of a scene."""
 _FEWEST_STEPS = 40
 """A shorter training is not worth the search."""
-_SWEPT_VIEWS = 48
+_SWEPT_VIEWS = 40
 """Views, at most, whose depth is swept: those that differ most."""
 _TINY_SIDE, _SIDE = 40, 80
 """Pixels of the longer side that depth is swept at, first and then."""
@@ -35,7 +35,7 @@ _NEIGHBOURS, _COMPARED = 4, 8
 """Views by which a depth is swept, and with whose depths it is compared."""
 _NEAREST, _FARTHEST = 1e-3, 50.0
 """Over the extent of the cameras: depths that are looked at first."""
-_POINTS, _PIXELS_A_POINT = 2500, 40
+_POINTS, _PIXELS_A_POINT = 2200, 50
 """So many points are wanted, and one more for so many pixels of a picture."""
 _LARGEST = 0.3
 """A point's distance to its neighbours over that to the nearest camera, above which it is a stray one."""
@@ -78,13 +78,14 @@ def points_from_pictures(
         views = small_views(pictures, cameras, _SIDE)
         swept = [views[index] for index in chosen]
         depths = []
-        neighbours, ranges = triangulating(views, found, _NEIGHBOURS)[chosen], depth_ranges(swept, found)
+        neighbours, ranges = triangulating(views, found, _NEIGHBOURS, chosen), depth_ranges(swept, found)
         for view, others, between in zip(swept, neighbours, ranges, strict=True):
             depths.append(swept_depth(view, [views[other] for other in others], *between))
             progress.update(len(chosen) + len(depths))
     wanted = _POINTS + float((pictures.widths * pictures.heights).float().median()) / _PIXELS_A_POINT
     cell = max(1.0, _TINY_CELL * _SIDE / _TINY_SIDE * (len(found) / wanted) ** 0.5)
-    points, colors = fused(swept, depths, triangulating(swept, found, _COMPARED), background=behind, cell=cell)
+    compared = triangulating(swept, found, _COMPARED, range(len(swept)))
+    points, colors = fused(swept, depths, compared, background=behind, cell=cell)
     kept = _not_stray(points, cameras)
     if int(kept.sum()) < FEWEST_POINTS:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaussian.start.views import SmallView
 
-_PLANES = 64
+_PLANES = 48
 _DIFFERENCE = 38
 """Of colours in 0..255, a mean of the channels: more counts as this much."""
 _UNSEEN = 24

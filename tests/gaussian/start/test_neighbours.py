@@ -37,8 +37,9 @@ def test_views_that_differ_are_chosen_before_those_that_are_alike():
 
 def test_a_point_is_seen_at_a_good_angle_rather_than_by_the_nearest_view():
     degrees = [0, 1, 2, 10, 11, 60]
-    found = triangulating([view(np.radians(angle)) for angle in degrees], cloud(), 2)
+    found = triangulating([view(np.radians(angle)) for angle in degrees], cloud(), 2, [0, 4])
     assert set(found[0]) == {3, 4}
+    assert set(found[1]) == {0, 1}
 
 
 def test_depths_are_looked_for_where_points_are():
