@@ -20,7 +20,6 @@ KNOWN_CIRCLES: set[frozenset[str]] = {frozenset({"editor3d.plugin.edit.pipeline"
 """Circles between modules that are still to be broken."""
 KNOWN_ARROWS: set[tuple[str, str]] = {
     ("editor3d.plugin.bases", "editor3d.plugin.train"),
-    ("editor3d.plugin.edit", "editor3d.plugin.results"),
     ("editor3d.service.http", "editor3d.service"),
     ("editor3d.service.jobs", "editor3d.service"),
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from editor3d.run.events import Result, absolute, emit
 from editor3d.run.folders import resume_command
 
 _AFTER_STEP = "Stopping after this step; once more to stop at once."
@@ -15,6 +16,10 @@ _AFTER_STEP = "Stopping after this step; once more to stop at once."
 
 class RunInterrupted(Exception):
     """The user stopped a run while it was being prepared; what was made is kept."""
+
+
+class StepInterrupted(Exception):
+    """Raised between two parts of a step once a stop was asked for; the step under way is not done."""
 
 
 class Stop:
@@ -68,6 +73,7 @@ def _on_signals(act: Callable[[], None], *names: signal.Signals) -> Iterator[Non
             signal.signal(name, handler)
 
 
-def stopped(run: Path, done: int, total: int) -> str:
-    """What is said of a run that was stopped after `done` of `total` steps."""
-    return f"Stopped after {done} of {total} steps. Go on with: {resume_command(run)}"
+def say_stopped(run: Path, done: int, total: int) -> None:
+    """Say that a run was stopped after `done` of `total` steps, and how to go on with it."""
+    print(f"Stopped after {done} of {total} steps. Go on with: {resume_command(run)}", flush=True)
+    emit(Result(kind="run", path=absolute(run)))

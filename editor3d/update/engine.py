@@ -15,6 +15,7 @@ from editor3d.errors import DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run import events
 from editor3d.run.record import Edit2D
+from editor3d.run.stopping import StepInterrupted
 from editor3d.types import DIFFUSION_STEPS, GUIDANCE_SCALE, Editor, EditRequest, Garment, View, ViewGeometry
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
@@ -58,10 +59,6 @@ def edited_objects(editor: Editor, instruction: str, objects: Collection[str]) -
         objects: names of the objects that the data has masks of.
     """
     return editor.edited_objects(instruction, objects) if editor.info.tells_objects and objects else ()
-
-
-class EditInterrupted(Exception):
-    """Raised between two 2D edits once a stop was asked for; the step under way is not done."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ class DatasetUpdater:
     Args:
         total_steps: training steps of the whole edit.
         stopwatch: gets the time of renders under `render`, of edits under `edit`.
-        should_stop: asked between two edits; True ends the update by `EditInterrupted`.
+        should_stop: asked between two edits; True ends the update by `StepInterrupted`.
     """
 
     def __init__(
@@ -140,7 +137,7 @@ class DatasetUpdater:
         """Make the edits that are due before `step`; returns how many.
 
         Raises:
-            EditInterrupted: a stop was asked for. The state is again what it was before the step; the pictures made so
+            StepInterrupted: a stop was asked for. The state is again what it was before the step; the pictures made so
                 far stay on disk and are found again when the step is repeated.
         """
         n_views = len(self.scene.views)
@@ -153,7 +150,7 @@ class DatasetUpdater:
         for done, edit in enumerate(planned):
             if done and self.should_stop():
                 self.state.load_state_dict(before)
-                raise EditInterrupted
+                raise StepInterrupted
             self._apply(step, edit)
             self._try_again(step, edit)
             self.on_progress(done + 1, len(planned))

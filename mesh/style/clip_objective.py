@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +15,7 @@ from editor3d.guidance.clip import ClipEncoder, find_encoder
 from mesh.render.cameras import Cameras, cameras_at
 from mesh.render.render import compose
 from mesh.style.clip_loss import clip_loss
-
-if TYPE_CHECKING:
-    from mesh.style.run import StyleRun
+from mesh.style.stage import Stage
 
 SIDE = 224
 """Pixels of the sides of the pictures that CLIP is shown."""
@@ -35,24 +33,24 @@ class ClipObjective:
         EditorUnavailableError: no CLIP is on this machine.
     """
 
-    def __init__(self, run: StyleRun) -> None:
-        self._run = run
-        self.name, self._folder = find_encoder(run.config.clip)
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.name, self._folder = find_encoder(stage.config.clip)
         self.should_stop: Callable[[], bool] = lambda: False
         self.on_progress: Callable[[int, int], None] = lambda done, due: None
 
     def begin(self) -> None:
-        run = self._run
-        self.encoder = ClipEncoder(self._folder, self.name, run.device)
-        (self.text,) = self.encoder.embed_texts([run.config.prompt])
-        with run.stopwatch.measure("render"):
-            scores = self.similarities(run.train_cameras, styled=False)
-        self._anchor = run.train_cameras.c2ws[int(scores.argmax()), :, 3]
+        stage = self._stage
+        self.encoder = ClipEncoder(self._folder, self.name, stage.device)
+        (self.text,) = self.encoder.embed_texts([stage.config.prompt])
+        with stage.stopwatch.measure("render"):
+            scores = self.similarities(stage.train_cameras, styled=False)
+        self._anchor = stage.train_cameras.c2ws[int(scores.argmax()), :, 3]
 
     @torch.no_grad()
     def similarities(self, cameras: Cameras, *, styled: bool, text: Tensor | None = None) -> Tensor:
         """Cosine between each view's picture and a text [D], the prompt by default: [N] on the CPU."""
-        pictures = self._run.styled.pictures(cameras.scaled(SIDE / cameras.side), 1, styled=styled)
+        pictures = self._stage.styled.pictures(cameras.scaled(SIDE / cameras.side), 1, styled=styled)
         found = [self.encoder.embed_images(picture[None])[0] for picture, _ in pictures]
         return (torch.stack(found) @ (self.text if text is None else text)).cpu()
 
@@ -61,28 +59,28 @@ class ClipObjective:
 
     def cameras(self) -> Cameras:
         """The anchor and views round it."""
-        run = self._run
-        count, settings = run.config.views_per_step, run.config.views
-        azimuth, elevation = angles_of(self._anchor, run)
-        draws = torch.randn(2, count, generator=run.generator).double().numpy()
+        stage = self._stage
+        count, settings = stage.config.views_per_step, stage.config.views
+        azimuth, elevation = angles_of(self._anchor, stage)
+        draws = torch.randn(2, count, generator=stage.generator).double().numpy()
         draws[:, 0] = 0.0
         elevations = np.clip(elevation + _ELEVATION_SPREAD * draws[0], -_HIGHEST, _HIGHEST)
-        focal = run.train_cameras.focal
+        focal = stage.train_cameras.focal
         return cameras_at(azimuth + _AZIMUTH_SPREAD * draws[1], elevations, settings, focal).scaled(
             SIDE / settings.side
         )
 
     def loss(self, step: int) -> Tensor:
-        run, styled = self._run, self._run.styled
+        stage, styled = self._stage, self._stage.styled
         change, displacement = styled.style()
         shading = styled.shading(styled.displaced(displacement), self.cameras())
         pixels = styled.lit(shading, styled.colors(shading, change))
         colored, shaped = compose(shading.hits, pixels, styled.background), None
-        if run.config.style.displacement > 0.0:
+        if stage.config.style.displacement > 0.0:
             plain = styled.lit(shading, styled.looks.at(shading.hits.face, shading.weights))
             shaped = compose(shading.hits, plain, styled.background)
-        settings = run.config.clip_loss
-        loss = clip_loss(self.encoder, self.text, colored, shaped, settings, run.generator)
+        settings = stage.config.clip_loss
+        loss = clip_loss(self.encoder, self.text, colored, shaped, settings, stage.generator)
         if settings.smoothness > 0.0:
             inside = change[styled.inside]
             loss = loss + settings.smoothness * (inside - inside.mean(0)).square().sum(1).mean()
@@ -99,8 +97,8 @@ class ClipObjective:
 
     def metrics(self) -> dict[str, Any]:
         """Similarity to the prompt on held-out views, before and after."""
-        run = self._run
-        cameras = run.held_out_cameras if len(run.held_out_cameras) else run.train_cameras
+        stage = self._stage
+        cameras = stage.held_out_cameras if len(stage.held_out_cameras) else stage.train_cameras
         return {
             "clip": self.name,
             **{
@@ -116,9 +114,9 @@ class ClipObjective:
         self._anchor = state["anchor"].numpy()
 
 
-def angles_of(position: np.ndarray, run: StyleRun) -> tuple[float, float]:
+def angles_of(position: np.ndarray, stage: Stage) -> tuple[float, float]:
     """Azimuth and elevation, radians, by which `cameras_at` puts a camera in the direction of `position` [3]."""
-    settings = run.config.views
+    settings = stage.config.views
     axes = cameras_at(np.array([0.0, math.pi / 2]), np.zeros(2), settings, 1.0).c2ws[:, :, 3]
     front, aside = (axis / np.linalg.norm(axis) for axis in axes)
     direction = position / np.linalg.norm(position)

@@ -20,7 +20,8 @@ from mesh.render.cameras import ViewSettings
 from mesh.render.render import LightSettings
 from mesh.style.clip_loss import ClipLossSettings
 from mesh.style.config import CONFIG, EditSettings, StyleConfig, read_config
-from mesh.style.run import METHOD, StyleRun
+from mesh.style.run import StyleRun
+from mesh.style.shown import METHOD
 from mesh.surface import Surface
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras, MeshCamera, cameras_round
 from mesh.render.render import bounded, compose, shrink
 from mesh.style.config import StyleConfig, read_config
-from mesh.style.run import load_field, styled_mesh
 from mesh.style.samples import PixelSamples
+from mesh.style.stage import load_field, styled_mesh
 
 _ITERATIONS, _RATE = 150, 0.05
 

@@ -14,24 +14,21 @@ from editor3d.datasets.views.images import read_image
 from editor3d.editors import create_editor
 from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import save_png, to_uint8
-from editor3d.types import View
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
-from editor3d.update.schedule import Schedule, least_noise_level, rounds_of, suited_schedule
+from editor3d.update.schedule import Schedule, rounds_of, suited_schedule, with_all_steps
 from editor3d.update.state import EditState, PictureStore
-from mesh.render.cameras import Cameras
 from mesh.style.samples import PixelSamples
+from mesh.style.stage import Stage, views_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mesh.style.run import StyleRun
 
 CONDITIONS = "conditions"
 """Folder of a run for the pictures of the mesh that are edited."""
 
 
 class Objective(Protocol):
-    """What `StyleRun` needs of an objective."""
+    """What a styling needs of an objective."""
 
     name: str
     """The editor's, or CLIP's."""
@@ -71,16 +68,6 @@ class Objective(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
-def views_of(cameras: Cameras, folder: Path, split: str) -> tuple[View, ...]:
-    """Cameras as the views of a capture whose pictures lie in `folder`."""
-    size = {"width": cameras.side, "height": cameras.side, "cx": cameras.side / 2, "cy": cameras.side / 2}
-    names = [f"{'view' if split == 'train' else 'held_out'}_{index:03d}" for index in range(len(cameras))]
-    return tuple(
-        View(name, folder / f"{name}.png", split, fl_x=cameras.focal, fl_y=cameras.focal, c2w=c2w, **size)
-        for name, c2w in zip(names, cameras.c2ws, strict=True)
-    )
-
-
 class EditObjective:
     """Iterative dataset update: views are edited by a 2D editor, and the field is fitted to them (L1).
 
@@ -90,34 +77,29 @@ class EditObjective:
         Editor3DError: the editor is not to be had, or refuses the instruction.
     """
 
-    def __init__(self, run: StyleRun) -> None:
-        self._run, config = run, run.config
-        self.views = views_of(run.train_cameras, run.folder / CONDITIONS, "train")
+    def __init__(self, stage: Stage) -> None:
+        self._stage, config = stage, stage.config
+        self.views = views_of(stage.train_cameras, stage.folder / CONDITIONS, "train")
         self.name = config.editor
-        self._editor = create_editor(config.editor, device=run.device)
+        self._editor = create_editor(config.editor, device=stage.device)
         check_instruction(self._editor, config.instruction, (), self.views)
         edits, info = config.edits, self._editor.info
         scale = info.guidance_scale if edits.guidance_scale is None else edits.guidance_scale
         steps = info.diffusion_steps if edits.diffusion_steps is None else edits.diffusion_steps
-        least = least_noise_level(info, steps)
-        if least > edits.upper_bound:
-            raise ConfigError(
-                f"Expected at most {int(edits.upper_bound * 1000)} diffusion steps, got {steps}: lower diffusion-steps."
-            )
         self._guidance = Guidance(config.instruction, config.editor, scale, edits.image_guidance_scale, steps)
         rounds = rounds_of(config.steps, edits.edit_rate, edits.edit_count, len(self.views))
         kind, noise = suited_schedule(info, rounds)
-        lower = max(edits.lower_bound, least)
-        self._schedule = Schedule(kind, edits.edit_rate, edits.edit_count, lower, edits.upper_bound, noise)
+        schedule = Schedule(kind, edits.edit_rate, edits.edit_count, edits.lower_bound, edits.upper_bound, noise)
+        self._schedule = with_all_steps(schedule, info, steps)
         self.should_stop: Callable[[], bool] = lambda: False
         self.on_progress: Callable[[int, int], None] = lambda done, due: None
 
     def begin(self) -> None:
-        run, config = self._run, self._run.config
-        with run.stopwatch.measure("render"):
+        stage, config = self._stage, self._stage.config
+        with stage.stopwatch.measure("render"):
             self._save_conditions()
-        with run.stopwatch.measure("fit"):
-            self._samples = PixelSamples(run.styled, run.train_cameras, config.views.supersampling)
+        with stage.stopwatch.measure("fit"):
+            self._samples = PixelSamples(stage.styled, stage.train_cameras, config.views.supersampling)
         if not len(self._samples):
             raise ConfigError(
                 f"Expected pixels that show nothing but the mesh, found none in {len(self.views)} views of "
@@ -130,9 +112,9 @@ class EditObjective:
             self._guidance,
             self._schedule,
             EditState(torch.Generator().manual_seed(config.seed)),
-            PictureStore(run.folder / "edit_state"),
+            PictureStore(stage.folder / "edit_state"),
             config.steps,
-            run.stopwatch,
+            stage.stopwatch,
             should_stop=lambda: self.should_stop(),
         )
         self.updater.on_progress = lambda done, due: self.on_progress(done, due)
@@ -141,8 +123,8 @@ class EditObjective:
 
     def _save_conditions(self) -> None:
         missing = [index for index, view in enumerate(self.views) if not view.image_path.is_file()]
-        pictures = self._run.styled.pictures(
-            self._run.train_cameras[missing], self._run.config.views.supersampling, styled=False
+        pictures = self._stage.styled.pictures(
+            self._stage.train_cameras[missing], self._stage.config.views.supersampling, styled=False
         )
         for index, (picture, _) in zip(missing, pictures, strict=True):
             save_png(self.views[index].image_path, picture)
@@ -152,8 +134,8 @@ class EditObjective:
         return read_image(view.image_path, (view.width, view.height)).float() / 255.0
 
     def _render(self, index: int) -> Tensor:
-        ((picture, _),) = self._run.styled.pictures(
-            self._run.train_cameras[[index]], self._run.config.views.supersampling
+        ((picture, _),) = self._stage.styled.pictures(
+            self._stage.train_cameras[[index]], self._stage.config.views.supersampling
         )
         return picture.cpu()
 
@@ -161,22 +143,22 @@ class EditObjective:
         self.updater.before_step(step)
 
     def loss(self, step: int) -> Tensor:
-        run = self._run
-        if run.config.style.displacement > 0.0:
+        stage = self._stage
+        if stage.config.style.displacement > 0.0:
             return self._loss_of_views()
-        shading, wanted = self._samples.draw(run.config.batch, run.generator)
-        pixels = run.styled.lit(shading, run.styled.colors(shading))
+        shading, wanted = self._samples.draw(stage.config.batch, stage.generator)
+        pixels = stage.styled.lit(shading, stage.styled.colors(shading))
         return (pixels - wanted).abs().mean()
 
     def _loss_of_views(self) -> Tensor:
         """As the shape changes, the views of a step are drawn and rendered anew."""
-        run = self._run
-        count = min(run.config.views_per_step, len(self.views))
-        which = torch.randperm(len(self.views), generator=run.generator)[:count].tolist()
-        change, displacement = run.styled.style()
-        shading = run.styled.shading(run.styled.displaced(displacement), run.train_cameras[which])
+        stage = self._stage
+        count = min(stage.config.views_per_step, len(self.views))
+        which = torch.randperm(len(self.views), generator=stage.generator)[:count].tolist()
+        change, displacement = stage.styled.style()
+        shading = stage.styled.shading(stage.styled.displaced(displacement), stage.train_cameras[which])
         wanted, counted = self._samples.pictures(which)
-        pixels = run.styled.lit(shading, run.styled.colors(shading, change))
+        pixels = stage.styled.lit(shading, stage.styled.colors(shading, change))
         error = (pixels - wanted[shading.hits.pixel]).abs() * counted[shading.hits.pixel, None]
         # a displacement that the pictures do not ask for stays small
         return error.sum() / (3.0 * counted.sum()) + 1e-2 * displacement.square().mean()

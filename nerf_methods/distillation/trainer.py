@@ -19,8 +19,9 @@ from editor3d.plugin.train.presets import apply_preset
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files
 from editor3d.run import checkpoints
+from editor3d.run.results import EditResults
+from nerf_methods.distillation.distilled import DistilledScene
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
-from nerf_methods.distillation.results import DistillationResults
 from nerf_methods.voxel.model import VoxelModelConfig
 
 
@@ -113,15 +114,18 @@ class DistillationTrainer(PluginTrainer):
 
     def _begin(self, base: Mapping[str, Any]) -> None:
         self.pipeline.begin(base, self.config.max_num_iterations)
-        self.results = DistillationResults(self.base_dir, self.pipeline, self.config)
+        distilled = DistilledScene(self.base_dir, self.pipeline, self.config, self.base)
+        self.results = EditResults(
+            self.base_dir, distilled, self.clock, self.pipeline.stopwatch, self.config.turntable_frames
+        )
 
     def fit(self) -> bool:
         chosen = self.config.pipeline
         CONSOLE.print(f'"{self.config.instruction}" by {chosen.guidance} ({chosen.guidance_reason})')
         done = super().fit()
         if done:
-            self.results.save_after(self.config.turntable_frames)
-        self.results.save_record(self.base, self.completed + 1, self.clock.seconds)
+            self.results.save_after()
+        self.results.save_record(self.completed + 1)
         if done:
             self.results.announce()
         return done

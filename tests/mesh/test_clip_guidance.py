@@ -81,7 +81,7 @@ def test_similarity_to_the_prompt_rises(clip_folder, config, tmp_path):
         config(prompt="a bronze ball", style={"displacement": 0.05}, **settings), tmp_path / "run", device="cpu"
     )
     assert run.fit()
-    metrics = run.results._metrics()
+    metrics = run.results.metrics()
     assert metrics["clip"] == clip_folder.name
     assert metrics["similarity_after"] > metrics["similarity_before"]
     assert 0 < metrics["largest_displacement"] <= 0.05 * run.styled.frame.radius

@@ -113,7 +113,9 @@ def test_an_untouched_field_renders_the_input_bit_for_bit(at_points, file, confi
     )
     styled = run.styled
     for (one, _), (other, _) in zip(
-        styled.pictures(run.train_cameras, 2), styled.pictures(run.train_cameras, 2, styled=False), strict=True
+        styled.pictures(run.stage.train_cameras, 2),
+        styled.pictures(run.stage.train_cameras, 2, styled=False),
+        strict=True,
     ):
         assert torch.equal(one, other)
     assert (styled.result_vertices() == styled.surface.vertices).all()

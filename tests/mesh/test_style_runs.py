@@ -16,7 +16,7 @@ import torch
 
 import editor3d
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError, RegionError
-from editor3d.run import checkpoints
+from editor3d.run import checkpoints, loop
 from editor3d.run.record import read_record
 from mesh.io.read import read_mesh
 from mesh.style.config import read_config
@@ -80,7 +80,7 @@ def test_outside_a_region_vertices_and_colours_keep_their_bits(config, ball_file
 
 def test_pixels_of_what_lies_outside_a_region_stay(config, tmp_path):
     run = finished(config(region=UPPER), tmp_path / "run")
-    styled, cameras = run.styled, run.held_out_cameras
+    styled, cameras = run.styled, run.stage.held_out_cameras
     changed = 0
     for index, ((one, _), (other, _)) in enumerate(
         zip(styled.pictures(cameras, 1), styled.pictures(cameras, 1, styled=False), strict=True)
@@ -228,7 +228,7 @@ def test_an_unfinished_run_is_not_judged(config, tmp_path):
     run.config.write(run.folder)
     run.objective.begin()
     run.step()
-    run.save()
+    loop.save(run, run.folder)
     with pytest.raises(CheckpointError, match="1 of 10 steps"):
         editor3d.Edit(run.folder).evaluate()
 

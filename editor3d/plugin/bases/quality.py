@@ -28,13 +28,13 @@ from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
 from editor3d.registry import METHODS, load_target
 from editor3d.run.events import Warning, emit
+from editor3d.run.results import shown_of
 
 if TYPE_CHECKING:
     from editor3d.plugin.train.pipeline import PluginPipeline
 
 QUALITY_FILE = "base.json"
 """In the folder of a reconstruction's run."""
-SHOWN_VIEWS = 4
 POINT_METHOD = "splat"
 """The method whose scenes start from points."""
 _FEW_STEPS = 0.25
@@ -91,8 +91,7 @@ class _Compared:
 
 def shown_views(dataset: PosedImagesDataset) -> list[int]:
     """Indices of the views by which a scene is shown and judged, evenly spread over a dataset."""
-    count = len(dataset)
-    return sorted({int(i) for i in np.linspace(0, count - 1, min(SHOWN_VIEWS, count))})
+    return shown_of(len(dataset))
 
 
 def judge_base(pipeline: PluginPipeline, checkpoint: Path, steps: int | None, method: str) -> BaseQuality:

@@ -14,15 +14,16 @@ from editor3d.errors import ConfigError, Editor3DError, InstructionError
 from editor3d.plugin.bases.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
 from editor3d.plugin.confine.regions import check_seen
 from editor3d.plugin.edit.conditions import AS_ASKED, CONDITIONS, IN_WORDS
+from editor3d.plugin.edit.edited import EditedScene
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import BY_NAME, EditPipelineConfig
-from editor3d.plugin.results.results import EditResults
 from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.presets import apply_preset
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files, settled
 from editor3d.registry import METHODS, load_target
 from editor3d.run import checkpoints
+from editor3d.run.results import EditResults
 from editor3d.types import PosedImages
 from editor3d.update.engine import Guidance, check_instruction
 
@@ -180,7 +181,10 @@ class EditTrainer(PluginTrainer):
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
         self.pipeline.edit_panel.on_apply = self.start_over
-        self.results = EditResults(self.base_dir, self.pipeline, self.config)
+        edited = EditedScene(self.base_dir, self.pipeline, self.config, self.base)
+        self.results = EditResults(
+            self.base_dir, edited, self.clock, self.pipeline.stopwatch, self.config.turntable_frames
+        )
 
     def _ask_for(self, guidance: Guidance) -> None:
         """Make the configuration that of an edit by `guidance`."""
@@ -245,8 +249,8 @@ class EditTrainer(PluginTrainer):
         self._say_choices()
         done = super().fit()
         if done:
-            self.results.save_after(self.config.turntable_frames)
-        self.results.save_record(self.base, self.completed + 1, self.clock.seconds)
+            self.results.save_after()
+        self.results.save_record(self.completed + 1)
         if done:
             self.results.announce()
         return done

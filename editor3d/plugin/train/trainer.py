@@ -26,9 +26,8 @@ from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
 from editor3d.run.events import Result, absolute, emit
 from editor3d.run.progress import TrainingProgress
-from editor3d.run.stopping import Stop, stop_on_signal, stopped
+from editor3d.run.stopping import StepInterrupted, Stop, say_stopped, stop_on_signal
 from editor3d.types import PosedImages
-from editor3d.update.engine import EditInterrupted
 
 if TYPE_CHECKING:
     from editor3d.plugin.train.config import PluginTrainerConfig
@@ -101,7 +100,7 @@ class PluginTrainer(Trainer):
             self.config.max_num_iterations = max(0, total - self._start_step)
             try:
                 super().train()
-            except EditInterrupted:
+            except StepInterrupted:
                 self._after_train()
             finally:
                 self.config.max_num_iterations = total
@@ -109,8 +108,7 @@ class PluginTrainer(Trainer):
         if done and not is_edit(self.config):
             self._judge()
         if not done:
-            print(stopped(self.base_dir, self.completed + 1, total), flush=True)
-            emit(Result(kind="run", path=absolute(self.base_dir)))
+            say_stopped(self.base_dir, self.completed + 1, total)
         return done
 
     def _posed_images(self) -> PosedImages:

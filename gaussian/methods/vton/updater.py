@@ -12,8 +12,9 @@ from torch import Tensor
 
 from editor3d.diffusion.sizing import around
 from editor3d.run.record import Edit2D
+from editor3d.run.stopping import StepInterrupted
 from editor3d.types import View
-from editor3d.update.engine import DatasetUpdater, EditInterrupted
+from editor3d.update.engine import DatasetUpdater
 from editor3d.update.schedule import PlannedEdit, one_edit_is_final
 from gaussian.methods.vton.consistency import Look, disagreements, look_of, outliers
 from gaussian.methods.vton.face import restore_face
@@ -93,7 +94,7 @@ class DressingUpdater(DatasetUpdater):
                 self._agree(step, STAGES[stage])
             if step == 0:
                 self.wearer.make_ready()
-        except EditInterrupted:
+        except StepInterrupted:
             self.state.load_state_dict(before)
             self.notes = StageNotes(**notes)
             raise
@@ -113,7 +114,7 @@ class DressingUpdater(DatasetUpdater):
         planned = self.schedule.plan(0, self.total_steps, 0, views, self.state.generator)
         for done, edit in enumerate(planned):
             if done and self.should_stop():
-                raise EditInterrupted
+                raise StepInterrupted
             self._apply(step, edit)
             self.on_progress(done + 1, views)
 
@@ -134,7 +135,7 @@ class DressingUpdater(DatasetUpdater):
         kept, least = self.state.revisions[name], first.color
         for _ in range(self.wearer.reedits):
             if self.should_stop():
-                raise EditInterrupted
+                raise StepInterrupted
             self._apply(step, self.schedule.plan(0, self.total_steps, index, len(looks), self.state.generator)[0])
             looks[index] = self._look(index)
             now = disagreements(looks, self.wearer.neighbours)[index]
@@ -174,7 +175,7 @@ class DressingUpdater(DatasetUpdater):
         edited = [index for index, view in enumerate(self.scene.views) if view.name in self.state.revisions]
         for done, index in enumerate(edited):
             if done and self.should_stop():
-                raise EditInterrupted
+                raise StepInterrupted
             self._restore(step, index)
             self.on_progress(done + 1, len(edited))
 

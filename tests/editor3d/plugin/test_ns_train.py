@@ -233,7 +233,7 @@ def test_a_full_disk_while_a_moved_run_goes_on_costs_nothing(method, call, tiny_
 DISK_FULL = """
 import errno
 from tensorboard.summary.writer.record_writer import RecordWriter
-from editor3d.plugin.results.results import EditResults
+from editor3d.run.results import EditResults
 
 def full(original, *args, **kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/file")

@@ -57,7 +57,7 @@ HOOKS = """
 from pathlib import Path
 import torch
 from PIL import Image
-from editor3d.plugin.results.results import EditResults
+from editor3d.run.results import EditResults
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.update.engine import DatasetUpdater
 from editor3d.update.state import PictureStore

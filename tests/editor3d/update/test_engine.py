@@ -11,8 +11,9 @@ import torch
 
 from editor3d.errors import CheckpointError, DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
+from editor3d.run.stopping import StepInterrupted
 from editor3d.types import EditorInfo, EditRequest, View
-from editor3d.update.engine import TRIES, DatasetUpdater, EditInterrupted, Guidance, Scene, check_instruction
+from editor3d.update.engine import TRIES, DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule
 from editor3d.update.state import EditState, PictureStore
 
@@ -203,7 +204,7 @@ def test_a_stop_between_two_edits_takes_the_step_back_and_keeps_the_pictures(tmp
     world.train(range(2))
     before = world.updater.state_dict()
     world.updater.should_stop = lambda: len(editor.requests) == N_VIEWS + 2
-    with pytest.raises(EditInterrupted):
+    with pytest.raises(StepInterrupted):
         world.updater.before_step(2)
     after = world.updater.state_dict()
     assert torch.equal(after.pop("generator"), before.pop("generator"))

@@ -22,7 +22,7 @@ from editor3d.editors.try_on.garment import digest_of
 from editor3d.errors import ConfigError, DataError
 from editor3d.metrics.image import psnr
 from editor3d.options import EditOptions
-from editor3d.update.engine import EditInterrupted
+from editor3d.run.stopping import StepInterrupted
 from gaussian.methods.vton import person as persons
 from gaussian.model.parameters import PARAMETERS
 from lab.subject import garment_path, subject_path, worn_path
@@ -76,7 +76,7 @@ def stop_after(trainer, edits: int) -> None:
     updater = trainer.pipeline.updater
     show, updater.on_progress = updater.on_progress, lambda done, due: None
     updater.should_stop = lambda: len(updater.state.edits) >= edits
-    with pytest.raises(EditInterrupted):
+    with pytest.raises(StepInterrupted):
         updater.before_step(0)
     updater.on_progress, updater.should_stop = show, lambda: False
 

@@ -1,0 +1,137 @@
+"""A plain loop for what is optimised step by step without a trainer of its own: resume, step, save, stop, results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from editor3d.host.stopwatch import Stopwatch
+from editor3d.run import checkpoints
+from editor3d.run.clock import RunClock
+from editor3d.run.progress import TrainingProgress
+from editor3d.run.results import EditResults
+from editor3d.run.stopping import StepInterrupted, say_stopped, stop_on_signal
+
+CHECKPOINTS = "checkpoints"
+
+
+class Job(Protocol):
+    """What the loop drives."""
+
+    done_steps: int
+    """Raised by `step`."""
+    clock: RunClock
+    stopwatch: Stopwatch
+    results: EditResults
+
+    def prepare(self) -> None:
+        """Do what takes time or writes files before the first step of a sitting."""
+        ...
+
+    def attend(self, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> None:
+        """Take what a step that consists of several parts asks and tells between them.
+
+        Args:
+            should_stop: whether the step is to end by `StepInterrupted`.
+            on_progress: called with how many of how many parts are done.
+        """
+        ...
+
+    def step(self) -> object:
+        """Make one step.
+
+        Raises:
+            StepInterrupted: a stop was asked for in the course of it; it will be made again.
+        """
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs besides steps and times, as tensors and plain values; `pipeline` is in it."""
+        ...
+
+    def load_state(self, state: Mapping[str, Any], path: Path) -> None:
+        """Take over what `state` gave.
+
+        Raises:
+            CheckpointError: it is of another kind; `path` is the checkpoint.
+        """
+        ...
+
+    def saved(self) -> None:
+        """A checkpoint was written: what only earlier ones needed can go."""
+        ...
+
+
+def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -> bool:
+    """Make the remaining steps, then write the results; a finished run is left as it is.
+
+    A run whose folder holds checkpoints continues from the newest, and ends as an uninterrupted run does.
+
+    Args:
+        folder: the run's.
+        name: what progress is shown under.
+        steps: of the whole run, however often it is resumed.
+        steps_per_save: steps between checkpoints.
+
+    Returns:
+        False if a stop was asked for before the last step; how to go on was said.
+
+    Raises:
+        CheckpointError: the newest checkpoint is damaged or of another kind.
+    """
+    job.prepare()
+    resume(job, folder)
+    if job.done_steps >= steps and job.results.complete:
+        job.results.announce()
+        return True
+    if job.done_steps == 0:
+        job.results.save_before()
+    with stop_on_signal() as stop, TrainingProgress(name, job.done_steps, steps) as progress:
+        job.attend(
+            lambda: stop.asked,
+            lambda done, due: progress.update(job.done_steps, f"2D edit {done}/{due}" if due > 1 else ""),
+        )
+        try:
+            while job.done_steps < steps and not stop.asked:
+                job.step()
+                progress.update(job.done_steps)
+                if job.done_steps % steps_per_save == 0 and job.done_steps < steps:
+                    save(job, folder)
+                    job.results.save_progress(job.done_steps, steps)
+        except StepInterrupted:
+            pass  # the step is made again when the run is resumed
+        save(job, folder)
+    if job.done_steps < steps:
+        say_stopped(folder, job.done_steps, steps)
+        return False
+    job.results.save_after()
+    job.results.save_record(job.done_steps)
+    job.results.announce()
+    return True
+
+
+def save(job: Job, folder: Path) -> None:
+    """Write a checkpoint, whole or not at all, then remove the older ones and what they alone needed; before the first
+    step there is nothing to write."""
+    if job.done_steps == 0:
+        return
+    state = {**job.state(), **job.clock.state(job.stopwatch)}
+    checkpoints.save_newest(folder / CHECKPOINTS, job.done_steps, state)
+    job.saved()
+
+
+def resume(job: Job, folder: Path) -> None:
+    """Continue from the newest checkpoint, if there is one.
+
+    Raises:
+        CheckpointError: it is damaged or of another kind.
+    """
+    if not checkpoints.find_checkpoints(folder / CHECKPOINTS):
+        return
+    path = checkpoints.latest_checkpoint(folder / CHECKPOINTS)
+    state = checkpoints.load(path)
+    job.load_state(state, path)
+    job.clock.load_state(state, job.stopwatch)
+    job.done_steps = state["step"]
+    print(f"Going on after step {job.done_steps} of {path}", flush=True)

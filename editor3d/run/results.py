@@ -1,0 +1,177 @@
+"""What every edit leaves behind: before and after, a turntable, the edited pictures, its own files and the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from editor3d.datasets.views.images import read_image
+from editor3d.host.stopwatch import Stopwatch
+from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
+from editor3d.outputs.video import write_mp4
+from editor3d.run.clock import RunClock
+from editor3d.run.events import Picture, absolute, emit, emit_results
+from editor3d.run.record import EditRecord, package_versions, write_record
+from editor3d.types import View
+
+SHEET, TURNTABLE, RECORD, EDITED = "before_after.png", "turntable.mp4", "edit.json", "edited"
+PROGRESS = "progress.png"
+"""The scene as it was at the last checkpoint; gone when the run is done."""
+SHOWN_VIEWS = 4
+
+
+class Shown(Protocol):
+    """An edited scene, as its results show it."""
+
+    @property
+    def title(self) -> str:
+        """What was asked for."""
+        ...
+
+    @property
+    def views(self) -> Sequence[View]:
+        """Those that are shown before and after; each has a name and a size in pixels."""
+        ...
+
+    def render(self, *, edited: bool) -> Iterable[Tensor]:
+        """The scene from these views: [H, W, 3] float 0..1 each.
+
+        Args:
+            edited: as it is now; otherwise as it was before the edit, which is asked for before the first step only.
+        """
+        ...
+
+    def turntable(self, frames: int) -> Iterable[Tensor]:
+        """The scene now, from all around: [H, W, 3] float 0..1 each."""
+        ...
+
+    def publish(self, folder: Path) -> None:
+        """Put the edited pictures, where there are any, into a folder."""
+        ...
+
+    def export(self, folder: Path) -> None:
+        """Write the edited scene itself into the run's folder, in the formats that its kind has."""
+        ...
+
+    def exported(self, folder: Path) -> Sequence[tuple[str, Path]]:
+        """What `export` writes, each with what it is: Scene or Mesh, as results are called in events too."""
+        ...
+
+    def record(self) -> dict[str, Any]:
+        """Fields of `EditRecord`, but for steps, times, metrics and versions."""
+        ...
+
+    def metrics(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> dict[str, Any]:
+        """What the record says of the finished edit: `edited_to_base_psnr`, how far it went in dB, and more.
+
+        Args:
+            before, after: the shown views, [H, W, 3] float 0..1 each.
+        """
+        ...
+
+
+class EditResults:
+    """Writes an edit's results into its run folder.
+
+    Args:
+        folder: the run's.
+        shown: the scene that is edited.
+        clock, stopwatch: the run's; pictures count as `render`, files of the scene as `export`.
+        turntable_frames: of the video; 0 writes none.
+    """
+
+    def __init__(
+        self, folder: Path, shown: Shown, clock: RunClock, stopwatch: Stopwatch, turntable_frames: int
+    ) -> None:
+        self.folder, self.shown, self.clock, self.stopwatch = folder, shown, clock, stopwatch
+        self.turntable_frames = turntable_frames
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is a record."""
+        return (self.folder / RECORD).is_file()
+
+    def save_before(self) -> None:
+        """The unedited scene, from the views that are shown."""
+        self._save("before", self._render(edited=False))
+
+    def save_progress(self, done: int, total: int) -> None:
+        """The scene as it is after `done` of `total` steps, beside the unedited one."""
+        rows = [Row("before", self._read("before")), Row("now", self._render(edited=True))]
+        save_side_by_side(self.folder / PROGRESS, rows, title=f"{self.shown.title} ({done} of {total} steps)")
+        emit(Picture(path=absolute(self.folder / PROGRESS)))
+
+    def save_after(self) -> None:
+        """The edited scene: beside the unedited one, on a turntable, and as files; and the edited pictures."""
+        after = self._render(edited=True)
+        self._save("after", after)
+        rows = [Row("before", self._read("before")), Row("after", after)]
+        names = [view.name for view in self.shown.views]
+        save_side_by_side(self.folder / SHEET, rows, title=self.shown.title, columns=names)
+        self.shown.publish(self.folder / EDITED)
+        with self.stopwatch.measure("export"):
+            self.shown.export(self.folder)
+        if self.turntable_frames:
+            with self.stopwatch.measure("render"):
+                write_mp4(self.folder / TURNTABLE, self.shown.turntable(self.turntable_frames))
+
+    def save_record(self, steps: int) -> None:
+        """Write edit.json: `steps` are done. Metrics are left out until the edit is finished."""
+        record = EditRecord(
+            **self.shown.record(),
+            steps=steps,
+            times=self.clock.times(self.stopwatch),
+            metrics=self.metrics(),
+            versions=package_versions(),
+        )
+        write_record(self.folder / RECORD, record)
+        (self.folder / PROGRESS).unlink(missing_ok=True)
+
+    def metrics(self) -> dict[str, Any]:
+        """What the scene says of the edit over the shown views; nothing until it is finished."""
+        views = self.shown.views
+        if not all((self.folder / "after" / f"{view.name}.png").is_file() for view in views):
+            return {}
+        before, after = (
+            [torch.from_numpy(np.asarray(picture)).float() / 255.0 for picture in self._read(kind)]
+            for kind in ("before", "after")
+        )
+        return {**self.shown.metrics(before, after), "views": [view.name for view in views]}
+
+    def announce(self) -> None:
+        """Say where the results are."""
+        places = [
+            ("Before and after", self.folder / SHEET),
+            ("Turntable", self.folder / TURNTABLE),
+            *self.shown.exported(self.folder),
+            ("Edited pictures", self.folder / EDITED),
+            ("Record", self.folder / RECORD),
+        ]
+        for name, path in places:
+            if path.exists():
+                print(f"{name + ':':<18}{path}", flush=True)
+        emit_results(self.folder, **{name.lower(): [path] for name, path in self.shown.exported(self.folder)})
+
+    def _render(self, *, edited: bool) -> list[np.ndarray]:
+        with self.stopwatch.measure("render"):
+            return [to_uint8(picture) for picture in self.shown.render(edited=edited)]
+
+    def _save(self, kind: str, pictures: Sequence[np.ndarray]) -> None:
+        for view, picture in zip(self.shown.views, pictures, strict=True):
+            save_png(self.folder / kind / f"{view.name}.png", picture)
+
+    def _read(self, kind: str) -> list[np.ndarray]:
+        return [
+            read_image(self.folder / kind / f"{view.name}.png", (view.width, view.height)).numpy()
+            for view in self.shown.views
+        ]
+
+
+def shown_of(count: int) -> list[int]:
+    """Indices of the views that are shown of `count`: a few, evenly spread."""
+    return sorted({int(i) for i in np.linspace(0, count - 1, min(SHOWN_VIEWS, count))})
