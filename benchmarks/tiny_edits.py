@@ -85,7 +85,7 @@ def judged(edit: editor3d.Edit, instruction: str) -> dict[str, float]:
     _, base = open_run(config.load_checkpoint)
     names = ("unedited", "ideal", "edited", "frame by frame", "2d", "3d", "3d of base")
     found: dict[str, list[float]] = {name: [] for name in names}
-    editor = config.pipeline.create_editor("cpu")
+    editor = config.pipeline.create_editor(edited.plan.editor, "cpu")
     dataset = edited.datamanager.eval_dataset
     for index, view in enumerate(dataset.metadata["views"]):
         truth = known(small(read_image(view).float() / 255.0), instruction)

@@ -105,7 +105,8 @@ class TryOnBenchmark:
         config = deepcopy(gaussian_vton.config)
         config.pipeline.datamanager.data = data
         config.pipeline.datamanager.dataparser.downscale_factor = downscale
-        config.garment, config.pipeline.restoration = garment, restoration
+        config.choose(garment=garment)
+        config.pipeline.restoration = restoration
         config.output_dir, config.experiment_name, config.vis = self.output, data.name, "tensorboard"
         config.turntable_frames = 0
         if self.steps is not None:

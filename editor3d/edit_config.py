@@ -20,16 +20,6 @@ GARMENT_METHOD = "gaussian-vton"
 CPU_METHOD = "igs2gs"
 """What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
 
-PIPELINE_OPTIONS = (
-    "condition_on",
-    "guidance_scale",
-    "image_guidance_scale",
-    "diffusion_steps",
-    "schedule",
-    "noise_schedule",
-)
-"""Options that replace the method's own value in its pipeline's configuration."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -81,25 +71,13 @@ def edit_config(scene: Source, options: EditOptions) -> EditTrainerConfig:
     elif method == "auto":
         method = default_method(scene) if options.garment is None else GARMENT_METHOD
     config = deepcopy(load_target(METHODS[method].target).config)
-    if options.garment is not None:
-        if not hasattr(config, "garment"):
-            raise ConfigError(
-                f"Expected no garment with {method}, which takes an instruction alone, got {options.garment}: say "
-                f"--method {GARMENT_METHOD}."
-            )
-        config.garment = options.garment
-    config.instruction, config.editor, config.preset = options.instruction, options.editor, options.preset
+    config.options = options.of_method()
     config.pipeline.datamanager.data = scene.data
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
-    config.load_dir, config.region = scene.base, region
-    config.output_dir, config.base_steps, config.machine.seed = options.output, options.base_steps, options.seed
-    config.force = options.force
+    config.load_dir, config.output_dir, config.machine.seed = scene.base, options.output, options.seed
     config.vis = "viewer" if options.viewer else "tensorboard"
     if options.steps is not None:
         config.max_num_iterations = options.steps
-    for name in PIPELINE_OPTIONS:
-        if (value := getattr(options, name)) is not None:
-            setattr(config.pipeline, name, value)
     return config
 
 

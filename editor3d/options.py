@@ -100,6 +100,10 @@ class EditOptions(MethodOptions):
     viewer: bool = False
     """Serve nerfstudio's viewer on this machine during the edit."""
 
+    def of_method(self) -> MethodOptions:
+        """Those that a method's own configuration takes."""
+        return MethodOptions(**{option.name: getattr(self, option.name) for option in fields(MethodOptions)})
+
 
 def docs_of(options: type[MethodOptions]) -> dict[str, str]:
     """The docstring of each field, on one line, in the order of the fields."""

@@ -97,6 +97,8 @@ SYSTEMS: dict[str, str] = {
 """The systems that the project carries out, by the names of their papers, each with a command that runs it."""
 
 
+EDIT_PIPELINE = "editor3d.plugin.edit.pipeline:EditPipeline"
+"""What the configuration of an edit's pipeline builds."""
 SCENE_FILES: dict[str, str] = dict.fromkeys(
     (".ply", ".spz", ".splat", ".sog"), "gaussian.edit.scene_file:open_scene_file"
 )

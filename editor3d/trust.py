@@ -16,6 +16,16 @@ _URL = "EDITOR3D_SERVICE_URL"
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
+def require_chosen(model: str, run: Path) -> None:
+    """Refuse an editor or a guidance of a run that would reach beyond this machine where nobody chose that here.
+
+    Raises:
+        ConfigError: as `require_chosen_service` and `require_chosen_weights`.
+    """
+    require_chosen_service(model, run)
+    require_chosen_weights(model, run)
+
+
 def require_chosen_service(editor: str, run: Path) -> None:
     """Refuse an image service of a run's own: it would be sent the pictures, and the key, of whoever goes on with it.
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.plugins.types import MethodSpecification
 
-from editor3d.guidance import guidance_entry
+from editor3d.guidance import GuidanceEntry
 from editor3d.host.device import default_device
+from editor3d.options import MethodOptions
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.trainer import DistillationTrainerConfig
@@ -25,6 +26,9 @@ class InstructPipelineConfig(DistillationPipelineConfig):
     """Configuration of `InstructPipeline`."""
 
     GUIDANCES: ClassVar[tuple[str, ...]] = ("ip2p-sds", "tiny-ip2p")
+    TAKES_NOT: ClassVar[tuple[str, ...]] = tuple(
+        name for name in DistillationPipelineConfig.TAKES_NOT if name != "image_guidance_scale"
+    )
     _target: type = field(default_factory=lambda: InstructPipeline)
     image_guidance_scale: float | None = None
     """How closely the render of the unedited scene is kept to; the guidance's usual scale by default."""
@@ -37,16 +41,16 @@ class InstructPipelineConfig(DistillationPipelineConfig):
     def method(self) -> str:
         return "instruct-3d-to-3d"
 
-    def check(self) -> None:
-        super().check()
+    def check(self, options: MethodOptions) -> None:
+        super().check(options)
         Scaling(self.scaling, 1)
 
     def scales(self) -> dict[str, float | None]:
         return {"image-guidance-scale": self.image_guidance_scale}
 
-    def guidance_settings(self) -> dict[str, Any]:
-        asked, usual = self.image_guidance_scale, guidance_entry(self.guidance).image_scale
-        return {**super().guidance_settings(), "image_guidance_scale": usual if asked is None else asked}
+    def image_scale(self, options: MethodOptions, entry: GuidanceEntry) -> float | None:
+        asked = self.image_guidance_scale if options.image_guidance_scale is None else options.image_guidance_scale
+        return entry.image_scale if asked is None else asked
 
 
 class InstructPipeline(DistillationPipeline):

@@ -171,12 +171,15 @@ def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         config.optimizers, config.base_method, config.mixed_precision = voxel_optimizers(0.1, 0.02, 6), "voxel", False
         _shrink(config, data or tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
-        config.instruction, config.editor = "make it look like winter", "procedural"
+        config.choose(instruction="make it look like winter", editor="procedural")
         config.pipeline.edit_rate, config.pipeline.lpips_weight = 2, 0.0
         for name, value in (pipeline or {}).items():
             setattr(config.pipeline, name, value)
         for name, value in own.items():
-            setattr(config, name, value)
+            if name in vars(config.options):
+                config.choose(**{name: value})
+            else:
+                setattr(config, name, value)
         return config
 
     return make

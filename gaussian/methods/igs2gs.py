@@ -29,10 +29,10 @@ class Igs2gsPipelineConfig(EditPipelineConfig):
     """(text) guidance scale of a diffusion editor. By default 12.5 for InstructPix2Pix, as in the paper, and what its
     model is usually run at for any other."""
 
-    def settle(self, info: EditorInfo) -> None:
+    def usual_guidance_scale(self, info: EditorInfo) -> float:
         if self.guidance_scale is None and info.name == "ip2p":
-            self.guidance_scale = PAPER_GUIDANCE_SCALE
-        super().settle(info)
+            return PAPER_GUIDANCE_SCALE
+        return super().usual_guidance_scale(info)
 
 
 def _config() -> EditTrainerConfig:

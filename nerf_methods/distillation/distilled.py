@@ -31,7 +31,7 @@ class DistilledScene:
 
     @property
     def title(self) -> str:
-        return self.config.instruction or ""
+        return self.pipeline.plan.instruction
 
     def render(self, *, edited: bool) -> Iterator[Tensor]:
         return self._seen.render()
@@ -49,17 +49,17 @@ class DistilledScene:
         return [("Scene", folder / FIELD_FILE)]
 
     def record(self) -> dict[str, Any]:
-        config, settings = self.config.pipeline, self.config.pipeline.guidance_settings()
+        plan = self.pipeline.plan
         return {
-            "instruction": config.prompt,
+            "instruction": plan.instruction,
             "method": str(self.config.method_name),
-            "editor": config.guidance,
-            "editor_reason": config.guidance_reason,
+            "editor": plan.editor,
+            "editor_reason": plan.reasons["editor"],
             "seed": self.config.machine.seed,
             "data": str(self.pipeline.datamanager.config.data),
             "base": str(self.base.checkpoint),
-            "guidance_scale": settings["guidance_scale"],
-            "image_guidance_scale": settings.get("image_guidance_scale"),
+            "guidance_scale": plan.guidance_scale,
+            "image_guidance_scale": plan.image_guidance_scale,
             "schedule": self.pipeline.describe(),
             "region": self.pipeline.region,
         }

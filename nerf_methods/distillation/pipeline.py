@@ -7,19 +7,24 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
+import tyro
 from torch import Tensor
 
 from editor3d.diffusion.timesteps import Annealed, Fixed, Linear, TimestepSchedule
-from editor3d.errors import ConfigError
-from editor3d.guidance import create_guidance, guidance_entry
+from editor3d.errors import ConfigError, InstructionError
+from editor3d.guidance import GuidanceEntry, create_guidance, guidance_entry, resolve_auto_guidance
+from editor3d.options import MethodOptions
+from editor3d.plan import BY_NAME
 from editor3d.plugin.confine.regions import REGION_FOLDER, selected
-from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipeline, PluginPipelineConfig
+from editor3d.plugin.edit.planned import PlannedPipelineConfig
+from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipeline
 from editor3d.regions import parse_region, settled
 from editor3d.types import Freeze, Guidance, GuidanceRequest
+from nerf_methods.distillation.plan import DistillationPlan
 from nerf_methods.distillation.views import DrawnView, ViewKind, ViewSampler
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.model import VoxelModelConfig
@@ -28,19 +33,23 @@ FIELD_PREFIX = f"{MODEL_PREFIX}field."
 
 
 @dataclass
-class DistillationPipelineConfig(PluginPipelineConfig):
+class DistillationPipelineConfig(PlannedPipelineConfig):
     """Configuration of `DistillationPipeline`."""
 
     GUIDANCES: ClassVar[tuple[str, ...]] = ()
     """The guidances that a method takes, the first found being `auto`."""
+    TAKES_NOT: ClassVar[tuple[str, ...]] = (
+        "garment",
+        "condition_on",
+        "image_guidance_scale",
+        "diffusion_steps",
+        "schedule",
+        "noise_schedule",
+    )
+    """Options that mean nothing to a method."""
     _target: type = field(default_factory=lambda: DistillationPipeline)
     model: VoxelModelConfig = field(default_factory=VoxelModelConfig)
-    prompt: str = ""
-    """What the diffusion model is told (also: --instruction)."""
-    guidance: str = "auto"
-    """The diffusion model that guides, by name, or name:FOLDER (also: --editor)."""
-    guidance_reason: str = "asked for by name"
-    """Why this one; filled in where `auto` is settled."""
+    plan: Annotated[DistillationPlan | None, tyro.conf.Suppress] = None
     guidance_scale: float | None = None
     """How closely the (text) condition is followed; the guidance's usual scale by default."""
     half_precision: bool = False
@@ -65,35 +74,22 @@ class DistillationPipelineConfig(PluginPipelineConfig):
     """Steps between two changes."""
     anneal_factor: float = 0.75
     """What it is multiplied by."""
-    region: str = ""
-    """Where the scene may change: as of in2n (also: --region)."""
-    run: Path | None = None
-    """The run's folder; filled in where it begins."""
 
-    def named_models(self) -> tuple[str, ...]:
-        return (self.guidance,)
-
-    def where(self) -> str:
-        return self.region
-
-    def check(self) -> None:
-        """Refuse values that no run could use.
+    def check(self, options: MethodOptions) -> None:
+        """Refuse what no run could use.
 
         Raises:
             ConfigError: a value is out of range, a field is none of this method's, or there is no such guidance.
             EditorUnavailableError: the guidance's weights are missing.
         """
-        unknown = sorted(set(vars(self)) - set(self.__dataclass_fields__))
-        if unknown:
-            raise ConfigError(
-                f"Expected settings of {self.method}, got {unknown[0].replace('_', '-')}, which it does not have: "
-                "leave it out."
-            )
-        name = guidance_entry(self.guidance).info.name
-        if name not in self.GUIDANCES:
-            raise ConfigError(
-                f"Expected one of {', '.join(self.GUIDANCES)} to guide {self.method}, got {self.guidance}: choose one."
-            )
+        for name in self.TAKES_NOT:
+            if getattr(options, name) is not None:
+                raise ConfigError(
+                    f"Expected settings of {self.method}, got {name.replace('_', '-')}, which it does not have: leave "
+                    f"it out."
+                )
+        if not options.instruction.strip():
+            raise InstructionError(f"Expected an instruction for {self.method}, got none: say --instruction.")
         for key, value in (("guidance-scale", self.guidance_scale), *self.scales().items()):
             if value is not None and not (math.isfinite(value) and value >= 0.0):
                 raise ConfigError(f"Expected a number of at least 0, got {value}: correct {key}.")
@@ -101,9 +97,34 @@ class DistillationPipelineConfig(PluginPipelineConfig):
             raise ConfigError(f"Expected at least 1 view a step, got {self.batch_views}: raise batch-views.")
         if self.longest_side is not None and self.longest_side < 8:
             raise ConfigError(f"Expected at least 8 pixels, got {self.longest_side}: raise longest-side.")
-        if self.region:
-            self.region = settled(self.region)
-        self.create_guidance("cpu").validate()
+
+    def resolve(self, options: MethodOptions) -> DistillationPlan:
+        """Settle what was left open. Looks at local files only.
+
+        Raises:
+            ConfigError: there is no such guidance, or it does not guide this method.
+        """
+        guidance, reason = options.editor, BY_NAME
+        if guidance == "auto":
+            guidance, reason = resolve_auto_guidance(self.GUIDANCES)
+        entry = guidance_entry(guidance)
+        if entry.info.name not in self.GUIDANCES:
+            raise ConfigError(
+                f"Expected one of {', '.join(self.GUIDANCES)} to guide {self.method}, got {guidance}: choose one."
+            )
+        asked = self.guidance_scale if options.guidance_scale is None else options.guidance_scale
+        return DistillationPlan(
+            instruction=options.instruction.strip(),
+            editor=guidance,
+            region="" if options.region is None else settled(options.region),
+            guidance_scale=entry.scale if asked is None else asked,
+            image_guidance_scale=self.image_scale(options, entry),
+            reasons={"editor": reason},
+        )
+
+    def image_scale(self, options: MethodOptions, entry: GuidanceEntry) -> float | None:
+        """How closely the unedited scene is kept to; None for a method that does not look at it."""
+        return None
 
     def check_steps(self, total: int) -> None:
         """Refuse a length of the run that leaves nothing to distil.
@@ -135,21 +156,20 @@ class DistillationPipelineConfig(PluginPipelineConfig):
             self.t_min, self.t_max, self.anneal_start, self.anneal_every, self.anneal_factor, floor=self.t_end
         )
 
-    def guidance_settings(self) -> dict[str, Any]:
+    def guidance_settings(self, plan: DistillationPlan) -> dict[str, Any]:
         """What `create_guidance` is given besides the device."""
-        entry = guidance_entry(self.guidance)
-        scale = entry.scale if self.guidance_scale is None else self.guidance_scale
-        return {"guidance_scale": scale, "schedule": self.schedule()}
+        image = {} if plan.image_guidance_scale is None else {"image_guidance_scale": plan.image_guidance_scale}
+        return {"guidance_scale": plan.guidance_scale, "schedule": self.schedule(), **image}
 
-    def create_guidance(self, device: str) -> Guidance:
-        """The guidance; loads no weights yet."""
+    def create_guidance(self, plan: DistillationPlan, device: str) -> Guidance:
+        """The guidance of a plan; loads no weights yet."""
         return create_guidance(
-            self.guidance, device=device, half_precision=self.half_precision, **self.guidance_settings()
+            plan.editor, device=device, half_precision=self.half_precision, **self.guidance_settings(plan)
         )
 
-    def sides(self) -> tuple[int, int]:
+    def sides(self, guidance: str) -> tuple[int, int]:
         """Pixels of the shorter and the longer side of a rendered view, at most."""
-        shorter, longer = guidance_entry(self.guidance).sides
+        shorter, longer = guidance_entry(guidance).sides
         return (shorter, longer) if self.longest_side is None else (self.longest_side, self.longest_side)
 
 
@@ -173,6 +193,11 @@ class DistillationPipeline(PluginPipeline):
     def __init__(self, config: DistillationPipelineConfig, *args, **kwargs) -> None:
         if kwargs.get("test_mode") == "val":
             config.model.upsample_steps = ()  # the base is refined already
+        if config.plan is None:
+            raise ConfigError(
+                "Expected the run of an edit that has begun, got one whose reconstruction is not finished: resume it."
+            )
+        self.plan = config.plan
         super().__init__(config, *args, **kwargs)
         self.session: Session | None = None
         self.region: dict[str, Any] = {}  # what was found of it, for the record
@@ -193,12 +218,17 @@ class DistillationPipeline(PluginPipeline):
         own = {key.removeprefix(FIELD_PREFIX): value for key, value in base.items() if key.startswith(FIELD_PREFIX)}
         source.load_state_dict(own)
         self.session = Session(
-            self.config.create_guidance(str(self.device)),
+            self.config.create_guidance(self.plan, str(self.device)),
             source,
-            ViewSampler(self.datamanager.train_dataset.cameras, self.config.sides(), self.config.views, self.front()),
+            ViewSampler(
+                self.datamanager.train_dataset.cameras,
+                self.config.sides(self.plan.editor),
+                self.config.views,
+                self.front(),
+            ),
             total_steps,
         )
-        if self.config.region:
+        if self.plan.region:
             self._restrict(self.config.run / REGION_FOLDER)
 
     def _restrict(self, folder: Path) -> None:
@@ -207,7 +237,7 @@ class DistillationPipeline(PluginPipeline):
         Raises:
             RegionError: the region holds nothing of the scene.
         """
-        region = parse_region(self.config.region)
+        region = parse_region(self.plan.region)
         self._free = selected(self, region, folder)
         self.region = {**region.to_json(), "parts": int(self._free.sum()), "of": len(self._free)}
         self.freeze()
@@ -247,7 +277,7 @@ class DistillationPipeline(PluginPipeline):
 
     def prompts(self, views: list[DrawnView]) -> list[str]:
         """What the diffusion model is told of each view."""
-        return [self.config.prompt] * len(views)
+        return [self.plan.instruction] * len(views)
 
     def get_train_loss_dict(self, step: int):
         session = self.session

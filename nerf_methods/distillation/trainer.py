@@ -4,86 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
-from editor3d.errors import CheckpointError, ConfigError, InstructionError
-from editor3d.guidance import guidance_entry, resolve_auto_guidance
-from editor3d.plugin.bases.base import Base, adopt_base, check_pictures, check_quality, ensure_base, open_base
+from editor3d.errors import CheckpointError
+from editor3d.guidance import guidance_entry
+from editor3d.plugin.bases.base import Base, check_pictures, check_quality
 from editor3d.plugin.confine.regions import check_seen
-from editor3d.plugin.edit.trainer import EditTrainerConfig
-from editor3d.plugin.train.config import PluginTrainerConfig
-from editor3d.plugin.train.presets import apply_preset
-from editor3d.plugin.train.trainer import PluginTrainer
-from editor3d.regions import REGION_FILES, keep_files
+from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
 from editor3d.run import checkpoints
 from editor3d.run.results import EditResults
 from nerf_methods.distillation.distilled import DistilledScene
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
+from nerf_methods.distillation.plan import DistillationPlan
 from nerf_methods.voxel.model import VoxelModelConfig
 
 
 @dataclass
-class DistillationTrainerConfig(EditTrainerConfig):
+class DistillationTrainerConfig(BasedTrainerConfig):
     """Configuration of an edit by score distillation."""
 
     _target: type = field(default_factory=lambda: DistillationTrainer)
     pipeline: DistillationPipelineConfig = field(default_factory=DistillationPipelineConfig)
 
     def check(self) -> None:
-        if self.preset is not None:
-            apply_preset(self, self.preset)
-        said = {text.strip() for text in (self.instruction, self.prompt, self.pipeline.prompt) if text and text.strip()}
-        if len(said) != 1:
-            got = f"several ({', '.join(sorted(said))})" if said else "none"
-            raise InstructionError(f"Expected one instruction, got {got}: say --instruction alone.")
-        self.pipeline.prompt = self.instruction = said.pop()
-        self.prompt = None
-        if self.region is not None:
-            self.pipeline.region, self.region = self.region, None  # settled there, for a run that goes on
-        if self.editor not in (None, "auto"):
-            self.pipeline.guidance = self.editor
-        if self.pipeline.guidance == "auto":  # settled now, so that a resumed run goes on with the same one
-            self.pipeline.guidance, self.pipeline.guidance_reason = resolve_auto_guidance(self.pipeline.GUIDANCES)
-        if self.turntable_frames < 0:
-            raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
-        self.pipeline.check()
+        self.check_options()
+        self.pipeline.check(self.options)
+        plan = self.pipeline.plan or self.pipeline.resolve(self.options)
+        self.pipeline.create_guidance(plan, "cpu").validate()
         self.pipeline.check_steps(self.max_num_iterations)
-        PluginTrainerConfig.check(self)  # not that of edits by a 2D editor, which there is none of
-        if self.pipeline.region:
-            check_seen(self.pipeline.region, self.capture(), self.get_base_dir())
+        super().check()
+        if plan.region:
+            check_seen(plan.region, self.capture(), self.get_base_dir())
 
 
-class DistillationTrainer(PluginTrainer):
+class DistillationTrainer(BasedTrainer):
     """Pulls a voxel field towards what a diffusion model makes of a text, then writes pictures, video and record."""
 
     config: DistillationTrainerConfig
     pipeline: DistillationPipeline
 
-    def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
-        self.base = self._find_base()
-        # what was found is part of the configuration from here on: a resumed run starts from the same
-        self.config.load_checkpoint = self.base.checkpoint.resolve()
-        self.config.load_dir = self.config.load_step = None
-        self.config.pipeline.run = self.base_dir
-        if self.config.pipeline.region:
-            self.config.pipeline.region = keep_files(self.config.pipeline.region, self.base_dir / REGION_FILES)
-        adopt_base(self.config, self.base)
-        if guidance_entry(self.config.pipeline.guidance).info.keeps_shape:
-            self.config.optimizers = self.config.pipeline.model.kept_shape(self.config.optimizers)
-        self.config.write_config()
-        super().build(test_mode)
+    def make_plan(self) -> DistillationPlan:
+        return self.config.pipeline.resolve(self.config.options)
 
-    def _find_base(self) -> Base:
-        config = self.config
-        if config.load_checkpoint is not None:
-            base = open_base(config.load_checkpoint)
-        elif config.load_dir is not None:
-            base = open_base(config.load_dir, config.load_step)
-        else:
-            base = ensure_base(config.base_method, config, config.base_steps)
+    def keeps_shape(self) -> bool:
+        return guidance_entry(self.config.pipeline.plan.editor).info.keeps_shape
+
+    def find_base(self) -> Base:
+        base, config = super().find_base(), self.config
         found = None if base.config is None else base.config.pipeline.model
         if found is not None and not isinstance(found, VoxelModelConfig):
             raise CheckpointError(
@@ -98,7 +68,7 @@ class DistillationTrainer(PluginTrainer):
         check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
         state = self._base_state()
         self.pipeline.load_model_state(state, self.base.checkpoint)
-        check_quality(self.base, self.pipeline, self.base_dir, self.config.force)
+        check_quality(self.base, self.pipeline, self.base_dir, self.config.options.force)
         self._begin(state)
         self.results.save_before()
 
@@ -120,8 +90,8 @@ class DistillationTrainer(PluginTrainer):
         )
 
     def fit(self) -> bool:
-        chosen = self.config.pipeline
-        CONSOLE.print(f'"{self.config.instruction}" by {chosen.guidance} ({chosen.guidance_reason})')
+        plan = self.pipeline.plan
+        CONSOLE.print(f'"{plan.instruction}" by {plan.editor} ({plan.reasons["editor"]})')
         done = super().fit()
         if done:
             self.results.save_after()

@@ -17,7 +17,9 @@ from torch import Tensor
 from editor3d.datasets.views.images import read_image
 from editor3d.editors import resolve_auto_inserter
 from editor3d.errors import ConfigError, DataError, RegionError
+from editor3d.options import MethodOptions
 from editor3d.outputs.pictures import save_png, to_uint8
+from editor3d.plan import SettledCondition
 from editor3d.plugin.confine.masks import RegionView, dilated, filled, geometry_of, look_at, require_shapes
 from editor3d.plugin.confine.regions import REGION_FOLDER, keep_selection, kept_selection
 from editor3d.plugin.edit.pipeline import EditPipeline
@@ -25,7 +27,7 @@ from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.views.project import pixels_of
 from editor3d.regions import parse_region
-from editor3d.types import Freeze, Regularise, ViewGeometry
+from editor3d.types import Editor, Freeze, Regularise, ViewGeometry
 from editor3d.update.engine import Scene
 
 MASK_SUFFIX, DISTANCE_SUFFIX = ".png", ".safetensors"
@@ -50,9 +52,9 @@ class InsertPipelineConfig(EditPipelineConfig):
     seeds: int = 8000
     """Gaussians that a region of splats is filled with, for training to make something of."""
 
-    def check(self) -> None:
-        super().check()
-        if not self.region:
+    def check(self, options: MethodOptions) -> None:
+        super().check(options)
+        if not options.region:
             raise RegionError(
                 "Expected a region to put something into, got none: say --region box:cx,cy,cz,hx,hy,hz in the "
                 "capture's own frame."
@@ -64,9 +66,9 @@ class InsertPipelineConfig(EditPipelineConfig):
             )
         if self.seeds < 1:
             raise ConfigError(f"Expected at least 1 Gaussian to begin with, got {self.seeds}: raise seeds.")
-        require_shapes(parse_region(self.region))
+        require_shapes(parse_region(options.region))
 
-    def check_region_of(self, model: type[PluginModel]) -> None:
+    def check_region_of(self, model: type[PluginModel], region: str) -> None:
         offers = model.capabilities
         if not (offers.inserts or offers.parts or offers.regularises):
             raise RegionError(
@@ -80,6 +82,9 @@ class InsertPipelineConfig(EditPipelineConfig):
     def resolve_editor(self) -> tuple[str, str]:
         return resolve_auto_inserter()
 
+    def own_condition(self, options: MethodOptions, base_is_edit: bool) -> tuple[SettledCondition, str]:
+        return "base", "inside the region; photographs around it, or around splats what the base shows"
+
 
 class InsertPipeline(EditPipeline):
     """Edits see the scene as it is now inside the region, and the photograph around it; around splats, which are fitted
@@ -91,13 +96,9 @@ class InsertPipeline(EditPipeline):
         super().__init__(config, *args, **kwargs)
         self._masks: list[Tensor] = []
 
-    def begin(self, run: Path, total_steps: int, seed: int) -> None:
-        self.config.check_region_of(type(self.model))
-        super().begin(run, total_steps, seed)
-
-    def choose_condition(self, base_is_edit: bool) -> None:
-        reason = "whole pictures are fitted" if self._whole_pictures else "inside the region; photographs around it"
-        self.config.condition_on, self.config.condition_reason = "base", reason
+    def begin(self, run: Path, total_steps: int, seed: int, editor: Editor) -> None:
+        self.config.check_region_of(type(self.model), self.plan.region)
+        super().begin(run, total_steps, seed, editor)
 
     def _read_base_renders(self, folder: Path, pictures) -> None:
         """The photographs, with renders of the base where the box round the region is, or for splats everywhere; kept

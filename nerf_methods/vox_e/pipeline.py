@@ -16,6 +16,7 @@ from editor3d.errors import ConfigError, InstructionError
 from editor3d.guidance import guidance_entry
 from editor3d.guidance.attention import attention_maps
 from editor3d.guidance.prompts import view_prompt
+from editor3d.options import MethodOptions
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.views import DrawnView
 from nerf_methods.vox_e.attention import AttentionGrids, CutSettings, cut, merge, save_attention
@@ -63,11 +64,11 @@ class VoxEPipelineConfig(DistillationPipelineConfig):
     def is_local(self) -> bool:
         return bool(self.edit_words)
 
-    def check(self) -> None:
-        super().check()
+    def check(self, options: MethodOptions) -> None:
+        super().check(options)
         for words, flag in ((self.edit_words, "edit-words"), (self.object_words, "object-words")):
-            if words.lower() not in self.prompt.lower():
-                raise InstructionError(f'Expected words of "{self.prompt}" for {flag}, got "{words}".')
+            if words.lower() not in options.instruction.lower():
+                raise InstructionError(f'Expected words of "{options.instruction}" for {flag}, got "{words}".')
         if self.object_words and not self.edit_words:
             raise ConfigError("Expected edit-words besides object-words, got none: say what the edit is about.")
         if self.is_local and self.refine_steps < 1:
@@ -130,10 +131,10 @@ class VoxEPipeline(DistillationPipeline):
     def prompts(self, views: list[DrawnView]) -> list[str]:
         words = self.config.view_words
         if words is None:
-            words = guidance_entry(self.config.guidance).knows_views
+            words = guidance_entry(self.plan.editor).knows_views
         if not words:
             return super().prompts(views)
-        return [view_prompt(self.config.prompt, view.azimuth, view.elevation) for view in views]
+        return [view_prompt(self.plan.instruction, view.azimuth, view.elevation) for view in views]
 
     def get_train_loss_dict(self, step: int):
         if step >= self.distill_steps():
@@ -155,7 +156,7 @@ class VoxEPipeline(DistillationPipeline):
             maps = attention_maps(
                 self.session.guidance.prior,
                 picture[None],
-                chosen.prompt,
+                self.plan.instruction,
                 words,
                 generator=self.generator,
                 timestep=chosen.attention_timestep,

@@ -118,7 +118,8 @@ def edit(monkeypatch, tiny_edit, tmp_path) -> Callable[..., object]:
 
     def make(name: str = "run", **chosen):
         config = tiny_edit(steps=8, base_method="points", load_dir=None, base_steps=30, force=True, **chosen)
-        config.instruction, config.timestamp = "make it night", name
+        config.choose(instruction="make it night")
+        config.timestamp = name
         return config
 
     return make

@@ -55,8 +55,8 @@ def gold_prior(monkeypatch) -> GaussianPrior:
     """Guides every run of the test: "turn it gold" is a picture of one golden colour."""
     prior = GaussianPrior({"turn it gold": (0.9, 0.7, 0.2)})
 
-    def create(config, device):
-        settings = config.guidance_settings()
+    def create(config, plan, device):
+        settings = config.guidance_settings(plan)
         kind = InstructScoreDistillation if "image_guidance_scale" in settings else ScoreDistillation
         return kind(prior, **settings)
 
@@ -113,12 +113,15 @@ def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         config.output_dir, config.experiment_name, config.vis = tmp_path / "runs", "tiny", "tensorboard"
         config.machine.device_type, config.max_num_iterations = "cpu", steps
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
-        config.instruction = "turn it gold"
-        config.pipeline.guidance, config.pipeline.longest_side = config.pipeline.GUIDANCES[0], 16
+        config.choose(instruction="turn it gold", editor=config.pipeline.GUIDANCES[0])
+        config.pipeline.longest_side = 16
         for name, value in (pipeline or {}).items():
             setattr(config.pipeline, name, value)
         for name, value in own.items():
-            setattr(config, name, value)
+            if name in vars(config.options):
+                config.choose(**{name: value})
+            else:
+                setattr(config, name, value)
         return config
 
     return make

@@ -38,11 +38,14 @@ def composed(small_nerfacto, foggy_base, tmp_path) -> Callable[..., object]:
     def make(output: str = "runs", steps: int = 6, region: str = BALL, **own):
         config = small_nerfacto(deepcopy(in2n.config), steps)
         config.output_dir, config.timestamp, config.load_dir = tmp_path / output, "run", foggy_base
-        config.force = True  # fog, on purpose
-        config.instruction, config.editor, config.turntable_frames = "make it black", "procedural", 0
-        config.region, config.pipeline.edit_rate, config.pipeline.lpips_weight = region, 2, 0.0
+        # fog, on purpose
+        config.choose(instruction="make it black", editor="procedural", region=region, force=True)
+        config.turntable_frames, config.pipeline.edit_rate, config.pipeline.lpips_weight = 0, 2, 0.0
         for name, value in own.items():
-            setattr(config, name, value)
+            if name in vars(config.options):
+                config.choose(**{name: value})
+            else:
+                setattr(config, name, value)
         return config
 
     return make

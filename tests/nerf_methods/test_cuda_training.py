@@ -91,8 +91,8 @@ def assert_edited(config: PluginTrainerConfig, trainer: PluginTrainer, steps: in
 
 def test_an_edit_runs_end_to_end(tmp_path):
     config = configured(in2n.config, tmp_path, 60)
-    config.instruction, config.editor = "make it look like winter", "procedural"
-    config.base_steps, config.turntable_frames = 60, 4
+    config.choose(instruction="make it look like winter", editor="procedural", base_steps=60)
+    config.turntable_frames = 4
     trainer, losses = start(config)
     assert config.base_method == "nerfacto-editable"
     assert trainer.mixed_precision
@@ -107,7 +107,8 @@ def test_a_base_made_on_the_cpu_is_edited(tmp_path):
     trainer, _ = start(base)
     assert trainer.fit()
     config = configured(in2n.config, tmp_path, 20)
-    config.instruction, config.editor, config.turntable_frames = "make it look like winter", "procedural", 2
+    config.choose(instruction="make it look like winter", editor="procedural")
+    config.turntable_frames = 2
     config.load_dir = base.get_base_dir()
     trainer, losses = start(config)
     stored = checkpoints.load(checkpoints.latest_checkpoint(base.get_base_dir()))["pipeline"]["_model.field.grid"]

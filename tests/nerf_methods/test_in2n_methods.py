@@ -41,7 +41,9 @@ def test_upstreams_flags_and_defaults():
     upstream |= {"diffusion_steps": 20, "lower_bound": 0.02, "upper_bound": 0.98, "ip2p_device": None}
     assert upstream.keys() <= names
     pipeline = deepcopy(in2n.in2n.config.pipeline)
-    pipeline.settle(EDITORS["ip2p"].info)
+    info = EDITORS["ip2p"].info
+    assert pipeline.usual_guidance_scale(info) == upstream.pop("guidance_scale")
+    assert pipeline.usual_diffusion_steps(info) == upstream.pop("diffusion_steps")
     for name, value in upstream.items():
         assert getattr(pipeline, name) == value, name
 

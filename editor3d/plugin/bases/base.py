@@ -33,8 +33,8 @@ _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "s
 
 
 def is_edit(config: TrainerConfig) -> bool:
-    """Whether runs of a configuration edit a reconstruction: then it has an instruction. Otherwise they make one."""
-    return "instruction" in vars(config)
+    """Whether runs of a configuration edit a reconstruction: then it has options. Otherwise they make one."""
+    return "options" in vars(config)
 
 
 @dataclass(frozen=True)

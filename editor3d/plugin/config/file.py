@@ -25,6 +25,7 @@ from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 from editor3d.errors import CheckpointError, first_line
 from editor3d.files.bounded_yaml import BUILDING, TAG, BoundedLoader, Refused
 from editor3d.files.safe_open import require_regular
+from editor3d.plan import Plan
 from editor3d.plugin.config.names import CONFIG_CLASSES, ENUMS, OTHER_TARGETS, PATHS
 from editor3d.plugin.config.other_methods import are_named, dotted, is_named, method_targets, registered
 from editor3d.regions import REGION_FILES, files_in
@@ -60,8 +61,10 @@ def read_config(path: Path) -> TrainerConfig:
         )
     try:
         config = parse_config(path.read_text(encoding="utf-8"), str(path))
-        if region := vars(config.pipeline).get("region"):
-            config.pipeline.region = files_in(region, path.parent / REGION_FILES)
+        plan = vars(config.pipeline).get("plan")
+        if isinstance(plan, Plan) and plan.region:
+            region = files_in(plan.region, path.parent / REGION_FILES)
+            config.pipeline.plan = dataclasses.replace(plan, region=region)
     except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, or a region that is no JSON
         raise CheckpointError(
             f"Expected the configuration of a run at {path}, found it unreadable "

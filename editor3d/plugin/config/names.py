@@ -4,6 +4,9 @@ from __future__ import annotations
 
 CONFIG_CLASSES: dict[str, tuple[str, ...]] = {
     "editor3d.datasets.dataparser": ("PosedImagesDataParserConfig",),
+    "editor3d.options": ("MethodOptions",),
+    "editor3d.plan": ("EditPlan", "Plan"),
+    "editor3d.update.schedule": ("Schedule",),
     "editor3d.plugin.train.datamanager": ("EditDataManagerConfig",),
     "editor3d.plugin.edit.settings": ("EditPipelineConfig",),
     "editor3d.plugin.edit.trainer": ("EditTrainerConfig",),
@@ -16,6 +19,7 @@ CONFIG_CLASSES: dict[str, tuple[str, ...]] = {
     "gaussian.model.model": ("SplatModelConfig",),
     "gaussian.methods.vton.method": ("VtonTrainerConfig",),
     "gaussian.methods.vton.pipeline": ("VtonPipelineConfig",),
+    "nerf_methods.distillation.plan": ("DistillationPlan",),
     "nerf_methods.distillation.trainer": ("DistillationTrainerConfig",),
     "nerf_methods.instruct_3d_to_3d": ("InstructPipelineConfig",),
     "nerf_methods.nerf_insert.pipeline": ("InsertPipelineConfig",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,36 +12,15 @@ from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.types import EditorInfo, View
+from editor3d.types import View
 
 CONDITIONS = "conditions"
 """Folder of a run for the renders of the base."""
-AS_ASKED = "as asked"
-"""Why these pictures, where nothing was left to choose."""
 IN_WORDS = {
     "original": "the original photographs",
     "base": "renders of the base",
     "detailed": "renders of the base with the photographs' detail",
 }
-
-
-def suited_condition(
-    base_is_edit: bool, named: Sequence[str], editor: EditorInfo
-) -> tuple[Literal["original", "base", "detailed"], str]:
-    """What `condition_on: auto` means, and why.
-
-    Args:
-        base_is_edit: the base is itself the result of an edit.
-        named: the objects that the instruction is about.
-        editor: the one that edits.
-    """
-    if base_is_edit:
-        return "base", "the base is itself the result of an edit"
-    if named:
-        return "base", f"the instruction is about {', '.join(named)}, and all else stays as it is"
-    if editor.working_side is not None:
-        return "detailed", f"the instruction is about the whole picture, of which {editor.name} edits a small copy"
-    return "original", "the instruction is about the whole picture"
 
 
 def with_detail(render: Tensor, photograph: Tensor, side: int) -> Tensor:

@@ -30,7 +30,7 @@ class EditedScene:
 
     @property
     def title(self) -> str:
-        return self.config.instruction or ""
+        return self.pipeline.plan.instruction
 
     def render(self, *, edited: bool) -> Iterator[Tensor]:
         return self._seen.render()
@@ -53,18 +53,18 @@ class EditedScene:
         return [folder / f"{SCENE_FILE}{suffix}" for suffix in self.pipeline.model.capabilities.scene_suffixes]
 
     def record(self) -> dict[str, Any]:
-        updater, config = self.pipeline.updater, self.config.pipeline
+        updater, plan = self.pipeline.updater, self.pipeline.plan
         asked = updater.guidance
         return {
             "instruction": asked.instruction,
             "method": str(self.config.method_name),
-            "editor": config.editor,
-            "editor_reason": config.editor_reason,
+            "editor": plan.editor,
+            "editor_reason": plan.reasons["editor"],
             "seed": self.config.machine.seed,
             "data": str(self.pipeline.datamanager.config.data),
             "base": str(self.base.checkpoint),
-            "condition_on": config.condition_on,
-            "condition_reason": config.condition_reason,
+            "condition_on": plan.condition_on,
+            "condition_reason": plan.reasons["condition_on"],
             "guidance_scale": asked.guidance_scale,
             "image_guidance_scale": asked.image_guidance_scale,
             "diffusion_steps": asked.diffusion_steps,

@@ -13,9 +13,10 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
+from editor3d.errors import ConfigError
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
-from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders, suited_condition
+from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders
 from editor3d.plugin.edit.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.pictures import TrainingPictures
@@ -23,7 +24,7 @@ from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.viewer.panel import EditPanel
 from editor3d.regions import parse_region
 from editor3d.types import Compose, Editor, View
-from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction, edited_objects
+from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.state import EditState, PictureStore
 
 
@@ -35,6 +36,13 @@ class EditPipeline(PluginPipeline):
     UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
+        if config.plan is None:
+            raise ConfigError(
+                "Expected the run of an edit that has begun, got one whose reconstruction is not finished: resume it."
+            )
+        self.plan = config.plan
+        self.known_digests: tuple[str, ...] | None = None
+        """See `EditPipelineConfig.note_beginning`; filled in by the trainer."""
         self._lpips, self.lpips = None, "off"  # the term of the loss, and what became of it, for the record
         self.region: dict[str, Any] = {}  # what was found of it, for the record
         if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
@@ -42,8 +50,8 @@ class EditPipeline(PluginPipeline):
             if self._lpips is not None:
                 config.datamanager.patch_size = LPIPS_PATCH
         super().__init__(config, *args, **kwargs)
-        if config.region and config.COMPOSES and self.model.capabilities.composes:
-            config.check_region_of(type(self.model))
+        if self.plan.region and config.COMPOSES and self.model.capabilities.composes:
+            config.check_region_of(type(self.model), self.plan.region)
             self.model.confine(Compose(self.space))
         self.updater: DatasetUpdater | None = None
         self.should_stop: Callable[[], bool] = lambda: False
@@ -51,8 +59,8 @@ class EditPipeline(PluginPipeline):
         """Loads the base into the model; filled in by the trainer."""
         # the viewer shows what it finds in the pipeline's attributes
         still = kwargs.get("test_mode") != "val"
-        scales = config.guidance_scale, config.image_guidance_scale
-        self.edit_panel = EditPanel(config.prompt, *scales, still=still, run=config.run)
+        scales = self.plan.guidance_scale, self.plan.image_guidance_scale
+        self.edit_panel = EditPanel(self.plan.instruction, *scales, still=still, run=config.run)
 
     @property
     def train_views(self) -> tuple[View, ...]:
@@ -64,7 +72,7 @@ class EditPipeline(PluginPipeline):
         manager = self.datamanager
         dataset, outputs = manager.train_dataset, manager.train_dataparser_outputs
         posed = dataset.metadata["posed_images"]
-        region = parse_region(self.config.region)
+        region = parse_region(self.plan.region)
         return SpaceRegion.of(region, outputs, dataset.cameras, self.train_views, posed)
 
     @property
@@ -72,37 +80,22 @@ class EditPipeline(PluginPipeline):
         """The objects that the data has masks of, and their ids."""
         return self.datamanager.train_dataset.metadata["posed_images"].objects
 
-    def choose_condition(self, base_is_edit: bool) -> None:
-        """Settle `condition_on: auto` in the configuration, with the reason.
-
-        Args:
-            base_is_edit: the base is itself the result of an edit.
-        """
-        config = self.config
-        if config.region:
-            config.condition_on, config.condition_reason = "base", "what lies outside the region is frozen"
-        elif config.condition_on == "auto":
-            editor = config.create_editor(self.device_name)
-            named = edited_objects(editor, config.instruction(), self.objects)
-            config.condition_on, config.condition_reason = suited_condition(base_is_edit, named, editor.info)
-
-    def begin(self, run: Path, total_steps: int, seed: int) -> None:
-        """Prepare the edit: editor, conditions, state. The model is loaded, and the condition chosen.
+    def begin(self, run: Path, total_steps: int, seed: int, editor: Editor) -> None:
+        """Prepare the edit: conditions, state. The model is loaded.
 
         Args:
             run: the run's folder.
+            editor: that of the plan.
 
         Raises:
             Editor3DError: the instruction is refused, or the editor is not to be had.
         """
-        editor = self.config.create_editor(self.device_name)
-        instruction = self.config.instruction()
         objects = self.objects
-        check_instruction(editor, instruction, objects, self.train_views)
+        check_instruction(editor, self.plan.instruction, objects, self.train_views)
         store = self.datamanager.train_pictures.write
-        if self.config.condition_on != "original" or self.config.region:
+        if self.plan.condition_on != "original" or self.plan.region:
             self._make_conditions(run, self.datamanager.train_pictures, editor)
-        if self.config.region:
+        if self.plan.region:
             store = self._restrict(run / REGION_FOLDER)
         pictures = self.datamanager.train_pictures
         self._originals = pictures.pixels.clone()
@@ -125,7 +118,7 @@ class EditPipeline(PluginPipeline):
             scene,
             editor,
             self.guidance(),
-            self.config.schedule_for(editor, self.config.rounds(total_steps, len(self.train_views))),
+            self.plan.schedule,
             EditState(torch.Generator().manual_seed(seed)),
             PictureStore(run / "edit_state"),
             total_steps,
@@ -141,11 +134,11 @@ class EditPipeline(PluginPipeline):
     def guidance(self) -> Guidance:
         """What each request of the edit has in common."""
         return Guidance(
-            self.config.instruction(),
-            self.config.editor,
-            self.config.guidance_scale,
-            self.config.image_guidance_scale,
-            self.config.diffusion_steps,
+            self.plan.instruction,
+            self.plan.editor,
+            self.plan.guidance_scale,
+            self.plan.image_guidance_scale,
+            self.plan.diffusion_steps,
         )
 
     def scene(self, **parts: Any) -> Scene:
@@ -178,14 +171,14 @@ class EditPipeline(PluginPipeline):
             self._model = trained
 
     def pictures_to_edit(self, run: Path, editor: Editor) -> TrainingPictures:
-        """What an edit changes: see `condition_on`. For anything but photographs, the base is the scene to be shown
+        """What an edit changes, as the plan says. For anything but photographs, the base is the scene to be shown
         now.
 
         Raises:
             Editor3DError: the disk is full.
         """
         pictures = TrainingPictures(self.train_views, self.datamanager.train_dataset.cameras)
-        if self.config.condition_on == "original":
+        if self.plan.condition_on == "original":
             pictures.read_all()
         else:
             self._make_conditions(run, pictures, editor)
@@ -195,7 +188,7 @@ class EditPipeline(PluginPipeline):
         """Make `pictures` renders of the base, and of those what an edit by `editor` changes."""
         self._read_base_renders(run / CONDITIONS, pictures)
         side = editor.info.working_side
-        if self.config.condition_on == "detailed" and side is not None:
+        if self.plan.condition_on == "detailed" and side is not None:
             add_detail(self.train_views, pictures, side)
 
     def edit_from_now_on(self, pictures: TrainingPictures) -> None:
@@ -221,7 +214,7 @@ class EditPipeline(PluginPipeline):
             met = pixels_that_meet(self.space, self.datamanager.train_dataset.cameras)
             self.datamanager.train_pixel_sampler.favour(met, 1.0)  # no other ray could change anything
             return stored_by_share(self, folder)
-        self.region, store = freeze_outside(self, self.config.region, folder)
+        self.region, store = freeze_outside(self, self.plan.region, folder)
         return store
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:

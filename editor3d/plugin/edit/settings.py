@@ -1,35 +1,31 @@
-"""What an edit is asked for: the configuration of the edit methods' pipeline."""
+"""What a method of editing brings to an edit: the configuration of its pipeline."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+import tyro
 
 from editor3d.editors import create_editor, resolve_auto
 from editor3d.errors import ConfigError
+from editor3d.options import MethodOptions
+from editor3d.plan import EditPlan, Machine, SettledCondition
 from editor3d.plugin.confine.masks import require_shapes
 from editor3d.plugin.confine.regions import require_parts
-from editor3d.plugin.edit.conditions import AS_ASKED
-from editor3d.plugin.train.pipeline import PluginPipelineConfig
+from editor3d.plugin.edit.planned import PlannedPipelineConfig
 from editor3d.plugin.train.scene import PluginModel
-from editor3d.regions import parse_region, settled
-from editor3d.types import Condition, Editor, EditorInfo
+from editor3d.regions import parse_region
+from editor3d.registry import EDIT_PIPELINE, load_target
+from editor3d.types import Condition, Editor, EditorInfo, PosedImages
 from editor3d.update.schedule import Kind, Noise, Schedule, rounds_of, suited_schedule, with_all_steps
 
-BY_NAME = "asked for by name"
-"""Why an editor, where nothing was left to choose."""
-
-
-def _edit_pipeline() -> type:
-    from editor3d.plugin.edit.pipeline import EditPipeline  # which is configured by this
-
-    return EditPipeline
+NO_OPTIONS = MethodOptions()
 
 
 @dataclass
-class EditPipelineConfig(PluginPipelineConfig):
+class EditPipelineConfig(PlannedPipelineConfig):
     """Configuration of `EditPipeline`; the names of Instruct-NeRF2NeRF's flags."""
 
     GIVES_GEOMETRY: ClassVar[bool] = False
@@ -38,13 +34,8 @@ class EditPipelineConfig(PluginPipelineConfig):
     """Whether edits are given the picture of a garment."""
     COMPOSES: ClassVar[bool] = True
     """Whether a neural field is kept to a region by being composed with the frozen original."""
-    _target: type = field(default_factory=_edit_pipeline)
-    prompt: str = ""
-    """The instruction (also: --instruction)."""
-    editor: str = "auto"
-    """The 2D editor (also: --editor): auto, procedural, ip2p, ip2p:FOLDER, folder:FOLDER, ..."""
-    editor_reason: str = BY_NAME
-    """Why this editor; filled in where `auto` is settled."""
+    _target: type = field(default_factory=lambda: load_target(EDIT_PIPELINE))  # which is configured by this
+    plan: Annotated[EditPlan | None, tyro.conf.Suppress] = None
     guidance_scale: float | None = None
     """(text) guidance scale of a diffusion editor; what its model is usually run at by default."""
     image_guidance_scale: float = 1.5
@@ -71,12 +62,6 @@ class EditPipelineConfig(PluginPipelineConfig):
     photograph's detail (detailed). auto: base where the base is itself the result of an edit, and where the instruction
     is about a named object, so that all else stays as it is; otherwise detailed for an editor of small copies, whose
     size tells the detail from the rest, and original for any other."""
-    condition_reason: str = AS_ASKED
-    """Why that picture; filled in where `auto` is settled."""
-    region: str = ""
-    """Where the scene may change: box:..., sphere:..., mesh:FILE, hull:FOLDER, object:NAME, text:PHRASE, masks:FOLDER
-    or a JSON file, in the capture file's own frame (also: --region). Everything else is frozen. Without one,
-    everywhere."""
     ip2p_device: str | None = None
     """Device of the 2D editor; that of the scene by default."""
     ip2p_use_full_precision: bool = True
@@ -86,18 +71,17 @@ class EditPipelineConfig(PluginPipelineConfig):
     lpips_weight: float = 1.0
     """Weight of LPIPS on 32x32 patches. Without LPIPS's weights the term is dropped, and that is said."""
 
-    run: Path | None = None
-    """The run's folder; filled in where it begins, so that a viewer finds the edited pictures."""
-
-    def instruction(self) -> str:
-        return self.prompt.strip()
-
-    def check(self) -> None:
-        """Refuse values that no editor could use.
+    def check(self, options: MethodOptions) -> None:
+        """Refuse what no edit by this method could use.
 
         Raises:
-            ConfigError: a value is out of range.
+            ConfigError: a value is out of range, or a choice is none of this method's.
         """
+        if options.garment is not None and not self.GIVES_GARMENT:
+            raise ConfigError(
+                f"Expected no garment with a method that takes an instruction alone, got {options.garment}: use the "
+                f"method gaussian-vton."
+            )
         if self.diffusion_steps is not None and self.diffusion_steps < 1:
             raise ConfigError(f"Expected at least 1 step, got {self.diffusion_steps}: raise diffusion-steps.")
         numbers = {
@@ -111,23 +95,15 @@ class EditPipelineConfig(PluginPipelineConfig):
         if self.condition_on not in get_args(Condition):
             choices = ", ".join(get_args(Condition))
             raise ConfigError(f"Expected one of {choices} for condition-on, got {self.condition_on}: choose one.")
-        if self.region:
-            self.region = settled(self.region)
 
-    def named_models(self) -> tuple[str, ...]:
-        return (self.editor,)
-
-    def where(self) -> str:
-        return self.region
-
-    def check_region_of(self, model: type[PluginModel]) -> None:
+    def check_region_of(self, model: type[PluginModel], region: str) -> None:
         """Refuse a kind of scene that an edit cannot be confined in.
 
         Raises:
             RegionError: it is one.
         """
         if self.COMPOSES and model.capabilities.composes:
-            require_shapes(parse_region(self.region), "to keep a neural field's edit to")
+            require_shapes(parse_region(region), "to keep a neural field's edit to")
         else:
             require_parts(model.capabilities, model.__name__, "--region")
 
@@ -143,46 +119,55 @@ class EditPipelineConfig(PluginPipelineConfig):
         """What `auto` means: the editor, and why in one clause."""
         return resolve_auto()
 
-    def settle(self, info: EditorInfo) -> None:
-        """Fill in what an editor's model decides where it was left open."""
-        if self.guidance_scale is None:
-            self.guidance_scale = info.guidance_scale
-        if self.diffusion_steps is None:
-            self.diffusion_steps = info.diffusion_steps
+    def machine(self, device: str) -> Machine:
+        """What an edit by this method finds here."""
+        return Machine(device, self.resolve_editor())
+
+    def usual_guidance_scale(self, info: EditorInfo) -> float:
+        return info.guidance_scale if self.guidance_scale is None else self.guidance_scale
+
+    def usual_diffusion_steps(self, info: EditorInfo) -> int:
+        return self.diffusion_steps or info.diffusion_steps
+
+    def own_condition(self, options: MethodOptions, base_is_edit: bool) -> tuple[SettledCondition, str] | None:
+        """See `editor3d.plan.Method`."""
+        return None
+
+    def note_beginning(self, capture: PosedImages) -> tuple[str, ...] | None:
+        """Fill in what a run that goes on will hold to. Called once, where a run begins.
+
+        Returns:
+            Digests of the training views, where they were read for that: nobody has to read them again.
+        """
 
     def rounds(self, total_steps: int, n_views: int) -> float:
         """See `rounds_of`."""
         return rounds_of(total_steps, self.edit_rate, self.edit_count, n_views)
 
-    def schedule_for(self, editor: Editor, rounds: float = math.inf) -> Schedule:
-        """The schedule of an edit with `editor`, for which this is settled. Its noise levels begin where the editor can
-        take all its steps.
-
-        Args:
-            rounds: see `rounds_of`.
-
-        Raises:
-            ConfigError: a value is out of range, or the upper bound is too low for that many steps.
-        """
-        kind, noise = suited_schedule(editor.info, rounds) if self.schedule == "auto" else (self.schedule, "uniform")
+    def schedule_for(self, info: EditorInfo, rounds: float = math.inf, options: MethodOptions = NO_OPTIONS) -> Schedule:
+        """See `editor3d.plan.Method`. Noise levels begin where the editor can take all its steps."""
+        kind, noise = options.schedule or self.schedule, options.noise_schedule or self.noise_schedule
+        suited, suited_noise = suited_schedule(info, rounds)
+        if noise == "auto":
+            noise = suited_noise if kind == "auto" else "uniform"
         schedule = Schedule(
-            kind=kind,
+            kind=suited if kind == "auto" else kind,
             edit_rate=self.edit_rate,
             edit_count=self.edit_count,
             lower_bound=self.lower_bound,
             upper_bound=self.upper_bound,
-            noise=noise if self.noise_schedule == "auto" else self.noise_schedule,
+            noise=noise,
         )
-        return with_all_steps(schedule, editor.info, self.diffusion_steps)
+        return with_all_steps(schedule, info, options.diffusion_steps or self.usual_diffusion_steps(info))
 
-    def create_editor(self, device: str) -> Editor:
-        """The 2D editor; loads no weights yet.
+    def create_editor(self, spec: str, device: str) -> Editor:
+        """The 2D editor of a plan; loads no weights yet.
 
         Raises:
             ConfigError: no such editor, options that do not fit, or it needs what the method does not give.
         """
         editor = create_editor(
-            self.editor,
+            spec,
             device=self.ip2p_device or device,
             half_precision=not self.ip2p_use_full_precision,
             cpu_offload=self.cpu_offload,

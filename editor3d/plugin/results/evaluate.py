@@ -146,7 +146,7 @@ def _region_shares(
     run: Path, config: EditTrainerConfig, base: PluginPipeline, edited: PluginPipeline
 ) -> dict[str, RegionShares]:
     """By held-out view; nothing for an edit that was not kept to a region."""
-    if not config.pipeline.region:
+    if not config.pipeline.where():
         return {}
     cameras, views = edited.datamanager.eval_dataset.cameras, edited.datamanager.eval_dataset.metadata["views"]
     if isinstance(edited.model.confinement, Compose):  # the base is part of it
@@ -157,7 +157,7 @@ def _region_shares(
             found[view.name] = RegionShares(*(share[..., 0].cpu() for share in shares))
         return found
     which = kept_selection(run / REGION_FOLDER)
-    which = select(base, parse_region(config.pipeline.region)) if which is None else which
+    which = select(base, parse_region(config.pipeline.where())) if which is None else which
     if was_there := bool(which.any()):  # something may have been put into empty space
         base.model.confine(Freeze(which))
     edited.load_counters(checkpoints.load(checkpoints.latest_checkpoint(run))["counters"])  # what is frozen is in them

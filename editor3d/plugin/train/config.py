@@ -26,7 +26,7 @@ from editor3d.plugin.train.pipeline import PluginPipelineConfig
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.run import checkpoints
 from editor3d.run.folders import new_run_folder
-from editor3d.trust import require_chosen_service, require_chosen_weights
+from editor3d.trust import require_chosen
 
 _DOWNSCALE_FLAG = "--pipeline.datamanager.dataparser.downscale-factor"
 """Of ns-train; the project's own commands choose a factor before a trainer is asked."""
@@ -103,6 +103,10 @@ class PluginTrainerConfig(TrainerConfig):
         if self.load_checkpoint is not None and not self.load_checkpoint.is_file():
             raise CheckpointError(f"Expected a checkpoint at {self.load_checkpoint}, found none: check the path.")
 
+    def editors_named(self) -> tuple[str, ...]:
+        """The 2D editors or guidances that a run goes on with."""
+        return ()
+
     def _factor_of_base(self) -> int | None:
         """The downscale factor of the run that this one starts from, where it is known."""
         start = self.load_checkpoint or self.load_dir
@@ -172,6 +176,5 @@ def place_run(config: PluginTrainerConfig, run: Path) -> None:
         )
     config.output_dir, config.experiment_name, config.timestamp = run.parents[2], run.parents[1].name, run.name
     config.viewer.websocket_host, config.viewer.make_share_url = "127.0.0.1", False
-    for model in config.pipeline.named_models():
-        require_chosen_service(model, run)
-        require_chosen_weights(model, run)
+    for model in config.editors_named():
+        require_chosen(model, run)

@@ -33,10 +33,6 @@ class PluginPipelineConfig(VanillaPipelineConfig):
     _target: type = field(default_factory=lambda: PluginPipeline)
     datamanager: EditDataManagerConfig = field(default_factory=EditDataManagerConfig)
 
-    def named_models(self) -> tuple[str, ...]:
-        """The 2D editors and guidances that a run uses, as they are named."""
-        return ()
-
     def where(self) -> str:
         """The region that the scene may change in, as it is written down; empty for everywhere."""
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,10 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
         if not _fits(reference, last, value):
             raise ConfigError(f"The preset {name} sets {path} to {value!r:.60}, which it cannot be: correct it.")
         if _get(owner, last) == _get(reference, last):
-            _set(owner, last, value)
+            if parents == ["options"]:  # frozen
+                config.options = replace(owner, **{last: value})
+            else:
+                _set(owner, last, value)
 
 
 def _require(owner: Any, key: str, preset: str, path: str, method: str | None) -> None:

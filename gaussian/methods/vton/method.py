@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from nerfstudio.plugins.types import MethodSpecification
 
@@ -26,14 +25,11 @@ class VtonTrainerConfig(EditTrainerConfig):
 
     _target: type = field(default_factory=lambda: EditTrainer)
     pipeline: VtonPipelineConfig = field(default_factory=VtonPipelineConfig)
-    garment: Path | None = None
-    """The picture of the garment alone, from the front: a PNG with transparency, or before a plain background."""
 
     def check(self) -> None:
-        if self.garment is not None:
-            self.pipeline.garment, self.garment = self.garment, None  # settled there, for a run that goes on
-        if self.pipeline.garment is not None and not any((self.instruction, self.prompt, self.pipeline.prompt)):
-            self.instruction = f"put on {Path(self.pipeline.garment).name}"
+        garment = self.options.garment
+        if garment is not None and not self.options.instruction:
+            self.choose(instruction=f"put on {garment.name}")
         self.pipeline.edit_rate = max(1, -(-self.max_num_iterations // len(STAGES)))
         super().check()
         if (self.get_base_dir() / PERSON_FOLDER).is_dir():

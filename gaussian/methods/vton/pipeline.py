@@ -21,11 +21,13 @@ from editor3d.editors.try_on.garment import digest_of, read_garment
 from editor3d.editors.try_on.segment import labelled
 from editor3d.errors import ConfigError, DataError
 from editor3d.guidance.ddnm import RestorationSettings, best_prior, create_restorer
+from editor3d.options import MethodOptions
 from editor3d.outputs.orbit import look_at_point
+from editor3d.plan import AS_ASKED, SettledCondition
 from editor3d.plugin.confine.regions import REGION_FOLDER
 from editor3d.plugin.edit.pipeline import EditPipeline
-from editor3d.plugin.edit.settings import EditPipelineConfig
-from editor3d.types import Editor, Garment
+from editor3d.plugin.edit.settings import NO_OPTIONS, EditPipelineConfig
+from editor3d.types import Editor, EditorInfo, Garment, PosedImages
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
 from gaussian.draw.selection import PosedPinhole
@@ -46,8 +48,6 @@ class VtonPipelineConfig(EditPipelineConfig):
 
     GIVES_GARMENT: ClassVar[bool] = True
     _target: type = field(default_factory=lambda: VtonPipeline)
-    garment: Path | None = None
-    """The picture of the garment (also: --garment)."""
     garment_digest: str = ""
     """Of that file's content; filled in where a run begins, and held to by one that goes on."""
     data_digest: str = ""
@@ -64,22 +64,34 @@ class VtonPipelineConfig(EditPipelineConfig):
     restoration_steps: int = 10
     """DDNM's denoising steps."""
 
-    def check(self) -> None:
-        super().check()
-        if self.garment is None:
+    def check(self, options: MethodOptions) -> None:
+        super().check(options)
+        if options.garment is None:
             raise ConfigError("Expected the picture of a garment, got none: say --garment FILE.")
-        self.garment = Path(self.garment).expanduser().absolute()
         if self.reedits < 0:
             raise ConfigError(f"Expected at least 0 reedits of a view, got {self.reedits}: 0 keeps what disagrees.")
         self.restoration_settings()
-        read_garment(self.garment)
-        now = digest_of(self.garment)
+        read_garment(options.garment)
+        now = digest_of(options.garment)
         if self.garment_digest not in ("", now):
             raise DataError(
-                f"Expected the garment that this run began with in {self.garment}, found another picture: begin a new "
-                f"run, or put the picture back."
+                f"Expected the garment that this run began with in {options.garment}, found another picture: begin a "
+                f"new run, or put the picture back."
             )
         self.garment_digest = now
+
+    def note_beginning(self, capture: PosedImages) -> tuple[str, ...]:
+        digests = tuple(persons.digest_of(view) for view in capture.train_views)
+        self.check_data(persons.digest_together(digests))
+        return digests
+
+    def own_condition(self, options: MethodOptions, base_is_edit: bool) -> tuple[SettledCondition, str]:
+        asked = options.condition_on or self.condition_on
+        if asked != "auto":
+            return asked, AS_ASKED
+        if base_is_edit:
+            return "base", "the base is itself the result of an edit"
+        return "original", "a view is always edited against its original; what is not the garment is frozen"
 
     def restoration_settings(self) -> RestorationSettings:
         """Of stage 3.
@@ -108,8 +120,8 @@ class VtonPipelineConfig(EditPipelineConfig):
     def resolve_editor(self) -> tuple[str, str]:
         return resolve_auto_try_on()
 
-    def create_editor(self, device: str) -> Editor:
-        editor = super().create_editor(device)
+    def create_editor(self, spec: str, device: str) -> Editor:
+        editor = super().create_editor(spec, device)
         if not editor.info.needs_garment and not editor.info.name.startswith("folder"):
             raise ConfigError(
                 f"Expected an editor that dresses people, got {editor.info.name}, which takes no garment: say "
@@ -117,8 +129,8 @@ class VtonPipelineConfig(EditPipelineConfig):
             )
         return editor
 
-    def schedule_for(self, editor: Editor, rounds: float = math.inf) -> Schedule:
-        return replace(super().schedule_for(editor, rounds), kind="all-at-once")
+    def schedule_for(self, info: EditorInfo, rounds: float = math.inf, options: MethodOptions = NO_OPTIONS) -> Schedule:
+        return replace(super().schedule_for(info, rounds, options), kind="all-at-once")
 
 
 class VtonPipeline(EditPipeline):
@@ -131,27 +143,16 @@ class VtonPipeline(EditPipeline):
     @cached_property
     def _view_digests(self) -> tuple[str, ...]:
         """Of each training view; the files are read once, since a run's pictures may not change under it."""
-        return tuple(persons.digest_of(view) for view in self.train_views)
+        return self.known_digests or tuple(persons.digest_of(view) for view in self.train_views)
 
     @property
     def _data_digest(self) -> str:
         return persons.digest_together(self._view_digests)
 
-    def choose_condition(self, base_is_edit: bool) -> None:
+    def begin(self, run: Path, total_steps: int, seed: int, editor: Editor) -> None:
         config = self.config
         config.check_data(self._data_digest)
-        if config.condition_on != "auto":
-            return
-        if base_is_edit:
-            config.condition_on, config.condition_reason = "base", "the base is itself the result of an edit"
-        else:
-            reason = "a view is always edited against its original; what is not the garment is frozen"
-            config.condition_on, config.condition_reason = "original", reason
-
-    def begin(self, run: Path, total_steps: int, seed: int) -> None:
-        config = self.config
-        config.check_data(self._data_digest)
-        self._garment = read_garment(config.garment)
+        self._garment = read_garment(Path(self.plan.garment))
         self._person = persons.find_person(
             run / PERSON_FOLDER,
             self.train_views,
@@ -160,14 +161,14 @@ class VtonPipeline(EditPipeline):
             self._objects_of,
             self._data_digest,
         )
-        own_region = config.region
-        if not own_region:  # frozen is what is not worn
-            config.region = f"masks:{run / PERSON_FOLDER / persons.GARMENT_FOLDER}"
+        own = self.plan
+        if not own.region:  # frozen is what is not worn
+            self.plan = replace(own, region=f"masks:{run / PERSON_FOLDER / persons.GARMENT_FOLDER}")
         try:
-            super().begin(run, total_steps, seed)
+            super().begin(run, total_steps, seed, editor)
         finally:
-            config.region = own_region
-        if not own_region and not labelled(self.objects):
+            self.plan = own
+        if not own.region and not labelled(self.objects):
             self._person = replace(self._person, garments=self._agreed_garments(run / REGION_FOLDER))
         restore, restorer = self._restorer()
         self.updater.wearer = Wearer(
@@ -204,7 +205,7 @@ class VtonPipeline(EditPipeline):
 
     def _condition(self, index: int) -> Tensor:
         """The picture that an edit of a view begins from, always the same: [H, W, 3] float."""
-        if self.config.condition_on == "original":
+        if self.plan.condition_on == "original":
             return read_image(self.train_views[index]).float() / 255.0
         return self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
 
@@ -261,7 +262,7 @@ class VtonPipeline(EditPipeline):
             return {}
         done = self.updater.notes
         return {
-            "garment": str(self.config.garment),
+            "garment": self.plan.garment,
             "garment_digest": self.config.garment_digest,
             "stages": done.stages,
             "stages_of": list(STAGES),

@@ -68,8 +68,8 @@ def test_documented_trainings_are_understood(line, tiny_capture):
     config = tyro.cli(type(config), default=config, args=flags)
     assert config.data is not None
     config.pipeline.datamanager.data = subject_path() if "--garment" in flags else tiny_capture
-    if (getattr(config, "region", None) or "").startswith("object:"):
-        config.region = "object:ball"  # which this capture has
+    if "options" in vars(config) and (config.options.region or "").startswith("object:"):
+        config.choose(region="object:ball")  # which this capture has
     config.check()
 
 
@@ -105,6 +105,7 @@ def test_condition_and_guidance_are_flags_that_win_over_the_preset(tiny_capture,
     assert main(words) == 0
     asked = ["--condition-on", "base", "--guidance-scale", "9", "--image-guidance-scale", "1.25"]
     assert main([*words, *asked]) == 0
-    chosen = [(c.pipeline.condition_on, c.pipeline.guidance_scale, c.pipeline.image_guidance_scale) for c in configured]
+    plans = [c.resolve(c.options, c.capture(), c.create_editor(c.options)) for c in configured]
+    chosen = [(plan.condition_on, plan.guidance_scale, plan.image_guidance_scale) for plan in plans]
     assert chosen == [("original", 7.5, 1.5), ("base", 9.0, 1.25)]
     assert main([*words, "--guidance-scale", "-1"]) == 2

@@ -126,7 +126,8 @@ def test_an_edit_takes_the_factor_of_the_base_that_it_is_given(
     config.pipeline.datamanager.data, config.output_dir = large, tmp_path / "runs"
     config.load_checkpoint = tmp_path / "step-000000000.ckpt"
     config.load_checkpoint.write_bytes(b"")
-    config.machine.device_type, config.instruction, config.editor = "cpu", "make it brighter", "procedural"
+    config.machine.device_type = "cpu"
+    config.choose(instruction="make it brighter", editor="procedural")
     config.check()
     assert config.pipeline.datamanager.dataparser.downscale_factor == factor
 

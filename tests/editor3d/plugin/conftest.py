@@ -39,7 +39,7 @@ def recorder(monkeypatch) -> Recorder:
     info = EditorInfo("recorder", "", "", uses_render=True, uses_noise_level=True, varies_with_seed=True)
     made = Recorder(info)
     monkeypatch.setitem(EDITORS, "recorder", EditorEntry(info, "unused:unused"))
-    monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, device: made)
+    monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, spec, device: made)
     return made
 
 

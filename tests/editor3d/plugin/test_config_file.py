@@ -15,9 +15,11 @@ from nerfstudio.configs.external_methods import ExternalMethodDummyTrainerConfig
 from nerfstudio.configs.method_configs import all_methods
 
 from editor3d.errors import CheckpointError, Editor3DError
+from editor3d.plan import EditPlan
 from editor3d.plugin.config import other_methods
 from editor3d.plugin.config.file import MAX_BYTES, dump_config, parse_config, read_config
 from editor3d.registry import METHODS
+from editor3d.update.schedule import Schedule
 from nerf_methods.in2n import in2n
 
 KNOWN = {name: value for name, value in all_methods.items() if not isinstance(value, ExternalMethodDummyTrainerConfig)}
@@ -28,6 +30,18 @@ def text() -> str:
     """The configuration of an edit on a CPU."""
     config = deepcopy(in2n.config)
     config.timestamp = "2026-01-01_000000"
+    config.pipeline.plan = EditPlan(
+        instruction="make it night",
+        editor="procedural",
+        region="",
+        guidance_scale=7.5,
+        garment="",
+        condition_on="original",
+        image_guidance_scale=1.5,
+        diffusion_steps=20,
+        schedule=Schedule(),
+        reasons={"editor": "asked for by name"},
+    )
     return dump_config(config)
 
 
@@ -237,11 +251,11 @@ def test_what_is_no_file_of_text_is_refused(tmp_path):
 
 @pytest.mark.parametrize("region", ["{", '{"a": ' * 100_000, '{"type": "mesh", "file": ' + '"' + "x" * 5000 + '"}'])
 def test_a_region_that_is_none_is_refused_or_left_for_later(text, region, tmp_path):
-    body = text.replace("  region: ''\n", f"  region: '{region}'\n", 1)
+    body = text.replace("    region: ''\n", f"    region: '{region}'\n", 1)
     assert body != text
     (tmp_path / "config.yml").write_text(body)
     try:
-        assert read_config(tmp_path / "config.yml").pipeline.region
+        assert read_config(tmp_path / "config.yml").pipeline.plan.region
     except CheckpointError as error:
         assert "unreadable" in str(error)  # noqa: PT017 - some of these are read
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +9,7 @@ from hypothesis import strategies as st
 from editor3d import api
 from editor3d.datasets.views.images import read_image
 from editor3d.diffusion.sizing import resized
-from editor3d.editors import EDITORS
-from editor3d.plugin.edit.conditions import suited_condition, with_detail
+from editor3d.plugin.edit.conditions import with_detail
 from editor3d.run.record import read_record
 
 SIDE = 8
@@ -66,17 +63,6 @@ def test_what_the_editor_sees_is_the_render_and_what_it_does_not_the_photograph(
         return picture - resized(resized(picture, *small), *size)
 
     assert (detail(both) - detail(fine)).abs().mean() < 0.6 * (detail(render) - detail(fine)).abs().mean() + 1e-6
-
-
-def test_editors_of_small_copies_get_it_for_the_whole_picture_only():
-    whole = EDITORS["ip2p"].info
-    small = replace(whole, name="small", working_side=64)
-    assert suited_condition(False, (), whole)[0] == "original"
-    chosen, why = suited_condition(False, (), small)
-    assert chosen == "detailed"
-    assert "small edits a small copy" in why
-    assert suited_condition(False, ("ball",), small)[0] == "base"
-    assert suited_condition(True, (), small)[0] == "base"
 
 
 def wanted(trainer, index: int) -> torch.Tensor:

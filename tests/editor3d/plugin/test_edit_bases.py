@@ -116,6 +116,7 @@ def test_a_base_that_another_process_makes_is_waited_for(tiny_edit):
 @pytest.mark.usefixtures("small_voxels")
 def test_an_interrupted_base_goes_on(tiny_edit, monkeypatch):
     from editor3d.plugin.train.trainer import PluginTrainer
+    from editor3d.run.stopping import RunInterrupted
 
     config = tiny_edit(load_dir=None)
     config.check()
@@ -127,7 +128,8 @@ def test_an_interrupted_base_goes_on(tiny_edit, monkeypatch):
         return original(self, step)
 
     monkeypatch.setattr(PluginTrainer, "train_iteration", train_iteration)
-    assert ensure_base("voxel", config, 8) is None
+    with pytest.raises(RunInterrupted):
+        ensure_base("voxel", config, 8)
     assert ensure_base("voxel", config, 8).checkpoint.name == "step-000000007.ckpt"
     assert steps == list(range(8))
 

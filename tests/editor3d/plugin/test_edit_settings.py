@@ -28,7 +28,7 @@ class Stub:
 
 def drawn(config: EditPipelineConfig, name: str, total: int = 40) -> list[float]:
     """The noise levels of a whole run."""
-    schedule, generator = config.schedule_for(Stub(name)), torch.Generator().manual_seed(1)
+    schedule, generator = config.schedule_for(EDITORS[name].info), torch.Generator().manual_seed(1)
     return [edit.noise_level for step in range(total) for edit in schedule.plan(step, total, 0, 3, generator)]
 
 
@@ -49,7 +49,7 @@ def test_every_noise_level_of_a_run_has_room_for_its_steps_or_the_run_is_refused
     )
     if steps > upper * TIMESTEPS or steps >= TIMESTEPS:
         with pytest.raises(ConfigError, match="diffusion steps"):
-            config.schedule_for(Stub(name))
+            config.schedule_for(EDITORS[name].info)
         return
     for level in drawn(config, name):
         starting_timestep(level, steps, TIMESTEPS)  # raises where it cannot be served
@@ -66,7 +66,7 @@ def test_the_steps_that_sdxl_is_usually_run_at_fit_the_usual_bounds(noise):
 
 @pytest.mark.parametrize("name", [name for name in EDITORS if name not in DIVIDES])
 def test_bounds_are_left_alone_for_other_editors(name):
-    schedule = EditPipelineConfig(diffusion_steps=50).schedule_for(Stub(name))
+    schedule = EditPipelineConfig(diffusion_steps=50).schedule_for(EDITORS[name].info)
     assert (schedule.lower_bound, schedule.upper_bound) == (0.02, 0.98)
 
 
@@ -84,7 +84,7 @@ def divider(monkeypatch) -> None:
 
     info = replace(EDITORS["ip2p"].info, name="divider", needs_weights=False)
     monkeypatch.setitem(EDITORS, "divider", EditorEntry(info, "unused:unused"))
-    monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, device: Divider("divider"))
+    monkeypatch.setattr(EditPipelineConfig, "create_editor", lambda self, spec, device: Divider("divider"))
 
 
 @pytest.mark.usefixtures("divider")
@@ -109,18 +109,15 @@ def test_steps_that_no_noise_level_has_room_for_are_refused_before_anything_is_w
 @pytest.mark.parametrize("name", EDITORS)
 def test_what_is_left_open_is_what_the_editors_model_is_usually_run_at(name):
     info, config = EDITORS[name].info, EditPipelineConfig()
-    config.settle(info)
-    assert (config.guidance_scale, config.diffusion_steps) == (info.guidance_scale, info.diffusion_steps)
-    again = replace(config)
-    again.settle(EDITORS["flux-kontext"].info)  # what is settled stays
-    assert again == config
+    usual = config.usual_guidance_scale(info), config.usual_diffusion_steps(info)
+    assert usual == (info.guidance_scale, info.diffusion_steps)
 
 
 @given(scale=st.floats(0, 100), steps=st.integers(1, 100), name=st.sampled_from(sorted(EDITORS)))
 def test_what_is_asked_for_stays(scale, steps, name):
     config = EditPipelineConfig(guidance_scale=scale, diffusion_steps=steps)
-    config.settle(EDITORS[name].info)
-    assert (config.guidance_scale, config.diffusion_steps) == (scale, steps)
+    info = EDITORS[name].info
+    assert (config.usual_guidance_scale(info), config.usual_diffusion_steps(info)) == (scale, steps)
 
 
 def test_an_edit_is_asked_for_as_its_model_is_usually_run(tiny_edit, recorder, start, edit_before_step_0):
@@ -128,5 +125,5 @@ def test_an_edit_is_asked_for_as_its_model_is_usually_run(tiny_edit, recorder, s
     trainer = start(tiny_edit(editor="recorder", steps=2))
     edit_before_step_0(trainer)
     assert {(asked.guidance_scale, asked.diffusion_steps) for asked in recorder.requests} == {(2.5, 3)}
-    settled = read_config(trainer.base_dir / "config.yml").pipeline
+    settled = read_config(trainer.base_dir / "config.yml").pipeline.plan
     assert (settled.guidance_scale, settled.diffusion_steps) == (2.5, 3)

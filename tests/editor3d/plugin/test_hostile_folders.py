@@ -147,9 +147,9 @@ def test_the_real_commands_of_nerfstudio_run_nothing_and_say_why(words, hostile_
 def test_weights_that_a_run_names_are_not_downloaded(tiny_edit, tiny_base):
     config = tiny_edit(load_dir=tiny_base)
     config.set_timestamp()
-    for name, model in (("editor", "ip2p:someone/model"), ("guidance", "sds:someone/model")):
+    for model in ("ip2p:someone/model", "sds:someone/model"):
         other = deepcopy(config)
-        setattr(other.pipeline, name, model)
+        other.choose(editor=model)
         with pytest.raises(ConfigError, match="someone/model in the run"):
             place_run(other, config.get_base_dir())
     place_run(config, config.get_base_dir())

@@ -8,9 +8,12 @@ import torch
 from PIL import Image
 
 from editor3d import api
+from editor3d.plan import EditPlan
 from editor3d.plugin.bases.base import read_config
 from editor3d.plugin.edit import settings as edit_settings
 from editor3d.plugin.edit.conditions import CONDITIONS, with_detail
+from editor3d.run import checkpoints
+from editor3d.run.checkpoints import latest_checkpoint
 from editor3d.run.record import read_record
 
 OBJECT, WHOLE = "make the ball gold", "make it night"
@@ -91,6 +94,7 @@ def grid(trainer) -> torch.Tensor:
 def test_the_whole_picture_is_edited_in_photographs_again(tiny_edit, start, renders, after_step, photographs, capsys):
     trainer = start(tiny_edit(instruction=OBJECT, editor="procedural-noisy", steps=5, pipeline=CYCLIC))
     assert torch.equal(condition(trainer, 0), renders[0])
+    begun = (trainer.base_dir / "config.yml").read_bytes()
     after_step(trainer, 1, lambda: apply(trainer, WHOLE, guidance_scale=9.0))
     assert trainer.fit()
     assert torch.equal(condition(trainer, 0), photographs(trainer)[0])
@@ -99,8 +103,12 @@ def test_the_whole_picture_is_edited_in_photographs_again(tiny_edit, start, rend
     assert "Edits change the original photographs: the instruction is about the whole picture" in said
     record = read_record(trainer.base_dir / "edit.json")
     assert (record.condition_on, record.guidance_scale) == ("original", 9.0)
-    settled = read_config(trainer.base_dir / "config.yml")
-    assert (settled.instruction, settled.pipeline.prompt, settled.pipeline.guidance_scale) == (WHOLE, WHOLE, 9.0)
+    # the run's plan stays as it began; that of the other instruction is in the checkpoint
+    assert (trainer.base_dir / "config.yml").read_bytes() == begun
+    assert read_config(trainer.base_dir / "config.yml").pipeline.plan.instruction == OBJECT
+    kept = EditPlan.from_state(checkpoints.load(latest_checkpoint(trainer.checkpoint_dir))["extra"]["plan"])
+    assert (kept.instruction, kept.guidance_scale) == (WHOLE, 9.0)
+    assert kept == trainer.pipeline.plan
 
 
 def test_an_editor_of_small_copies_gets_the_photographs_detail_for_the_whole_picture(
@@ -168,7 +176,7 @@ def test_what_cannot_be_gone_on_with_changes_nothing(
     assert "whole picture" in record.condition_reason
     assert len(record.edits) == 4
     assert all(edit.instruction is None for edit in record.edits)
-    assert read_config(trainer.base_dir / "config.yml").instruction == WHOLE
+    assert trainer.pipeline.plan.instruction == WHOLE
 
 
 def test_a_run_goes_on_with_what_was_chosen_last(tiny_edit, start, renders, after_step, same_runs):

@@ -156,7 +156,7 @@ def test_reset_puts_the_photographs_back_between_two_steps(session):
 
 
 def test_a_refused_instruction_is_told_and_changes_nothing_and_a_good_one_is_taken(session):
-    first = session.trainer.config.instruction
+    first = session.trainer.pipeline.plan.instruction
 
     @session.after(1)
     def ask_for_the_impossible() -> None:
@@ -219,7 +219,7 @@ def test_a_finished_run_shows_its_pictures_and_says_how_to_edit_it_further(sessi
     assert f"editor3d edit {session.trainer.base_dir} --instruction" in shown
     controls = {"Instruction", "Guidance scale", "Image guidance scale", "Apply", "Pause edits", "Reset"}
     assert all(elements[name].gui_handle.disabled for name in controls)
-    assert elements["Instruction"].gui_handle.value == session.trainer.config.instruction
+    assert elements["Instruction"].gui_handle.value == session.trainer.config.options.instruction
 
 
 def test_an_interrupted_run_says_how_to_go_on(session, look_at):

@@ -8,6 +8,7 @@ from functools import reduce
 import pytest
 import yaml
 
+from editor3d.editors import EDITORS
 from editor3d.errors import ConfigError
 from editor3d.plugin.train import presets
 from editor3d.plugin.train.presets import apply_preset, preset_names, read_preset
@@ -62,7 +63,7 @@ def test_each_preset_loads_into_its_method(name):
     for path, wanted in preset["values"].items():
         assert value(config, path) == wanted
         assert type(value(config, path)) is type(before[path]) or None in (before[path], wanted)
-    config.pipeline.schedule_for(config.pipeline.create_editor("cpu"))
+    config.pipeline.schedule_for(EDITORS["ip2p"].info)
     assert preset["summary"].strip()
 
 
@@ -103,7 +104,7 @@ def test_what_the_user_sets_wins():
     config.max_num_iterations, config.pipeline.diffusion_steps = 77, 33
     apply_preset(config, "in2n-quick")
     assert (config.max_num_iterations, config.pipeline.diffusion_steps) == (77, 33)
-    assert config.base_steps == read_preset("in2n-quick")["values"]["base_steps"]
+    assert config.options.base_steps == read_preset("in2n-quick")["values"]["options.base_steps"]
 
 
 def test_a_preset_applied_twice_is_a_preset_applied_once():

@@ -14,7 +14,7 @@ from editor3d.errors import CheckpointError, ConfigError, DataError, Instruction
     ("own", "error", "match"),
     [
         ({"instruction": ""}, InstructionError, "instruction"),
-        ({"instruction": None}, InstructionError, "instruction"),
+        ({"instruction": " "}, InstructionError, "instruction"),
         ({"instruction": "make it purr like a kitten"}, InstructionError, "purr"),
         ({"instruction": "make the sofa gold"}, InstructionError, "sofa"),
         ({"prompt": "make it look like night"}, InstructionError, "several"),

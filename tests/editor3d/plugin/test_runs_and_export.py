@@ -58,7 +58,7 @@ def test_an_edit_opens_without_its_editor_and_moved_elsewhere(edit_run, tmp_path
     moved = shutil.copytree(edit_run, tmp_path / "moved")
     shutil.rmtree(edit_run / "nerfstudio_models")
     config, pipeline = open_run(moved)
-    assert config.instruction == "make it look like winter"
+    assert config.options.instruction == "make it look like winter"
     assert pipeline.updater is None
     assert not pipeline.training
     assert pipeline.datamanager.train_pixel_sampler is None

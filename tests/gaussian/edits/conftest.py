@@ -60,15 +60,18 @@ def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path) -> Callable
 
         config = _shrink(deepcopy(igs2gs.config), tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, splat_base
-        config.force = True  # thirty steps from random points are fog
-        config.instruction, config.editor = "make it look like winter", "procedural"
+        # thirty steps from random points are fog
+        config.choose(instruction="make it look like winter", editor="procedural", force=True)
         config.pipeline.edit_rate, config.mixed_precision = 4, False
         config.pipeline.model.strategy.refine_start = 2
         config.pipeline.model.strategy.refine_every = 2
         for name, value in (pipeline or {}).items():
             setattr(config.pipeline, name, value)
         for name, value in own.items():
-            setattr(config, name, value)
+            if name in vars(config.options):
+                config.choose(**{name: value})
+            else:
+                setattr(config, name, value)
         return config
 
     return make

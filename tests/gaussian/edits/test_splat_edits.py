@@ -211,5 +211,4 @@ def test_an_edit_can_be_opened_and_edited_again(splat_edit):
 @pytest.mark.parametrize(("name", "scale"), [("ip2p", 12.5), ("tiny-ip2p", 7.5), ("flux-kontext", 2.5)])
 def test_the_papers_guidance_scale_is_for_the_papers_editor(name, scale):
     pipeline = deepcopy(igs2gs.config.pipeline)
-    pipeline.settle(EDITORS[name].info)
-    assert (pipeline.guidance_scale, pipeline.image_guidance_scale) == (scale, 1.5)
+    assert (pipeline.usual_guidance_scale(EDITORS[name].info), pipeline.image_guidance_scale) == (scale, 1.5)

@@ -57,13 +57,15 @@ def try_on(few_views: Path, subject_base: Path, tmp_path: Path) -> Callable[...,
 
         config = _shrink(deepcopy(gaussian_vton.config), tmp_path / "runs", steps, data or few_views)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, subject_base
-        config.force = True  # a few steps
-        config.garment, config.editor = garment_path(), "try-on"
+        config.choose(garment=garment_path(), editor="try-on", force=True)  # a few steps
         config.pipeline.model.strategy.refine_start = 1000
         for name, value in (pipeline or {}).items():
             setattr(config.pipeline, name, value)
         for name, value in own.items():
-            setattr(config, name, value)
+            if name in vars(config.options):
+                config.choose(**{name: value})
+            else:
+                setattr(config, name, value)
         return config
 
     return make

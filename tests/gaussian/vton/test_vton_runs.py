@@ -65,7 +65,9 @@ class Spy:
 def spy_on(monkeypatch):
     def watch(**settings) -> Spy:
         spy = Spy(**settings)
-        monkeypatch.setattr("gaussian.methods.vton.pipeline.VtonPipelineConfig.create_editor", lambda self, device: spy)
+        monkeypatch.setattr(
+            "gaussian.methods.vton.pipeline.VtonPipelineConfig.create_editor", lambda self, spec, device: spy
+        )
         return spy
 
     return watch
@@ -290,13 +292,12 @@ def test_the_command_takes_a_garment():
     scene = Scene(subject_path())
     config = edit_config(scene, EditOptions(garment=garment_path()))
     assert config.method_name == "gaussian-vton"
-    assert config.garment == garment_path()
+    assert config.options.garment == garment_path()
     with pytest.raises(ConfigError, match="gaussian-vton"):
-        edit_config(scene, EditOptions("make it red", method="igs2gs", garment=garment_path()))
+        edit_config(scene, EditOptions("make it red", method="igs2gs", garment=garment_path())).check()
     plain = edit_config(scene, EditOptions(method="igs2gs"))
-    plain.pipeline.editor = "try-on"
     with pytest.raises(ConfigError, match="gaussian-vton"):
-        plain.pipeline.create_editor("cpu")
+        plain.pipeline.create_editor("try-on", "cpu")
 
 
 def test_the_third_stage_restores_renders(try_on, start):

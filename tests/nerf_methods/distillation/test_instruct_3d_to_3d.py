@@ -33,7 +33,7 @@ def test_the_scene_goes_where_the_model_points(gold_prior, distilled, start):
 
 @pytest.mark.parametrize(("guidance", "keeps"), [("ip2p-sds", False), ("tiny-ip2p", True)])
 def test_a_model_that_knows_colours_alone_leaves_the_shape(gold_prior, distilled, start, guidance, keeps):
-    trainer = start(distilled(instruct_3d_to_3d, {"guidance": guidance}))
+    trainer = start(distilled(instruct_3d_to_3d, editor=guidance))
     source, field = trainer.pipeline.session.source, trainer.pipeline.model.field
     assert trainer.fit()
     assert torch.equal(field.grid[..., 0], source.grid[..., 0]) == keeps
@@ -105,9 +105,9 @@ def test_the_source_of_a_resumed_run_is_still_the_base(gold_prior, distilled, st
     [
         ({}, {"instruction": " "}, InstructionError, "instruction"),
         ({"scaling": (1, 2)}, {}, ConfigError, "scaling"),
-        ({"guidance": "sds"}, {}, ConfigError, "ip2p-sds"),
-        ({"guidance": "nothing"}, {}, ConfigError, "nothing"),
-        ({"condition_on": "base"}, {}, ConfigError, "condition-on"),
+        ({}, {"editor": "sds"}, ConfigError, "ip2p-sds"),
+        ({}, {"editor": "nothing"}, ConfigError, "nothing"),
+        ({}, {"condition_on": "base"}, ConfigError, "condition-on"),
         ({"image_guidance_scale": -1.0}, {}, ConfigError, "image-guidance-scale"),
         ({"t_min": 0.9, "t_max": 0.2}, {}, ConfigError, "noise levels"),
     ],

@@ -117,9 +117,9 @@ def test_masks_widen_by_a_disc():
 
 def test_noise_falls_as_the_paper_says():
     schedule = InsertPipelineConfig(upper_bound=1.0, noise_schedule="sqrt", edit_rate=1, schedule="all-at-once")
-    from editor3d.editors import create_editor
+    from editor3d.editors import EDITORS
 
-    planned = schedule.schedule_for(create_editor("procedural-insert"))
+    planned = schedule.schedule_for(EDITORS["procedural-insert"].info)
     generator = torch.Generator().manual_seed(0)
     levels = [planned.plan(step, 100, 0, 1, generator)[0].noise_level for step in (0, 25, 64, 99)]
     assert levels == pytest.approx([1.0, 0.6, 0.36, 1 - 0.8 * 0.99**0.5], abs=6e-4)

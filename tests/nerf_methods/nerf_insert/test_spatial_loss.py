@@ -52,8 +52,8 @@ def neural(small_nerfacto, nerfacto_base, tmp_path):
     def make(output: str = "runs", steps: int = 6):
         config = small_nerfacto(deepcopy(nerf_insert.config), steps)
         config.output_dir, config.timestamp, config.load_dir = tmp_path / output, "run", nerfacto_base
-        config.force = True  # a few steps
-        config.instruction, config.region, config.turntable_frames = "a red ball", "box:0,0,0,1.1,1.1,1.1", 0
+        config.choose(instruction="a red ball", region="box:0,0,0,1.1,1.1,1.1", force=True)  # a few steps
+        config.turntable_frames = 0
         config.pipeline.edit_rate, config.pipeline.min_mask = 3, 0.0
         config.check()
         config.save_config()

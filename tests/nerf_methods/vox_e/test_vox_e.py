@@ -50,7 +50,7 @@ def test_the_scene_goes_where_the_model_points(gold_prior, distilled, start):
 
 
 def test_prompts_say_which_side_a_view_shows(gold_prior, distilled, start):
-    trainer = start(distilled(vox_e, {"view_words": True, "guidance": "tiny-t2i"}))
+    trainer = start(distilled(vox_e, {"view_words": True}, editor="tiny-t2i"))
     pipeline = trainer.pipeline
     views = pipeline.session.views.draw(20, torch.Generator().manual_seed(0))
     prompts = pipeline.prompts(views)
@@ -169,10 +169,14 @@ def test_a_run_stopped_in_any_stage_ends_as_one_not(
         ({"sigma": 0.0}, 9, ConfigError, "sigma"),
         ({"smoothness": -1.0}, 9, ConfigError, "smoothness"),
         ({"front_view": "nowhere"}, 9, ConfigError, "front-view"),
-        ({"guidance": "ip2p-sds"}, 9, ConfigError, "tiny-t2i"),
     ],
 )
 def test_what_cannot_work_is_one_sentence(gold_prior, distilled, start, pipeline, steps, error, says):
     config = distilled(vox_e, pipeline, steps=steps)
     with pytest.raises(error, match=says):
         start(config)
+
+
+def test_a_guidance_of_instructions_is_refused(gold_prior, distilled):
+    with pytest.raises(ConfigError, match="tiny-t2i"):
+        distilled(vox_e, editor="ip2p-sds").check()

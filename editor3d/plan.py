@@ -1,0 +1,169 @@
+"""From what a person chose of an edit to what is done: every choice that was left open, settled with its reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+from editor3d.options import MethodOptions
+from editor3d.regions import settled
+from editor3d.types import Condition, Editor, EditorInfo, PosedImages
+from editor3d.update.engine import edited_objects
+from editor3d.update.schedule import Schedule
+
+BY_NAME = "asked for by name"
+"""Why an editor, where nothing was left to choose."""
+AS_ASKED = "as asked"
+"""Why the pictures that are edited, where nothing was left to choose."""
+SettledCondition = Literal["original", "base", "detailed"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What an edit finds where it runs."""
+
+    device: str
+    """As torch names it: cpu, cuda."""
+    editor: tuple[str, str]
+    """The best editor for the method that is installed, and why in one clause."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """An edit with nothing left open. Kept in a run's config.yml; another instruction makes another plan."""
+
+    instruction: str
+    editor: str
+    """The 2D editor or the guidance, as it could be asked for again: `procedural`, `ip2p:FOLDER`, …"""
+    region: str
+    """Where the scene may change, with absolute paths; empty is everywhere."""
+    guidance_scale: float
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why, in one clause, by the name of what was settled: `editor`, `condition_on`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditPlan(Plan):
+    """An edit by a 2D editor."""
+
+    garment: str
+    """The picture of a garment; empty where nobody is dressed."""
+    condition_on: SettledCondition
+    """The pictures that are edited."""
+    image_guidance_scale: float
+    diffusion_steps: int
+    schedule: Schedule
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> EditPlan:
+        """What `to_state` gave."""
+        return cls(**{**state, "schedule": Schedule(**state["schedule"])})
+
+
+class Method(Protocol):
+    """What a method of editing brings to a plan."""
+
+    condition_on: Condition
+    image_guidance_scale: float
+
+    def usual_guidance_scale(self, info: EditorInfo) -> float:
+        """The guidance scale that an editor is run at by this method."""
+        ...
+
+    def usual_diffusion_steps(self, info: EditorInfo) -> int:
+        """The denoising steps that an editor is run with by this method."""
+        ...
+
+    def schedule_for(self, info: EditorInfo, rounds: float = math.inf, options: MethodOptions = ...) -> Schedule:
+        """When views are edited, with what noise.
+
+        Args:
+            rounds: how often a cyclic schedule edits each view.
+
+        Raises:
+            ConfigError: a value is out of range, or the noise levels have no room for the editor's steps.
+        """
+        ...
+
+    def rounds(self, total_steps: int, n_views: int) -> float:
+        """How often a cyclic schedule edits each view."""
+        ...
+
+    def own_condition(self, options: MethodOptions, base_is_edit: bool) -> tuple[SettledCondition, str] | None:
+        """The pictures that this method edits whatever the editor is, and why; None where `resolve` chooses."""
+        ...
+
+
+def choose_editor(options: MethodOptions, machine: Machine) -> tuple[str, str]:
+    """The editor, and why in one clause."""
+    return machine.editor if options.editor == "auto" else (options.editor, BY_NAME)
+
+
+def resolve(
+    options: MethodOptions,
+    capture: PosedImages,
+    machine: Machine,
+    *,
+    method: Method,
+    editor: Editor,
+    steps: int,
+    base_is_edit: bool = False,
+) -> EditPlan:
+    """Settle what was left open. Pure: reads files that the region names, and writes nothing.
+
+    Args:
+        options: what was chosen; what they leave open is the method's to say.
+        capture: the pictures that are edited, and the objects that they show.
+        editor: the one of `choose_editor`.
+        steps: training steps of the edit.
+        base_is_edit: the reconstruction is itself the result of an edit.
+
+    Raises:
+        RegionError: the region is not understood.
+        ConfigError: as `Method.schedule_for`.
+    """
+    info = editor.info
+    spec, editor_reason = choose_editor(options, machine)
+    condition, condition_reason = _condition(options, capture, method, editor, base_is_edit)
+    own_scale, own_image_scale = options.guidance_scale, options.image_guidance_scale
+    return EditPlan(
+        instruction=options.instruction.strip(),
+        editor=spec,
+        region="" if options.region is None else settled(options.region),
+        garment="" if options.garment is None else str(options.garment),
+        condition_on=condition,
+        guidance_scale=method.usual_guidance_scale(info) if own_scale is None else own_scale,
+        image_guidance_scale=method.image_guidance_scale if own_image_scale is None else own_image_scale,
+        diffusion_steps=options.diffusion_steps or method.usual_diffusion_steps(info),
+        schedule=method.schedule_for(info, method.rounds(steps, len(capture.train_views)), options),
+        reasons={"editor": editor_reason, "condition_on": condition_reason},
+    )
+
+
+def _condition(
+    options: MethodOptions, capture: PosedImages, method: Method, editor: Editor, base_is_edit: bool
+) -> tuple[SettledCondition, str]:
+    """The pictures that are edited, and why."""
+    own = method.own_condition(options, base_is_edit)
+    if own is not None:
+        return own
+    if options.region is not None:
+        return "base", "what lies outside the region is frozen"
+    asked = options.condition_on or method.condition_on
+    if asked != "auto":
+        return asked, AS_ASKED
+    if base_is_edit:
+        return "base", "the base is itself the result of an edit"
+    named = edited_objects(editor, options.instruction.strip(), capture.objects)
+    if named:
+        return "base", f"the instruction is about {', '.join(named)}, and all else stays as it is"
+    if editor.info.working_side is not None:
+        name = editor.info.name
+        return "detailed", f"the instruction is about the whole picture, of which {name} edits a small copy"
+    return "original", "the instruction is about the whole picture"

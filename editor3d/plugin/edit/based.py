@@ -1,0 +1,130 @@
+"""What the trainers of all methods that edit have in common: options, a base, and a plan made of both."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from editor3d.datasets import load_posed_images
+from editor3d.errors import ConfigError, InstructionError
+from editor3d.options import MethodOptions
+from editor3d.plan import Plan
+from editor3d.plugin.bases.base import Base, adopt_base, ensure_base, open_base
+from editor3d.plugin.edit.planned import PlannedPipelineConfig
+from editor3d.plugin.train.config import PluginTrainerConfig
+from editor3d.plugin.train.presets import apply_preset
+from editor3d.plugin.train.trainer import PluginTrainer
+from editor3d.regions import REGION_FILES, keep_files, settled
+from editor3d.registry import METHODS
+from editor3d.types import PosedImages
+
+
+@dataclass
+class BasedTrainerConfig(PluginTrainerConfig):
+    """Configuration of a run that changes a base."""
+
+    pipeline: PlannedPipelineConfig = field(default_factory=PlannedPipelineConfig)
+    options: Annotated[MethodOptions, tyro.conf.arg(name="")] = field(default_factory=MethodOptions)
+    base_method: str = "voxel"
+    """The method that reconstructs the scene where --load-dir does not give a base."""
+    turntable_frames: int = 60
+    """Frames of the turntable video; 0 for none."""
+
+    def choose(self, **chosen: Any) -> None:
+        """Choose other options, by the names of the fields of `MethodOptions`."""
+        self.options = replace(self.options, **chosen)
+
+    def check_options(self) -> None:
+        """Refuse options out of range, and make paths in them hold wherever the run is gone on with.
+
+        Raises:
+            Editor3DError: one sentence about the first thing wrong.
+        """
+        if self.options.preset is not None:
+            apply_preset(self, self.options.preset)
+        self.options.check()
+        self._take_prompts()
+        bases = [name for name, entry in METHODS.items() if entry.kind == "base"]
+        if self.base_method not in bases:
+            raise ConfigError(
+                f"Expected one of {', '.join(bases)} as base-method, got {self.base_method!r}: choose one."
+            )
+        if self.turntable_frames < 0:
+            raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
+        region, garment = self.options.region, self.options.garment
+        if self.pipeline.plan is None and region is not None:
+            self.choose(region=settled(region))
+        if garment is not None:
+            self.choose(garment=garment.expanduser().absolute())
+
+    def _take_prompts(self) -> None:
+        """Take what upstream's flags for the instruction say into the options, and nowhere else."""
+        asked = (self.options.instruction, self.prompt, self.pipeline.prompt)
+        said = {text.strip() for text in asked if text and text.strip()}
+        if len(said) > 1:
+            raise InstructionError(
+                f"Expected one instruction, got several ({', '.join(sorted(said))}): say --instruction alone."
+            )
+        self.choose(instruction=said.pop() if said else "")
+        self.prompt, self.pipeline.prompt = None, ""
+
+    def editors_named(self) -> tuple[str, ...]:
+        return (self.options.editor, *(() if self.pipeline.plan is None else (self.pipeline.plan.editor,)))
+
+    def capture(self) -> PosedImages:
+        """The capture that is edited, as its pictures will be read.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        parser = self.pipeline.datamanager.dataparser
+        return load_posed_images(
+            self.pipeline.datamanager.data,
+            downscale_factor=parser.downscale_factor,
+            eval_interval=parser.eval_interval,
+        )
+
+
+class BasedTrainer(PluginTrainer):
+    """Finds a base, settles the plan once, and keeps both in the run's configuration."""
+
+    config: BasedTrainerConfig
+    base: Base
+
+    def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
+        config, pipeline = self.config, self.config.pipeline
+        self.base = self.find_base()
+        # what was found is part of the configuration from here on: a resumed run starts from the same. No load_step:
+        # ns-render and its like would take it for the step of this run to load.
+        config.load_checkpoint = self.base.checkpoint.resolve()
+        config.load_dir = config.load_step = None
+        pipeline.run = self.base_dir
+        adopt_base(config, self.base)
+        if pipeline.plan is None:
+            plan = self.make_plan()
+            region = keep_files(plan.region, self.base_dir / REGION_FILES) if plan.region else ""
+            pipeline.plan = replace(plan, region=region)
+        if self.keeps_shape():
+            config.optimizers = pipeline.model.kept_shape(config.optimizers)
+        config.write_config()
+        super().build(test_mode)
+
+    @abstractmethod
+    def make_plan(self) -> Plan:
+        """What is done, now that the base is known."""
+
+    @abstractmethod
+    def keeps_shape(self) -> bool:
+        """Whether the edit changes colours alone."""
+
+    def find_base(self) -> Base:
+        """The base that was chosen, the kept one of the same capture, or a new one."""
+        config = self.config
+        if config.load_checkpoint is not None:
+            return open_base(config.load_checkpoint)
+        if config.load_dir is not None:
+            return open_base(config.load_dir, config.load_step)
+        return ensure_base(config.base_method, config, config.options.base_steps)
