@@ -13,7 +13,7 @@ from editor3d.errors import ConfigError
 from editor3d.run.record import package_versions
 from editor3d.service.http.server import HOST, Service
 from editor3d.service.http.signing import PROOF, is_proof, signed
-from editor3d.service.state import (
+from editor3d.service.jobs.state import (
     ServiceState,
     default_job_folder,
     default_state_file,

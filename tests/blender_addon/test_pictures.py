@@ -15,7 +15,7 @@ from PIL import Image
 
 from editor3d.service.http import server
 from editor3d.service.jobs.queue import JobQueue
-from editor3d.service.state import ServiceState, write_state
+from editor3d.service.jobs.state import ServiceState, write_state
 
 COMMAND = """
 import json, pathlib, sys, time

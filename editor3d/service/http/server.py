@@ -35,7 +35,6 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from editor3d.errors import ConfigError, Editor3DError
-from editor3d.service import owned
 from editor3d.service.http.connections import (
     ANSWER_SECONDS,
     BODY_RATE,
@@ -46,10 +45,11 @@ from editor3d.service.http.connections import (
 )
 from editor3d.service.http.limits import MAX_CONNECTIONS, MAX_JSON, MAX_UPLOAD, MAX_UPLOADS, Rate
 from editor3d.service.http.signing import PROOF, Signatures, Signed, proof
+from editor3d.service.jobs import owned
 from editor3d.service.jobs.pictures import MAX_SIDE, small_picture
 from editor3d.service.jobs.queue import UPLOADS, Job, JobQueue
 from editor3d.service.jobs.requests import KINDS, parse_request
-from editor3d.service.state import PROTOCOL
+from editor3d.service.jobs.state import PROTOCOL
 
 HOST = "127.0.0.1"
 _UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

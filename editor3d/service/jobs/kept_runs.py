@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from editor3d.service import owned
+from editor3d.service.jobs import owned
 
 KEPT_RUNS = 10
 """Runs of edits that are kept, finished or not; the oldest go first."""

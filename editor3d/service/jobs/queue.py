@@ -22,7 +22,7 @@ import msgspec
 
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.run.events import Progress
-from editor3d.service import owned
+from editor3d.service.jobs import owned
 from editor3d.service.jobs.commands import Places, Step, steps_of
 from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
 from editor3d.service.jobs.pictures import PREVIEW, copy_pairs, files_below, save_preview_sheet

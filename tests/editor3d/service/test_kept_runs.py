@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from editor3d.service import owned
+from editor3d.service.jobs import owned
 from editor3d.service.jobs.kept_runs import remove_old_runs
 
 

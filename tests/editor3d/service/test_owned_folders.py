@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from editor3d.errors import ConfigError
-from editor3d.service import owned
+from editor3d.service.jobs import owned
 from editor3d.service.jobs.kept_runs import remove_old_runs
 from editor3d.service.jobs.queue import JobQueue
 

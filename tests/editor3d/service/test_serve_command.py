@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from editor3d.service.http.signing import signed
-from editor3d.service.state import read_state
+from editor3d.service.jobs.state import read_state
 
 
 class Served:

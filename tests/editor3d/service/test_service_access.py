@@ -11,7 +11,7 @@ import pytest
 
 from editor3d.service.http import limits, server
 from editor3d.service.http.limits import Rate
-from editor3d.service.state import ServiceState, read_state, remove_state, write_state
+from editor3d.service.jobs.state import ServiceState, read_state, remove_state, write_state
 
 
 def test_a_client_with_the_token_is_answered(serve):

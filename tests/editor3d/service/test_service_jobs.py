@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from editor3d.service import owned
+from editor3d.service.jobs import owned
 from editor3d.service.jobs import queue as jobs
 from editor3d.service.jobs.requests import parse_request
 

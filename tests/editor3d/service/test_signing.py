@@ -81,8 +81,8 @@ def test_the_add_on_signs_as_the_service_reads(serve) -> None:
     b"nonsense\r\n\r\n",
 ])  # fmt: skip
 def test_a_stranger_on_the_port_of_a_service_learns_no_token_and_is_not_believed(answer: bytes, tmp_path: Path) -> None:
+    from editor3d.service.jobs.state import ServiceState
     from editor3d.service.run import _alive
-    from editor3d.service.state import ServiceState
 
     module, heard = _addon_client(), []
     with socket.create_server(("127.0.0.1", 0)) as stranger:
