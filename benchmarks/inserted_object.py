@@ -21,7 +21,7 @@ from rich.table import Table
 from editor3d.editors.insert.editor import ProceduralInserter
 from editor3d.metrics.image import psnr
 from editor3d.plugin.confine.masks import dilated, geometry_of, look_at
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.views.rays import LensTable
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest

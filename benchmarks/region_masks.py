@@ -17,7 +17,7 @@ from nerfstudio.cameras.cameras import Cameras
 from rich.console import Console
 
 from editor3d.plugin.confine.masks import SpaceRegion, look_at
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.views.rays import LensTable
 from editor3d.regions import parse_region
 

@@ -23,7 +23,7 @@ import editor3d
 from editor3d.datasets.views.images import read_image
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.metrics.image import psnr
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.types import Around, EditRequest, View
 from gaussian.edit.scene_file import extent_of, model_of, picture_of
 from gaussian.files import read_file

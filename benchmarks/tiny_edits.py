@@ -36,7 +36,7 @@ from editor3d.editors.pipelines.tiny import working_size
 from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.metrics.image import psnr
 from editor3d.plugin.edit.pipeline import EditPipeline
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.types import Condition, Editor, EditRequest
 
 INSTRUCTIONS = (

@@ -27,7 +27,7 @@ from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.files.writing import write_json
 from editor3d.metrics.image import psnr
 from editor3d.options import EditOptions
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.types import EditRequest
 
 

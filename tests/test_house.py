@@ -16,15 +16,6 @@ TOP = ("editor3d", "nerf_methods", "gaussian", "mesh", "blender_addon", "lab")
 MOST_MODULES = 12
 """Side by side in one folder, besides its `__init__`."""
 
-KNOWN_CIRCLES: set[frozenset[str]] = {frozenset({"editor3d.plugin.edit.pipeline", "editor3d.plugin.edit.settings"})}
-"""Circles between modules that are still to be broken."""
-KNOWN_ARROWS: set[tuple[str, str]] = {
-    ("editor3d.plugin.bases", "editor3d.plugin.train"),
-    ("editor3d.service.http", "editor3d.service"),
-    ("editor3d.service.jobs", "editor3d.service"),
-}
-"""Arrows between packages that close a circle and are still to be turned."""
-
 
 @cache
 def modules(root: Path = ROOT) -> dict[str, Path]:
@@ -153,13 +144,11 @@ def test_a_module_of_reexports_is_seen() -> None:
 
 def test_no_circle_between_modules() -> None:
     assert len(modules()) > 400
-    found = {circle for circle in circles(arrows()) if circle not in KNOWN_CIRCLES}
-    assert [sorted(circle) for circle in found] == []
+    assert [sorted(circle) for circle in circles(arrows())] == []
 
 
 def test_no_circle_between_packages() -> None:
-    graph = package_arrows().copy()
-    graph.remove_edges_from(KNOWN_ARROWS)
+    graph = package_arrows()
     found = [
         f"{start} -> {end}: {graph.edges[start, end]['why']}"
         for circle in circles(graph)
@@ -182,7 +171,7 @@ def test_arrows_follow_the_drawing() -> None:
     upwards = [
         f"{start} -> {end}: {graph.edges[start, end]['why']}"
         for start, end in graph.edges
-        if layer_of(start, drawn) > layer_of(end, drawn) and (start, end) not in KNOWN_ARROWS
+        if layer_of(start, drawn) > layer_of(end, drawn)
     ]
     assert sorted(upwards) == []
 

@@ -16,8 +16,8 @@ from editor3d.outputs.splat_change import Holes, SplatChange
 from editor3d.plugin.bases.base import open_base
 from editor3d.plugin.confine.regions import select
 from editor3d.plugin.edit.edited import SCENE_FILE
+from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.train.runs import open_run
 from editor3d.regions import parse_region, seen_parts
 from editor3d.types import Around, View
 from gaussian.draw.selection import PosedPinhole, delete, duplicate, holes, recolor

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from editor3d.errors import ConfigError, RegionError
 from editor3d.plugin.results.export import export_mesh, export_points, export_splats
+from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.datamanager import EditDataManagerConfig
 from editor3d.plugin.train.judged import judged
 from editor3d.plugin.train.pipeline import PluginPipelineConfig
-from editor3d.plugin.train.runs import open_run
 from editor3d.plugin.train.scene import PluginModelConfig, RayModel
 from editor3d.plugin.views.rays import camera_rays
 from editor3d.registry import METHODS, MethodEntry

@@ -14,7 +14,7 @@ from nerfstudio.utils.eval_utils import eval_setup
 from editor3d.errors import CheckpointError, DataError, RegionError
 from editor3d.plugin.confine.masks import pixels_that_meet
 from editor3d.plugin.results.evaluate import evaluate
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 
 BALL = "sphere:0,0,0,0.6"
 

@@ -71,7 +71,7 @@ class Export:
             )
 
         from editor3d.plugin.bases.base import open_base
-        from editor3d.plugin.train.runs import open_run
+        from editor3d.plugin.results.runs import open_run
 
         run = open_base(self.run_folder).run
         target = self.output or run / "exports" / (self.format + (suffixes[0] if suffixes else ""))

@@ -61,7 +61,7 @@ class Render:
         from editor3d.outputs.pictures import save_png
         from editor3d.outputs.video import write_mp4
         from editor3d.plugin.bases.base import open_base
-        from editor3d.plugin.train.runs import open_run
+        from editor3d.plugin.results.runs import open_run
         from editor3d.plugin.train.shown import turntable_cameras
         from editor3d.run.events import Result, absolute, emit
 

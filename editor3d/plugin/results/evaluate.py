@@ -23,8 +23,8 @@ from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.plugin.config.file import read_config
 from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
 from editor3d.plugin.edit.trainer import EditTrainerConfig
+from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.train.runs import open_run
 from editor3d.plugin.views.project import PosedCamera
 from editor3d.plugin.views.rays import Lens
 from editor3d.regions import parse_region

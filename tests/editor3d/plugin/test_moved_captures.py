@@ -16,7 +16,7 @@ from editor3d.errors import CheckpointError, DataError, Editor3DError
 from editor3d.plugin.bases.cameras import load_any_cameras
 from editor3d.plugin.bases.captures import CAPTURE, FRAME
 from editor3d.plugin.config.file import dump_config, read_config
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from PIL import Image
 
 from editor3d.host import ffmpeg
 from editor3d.outputs.pictures import to_uint8
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from editor3d.errors import CheckpointError, ConfigError
 from editor3d.outputs.pictures import to_uint8
 from editor3d.plugin.results.depth import color_depth
 from editor3d.plugin.results.export import export_mesh, export_points, to_capture_frame
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.scene import SceneDefaults
 
 

@@ -13,7 +13,7 @@ import editor3d
 from editor3d.cli import main
 from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, DataError, Editor3DError, RegionError
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.types import Around
 from gaussian.files import read_splats, write_splats
 from gaussian.splats import SH_C0, Splats, select

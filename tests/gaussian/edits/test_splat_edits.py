@@ -9,7 +9,7 @@ import torch
 
 from editor3d.editors import EDITORS
 from editor3d.errors import RegionError
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.run import checkpoints
 from gaussian.files import read_splats
 from gaussian.methods.igs2gs import igs2gs

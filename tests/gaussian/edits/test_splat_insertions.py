@@ -16,7 +16,7 @@ from editor3d.outputs.pictures import to_uint8
 from editor3d.plugin.confine.masks import filled
 from editor3d.plugin.confine.regions import CaptureRegion
 from editor3d.plugin.results.evaluate import evaluate
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.run import checkpoints
 from editor3d.run.record import read_record
 from gaussian.fit.growth import inside_of

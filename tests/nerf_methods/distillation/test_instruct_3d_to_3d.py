@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.run import checkpoints
 from nerf_methods.instruct_3d_to_3d import instruct_3d_to_3d
 from nerf_methods.voxel.files import load_field

@@ -8,7 +8,7 @@ from math import exp
 import pytest
 import torch
 
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from nerf_methods.spatial_loss import spatial_loss
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from editor3d.errors import ConfigError, InstructionError
 from editor3d.guidance.prompts import view_prompt
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.run import checkpoints
 from nerf_methods.vox_e import pipeline as pipeline_module
 from nerf_methods.vox_e.method import vox_e

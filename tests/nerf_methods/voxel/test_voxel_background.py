@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from editor3d.plugin.train.runs import open_run
+from editor3d.plugin.results.runs import open_run
 from editor3d.run import checkpoints
 from nerf_methods.voxel.method import voxel_optimizers
 

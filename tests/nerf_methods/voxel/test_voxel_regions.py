@@ -103,7 +103,7 @@ def test_spreading_takes_the_neighbours_and_no_more():
 
 @pytest.fixture
 def model(tiny_base):
-    from editor3d.plugin.train.runs import open_run
+    from editor3d.plugin.results.runs import open_run
 
     return open_run(tiny_base)[1].model
 
