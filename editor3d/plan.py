@@ -43,6 +43,10 @@ class Plan:
     reasons: dict[str, str] = field(default_factory=dict)
     """Why, in one clause, by the name of what was settled: `editor`, `condition_on`."""
 
+    def __post_init__(self) -> None:
+        # in the order of config.yml, so that a run gone on with writes the same bytes as one that was not interrupted
+        object.__setattr__(self, "reasons", dict(sorted(self.reasons.items())))
+
 
 @dataclass(frozen=True, kw_only=True)
 class EditPlan(Plan):

@@ -265,9 +265,7 @@ def test_an_earlier_run_that_cannot_go_on_is_kept(tiny_edit, lab, saved):
     config = tiny_edit()
     killed = lab.run(KILL.format(method="build", call=1), path=saved(config))
     assert killed.code == -9, killed.stderr
-    refuse = (
-        f"{DISK_FULL}\nfrom editor3d.plugin.edit.trainer import EditTrainer\nat(EditTrainer, '_find_base', 1, full)"
-    )
+    refuse = f"{DISK_FULL}\nfrom editor3d.plugin.edit.trainer import EditTrainer\nat(EditTrainer, 'find_base', 1, full)"
     for code in ("run(load(path))", "from editor3d.cli import main\nraise SystemExit(main(['resume', folder]))"):
         result = lab.run(f"{refuse}\n{code}", path=saved(config), folder=config.get_base_dir())
         assert result.code == 2, result.stderr
