@@ -1,4 +1,4 @@
-"""Where the time of an edit goes, and how much of it is none of rendering, fitting and editing.
+"""Measure the time of an edit by kind of work, and the share that is not rendering, fitting or editing.
 
     python benchmarks/edit_overhead.py --data CAPTURE --downscale-factor 2 --instruction "make it look like winter"
 

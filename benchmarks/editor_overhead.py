@@ -1,4 +1,4 @@
-"""What one 2D edit costs beyond the model's own forward passes.
+"""Measure what one 2D edit costs beyond the model's own forward passes.
 
     python benchmarks/editor_overhead.py
 

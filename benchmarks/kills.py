@@ -1,4 +1,4 @@
-"""Kill commands at random moments, go on with them, and compare with the same commands left alone.
+"""Kill commands at random moments, resume them, and compare with the same commands left alone.
 
     python benchmarks/kills.py 100                       # kills, spread over five kinds of work
     python benchmarks/kills.py 10 --jobs in2n refinement

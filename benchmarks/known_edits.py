@@ -1,4 +1,4 @@
-"""Known-edit figures: edit gap, locality, depth error and cost, on a real capture and on the demo scene.
+"""Measure known edits: edit gap, locality, depth error and cost, on a real capture and on the demo scene.
 
     python benchmarks/known_edits.py --capture CAPTURE_512 --output outputs/known_edits
     python benchmarks/known_edits.py --capture CAPTURE_512 --methods in2n igs2gs --downscale-factor 1 --only capture

@@ -1,4 +1,4 @@
-"""Whether CLIP's part of the distance to a picture orders candidates better: `python benchmarks/picture_clip.py`.
+"""Check whether CLIP's part of the distance to a picture ranks candidates better: `python benchmarks/picture_clip.py`.
 
 Around a hidden program of each scene lie programs at growing distances. Each is rendered for the search, and from a
 camera that the search never sees. What is asked of a distance is to put the search's pictures into the order of the

@@ -1,4 +1,4 @@
-"""How long the commands take that only tell something, beside an interpreter that does nothing, and what they import.
+"""Time the commands that only print information, beside a bare interpreter, and list what they import.
 
 python benchmarks/start_up.py
 """

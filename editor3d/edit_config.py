@@ -1,4 +1,4 @@
-"""The configuration of an edit, from what a person asks for."""
+"""Build the configuration of an edit from the user's options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person chooses of an edit, declared once.
+"""The options of an edit, declared once.
 
 The fields, their types and their docstrings are the flags and the help of `editor3d edit` and `ns-train METHOD`, the
 parameters of `Scene.edit`, and the JSON schema of a job's settings. To add an option, add a field. Imports no torch.

@@ -1,4 +1,4 @@
-"""From what a person chose of an edit to what is done: every choice that was left open, settled with its reason."""
+"""Resolve the options of an edit to a plan: every open choice is made, and its reason recorded."""
 
 from __future__ import annotations
 

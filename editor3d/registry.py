@@ -1,4 +1,4 @@
-"""What the project's other packages add to the engine, as text: listing it imports none of them."""
+"""The methods and commands that other packages add to the engine, as strings: listing them imports nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scene does unless its kind says otherwise."""
+"""Default behaviour of an editable scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run that is gone on with may send to others and load from them: it may be a stranger's."""
+"""Check what a resumed run may send to others and load from them: the run may be untrusted."""
 
 from __future__ import annotations
 

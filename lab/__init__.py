@@ -1,1 +1,1 @@
-"""What makes, measures and tries the project from outside; not part of what is installed, and never imported by it."""
+"""Train, measure and test the project from outside; not installed with it, and never imported by it."""

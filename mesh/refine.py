@@ -1,4 +1,4 @@
-"""More vertices for meshes that have too few to hold a style."""
+"""Subdivide meshes that have too few vertices for a style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mesh must be before it can be rendered and displaced, and how it is brought there."""
+"""Repair a mesh so that it can be rendered and displaced."""
 
 from __future__ import annotations
 

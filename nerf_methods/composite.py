@@ -1,4 +1,4 @@
-"""A neural field that is another one outside of a region: what keeps an edit to where it was asked for."""
+"""Compose two neural fields, one inside a region and the other outside, so that an edit stays in its region."""
 
 from __future__ import annotations
 

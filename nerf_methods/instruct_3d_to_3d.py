@@ -31,11 +31,11 @@ class InstructPipelineConfig(DistillationPipelineConfig):
     )
     _target: type = field(default_factory=lambda: InstructPipeline)
     image_guidance_scale: float | None = None
-    """How closely the render of the unedited scene is kept to; the guidance's usual scale by default."""
+    """Set how closely the render of the unedited scene is followed. The default is the guidance's usual scale."""
     scaling: tuple[int, ...] = (0, 1, 2, 3, 2, 1, 0)
-    """How often the number of voxels is halved, stage by stage; the stages share the steps evenly."""
+    """Halve the number of voxels this many times in each stage; the stages have equal shares of the steps."""
     keep_detail: bool = True
-    """Resample the change rather than the scene, so that what is not changed keeps its detail."""
+    """Resample the change instead of the scene, so that unchanged parts keep their detail."""
 
     @property
     def method(self) -> str:

@@ -54,15 +54,16 @@ class EditNerfactoModelConfig(NerfactoModelConfig, PluginModelConfig):
     """Configuration of `EditNerfactoModel`."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "use_proposal_weight_anneal")
-    """What an edit chooses itself; everything else it takes over from its base."""
+    """Fields that an edit sets itself; all others are taken over from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"use_proposal_weight_anneal": False}
-    """What an edit that was not configured for nerfacto chooses: the base's proposal networks are trained."""
+    """Values that an edit uses when it was not configured for nerfacto: the base's proposal networks are already
+    trained."""
     _target: type = field(default_factory=lambda: EditNerfactoModel)
     implementation: Literal["tcnn", "torch"] = field(default_factory=default_implementation)
     average_init_density: float = 0.01
     eval_num_rays_per_chunk: int = 1 << 15
     loss: Literal["l1", "l2"] = "l2"
-    """Photometric loss."""
+    """Choose the photometric loss."""
 
 
 class EditNerfactoModel(RayModel, NerfactoModel):

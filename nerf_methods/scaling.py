@@ -1,4 +1,4 @@
-"""Dynamic scaling of a voxel field (Instruct 3D-to-3D): few voxels for what is large, then all of them for detail."""
+"""Dynamic scaling of a voxel field (Instruct 3D-to-3D): few voxels for large changes, then all of them for detail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a neural field as it was outside of a region (NeRF-Insert, Zhou et al. 2024)."""
+"""The spatial loss, which keeps a neural field unchanged outside a region (NeRF-Insert, Zhou et al. 2024)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `editor3d doctor` looks at. Each function gives checks as data.
+"""The checks of `editor3d doctor`. Each function returns checks as data.
 
 Nothing on the machine is changed, but that the empty folder for compiled kernels is made where it can be."""
 

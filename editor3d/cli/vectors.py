@@ -1,4 +1,4 @@
-"""Directions and cameras from what a user types."""
+"""Parse directions and cameras that a user types."""
 
 from __future__ import annotations
 

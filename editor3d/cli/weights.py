@@ -1,4 +1,4 @@
-"""Which model weights are on this machine, and how to get those that are not. Imports no model."""
+"""Find the model weights that are on this machine, and say how to get the others. Imports no model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may give where a capture is asked for."""
+"""Resolve what a user gives as a capture: a path, or the word demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that every command opens with: what was found in the capture that it was given."""
+"""Print the first line of every command: what was found in the capture."""
 
 from __future__ import annotations
 

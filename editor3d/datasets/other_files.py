@@ -1,4 +1,4 @@
-"""Files that are neither a capture nor splats that are read here: which command takes them, or how to convert them."""
+"""Recognise files that are neither captures nor splats, and say which command reads them or how to convert them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading large photographs smaller, as nerfstudio does unless it is told otherwise."""
+"""Read large photographs at a reduced size, as nerfstudio does by default."""
 
 from __future__ import annotations
 

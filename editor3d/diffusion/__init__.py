@@ -1,1 +1,1 @@
-"""What editors and guidance share of diffusion models: weights, loading, latents, noise levels, sampling."""
+"""The code for diffusion models that editors and guidance share: weights, loading, latents, noise levels, sampling."""

@@ -1,4 +1,4 @@
-"""Loading a diffusers pipeline from this machine, or from the hub where it was asked for: one way for all models."""
+"""Load a diffusers pipeline from this machine, or from the hub if the user names one: one way for all models."""
 
 from __future__ import annotations
 

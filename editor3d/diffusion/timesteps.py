@@ -1,4 +1,4 @@
-"""Which noise levels an optimisation looks at, step by step: fixed, linear, or Vox-E's annealing.
+"""Schedules of noise levels for score distillation: fixed, linear, or Vox-E's annealing.
 
 A schedule gives the range [t_min, t_max] of noise levels, fractions of the model's training timesteps, at a step.
 """

@@ -1,4 +1,4 @@
-"""Where model weights are on this machine. Looks at local files only; imports neither torch nor diffusers."""
+"""Find model weights on this machine. Looks at local files only; imports neither torch nor diffusers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an edit may change a picture: a mask, or the masks of the objects that the instruction names."""
+"""Compute where an edit may change a picture: a mask, or the masks of the objects that the instruction names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reading files that strangers made, and writing files whole or not at all."""
+"""Read untrusted files, and write files whole or not at all."""

@@ -1,4 +1,4 @@
-"""YAML of files that strangers made: plain values, nested a few levels, as many as such a file may need."""
+"""Read YAML from untrusted files: plain values, with bounded size and nesting."""
 
 from __future__ import annotations
 

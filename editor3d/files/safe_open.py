@@ -1,4 +1,4 @@
-"""Opening files that strangers made: nothing in them runs, hangs the process or fills its memory.
+"""Open untrusted files: nothing in them runs, hangs the process or fills its memory.
 
 A name says nothing about what a file is: a picture may be a script for a printer, a JSON file a named pipe. Every
 reader of captures, meshes, scenes and runs opens its files through this module, or makes the same checks.

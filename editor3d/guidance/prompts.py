@@ -1,4 +1,4 @@
-"""What a text-to-image model is told about the side that a view shows (DreamFusion, Vox-E)."""
+"""View-dependent prompts: the words for the side that a view shows (DreamFusion, Vox-E)."""
 
 from __future__ import annotations
 

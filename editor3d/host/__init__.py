@@ -1,1 +1,1 @@
-"""What the machine, its libraries and compilers are made to do before and while the project runs on them."""
+"""Settings of the machine, its libraries and compilers, made before and while the project runs."""

@@ -1,4 +1,4 @@
-"""The device that work goes to where nothing else was asked for."""
+"""Choose the default device."""
 
 from __future__ import annotations
 

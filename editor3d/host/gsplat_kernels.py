@@ -1,4 +1,4 @@
-"""gsplat's compiled CUDA kernels, which its package brings as source only: are they here, and how to get them."""
+"""Check whether gsplat's CUDA kernels are compiled, and say how to compile them: its package has only their source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping libraries quiet that write past Python, to the process's own standard output or error."""
+"""Silence libraries that write to the process's standard output or error past Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where wall-clock time goes, by kind of work."""
+"""Measure wall-clock time by kind of work."""
 
 from __future__ import annotations
 

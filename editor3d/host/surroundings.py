@@ -1,4 +1,4 @@
-"""What libraries take from the process's surroundings, put right before they are imported: threads, name, folders."""
+"""Set the environment that libraries read when they are imported: threads, name, folders."""
 
 from __future__ import annotations
 

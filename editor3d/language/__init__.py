@@ -1,1 +1,1 @@
-"""How the words of an instruction are read: tokens, nouns and the vocabulary. Plain data; imports no torch."""
+"""Parse the words of an instruction: tokens, nouns and the vocabulary. Plain data; imports no torch."""

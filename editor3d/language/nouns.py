@@ -1,4 +1,4 @@
-"""Which object a noun of the instruction means, given the names of the objects that the data has masks of."""
+"""Match a noun of the instruction to an object, given the names of the objects that the data has masks of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an instruction's text to tokens: the longest known phrase at each place, or a single word."""
+"""Split an instruction into tokens: the longest known phrase at each place, or a single word."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What an edit is judged by: picture metrics, agreement of views, CLIP scores and the known-edit test."""
+"""The scores of an edit: picture metrics, agreement of views, CLIP scores and the known-edit test."""

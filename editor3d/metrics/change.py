@@ -1,4 +1,4 @@
-"""How much an edit changed, where, and what became of fine detail. Needs no known result."""
+"""Measure how much an edit changed, where, and how much fine detail it kept. Needs no known result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a CLIP model is on this machine. Looks at local files only; imports no model and no torch."""
+"""Find a CLIP model on this machine. Looks at local files only; imports no model and no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether views of a scene agree: one view's pixels, found again in another by depth, should have the same colour.
+"""Measure whether views agree: one view's pixels, found again in another by depth, should have the same colour.
 
 The pixel p of view i shows the point x = X_i(p, d_i(p)) at its depth d_i. Where view j sees that point too (its own
 depth there is that of x, within `DEPTH_TOLERANCE`), the colours are compared:

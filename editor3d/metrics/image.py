@@ -1,4 +1,4 @@
-"""How alike two pictures are: PSNR, SSIM and LPIPS. Pictures are [H, W, 3] float in 0..1."""
+"""Compare two pictures by PSNR, SSIM and LPIPS. Pictures are [H, W, 3] float in 0..1."""
 
 from __future__ import annotations
 

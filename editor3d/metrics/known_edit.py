@@ -1,4 +1,4 @@
-"""The known-edit test: how close an edit came to what a perfect edit of the same reconstruction would give.
+"""The known-edit test: compare an edit with what a perfect edit of the same reconstruction would give.
 
 The instruction is one whose result on a picture is known: a function f (night, sepia, a named object in gold), or
 the scene truly edited and rendered again (an object removed, enlarged, a hat added). Views that neither training nor

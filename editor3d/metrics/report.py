@@ -1,4 +1,4 @@
-"""The report on an edit: everything that can be said of it, in parts, of which those without their needs say why.
+"""The report on an edit, in parts; a part that cannot be computed says why.
 
 Any instruction can be judged: how much changed and where, whether views still agree, what CLIP and LPIPS say, what it
 cost. Where the right result is known, the known-edit test is another part. `docs/metrics.md` says how to read it.

@@ -1,4 +1,4 @@
-"""A score that cannot be computed here, said as data: never a made-up number."""
+"""A score that cannot be computed here, as data: never a made-up number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an edit is judged by: views that neither training nor editing saw, before and after it, and what it cost."""
+"""The held-out views that an edit is judged by, before and after it, and its cost."""
 
 from __future__ import annotations
 

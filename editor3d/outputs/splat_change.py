@@ -1,4 +1,4 @@
-"""What a direct change of splats came to."""
+"""The result of a direct change of splats."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every nerfstudio method of the project shares: trainer, pipeline, data manager, viewer panel."""
+"""The parts that all nerfstudio methods of the project share: trainer, pipeline, data manager, viewer panel."""

@@ -1,4 +1,4 @@
-"""Blender programs that refine themselves: search, evaluation, sandbox, render workers.
+"""Search for better Blender programs: proposers, evaluators, sandbox, render workers.
 
 from editor3d.programs import Asked, refine
 refine(Asked(Path("scene.blend"), Path("program.py"), "make it night"), "outputs/night")

@@ -1,4 +1,4 @@
-"""What is asked of a refinement: checked, and filled in where it says `auto`, before anything is made."""
+"""The request of a refinement, checked and with `auto` resolved before anything is written."""
 
 from __future__ import annotations
 

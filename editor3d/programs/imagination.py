@@ -1,4 +1,4 @@
-"""Visual imagination: a 2D editor edits the present render as the instruction says, and that picture is the target."""
+"""Make the target of a search: a 2D editor edits the present render as the instruction says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`refine`: a scene and a program in, a better program out, with everything that led to it on disk."""
+"""`refine`: search for a better program for a scene, and keep every step of the search on disk."""
 
 from __future__ import annotations
 

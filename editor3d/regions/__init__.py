@@ -1,4 +1,4 @@
-"""3D regions: shapes, what pictures show, how they combine, and how they are written down. Imports no torch."""
+"""3D regions: shapes, masks of pictures, combinations, and their notation. Imports no torch."""
 
 from editor3d.regions.combinations import Dilate, Intersection, Invert, Union, bounds_of
 from editor3d.regions.kept_files import REGION_FILES, files_in, keep_files

@@ -1,4 +1,4 @@
-"""Regions made of regions."""
+"""Combinations of regions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a region names, kept with a run: what becomes of the given ones later changes nothing of it."""
+"""Copy the files that a region names into the run, so that later changes of the originals have no effect."""
 
 from __future__ import annotations
 

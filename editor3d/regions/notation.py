@@ -1,4 +1,4 @@
-"""Regions from text: what a user types, and JSON."""
+"""Parse regions from text that a user types, and from JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regions that pictures show: what lies behind the masks of a capture's views, of the parts a scene is made of."""
+"""Regions given by masks: the parts of a scene that lie behind the masks of a capture's views."""
 
 from __future__ import annotations
 

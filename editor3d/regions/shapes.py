@@ -1,4 +1,4 @@
-"""Regions with a shape of their own. Numbers are scene units, in the frame of the points that are asked about."""
+"""Regions with a shape of their own. Numbers are scene units, in the frame of the tested points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regions in words: what pictures show of it by GroundingDINO and SAM, else the capture's objects of that name."""
+"""Regions in words: masks by GroundingDINO and SAM, else the capture's objects of that name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the models that find things by words are on this machine. Looks at local files only; imports no torch."""
+"""Find GroundingDINO and SAM on this machine. Looks at local files only; imports no torch."""
 
 from __future__ import annotations
 

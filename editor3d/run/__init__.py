@@ -1,1 +1,1 @@
-"""What every run has, whatever it makes: its folder and lock, checkpoints, progress, record."""
+"""The parts that every run has: its folder and lock, checkpoints, progress, record."""

@@ -1,4 +1,4 @@
-"""Wall-clock time of a run over all its sittings."""
+"""Wall-clock time of a run, summed over its sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/events.md publishes of the events: `python -m editor3d.run.event_page` prints it."""
+"""Generate the list of events in docs/events.md: `python -m editor3d.run.event_page` prints it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folders of runs: one for each, worked on by one process at a time."""
+"""The folders of runs: one each, used by one process at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain loop for what is optimised step by step without a trainer of its own: resume, step, save, stop, results."""
+"""A plain optimisation loop for runs without nerfstudio's trainer: resume, step, save, stop, results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command says once, however often it comes by the place that says it."""
+"""Print a message only once per command."""
 
 from __future__ import annotations
 

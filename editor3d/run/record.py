@@ -1,4 +1,4 @@
-"""`edit.json`: what was asked, what was done and what came of it."""
+"""`edit.json`: the request, the work and the results of an edit."""
 
 from __future__ import annotations
 

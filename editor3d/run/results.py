@@ -1,4 +1,4 @@
-"""What every edit leaves behind: before and after, a turntable, the edited pictures, its own files and the record."""
+"""Write the results of an edit: before and after, a turntable, the edited pictures, its own files and the record."""
 
 from __future__ import annotations
 

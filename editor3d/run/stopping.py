@@ -1,4 +1,4 @@
-"""Runs that are asked to stop: a step ends first, and what is said of how to continue."""
+"""Stop a run on request: the current step ends first, and the message says how to continue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One service from its start to its end."""
+"""Run one service from its start to its end."""
 
 from __future__ import annotations
 

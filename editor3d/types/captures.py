@@ -1,4 +1,4 @@
-"""What a capture holds: posed pictures, and the cameras of a scene that came without any."""
+"""The contents of a capture: posed pictures, or the cameras of a scene that has no pictures."""
 
 from __future__ import annotations
 

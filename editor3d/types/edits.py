@@ -1,4 +1,4 @@
-"""What 2D editors are given, offer and return."""
+"""The requests and results of 2D editors."""
 
 from __future__ import annotations
 

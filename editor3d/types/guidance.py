@@ -1,4 +1,4 @@
-"""What guidances are given, offer and return."""
+"""The requests and results of guidances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of space, parts of a scene, and how an edit is confined to either."""
+"""Regions of space, parts of a scene, and the confinement of an edit to either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an editable scene offers the engine, whatever it is made of."""
+"""The contract of an editable scene, whatever it is made of."""
 
 from __future__ import annotations
 

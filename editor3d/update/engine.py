@@ -1,4 +1,4 @@
-"""The update itself: plan, render, edit, store. Knows pictures and views, not what the scene is made of."""
+"""The update itself: plan, render, edit, store. Knows pictures and views, not the scene's representation."""
 
 from __future__ import annotations
 

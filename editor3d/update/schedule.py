@@ -1,4 +1,4 @@
-"""When which views are edited, and at what noise level."""
+"""Schedules of edits: which views are edited when, and at what noise level."""
 
 from __future__ import annotations
 

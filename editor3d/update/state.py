@@ -1,4 +1,4 @@
-"""What an interrupted edit needs to go on: counters, the random generator, and the edited pictures on disk."""
+"""The state of an interrupted edit: counters, the random generator, and the edited pictures on disk."""
 
 from __future__ import annotations
 

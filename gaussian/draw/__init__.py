@@ -1,1 +1,1 @@
-"""One view of a scene of Gaussians: the canvas that stands in for its lens, its picture, its depth, what shows."""
+"""Render one view of a scene of Gaussians: its pinhole canvas, picture, depth and visible parts."""

@@ -1,4 +1,4 @@
-"""How far away the surfaces of a scene of Gaussians are; thin haze before them does not count."""
+"""Depth of the surfaces of a scene of Gaussians; thin haze in front does not count."""
 
 from __future__ import annotations
 

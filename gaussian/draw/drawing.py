@@ -1,4 +1,4 @@
-"""One view of a scene of Gaussians: on the pinhole canvas that stands in for its lens, or bent to the lens."""
+"""Render one view of a scene of Gaussians, on a pinhole canvas or warped to the lens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing Gaussians by what is seen of them, and changing those."""
+"""Select Gaussians by the pixels that show them, and change the selection."""
 
 from __future__ import annotations
 

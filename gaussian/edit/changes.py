@@ -1,4 +1,4 @@
-"""Changing a scene of splats directly: no instruction, no 2D editor."""
+"""Change a scene of splats directly: no instruction, no 2D editor."""
 
 from __future__ import annotations
 

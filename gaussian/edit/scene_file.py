@@ -1,4 +1,4 @@
-"""A file of splats, without the photographs it was made from, as something that every method here can edit."""
+"""Make a file of splats, without its photographs, an editable scene."""
 
 from __future__ import annotations
 

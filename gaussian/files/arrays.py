@@ -1,4 +1,4 @@
-"""What several formats share: arrays to splats, 8-bit opacities, packed rotations, and the turn between frames."""
+"""Conversions that several formats share: arrays to splats, 8-bit opacities, packed rotations, change of frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file of splats holds beside the Gaussians themselves, and what of it can be drawn."""
+"""The contents of a file of splats beside the Gaussians, and which of them can be rendered."""
 
 from __future__ import annotations
 

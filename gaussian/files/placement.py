@@ -1,4 +1,4 @@
-"""Where a scene far from the origin lies: the offset that a format cannot state is in a file beside it."""
+"""Keep the offset of a scene far from the origin in a file beside it, if the format cannot state it."""
 
 from __future__ import annotations
 

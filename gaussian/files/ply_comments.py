@@ -1,4 +1,4 @@
-"""What the comments of a .ply say of its Gaussians: how they are drawn, and where they lie."""
+"""Read the comments of a .ply about its Gaussians: how they are rendered, and where they lie."""
 
 from __future__ import annotations
 

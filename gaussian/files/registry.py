@@ -1,4 +1,4 @@
-"""Which formats there are, and the two functions that everything else uses."""
+"""The list of formats, and the two functions that everything else uses."""
 
 from __future__ import annotations
 

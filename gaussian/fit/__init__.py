@@ -1,1 +1,1 @@
-"""From pictures to Gaussians: where they begin, how they grow, and what they are fitted to."""
+"""Fit Gaussians to pictures: initialisation, growth and training data."""

@@ -1,4 +1,4 @@
-"""The mean of what training passes through at its end (Polyak and Juditsky 1992).
+"""Average the parameters over the end of training (Polyak and Juditsky 1992).
 
 Edited pictures disagree, and every step pulls the scene towards one of them. The mean over the last steps, every
 view weighing the same, lies nearer to what they have in common than the scene after any one step.

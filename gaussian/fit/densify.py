@@ -23,44 +23,46 @@ class StrategyConfig:
     """When and where Gaussians are added and removed. Values are those of splatfacto where not said otherwise."""
 
     kind: Literal["default", "mcmc", "none"] = "default"
-    """default: 3D Gaussian Splatting's cloning, splitting and pruning. mcmc: relocation, to a fixed number."""
+    """Choose the densification. default: 3D Gaussian Splatting's cloning, splitting and pruning. mcmc: relocation, up
+    to a fixed number of Gaussians. none: the number stays as it is."""
     refine_start: int = 500
-    """Step after which Gaussians are added and removed,"""
+    """Start adding and removing Gaussians after this step."""
     refine_every: int = 100
-    """every so many steps,"""
+    """Add and remove Gaussians every this many steps."""
     refine_stop: int = 15_000
-    """until this one."""
+    """Stop adding and removing Gaussians at this step."""
     reset_every: int = 3000
-    """default: steps after which opacities are set back, so that what is not needed can be told."""
+    """Reset opacities every this many steps, so that superfluous Gaussians can be recognised (default only)."""
     pause_after_reset: int | None = 0
-    """default: steps after that in which nothing is added or removed. None, as splatfacto: the number of training views
-    and `refine_every`, so that every view has had its say."""
+    """Add and remove nothing for this many steps after a reset (default only). None, as splatfacto: the number of
+    training views plus `refine_every`, so that every view is seen once."""
     screen_size_stop: int = 0
-    """default: step until which Gaussians are split and removed by their size in the picture, too. splatfacto: 4000."""
+    """Split and remove Gaussians by their size in the picture, too, until this step (default only). splatfacto:
+    4000."""
     grow_scale2d: float = 0.05
-    """default: share of the picture's longer side above which the radius makes a Gaussian be split,"""
+    """Split a Gaussian whose radius exceeds this share of the picture's longer side (default only)."""
     prune_scale2d: float = 0.15
-    """and above which it is removed."""
+    """Remove a Gaussian whose radius exceeds this share of the picture's longer side (default only)."""
     absgrad: bool = True
-    """default: grow by absolute gradients (AbsGS)."""
+    """Grow by absolute gradients, as AbsGS does (default only)."""
     grow_grad2d: float = 0.0008
-    """default: mean gradient of the projected centre above which a Gaussian is cloned or split."""
+    """Clone or split a Gaussian whose projected centre has a larger mean gradient than this (default only)."""
     grow_scale3d: float = 0.01
-    """default: scene units; smaller ones are cloned, larger ones split."""
+    """Clone Gaussians smaller than this and split larger ones, in scene units (default only)."""
     prune_opacity: float = 0.1
-    """default: opacity below which a Gaussian is removed."""
+    """Remove a Gaussian whose opacity is below this (default only)."""
     min_opacity: float = 0.005
-    """mcmc: opacity below which a Gaussian is relocated."""
+    """Relocate a Gaussian whose opacity is below this (mcmc only)."""
     prune_scale3d: float = 0.5
-    """default: scene units above which one is removed."""
+    """Remove a Gaussian larger than this, in scene units (default only)."""
     max_gaussians: int | None = 1_000_000
-    """No more than these are made. None, as splatfacto: default has no bound, mcmc one of a million."""
+    """Make no more Gaussians than this. None, as splatfacto: no bound with default, one million with mcmc."""
     noise_lr: float = 5e5
-    """mcmc: strength of the noise on positions, in units of their learning rate."""
+    """Scale the noise on positions, in units of their learning rate (mcmc only)."""
     opacity_reg: float = 0.01
-    """mcmc: weight of the mean opacity in the loss."""
+    """Weight the mean opacity in the loss (mcmc only)."""
     scale_reg: float = 0.01
-    """mcmc: weight of the mean scale in the loss."""
+    """Weight the mean scale in the loss (mcmc only)."""
 
     def regularization(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the strategy adds to the loss."""

@@ -1,4 +1,4 @@
-"""Where the Gaussians of a new scene begin."""
+"""Initialise the Gaussians of a new scene."""
 
 from __future__ import annotations
 

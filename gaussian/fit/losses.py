@@ -1,4 +1,4 @@
-"""Structural similarity as a loss: fast on a CPU, and the same number as everywhere else."""
+"""Structural similarity as a loss: fast on a CPU, and equal to the usual definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rates and densification by which scenes of Gaussians are trained."""
+"""Learning rates and densification for the training of Gaussians."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ class Igs2gsPipelineConfig(EditPipelineConfig):
     """Configuration of the pipeline of `igs2gs`."""
 
     guidance_scale: float | None = None
-    """(text) guidance scale of a diffusion editor. By default 12.5 for InstructPix2Pix, as in the paper, and what its
-    model is usually run at for any other."""
+    """Set the (text) guidance scale of a diffusion editor. The default is 12.5 for InstructPix2Pix, as in the paper,
+    and the usual scale of the model for any other."""
 
     def usual_guidance_scale(self, info: EditorInfo) -> float:
         if self.guidance_scale is None and info.name == "ip2p":

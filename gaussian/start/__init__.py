@@ -1,1 +1,1 @@
-"""What a new scene starts from where the capture has no points, or wrong ones: surfaces that its pictures show."""
+"""Find start points in the pictures of captures that have no points, or wrong ones."""

@@ -1,4 +1,4 @@
-"""Points that the depths of several views agree on, spread evenly over what the views show (Galliani et al. 2015)."""
+"""Fuse the depths of several views into points, spread evenly over the views (Galliani et al. 2015)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which views tell the depth of one another, and between which depths to look."""
+"""Choose the neighbouring views and the range of depths for the depth sweep."""
 
 from __future__ import annotations
 

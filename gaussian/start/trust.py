@@ -1,4 +1,4 @@
-"""Whether a capture's own sparse points lie on what its pictures show."""
+"""Test whether a capture's own sparse points lie on the surfaces in its pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small pinhole pictures of a capture, in which surfaces are looked for."""
+"""Small pinhole pictures of a capture for the depth sweep."""
 
 from __future__ import annotations
 

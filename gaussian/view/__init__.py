@@ -1,1 +1,1 @@
-"""From where a scene of splats that came without cameras is seen well."""
+"""Choose cameras for a scene of splats that has none."""

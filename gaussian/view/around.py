@@ -1,4 +1,4 @@
-"""The cameras that a scene of splats is seen from that came without any."""
+"""The cameras of a scene of splats that has none of its own."""
 
 from __future__ import annotations
 

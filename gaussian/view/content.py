@@ -1,4 +1,4 @@
-"""What there is to see in a scene of splats: where its detail is, how far that reaches, what merely surrounds it."""
+"""Find the detail in a scene of splats: where it is, how far it reaches, and what only surrounds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras that may show a scene of splats well: round it, inside it, or before it."""
+"""Propose cameras for a scene of splats: around it, inside it, or in front of it."""
 
 from __future__ import annotations
 

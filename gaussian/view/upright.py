@@ -1,4 +1,4 @@
-"""What is up in a file of splats: as it says, or as the scene shows."""
+"""Find the up direction of a file of splats, from its comments or from the scene."""
 
 from __future__ import annotations
 

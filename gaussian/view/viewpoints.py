@@ -1,4 +1,4 @@
-"""From where a scene of splats is seen well: cameras are tried, and those chosen that show most."""
+"""Choose cameras for a scene of splats: candidates are rendered, and those that show most are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many cases in a few processes, each watched: what is read, what refused, and what must not happen."""
+"""Run many cases in a few watched processes: which are read, which refused, and which fail."""
 
 from __future__ import annotations
 

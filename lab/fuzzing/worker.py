@@ -1,4 +1,4 @@
-"""Tries cases, one a line of standard input; runs in a process of its own. See `run`.
+"""Run cases, one a line of standard input, in a process of its own. See `run`.
 
 A line is a JSON list of a format's name and a number; the answer is a JSON object: `outcome` (read, refused, error),
 for an error its `place` and `text`, and `memory`, the process's greatest resident size meanwhile, in bytes.

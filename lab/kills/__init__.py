@@ -1,1 +1,1 @@
-"""Commands killed at random moments, gone on with, and compared with the same commands left alone."""
+"""Commands killed at random moments, resumed, and compared with the same commands left alone."""

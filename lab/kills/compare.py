@@ -1,4 +1,4 @@
-"""Whether two run folders hold the same, to the bit, and nothing that a finished run does not leave."""
+"""Compare two run folders bit by bit, and find files that a finished run does not leave."""
 
 from __future__ import annotations
 

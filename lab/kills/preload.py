@@ -1,4 +1,4 @@
-"""What every command imports; imported by the server that commands are forked from."""
+"""The imports of every command; imported by the server that commands are forked from."""
 
 import nerfstudio.scripts.train  # noqa: F401
 

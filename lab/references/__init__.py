@@ -1,1 +1,1 @@
-"""Plain, slow ways to the same results, by other libraries: what the product is checked against."""
+"""Plain, slow reference implementations by other libraries, for tests of the product."""

@@ -1,1 +1,1 @@
-"""How the shipped small models are made: pictures, instructions, paired data, training loops. See docs/training.md."""
+"""Train the small models of the package: pictures, instructions, paired data, loops. See docs/training.md."""

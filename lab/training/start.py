@@ -1,4 +1,4 @@
-"""What the training of a denoiser begins with: fresh modules, or those of an editor that was trained before."""
+"""Start the training of a denoiser from fresh modules, or from those of a trained editor."""
 
 from __future__ import annotations
 

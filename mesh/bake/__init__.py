@@ -1,1 +1,1 @@
-"""A styled mesh as files that other programs read."""
+"""Write a styled mesh as files that other programs read."""

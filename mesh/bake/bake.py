@@ -1,4 +1,4 @@
-"""A styled mesh as triangles with a colour texture and a normal map."""
+"""Bake a styled mesh to triangles with a colour texture and a normal map."""
 
 from __future__ import annotations
 

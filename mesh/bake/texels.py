@@ -1,4 +1,4 @@
-"""Which point of a surface each texel shows."""
+"""Find the surface point of each texel."""
 
 from __future__ import annotations
 

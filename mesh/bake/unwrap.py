@@ -1,4 +1,4 @@
-"""Texture coordinates by which every point of a surface has a place of its own in one texture."""
+"""Unwrap a mesh: texture coordinates by which every surface point has its own texel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Baked meshes as files: GLB, or OBJ with its material and pictures."""
+"""Write baked meshes: GLB, or OBJ with its material and pictures."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A mesh that wears a style: its colours, the style field, and both together as what is optimised and rendered."""
+"""A mesh with a style: its colours, the style field, and both together for optimisation and rendering."""

@@ -1,4 +1,4 @@
-"""The colours that a mesh brings, at its vertices and at points of its faces."""
+"""The original colours of a mesh, at its vertices and at points of its faces."""
 
 from __future__ import annotations
 

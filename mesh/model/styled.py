@@ -1,4 +1,4 @@
-"""A mesh and the style field on it: what is optimised, rendered and written."""
+"""A mesh and the style field on it: optimised, rendered and written together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether PyTorch3D can be used here, which the extra `pytorch3d` brings: the rasterizer of meshes on CUDA."""
+"""Check whether PyTorch3D, the rasterizer of meshes on CUDA (extra `pytorch3d`), can be used."""
 
 from __future__ import annotations
 

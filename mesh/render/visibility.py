@@ -1,4 +1,4 @@
-"""Which triangle each pixel shows: Embree's ray casting on a CPU, PyTorch3D's rasterizer on CUDA where that is."""
+"""Find the triangle that each pixel shows: Embree on a CPU, PyTorch3D's rasterizer on CUDA where it is installed."""
 
 from __future__ import annotations
 

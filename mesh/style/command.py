@@ -1,4 +1,4 @@
-"""What the command line asks for, as a run."""
+"""Turn the options of the command line into a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mesh is to be styled by: everything that a run needs to be repeated or resumed, as JSON."""
+"""The configuration of a mesh style run, as JSON: everything that repeating or resuming it needs."""
 
 from __future__ import annotations
 

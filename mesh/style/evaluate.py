@@ -1,4 +1,4 @@
-"""Judging a finished styling by views that neither editing nor fitting saw."""
+"""Judge a finished styling by views that were neither edited nor fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a styling pulls towards: edited pictures of the mesh's views, or a text that CLIP compares them with."""
+"""The objectives of a styling: edited pictures of the mesh's views, or a text that CLIP compares them with."""
 
 from __future__ import annotations
 

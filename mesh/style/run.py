@@ -1,4 +1,4 @@
-"""One styling of a mesh. Views are edited in 2D, or looked at by CLIP, and fitted."""
+"""Run one styling of a mesh. Views are edited in 2D, or compared by CLIP, and fitted."""
 
 from __future__ import annotations
 

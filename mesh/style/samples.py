@@ -1,4 +1,4 @@
-"""The pixels of the training views that show nothing but the mesh, and the colours they are fitted to."""
+"""The pixels of the training views that show only the mesh, and the colours that they are fitted to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a styling happens: the mesh under its field, its views, and what all parts of the run draw from."""
+"""The shared parts of a styling: the mesh under its field, its views, and the random generators."""
 
 from __future__ import annotations
 

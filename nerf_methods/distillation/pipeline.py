@@ -1,4 +1,4 @@
-"""The pipeline of score distillation on a voxel field: a random view, a diffusion model's opinion of it, a gradient."""
+"""The pipeline of score distillation on a voxel field: render random views, follow a diffusion model's gradient."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DistillationPipelineConfig(PlannedPipelineConfig):
     """Configuration of `DistillationPipeline`."""
 
     GUIDANCES: ClassVar[tuple[str, ...]] = ()
-    """The guidances that a method takes, the first found being `auto`."""
+    """Guidances that the method accepts; `auto` takes the first that is found."""
     TAKES_NOT: ClassVar[tuple[str, ...]] = (
         "garment",
         "condition_on",
@@ -46,34 +46,35 @@ class DistillationPipelineConfig(PlannedPipelineConfig):
         "schedule",
         "noise_schedule",
     )
-    """Options that mean nothing to a method."""
+    """Options that the method does not accept."""
     _target: type = field(default_factory=lambda: DistillationPipeline)
     model: VoxelModelConfig = field(default_factory=VoxelModelConfig)
     plan: Annotated[DistillationPlan | None, tyro.conf.Suppress] = None
     guidance_scale: float | None = None
-    """How closely the (text) condition is followed; the guidance's usual scale by default."""
+    """Set how closely the (text) condition is followed. The default is the guidance's usual scale."""
     half_precision: bool = False
     """Run the diffusion model in 16 bits."""
     views: ViewKind = "data"
-    """Where random views come from: the capture's own, or cameras anywhere round what it looks at."""
+    """Choose random views: the capture's own (data), or cameras around what it looks at (orbit)."""
     batch_views: int = 1
-    """Views rendered for one step."""
+    """Render this many views in one step."""
     longest_side: int | None = None
-    """Pixels of the longer side of what is rendered; by default as large as the model works."""
+    """Render views whose longer side has this many pixels. The default is the diffusion model's own size."""
     timesteps: Literal["fixed", "linear", "annealed"] = "fixed"
-    """Draw noise levels from the same range throughout, or lower its upper end, in a straight line or as Vox-E does."""
+    """Choose how noise levels are drawn: from one range throughout (fixed), or from a range whose upper end falls in a
+    straight line (linear) or as in Vox-E (annealed)."""
     t_min: float = 0.02
-    """The lowest noise level, as a fraction of the model's timesteps."""
+    """Set the lowest noise level, as a fraction of the model's timesteps."""
     t_max: float = 0.98
-    """The highest noise level at first."""
+    """Set the highest noise level at the start of the run."""
     t_end: float = 0.22
-    """The highest noise level at last (linear), or the least it is lowered to (annealed)."""
+    """Set the highest noise level at the end of the run (linear), or the lowest value that it falls to (annealed)."""
     anneal_start: int = 4000
-    """Step after which it is lowered."""
+    """Lower the highest noise level after this step (annealed)."""
     anneal_every: int = 600
-    """Steps between two changes."""
+    """Lower the highest noise level every this many steps (annealed)."""
     anneal_factor: float = 0.75
-    """What it is multiplied by."""
+    """Multiply the highest noise level by this each time (annealed)."""
 
     def check(self, options: MethodOptions) -> None:
         """Refuse what no run could use.

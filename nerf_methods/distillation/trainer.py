@@ -1,4 +1,4 @@
-"""The trainer of score distillation: a base that is a voxel field, the run, and what it leaves behind."""
+"""The trainer of score distillation: load a voxel field, optimise it, write the results."""
 
 from __future__ import annotations
 

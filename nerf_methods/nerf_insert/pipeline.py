@@ -43,14 +43,14 @@ class InsertPipelineConfig(EditPipelineConfig):
     COMPOSES: ClassVar[bool] = False
     _target: type = field(default_factory=lambda: InsertPipeline)
     mask_dilation: int = 20
-    """Pixels that a view's mask is widened by, of a picture whose shorter side has 512."""
+    """Widen a view's mask by this many pixels, for a picture whose shorter side has 512."""
     min_mask: float = 0.005
-    """Views of which less than this share shows the region are left as they are."""
+    """Leave views unedited in which the region covers less than this share of the picture."""
     mask_rays: float = 0.3
-    """Share of a batch's rays that is drawn inside the masks; the rest from everywhere. Of no effect on splats, which
-    are fitted to whole pictures."""
+    """Draw this share of a batch's rays inside the masks, and the rest from everywhere. Splats ignore it: they are
+    fitted to whole pictures."""
     seeds: int = 8000
-    """Gaussians that a region of splats is filled with, for training to make something of."""
+    """Fill a region of splats with this many Gaussians, from which training forms the new object."""
 
     def check(self, options: MethodOptions) -> None:
         super().check(options)

@@ -1,4 +1,4 @@
-"""Attention as two scalar grids on a frozen density: where in space the words of an edit are (Vox-E, section 4.2)."""
+"""Fit attention as two scalar grids on a frozen density: where in space the edit's words are (Vox-E, section 4.2)."""
 
 from __future__ import annotations
 
@@ -101,11 +101,11 @@ class CutSettings:
     smoothness: float = graph_cut.SMOOTHNESS
     sigma: float = graph_cut.SIGMA
     temperature: float = 1.0
-    """Of the softmax: differences of attention well above it decide a label."""
+    """Temperature of the softmax: differences of attention well above it decide a label."""
     color_weight: float = 2.0
-    """What the colours of the source tell counts beside attention; 0 for the paper's energy."""
+    """Weight of the source's colours beside attention; 0 for the paper's energy."""
     min_alpha: float = 0.02
-    """Opacity over one step from which a voxel holds something."""
+    """Opacity over one step from which a voxel counts as occupied."""
 
 
 def cut(

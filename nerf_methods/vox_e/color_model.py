@@ -1,4 +1,4 @@
-"""What colours tell of an edit's voxels, where attention is too coarse to part a thing from what it stands on.
+"""Separate an edit's voxels from the rest by colour, where attention is too coarse.
 
 As in GrabCut (Rother et al. 2004), the colours that labels hold so far are one model, those around them another, and
 the labels are found anew with both:

@@ -1,4 +1,4 @@
-"""L_reg3D of Vox-E: an edited density should go on being correlated with the one it came from."""
+"""L_reg3D of Vox-E: keep an edited density correlated with the source's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which voxels an edit is about: Vox-E's energy over labels, minimised exactly by a graph cut, and its clean-up.
+"""Select an edit's voxels: Vox-E's energy over labels, minimised exactly by a graph cut, and its clean-up.
 
 E(M) = sum_p U_p(M_p) + smoothness * sum_{p,q neighbours} w_pq [M_p != M_q],
 w_pq = exp(-|c_p - c_q|^2 / (2 sigma^2)).

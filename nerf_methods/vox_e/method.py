@@ -1,4 +1,4 @@
-"""`ns-train vox-e`: a voxel field changed as a text describes it, everywhere or in the part that is meant."""
+"""`ns-train vox-e`: edit a voxel field as a text describes it, everywhere or in one part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline of Vox-E: distillation held to the source's shape; for a local edit then the part that is meant."""
+"""The pipeline of Vox-E: distillation with L_reg3D; for a local edit then the graph cut."""
 
 from __future__ import annotations
 
@@ -32,29 +32,31 @@ class VoxEPipelineConfig(DistillationPipelineConfig):
     GUIDANCES: ClassVar[tuple[str, ...]] = ("sds", "tiny-t2i")
     _target: type = field(default_factory=lambda: VoxEPipeline)
     reg_weight: float = 200.0
-    """Weight of L_reg3D, which keeps the density correlated with the source's."""
+    """Weight L_reg3D, which keeps the density correlated with the source's."""
     view_words: bool | None = None
-    """Say in the prompt from which side a view is; by default where the model was trained on such texts."""
+    """Add to the prompt which side a view shows. The default does so where the model was trained on such texts."""
     front_view: str = ""
-    """Name of the training view that sees the front; the first by default."""
+    """Name the training view that sees the front. The default is the first."""
     edit_words: str = ""
-    """Words of the prompt that the edit is about. With them the edit is local: all else stays as it was."""
+    """Name the words of the prompt that describe the edit. The edit is then local: the rest of the scene stays
+    unchanged."""
     object_words: str = ""
-    """Words of the prompt that everything else is about; without them it is what the edit's words do not look at."""
+    """Name the words of the prompt that describe the rest. Without them the rest is what the edit's words do not attend
+    to."""
     refine_steps: int = 2000
-    """Steps, of those of the run, that fit the attention of a local edit."""
+    """Fit the attention of a local edit in this many of the run's steps."""
     attention_timestep: int = 200
-    """Timestep at which attention is looked at."""
+    """Read attention at this timestep."""
     attention_resolution: int = 16
-    """Shorter side of the attention maps."""
+    """Read attention maps whose shorter side has this many cells."""
     smoothness: float = 5.0
-    """lambda: what separating two neighbouring voxels of one colour costs."""
+    """Set lambda, the cost of separating two neighbouring voxels of one colour."""
     sigma: float = 0.1
-    """Difference of colour across which separating is cheap."""
+    """Set the difference of colour across which separating voxels is cheap."""
     temperature: float = 1.0
-    """Of the softmax over the two attentions."""
+    """Set the temperature of the softmax over the two attentions."""
     color_weight: float = 2.0
-    """What the colours of the scene tell of a local edit's voxels, beside attention; 0 for the paper's energy."""
+    """Weight the scene's colours beside attention when a local edit's voxels are chosen; 0 for the paper's energy."""
 
     @property
     def method(self) -> str:

@@ -31,43 +31,44 @@ class VoxelModelConfig(PluginModelConfig):
     """Configuration of `VoxelModel`."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every", "learn_background")
-    """What an edit chooses itself; everything else it takes over from its base."""
+    """Fields that an edit sets itself; all others are taken over from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"occupancy_start": 0, "learn_background": True}
-    """What an edit that was not configured for voxels chooses: the base's empty space is known, and what lies behind
-    the scene changes with it."""
+    """Values that an edit uses when it was not configured for voxels: the base's empty space is known, and the
+    background changes with the scene."""
     _target: type = field(default_factory=lambda: VoxelModel)
     enable_collider: bool = False
     resolutions: tuple[int, ...] = (64, 96, 128, 176)
-    """Lattice points along each axis, coarse to fine."""
+    """Set the lattice points along each axis, coarse to fine."""
     upsample_steps: tuple[int, ...] = (120, 240, 360)
-    """Training steps at which the next resolution begins."""
+    """Switch to the next resolution at these training steps."""
     contracted: bool = True
-    """Fold unbounded space into the lattice; without it the scene ends with the core cube."""
+    """Contract unbounded space into the lattice; without it the scene ends at the core cube."""
     core_radius: float = 0.5
-    """Half the side of the cube that is resolved evenly, scene units (cameras are within 1)."""
+    """Set half the side of the cube that is resolved evenly, in scene units (cameras are within 1)."""
     initial_density: float = 0.1
-    """Density of the empty field, per core radius."""
+    """Set the density of the empty field, per core radius."""
     steps_per_voxel: float = 1.0
-    """Marching steps along one lattice cell."""
+    """March this many steps along one lattice cell."""
     near: float = 0.05
-    """Distance from the camera at which rays start, scene units."""
+    """Start rays at this distance from the camera, in scene units."""
     background: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """Colour behind everything."""
+    """Set the background colour."""
     learn_background: bool = False
-    """Fit that colour, too. A reconstruction lets a little of it through nearly everywhere: kept as it is, it would
-    lighten a night and darken snow."""
+    """Fit the background colour, too. A reconstruction lets a little of it through nearly everywhere: a fixed colour
+    would lighten a night and darken snow."""
     activation: Activation = "softplus"
-    """Of density; relu gives a ReLU field, as in Vox-E."""
+    """Choose the activation of density; relu gives a ReLU field, as in Vox-E."""
     occupancy_start: int = 120
-    """Step after which empty blocks are skipped."""
+    """Skip empty blocks after this step."""
     occupancy_every: int = 16
-    """Steps between two updates of the occupancy."""
+    """Update the occupancy every this many steps."""
     min_alpha: float = 2e-2
-    """A block whose opacity over one step is nowhere above this is empty."""
+    """Treat a block as empty if its opacity over one step is nowhere above this."""
     explore_every: int = 16
-    """Every n-th training ray ignores the occupancy, so that density can grow where there was none."""
+    """Ignore the occupancy for every n-th training ray, so that density can grow in empty space."""
     loss: Literal["l1", "l2"] = "l2"
-    """Photometric loss. The first edit pictures disagree with each other: L1 then finds the colour most agree on."""
+    """Choose the photometric loss. The first edited pictures disagree with each other: L1 then finds the colour that
+    most agree on."""
     eval_num_rays_per_chunk: int = 1 << 16
 
     def kept_shape(self, optimizers: dict[str, Any]) -> dict[str, Any]:

@@ -126,14 +126,14 @@ class VoxelAdamConfig(OptimizerConfig):
 
     _target: type = field(default_factory=lambda: VoxelAdam)
     lr: float = 0.1
-    """Learning rate of the raw density and colour values."""
+    """Set the learning rate of the raw density and colour values."""
     eps: float = 1e-15
     density_lr_scale: float = 10.0
-    """Factor on `lr` for raw density."""
+    """Multiply `lr` by this for raw density."""
     density_smoothness: float = 3e-9
-    """Weight of the total-variation prior on raw density."""
+    """Weight the total-variation prior on raw density."""
     color_smoothness: float = 1e-9
-    """Weight of the total-variation prior on raw colour."""
+    """Weight the total-variation prior on raw colour."""
 
     def for_kept_shape(self) -> VoxelAdamConfig:
         """This configuration for an edit that changes colours alone: the density stays.

@@ -1,4 +1,4 @@
-"""The voxel field's rendering in plain torch: the oracle of the compiled kernel, and the road on CUDA.
+"""Render the voxel field in plain torch: the reference of the compiled kernel, and the implementation on CUDA.
 
 Same notation and optical model as `kernels`; every operation is differentiable and works in float32 or float64 on any
 device. Sample positions are held fixed in the backward pass, as in the kernel.

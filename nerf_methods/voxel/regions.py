@@ -1,4 +1,4 @@
-"""Parts of a voxel field: where its lattice points lie, which of them views show, and what of a view they make up."""
+"""Parts of a voxel field: positions of its lattice points, which of them views show, and their share of each view."""
 
 from __future__ import annotations
 

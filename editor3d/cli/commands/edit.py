@@ -16,8 +16,8 @@ class Edit:
     """Edit a captured scene, or the result of an earlier edit.
 
     Without an earlier reconstruction of the same data the scene is reconstructed first, and that is kept for the next
-    edit. Leaves a before/after picture, a turntable video, the edited 2D views and edit.json. Ctrl-C stops cleanly;
-    `editor3d resume RUN` goes on.
+    edit. Leaves a before/after picture, a turntable video, the edited 2D views and edit.json. Ctrl-C stops the edit,
+    and `editor3d resume RUN` continues it.
     """
 
     scene: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
@@ -27,27 +27,27 @@ class Edit:
     base: Path | None = None
     """Start from this run instead of reconstructing the scene."""
     data: str | None = None
-    """With the folder of a run: Name the capture's new folder if it was moved; it must be the same capture."""
+    """Name the capture's new folder if it was moved (folders of runs only); it must be the same capture."""
     downscale_factor: int | None = None
     """Read a capture's pictures at 1/N of their size (1 reads them whole); by default sides above 1600 pixels are
     halved until they are below, and a run keeps its own factor."""
     draft: bool = False
     """Read or render pictures at half the usual size, for a first look; a run keeps its own size."""
     cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
-    """For a file of splats: Set how many cameras are placed where the scene is seen well (48 by default), or name what
-    holds cameras in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the folder
-    of a COLMAP model, a capture or a run."""
+    """Set how many cameras are placed where the scene is seen well (48 by default), or name what holds cameras in the
+    file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the folder of a COLMAP model, a
+    capture or a run (files of splats only)."""
     side: int | None = None
-    """For a file of splats: Set the pixels of a picture's side, or of the longer side with cameras of a PATH (512 by
+    """Set the pixels of a picture's side, or of the longer side with cameras of a PATH (files of splats only; 512 by
     default)."""
     up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """For a file of splats: Name the vertical: an axis (z, or --up=-y) or X,Y,Z. By default it is read from the file,
+    """Name the vertical (files of splats only): an axis (z, or --up=-y) or X,Y,Z. By default it is read from the file,
     else found in the scene, else -y as in COLMAP."""
     center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
-    """For a file of splats: Point the cameras here (--center=-1,0,0 with a minus first); by default where most detail
+    """Point the cameras here (files of splats only; --center=-1,0,0 with a minus first); by default where most detail
     is."""
     distance: float | None = None
-    """For a file of splats: Set the cameras' distance from there, in the file's own units; by default where the scene
+    """Set the cameras' distance from there, in the file's own units (files of splats only); by default where the scene
     is seen well."""
 
     def run(self) -> int:

@@ -1,4 +1,4 @@
-"""Where the demo scene is photographed from: three rings of training views, and held-out views between them."""
+"""The cameras of the demo scene: three rings of training views, and held-out views between them."""
 
 from __future__ import annotations
 

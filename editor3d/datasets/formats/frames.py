@@ -1,4 +1,4 @@
-"""From the frames that a format's reader found to checked views."""
+"""Turn the frames that a format's reader found into checked views."""
 
 from __future__ import annotations
 

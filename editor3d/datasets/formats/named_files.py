@@ -1,4 +1,4 @@
-"""The files that a capture names: where they are, however the program that wrote the name spelt it.
+"""Find the files that a capture names, whatever system wrote the name.
 
 Captures travel between systems. A name may have Windows' separators, be escaped as in a URL, be absolute on another
 machine, lack its suffix (NeRF-synthetic), or differ from the file in case or in how accents are composed.

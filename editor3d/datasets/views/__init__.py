@@ -1,1 +1,1 @@
-"""What a view of a capture is made of: its pictures, its lens, and the checks that both pass."""
+"""The parts of a capture's view: its pictures, its lens, and the checks of both."""

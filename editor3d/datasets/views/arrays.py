@@ -1,4 +1,4 @@
-"""Depth as a numpy array in a file of its own, as many programs that estimate it leave it."""
+"""Read depth from numpy files, as many depth estimators write it."""
 
 from __future__ import annotations
 

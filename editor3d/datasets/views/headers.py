@@ -1,4 +1,4 @@
-"""What the header of a picture says, and whether all of the picture can be read.
+"""Read the headers of pictures, and check that the whole picture can be read.
 
 Orientation. A camera belongs to the pixel raster it was calibrated on. COLMAP and nerfstudio work on the raster as it
 is stored and know nothing of the EXIF orientation tag, so it is ignored here too, with one exception: where the view

@@ -1,4 +1,4 @@
-"""What can be put into a scene, and of what colour: the words, and the shapes behind them."""
+"""Parse the words for objects that can be inserted: their shapes and colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one clause of an instruction says. Every word must be accounted for.
+"""Parse one clause of an instruction. Every word must be understood.
 
 Noun phrases are found first, so that in "make the big red mug gold" the word "red" says which mug and "gold" what
 becomes of it; what remains must be effects, words that scale them, and words known to ask for nothing. Anything else is

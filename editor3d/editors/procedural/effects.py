@@ -1,4 +1,4 @@
-"""From a step to a picture: the map of each effect of the vocabulary."""
+"""Apply the effects of the vocabulary to pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an instruction to steps: which effect, how strongly, on which objects.
+"""Parse an instruction into steps: which effect, how strongly, on which objects.
 
 A sentence is cut into clauses at "and", "then" and punctuation; here their targets are carried from one to the next.
 """

@@ -1,1 +1,1 @@
-"""2D editors and chat models that run elsewhere: requests, keys, and what they cost."""
+"""2D editors and chat models that run elsewhere: requests, keys and costs."""

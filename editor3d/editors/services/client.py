@@ -1,4 +1,4 @@
-"""One request to a model's service: time limits, what is tried again and when, and nothing secret in an error."""
+"""Send one request to a model's service: time limits, retries, and errors without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was spent on paid edits: a file that survives crashes, so that a cap holds for all runs together."""
+"""Record what was spent on paid edits, in a file that survives crashes, so that a cap holds for all runs together."""
 
 from __future__ import annotations
 

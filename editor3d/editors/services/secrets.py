@@ -1,4 +1,4 @@
-"""Keeping a key out of what a service says: an error, a log and a record may hold an echo of it."""
+"""Remove keys from a service's messages, which errors, logs and records may repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Light in pictures: what folds leave of it, apart from the colour of the cloth."""
+"""Separate the light of folds from the colour of the cloth."""
 
 from __future__ import annotations
 

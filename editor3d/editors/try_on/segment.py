@@ -1,4 +1,4 @@
-"""Which pixels show the garment that a person wears, and which the face."""
+"""Find the pixels of a person's garment and face."""
 
 from __future__ import annotations
 

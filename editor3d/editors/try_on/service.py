@@ -1,4 +1,4 @@
-"""An image-edit service that is sent the person and the garment."""
+"""Try-on by an image-edit service that gets the pictures of the person and of the garment."""
 
 from __future__ import annotations
 

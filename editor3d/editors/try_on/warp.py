@@ -1,4 +1,4 @@
-"""Laying a garment's picture onto a person: where each pixel of the person lies on the garment.
+"""Warp a garment's picture onto a person: where each pixel of the person lies on the garment.
 
 Both are described by the same coordinates: s across the trunk, -1 at its left edge in the picture and 1 at its right
 one, and t along it, 0 at the foot of the neck and 1 at the hem. Sleeves lie beyond s = -1 and 1. On the person a

@@ -1,1 +1,1 @@
-"""Reconstructions that edits start from: found, judged, opened."""
+"""The reconstructions that edits start from: find, check and open them."""

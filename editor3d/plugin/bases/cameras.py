@@ -1,4 +1,4 @@
-"""The cameras of a run, or of whatever else has cameras."""
+"""Read the cameras of a run, a capture or a file of cameras."""
 
 from __future__ import annotations
 

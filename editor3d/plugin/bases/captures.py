@@ -1,4 +1,4 @@
-"""The capture of a run: written down when the run begins, and found again where it was moved to."""
+"""Record a run's capture when the run begins, and find it again where it was moved to."""
 
 from __future__ import annotations
 

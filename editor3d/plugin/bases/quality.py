@@ -1,4 +1,4 @@
-"""Whether a reconstruction shows its scene at all, and what is likely wrong where it does not.
+"""Check whether a reconstruction shows its scene at all, and name the likely cause where it does not.
 
 A reconstruction is held against what can be said of a view without one: the mean colour of the training pictures, and
 their mean picture, which knows what captures have in common (a sky above, an object in the middle). A few training

@@ -1,1 +1,1 @@
-"""Reading the config.yml of a run without running what it names."""
+"""Read the config.yml of a run without running what it names."""

@@ -1,4 +1,4 @@
-"""What a run's config.yml may name, one by one: nothing else in it is imported, built or called."""
+"""The list of names that a run's config.yml may use: nothing else in it is imported, built or called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nerfstudio's own commands: their exit codes, and how they read runs of strangers.
+"""Adapt nerfstudio's own commands: their exit codes, and how they read untrusted runs.
 
 ns-viewer, ns-render, ns-export, ns-eval and `ns-train --load-config` read config.yml by a loader that imports and calls
 whatever the file names. They load the registered methods first, and so this module: from then on what nerfstudio reads

@@ -1,4 +1,4 @@
-"""Methods of other installed packages, and by what names YAML writes what their configurations are made of."""
+"""Methods of other installed packages, and the names by which YAML writes the parts of their configurations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What of a scene and of its views a region holds."""
+"""Find the part of a scene, and of its views, that lies in a region."""

@@ -1,4 +1,4 @@
-"""What of a view a region in space takes up, be there something in it now or not."""
+"""Render the masks of a region in space, whether or not something is in it."""
 
 from __future__ import annotations
 

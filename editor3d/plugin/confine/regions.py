@@ -1,4 +1,4 @@
-"""What of a run's scene a region holds. Regions are written down in the capture's own frame, scenes have another."""
+"""Find the part of a run's scene in a region. Regions are in the capture's own frame, scenes in another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the trainers of all methods that edit have in common: options, a base, and a plan made of both."""
+"""The base class of all trainers that edit: options, a base, and a plan made of both."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class BasedTrainerConfig(PluginTrainerConfig):
     pipeline: PlannedPipelineConfig = field(default_factory=PlannedPipelineConfig)
     options: Annotated[MethodOptions, tyro.conf.arg(name="")] = field(default_factory=MethodOptions)
     base_method: str = "voxel"
-    """The method that reconstructs the scene where --load-dir does not give a base."""
+    """Reconstruct the scene with this method where --load-dir gives no base."""
     turntable_frames: int = 60
-    """Frames of the turntable video; 0 for none."""
+    """Render this many frames of the turntable video; 0 for no video."""
 
     def choose(self, **chosen: Any) -> None:
         """Choose other options, by the names of the fields of `MethodOptions`."""

@@ -1,4 +1,4 @@
-"""The pictures that an edit changes: the photographs, renders of the base in their place, or something of both."""
+"""The pictures that an edit changes: photographs, renders of the base, or a mixture of both."""
 
 from __future__ import annotations
 

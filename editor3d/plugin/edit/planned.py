@@ -1,4 +1,4 @@
-"""What the pipelines of all methods that edit have in common: a plan, made once, and the run's folder."""
+"""The configuration of all pipelines that edit: a plan, made once, and the run's folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class PlannedPipelineConfig(PluginPipelineConfig):
     """Configuration of a pipeline that carries out a plan."""
 
     plan: Annotated[Plan | None, tyro.conf.Suppress] = None
-    """What is done; filled in once, where a run begins and its base is known."""
+    """The plan of the run; set once, when the run begins and its base is known."""
     prompt: str = ""
-    """The instruction by the name that it has upstream; the same as --instruction."""
+    """Set the instruction by its upstream name; the same as --instruction."""
     run: Annotated[Path | None, tyro.conf.Suppress] = None
-    """The run's folder; filled in where it begins, so that a viewer finds what lies there."""
+    """The run's folder; set when the run begins, so that a viewer finds its files."""
 
     def where(self) -> str:
         return "" if self.plan is None else self.plan.region

@@ -1,4 +1,4 @@
-"""What a method of editing brings to an edit: the configuration of its pipeline."""
+"""The configuration of the pipeline of an edit method."""
 
 from __future__ import annotations
 
@@ -29,47 +29,47 @@ class EditPipelineConfig(PlannedPipelineConfig):
     """Configuration of `EditPipeline`; the names of Instruct-NeRF2NeRF's flags."""
 
     GIVES_GEOMETRY: ClassVar[bool] = False
-    """Whether edits are told where in space their view and the region are."""
+    """Whether the editor gets the geometry of its view and of the region."""
     GIVES_GARMENT: ClassVar[bool] = False
-    """Whether edits are given the picture of a garment."""
+    """Whether the editor gets the picture of a garment."""
     COMPOSES: ClassVar[bool] = True
-    """Whether a neural field is kept to a region by being composed with the frozen original."""
+    """Whether an edit of a neural field is confined to its region by composing it with the frozen original."""
     _target: type = field(default_factory=lambda: load_target(EDIT_PIPELINE))  # which is configured by this
     plan: Annotated[EditPlan | None, tyro.conf.Suppress] = None
     guidance_scale: float | None = None
-    """(text) guidance scale of a diffusion editor; what its model is usually run at by default."""
+    """Set the (text) guidance scale of a diffusion editor. The default is the usual scale of its model."""
     image_guidance_scale: float = 1.5
-    """Image guidance scale of a diffusion editor."""
+    """Set the image guidance scale of a diffusion editor."""
     edit_rate: int = 10
-    """Steps between edits."""
+    """Train this many steps between two edits."""
     edit_count: int = 1
-    """Views edited then (cyclic schedule)."""
+    """Edit this many views at a time (cyclic schedule)."""
     diffusion_steps: int | None = None
-    """Denoising steps of one edit; as many as the editor's model is usually run with by default."""
+    """Denoise in this many steps per edit. The default is the usual number of the editor's model."""
     lower_bound: float = 0.02
-    """Least noise level, as a fraction of the model's timesteps."""
+    """Set the lowest noise level, as a fraction of the model's timesteps."""
     upper_bound: float = 0.98
-    """Greatest noise level."""
+    """Set the highest noise level, as a fraction of the model's timesteps."""
     schedule: Literal["auto"] | Kind = "auto"
-    """auto: cyclic for editors that look at the render, if each view is edited three times or more; otherwise all views
-    at once, and then again one by one where two edits of a view can differ."""
+    """Choose when views are edited. auto: cyclic for editors that use the render, if each view is edited at least three
+    times; otherwise all views at once, and then one by one where two edits of a view can differ."""
     noise_schedule: Literal["auto"] | Noise = "auto"
-    """Draw noise levels between the bounds, lower the upper bound in the course of the run, take
-    1 - 0.8 sqrt(step / total), or the upper bound first and 0.7 for later edits of a view. auto: the last (high) where
-    `schedule: auto` finds too few rounds for draws, uniform otherwise."""
+    """Choose the noise levels: drawn between the bounds (uniform), drawn below an upper bound that falls during the run
+    (decaying), 1 - 0.8 sqrt(step / total) (sqrt), or the upper bound first and 0.7 for later edits of a view (high).
+    auto: high where `schedule: auto` finds too few rounds for random levels, uniform otherwise."""
     condition_on: Condition = "auto"
-    """The picture that an edit changes: the original photograph, a render of the base, or that render with the
-    photograph's detail (detailed). auto: base where the base is itself the result of an edit, and where the instruction
-    is about a named object, so that all else stays as it is; otherwise detailed for an editor of small copies, whose
-    size tells the detail from the rest, and original for any other."""
+    """Choose the picture that an edit changes: the original photograph (original), a render of the base (base), or that
+    render with the photograph's detail (detailed). auto: base where the base is itself the result of an edit, and where
+    the instruction names an object, so that the rest stays unchanged; otherwise detailed for an editor that works on
+    small copies, and original for any other."""
     ip2p_device: str | None = None
-    """Device of the 2D editor; that of the scene by default."""
+    """Run the 2D editor on this device. The default is the scene's device."""
     ip2p_use_full_precision: bool = True
     """Run the 2D editor in 32 bits."""
     cpu_offload: bool = False
-    """Keep only the part of the 2D editor that is at work on the GPU."""
+    """Keep on the GPU only the part of the 2D editor that is running."""
     lpips_weight: float = 1.0
-    """Weight of LPIPS on 32x32 patches. Without LPIPS's weights the term is dropped, and that is said."""
+    """Weight LPIPS on 32x32 patches in the loss. Without LPIPS's weights the term is dropped with a notice."""
 
     def check(self, options: MethodOptions) -> None:
         """Refuse what no edit by this method could use.

@@ -1,4 +1,4 @@
-"""The trainer of the edit methods: a base, the edit, and what it leaves behind."""
+"""The trainer of the edit methods: load a base, edit it, write the results."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class EditTrainer(BasedTrainer):
     config: EditTrainerConfig
     pipeline: EditPipeline
     digests: tuple[str, ...] | None = None
-    """Of the training views, where a run begins and they were read."""
+    """Digests of the training views, if they were read when the run began."""
 
     @cached_property
     def editor(self) -> Editor:

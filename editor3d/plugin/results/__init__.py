@@ -1,1 +1,1 @@
-"""What a run leaves behind, how it is judged, and how its scene is exported."""
+"""Write, judge and export the results of a run."""

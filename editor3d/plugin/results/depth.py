@@ -1,4 +1,4 @@
-"""Depth as pictures for looking at."""
+"""Colour depth maps for display."""
 
 from __future__ import annotations
 

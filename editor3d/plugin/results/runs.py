@@ -1,4 +1,4 @@
-"""Opening a run to look at its scene: no editor, no optimiser, no picture for training."""
+"""Open a run to look at its scene: no editor, no optimiser, no training pictures."""
 
 from __future__ import annotations
 

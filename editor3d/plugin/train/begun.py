@@ -1,4 +1,4 @@
-"""Folders of runs that this process began: one that cannot start leaves nothing behind."""
+"""Remove the folder of a run that this process began and that could not start."""
 
 from __future__ import annotations
 

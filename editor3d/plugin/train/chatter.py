@@ -1,4 +1,4 @@
-"""What nerfstudio says of every run, and our own lines say better, left out; its warnings and errors still come."""
+"""Drop the messages of nerfstudio that the project's own lines replace; its warnings and errors still appear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is asked for: nerfstudio's trainer configuration, checked before anything is written."""
+"""nerfstudio's trainer configuration, with the project's defaults and checked before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rays and pixels for training, from pictures that change while training goes on."""
+"""Draw rays and pixels from training pictures that change during training."""
 
 from __future__ import annotations
 

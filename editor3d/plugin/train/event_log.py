@@ -1,4 +1,4 @@
-"""TensorBoard's event log as something a run can do without: where it cannot be written, it is dropped."""
+"""Make TensorBoard's event log optional: where it cannot be written, it is dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nerfstudio logs and shows of a view that is compared with its photograph."""
+"""The metrics and pictures that nerfstudio logs when it compares a view with its photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures that a scene is fitted to, which change while it is."""
+"""The training pictures, which change during the fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the project's scenes are as nerfstudio models: the contract's neutral values, and rays that are looked up."""
+"""The base class of the project's nerfstudio models: the contract's neutral values, and rays that are looked up."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class PluginModelConfig(ModelConfig):
     """What the configuration of a scene says of edits besides its own fields."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ()
-    """Fields that an edit chooses itself; everything else it takes over from its base."""
+    """Fields that an edit sets itself; all others are taken over from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {}
-    """What an edit that was not configured for this kind of scene chooses."""
+    """Values that an edit uses when it was configured for another kind of scene."""
 
     def kept_shape(self, optimizers: dict[str, Any]) -> dict[str, Any]:
         """The optimisers of an edit that changes colours alone, given those of any edit."""

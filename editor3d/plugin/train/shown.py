@@ -1,4 +1,4 @@
-"""The scene of a pipeline from the views that results show, and from all around."""
+"""Render the scene of a pipeline from the views that results show, and from all around."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trainer: nerfstudio's, made to survive interruption and to do exactly the steps asked for."""
+"""The trainer: nerfstudio's, made to survive interruption and to do exactly the requested steps."""
 
 from __future__ import annotations
 

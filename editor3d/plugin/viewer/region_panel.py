@@ -1,4 +1,4 @@
-"""A box or sphere with handles in nerfstudio's viewer, and what to write for it after --region."""
+"""A box or sphere with handles in nerfstudio's viewer, and the value of --region for it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Rays and points of cameras, lens and all."""
+"""Rays and projected points of cameras with lens distortion."""

@@ -1,4 +1,4 @@
-"""Points in pictures: where a camera, lens and all, shows them."""
+"""Project points into pictures, with lens distortion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a refinement may spend, and what it has spent: model calls, tokens, renders and time."""
+"""The budget of a refinement, and what it has spent: model calls, tokens, renders and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of a refinement say to each other. Imports no bpy, no torch.
+"""The data that the parts of a refinement exchange. Imports no bpy, no torch.
 
 A *program* is Python source that changes a Blender scene through `bpy`. A *candidate* is one such source; a
 *renderer* runs candidates on a scene and gives pictures back; a *proposer* writes candidates; an *evaluator* says which

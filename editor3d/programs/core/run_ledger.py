@@ -1,4 +1,4 @@
-"""What a refinement did, one JSON line a thing, so that a killed run goes on without doing a finished thing again.
+"""The ledger of a refinement, one JSON line per event, so that a killed run resumes without repeating finished work.
 
 The file is only ever appended to, and what is paid for is on disk before the run goes on. Every line has `event` and
 `at`, the seconds of the run up to then, those of earlier sessions included.

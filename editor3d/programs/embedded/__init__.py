@@ -1,1 +1,1 @@
-"""The proposer that needs no model: it tunes the numbers of a program and tries other structures."""
+"""The proposer without a model: it tunes the numbers of a program and tries other structures."""

@@ -1,4 +1,4 @@
-"""Gauss-Newton on the pixels: how pictures depend on a program's numbers is learnt from the pictures themselves.
+"""Gauss-Newton on the pixels: the Jacobian in a program's numbers is learnt from the rendered pictures.
 
 With x the numbers in 0..1 and r(x) the residuals of `PictureLoss`, a Jacobian J of r is fitted to all pictures that the
 search has rendered near the incumbent x*, by weighted least squares with the former J as a prior,

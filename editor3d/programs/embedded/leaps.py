@@ -1,4 +1,4 @@
-"""Changes of a program's structure: other words, switches and node links, another material."""
+"""Change a program's structure: other words, switches and node links, another material."""
 
 from __future__ import annotations
 

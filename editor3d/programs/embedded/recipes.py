@@ -1,4 +1,4 @@
-"""Materials that a program can leap to: short programs with a colour or two and a few numbers that later rounds tune.
+"""Materials that a leap can insert: short programs with colours and a few numbers that later rounds tune.
 
 Each sets up one material from nothing. `{name}` is its name as a Python string; `{one}` and `{two}` are colours.
 """

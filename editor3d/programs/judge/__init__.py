@@ -1,1 +1,1 @@
-"""How near a picture is to what was asked for."""
+"""Measure how near a picture is to the target."""

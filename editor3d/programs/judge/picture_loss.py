@@ -1,4 +1,4 @@
-"""How far a picture is from another, in one number and as a vector of residuals.
+"""The distance between two pictures, as one number and as a vector of residuals.
 
     loss = 0.4 * photometric + 0.4 * structure + 0.2 * colour
 

@@ -1,4 +1,4 @@
-"""The evaluator that measures how far pictures are from one that is to be matched."""
+"""The evaluator that compares pictures with a target picture."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What can be changed in a Blender program, and how changes are written."""
+"""Parse and change Blender programs."""

@@ -1,4 +1,4 @@
-"""Which values a number or a word of a Blender program may take, by the name that it is given to.
+"""Bounds of the numbers and words of a Blender program, by the name of the property.
 
 The ranges are those of Blender's own sliders where it has them (a roughness is 0..1), and otherwise what a scene of
 some metres uses. Quantities whose ratio is what the eye sees (light, scales, sizes) are searched in the logarithm.

@@ -1,4 +1,4 @@
-"""The program in a model's answer: given whole, or as search/replace blocks.
+"""Read the program in a model's answer: given whole, or as search/replace blocks.
 
 Whole: one fenced block of Python. Blocks, any number of them, fenced or not:
 

@@ -1,4 +1,4 @@
-"""What can be changed in a Blender program: its numbers, colours, words, switches and node links.
+"""Find the changeable parts of a Blender program: its numbers, colours, words, switches and node links.
 
 Found in the syntax tree and changed in the text, so that everything else, comments included, stays as it was written.
 """

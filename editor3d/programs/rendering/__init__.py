@@ -1,1 +1,1 @@
-"""Pictures of programs by warm, confined Blender processes, as their owner sees them. Imports no bpy."""
+"""Render programs in warm, confined Blender processes, from their owner's side. Imports no bpy."""

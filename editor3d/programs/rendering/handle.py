@@ -1,4 +1,4 @@
-"""One render worker as its owner sees it: started, spoken to within deadlines, and ended for certain."""
+"""One render worker from its owner's side: start it, talk to it within deadlines, and end it for certain."""
 
 from __future__ import annotations
 

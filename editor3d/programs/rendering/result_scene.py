@@ -1,4 +1,4 @@
-"""The scene that a refinement leaves: written, opened again, and compared with the picture that won. Imports no bpy."""
+"""Write the scene of a refinement, open it again, and compare it with the winning picture. Imports no bpy."""
 
 from __future__ import annotations
 

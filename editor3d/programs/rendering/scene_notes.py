@@ -1,4 +1,4 @@
-"""What a user is told of a scene before programs are run on it, one sentence a thing. Imports no bpy."""
+"""Notes for the user on a scene before programs run on it, one sentence each. Imports no bpy."""
 
 from __future__ import annotations
 

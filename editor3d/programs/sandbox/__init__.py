@@ -1,1 +1,1 @@
-"""The gate and the boundary around programs that nobody has read."""
+"""The gate and the boundary around untrusted programs."""

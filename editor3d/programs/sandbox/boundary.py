@@ -1,4 +1,4 @@
-"""The boundary around a process that runs programs which nobody has read.
+"""The boundary around a process that runs untrusted programs.
 
 `enter` turns the calling process into a confined one, layer by layer, and says which layers are active. It is called
 before bpy is loaded, with one thread. Nothing here imports bpy.

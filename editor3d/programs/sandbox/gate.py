@@ -1,4 +1,4 @@
-"""The first gate: which programs may run at all, told from their syntax tree. Imports no bpy; runs nothing.
+"""The gate: decide from its syntax tree whether a program may run. Imports no bpy; runs nothing.
 
 An allow-list of kinds of syntax, names, attributes, imports and operators. It is not the boundary (`sandbox` is): it
 keeps out what has no business in a program that changes a scene, and says so in a sentence that a model can act upon.

@@ -1,4 +1,4 @@
-"""The pairwise knock-out of one round, as in BlenderAlchemy: who wins meets who wins, and at last the incumbent.
+"""The pairwise knock-out of one round, as in BlenderAlchemy: winners meet winners, and the last one the incumbent.
 
 Sides are drawn at random, so that a judge who prefers one side prefers no candidate. A match that is not decided goes
 to the incumbent, and among candidates to the one that was proposed first.

@@ -1,4 +1,4 @@
-"""A vision model as the judge of two pictures, asked in both orders: a preference for a place decides nothing."""
+"""A vision model as the judge of two pictures, asked in both orders to cancel its preference for a position."""
 
 from __future__ import annotations
 

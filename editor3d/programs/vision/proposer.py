@@ -1,4 +1,4 @@
-"""Candidates written by a vision model that sees the present picture, the program and what is asked."""
+"""Candidates written by a vision model that sees the present picture, the program and the request."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What runs inside a confined Blender process, which opens a scene once and renders one program after another."""
+"""The code inside a confined Blender process, which opens a scene once and renders one program after another."""

@@ -1,4 +1,4 @@
-"""Chance that is none: whatever a program draws, and however it seeds, the same program draws the same again.
+"""Make random numbers repeatable: the same program always draws the same numbers, however it seeds.
 
 Runs inside the worker. `tame` puts seeded generators in the place of those of `random`, `mathutils.noise` and numpy
 that would take their seed from the system or the clock; `start` begins their sequence anew before each program.

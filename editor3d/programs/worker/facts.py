@@ -1,4 +1,4 @@
-"""What a user should know of a scene before its renders are trusted: read once, in the process that copies it.
+"""Collect what a user should know about a scene, in the process that copies it.
 
 Imports bpy, and runs nothing of the file.
 """

@@ -1,4 +1,4 @@
-"""The files that a scene refers to: which of them its renders may read, which are missing, which are refused.
+"""Check the files that a scene refers to: which ones renders may read, which are missing, which are refused.
 
 Runs inside the process that copies the scene: imports bpy, and runs nothing of the file. What the scene refers to is
 packed into the copy. What Blender cannot pack (movies, sequences, caches, volumes) is named, to be shown to workers

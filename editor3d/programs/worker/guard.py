@@ -1,4 +1,4 @@
-"""What a program may not have changed once it has run: how the scene is rendered, and the process itself.
+"""Check what a program must not change: how the scene is rendered, and the process itself.
 
 Runs inside the worker. `snapshot` is taken before a program and after it; `difference` names the first thing that is
 not as it was. `excess` finds what would cost too much to render.

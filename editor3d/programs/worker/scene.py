@@ -1,4 +1,4 @@
-"""What a render worker does to its scene: open it, set how it is rendered, and tell whether it is still itself.
+"""Open a render worker's scene, set how it is rendered, and check that it is restored between programs.
 
 Runs inside the worker: imports bpy, and nothing of the engine but the standard library beside it.
 """

@@ -1,4 +1,4 @@
-"""What a program left behind in the process that ran it, scene and settings apart.
+"""Find what a program left behind in its process, apart from scene and settings.
 
 Runs inside the worker. A candidate's Python ends with it: names are dropped and finalizers run. What outlives it, such
 as a function of Blender's or of ours that was exchanged, could reach the next candidate's picture; a process that has

@@ -1,4 +1,4 @@
-"""A scene as a map from places to plain values, and what a program changed as a list of such values.
+"""Read a scene as a map from paths to plain values, and list what a program changed as such values.
 
 Runs inside the worker: imports bpy, and nothing of the engine but what lies beside it. `changes` of two `state`s are
 strict JSON, hold no code, and are carried out by `typed_edit.apply`. One change is

@@ -1,1 +1,1 @@
-"""HTTP on the loopback interface: who may ask, how much, and for how long."""
+"""HTTP on the loopback interface: authentication, limits and deadlines."""

@@ -1,4 +1,4 @@
-"""How often and how much a client may ask."""
+"""Limits on a client's requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proving to each other that client and service know the token, which itself is never sent.
+"""Prove to each other that client and service know the token, which itself is never sent.
 
 A client signs each request; the service signs its answer to it. So a program that took over the port of a service that
 has ended learns nothing that it could use, and is not believed. With k the token and | a line's end:

@@ -1,1 +1,1 @@
-"""Jobs: what may be asked for, the command that carries it out, and what it leaves."""
+"""Jobs: the requests, the commands that carry them out, and their results."""

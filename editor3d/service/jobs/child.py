@@ -1,4 +1,4 @@
-"""A command of the project as a child of the service: it ends when the service does, however that ends.
+"""Run a command as a child of the service: it ends when the service does, however that ends.
 
 The command's words come as a JSON list on standard input: what a user asks for is nobody else's business, and arguments
 of processes are shown to everyone.

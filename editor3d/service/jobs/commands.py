@@ -1,4 +1,4 @@
-"""The words of the project's own commands that carry out a job."""
+"""Build the command lines that carry out a job."""
 
 from __future__ import annotations
 

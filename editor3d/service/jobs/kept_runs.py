@@ -1,4 +1,4 @@
-"""Which runs of captures the service keeps: enough to go on from, and no more."""
+"""Choose which runs of captures the service keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that the service made. It removes those alone, whatever else lies beside them."""
+"""Folders that the service made. It removes only those, whatever else lies beside them."""
 
 from __future__ import annotations
 

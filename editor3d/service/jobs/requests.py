@@ -1,4 +1,4 @@
-"""What a client may ask for, checked: a job is a kind of work, its inputs and a few settings."""
+"""Check a client's request: a job is a kind of work, its inputs and a few settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file by which a running service is found: where it listens and the token that it asks for.
+"""The file by which clients find a running service: its address and token.
 
 It lies in the user's own runtime folder, readable by nobody else (mode 0600).
 """

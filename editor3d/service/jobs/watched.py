@@ -1,4 +1,4 @@
-"""What a job's commands have told of it in their events, and nothing else."""
+"""Read the state of a job from the events of its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making the Gaussians of what is worn ready for another cloth: fine enough for its pattern, and alike from all sides.
+"""Prepare the garment's Gaussians for another cloth: fine enough for its pattern, and alike from all sides.
 
 A plain shirt is made of few large Gaussians, into which no stripe fits, and its view-dependent colour is that of the
 old cloth.

@@ -1,4 +1,4 @@
-"""Stage 1: an edited picture gets the face of the original back, exactly."""
+"""Stage 1: restore the original's face in an edited picture, exactly."""
 
 from __future__ import annotations
 

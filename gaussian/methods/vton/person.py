@@ -1,4 +1,4 @@
-"""What is known of a captured person over all views: where the garment and the face are, which way is front."""
+"""Locate the person over all views: the garment, the face and the front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline of GaussianVTON: what is worn is edited and fitted, everything else of the scene is frozen."""
+"""The pipeline of GaussianVTON: the garment is edited and fitted, and the rest of the scene is frozen."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ class VtonPipelineConfig(EditPipelineConfig):
     GIVES_GARMENT: ClassVar[bool] = True
     _target: type = field(default_factory=lambda: VtonPipeline)
     garment_digest: str = ""
-    """Of that file's content; filled in where a run begins, and held to by one that goes on."""
+    """Digest of the garment's file; set when the run begins, and required again when it is resumed."""
     data_digest: str = ""
-    """Of the training views' pictures, labels and masks; filled in where a run begins."""
+    """Digest of the training views' pictures, labels and masks; set when the run begins."""
     reedits: int = 2
-    """How often a view whose garment disagrees with its neighbours' is edited again."""
+    """Edit a view again up to this many times if its garment disagrees with its neighbours'."""
     restoration: Literal["auto", "off", "ddnm"] = "auto"
-    """Stage 3, DDNM. auto: where the weights of InstructPix2Pix are on the machine; ddnm: by the small model that comes
-    with the package where they are not."""
+    """Choose stage 3. auto: DDNM where the weights of InstructPix2Pix are on the machine; ddnm: also by the small model
+    that comes with the package where they are not; off: none."""
     restoration_factor: int = 4
-    """DDNM keeps the means of squares of so many pixels, and makes what is finer anew."""
+    """Keep the means of squares of this many pixels a side in DDNM, and generate finer detail anew."""
     restoration_level: float = 0.3
-    """The noise level at which DDNM begins."""
+    """Start DDNM at this noise level."""
     restoration_steps: int = 10
-    """DDNM's denoising steps."""
+    """Denoise in this many steps of DDNM."""
 
     def check(self, options: MethodOptions) -> None:
         super().check(options)

@@ -1,4 +1,4 @@
-"""Editing Recall Reconstruction: a stage edits every view against the original picture, and only then is fitted."""
+"""Editing Recall Reconstruction: each stage edits every view against the original picture before it fits any."""
 
 from __future__ import annotations
 

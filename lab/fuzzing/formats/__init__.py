@@ -1,4 +1,4 @@
-"""Every kind of file that a stranger may bring: whole ones to be broken, and the function that reads them.
+"""Every kind of file that a user may open: whole ones to be broken, and the function that reads them.
 
 To add a kind, write a function that gives a `Format` and name it in `FORMATS`.
 """

@@ -1,4 +1,4 @@
-"""What the harness must know of a kind of file."""
+"""The description of a kind of file that the harness needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's folder holds, and presets."""
+"""The files of a run's folder, and presets."""
 
 from __future__ import annotations
 

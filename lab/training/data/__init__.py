@@ -1,1 +1,1 @@
-"""What the small models are trained on: pictures, instructions, captions and pairs of pictures."""
+"""The training data of the small models: pictures, instructions, captions and pairs of pictures."""

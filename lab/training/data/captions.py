@@ -1,4 +1,4 @@
-"""Captions that are wrong by one word: what a text-image encoder is to tell from the right one."""
+"""Captions that are wrong by one word, for the contrastive training of the text-image encoder."""
 
 from __future__ import annotations
 

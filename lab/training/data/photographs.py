@@ -1,4 +1,4 @@
-"""Photographs that come with installed packages: what the small models learn the look of the world from.
+"""Photographs from installed packages, as training pictures of the small models.
 
 Nothing is downloaded. Each photograph is looked for in the package that brings it and left out where that is missing.
 """

@@ -1,4 +1,4 @@
-"""What the small models are told: instructions in many wordings, and captions of pictures before and after an edit.
+"""The training texts of the small models: instructions in many wordings, and captions before and after an edit.
 
 Every instruction means to the procedural editor exactly the effect that it is drawn for; a test holds them to that.
 """

@@ -1,4 +1,4 @@
-"""Finding the files that a mesh names: beside it, however the name was written on another system."""
+"""Find the files that a mesh names beside it, whatever system wrote the name."""
 
 from __future__ import annotations
 

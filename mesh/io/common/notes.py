@@ -1,4 +1,4 @@
-"""What a reader has to say of a file besides its mesh: what was dropped, replaced or not found."""
+"""The notes of a reader on a file: what was dropped, replaced or not found."""
 
 from __future__ import annotations
 

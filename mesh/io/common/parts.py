@@ -1,4 +1,4 @@
-"""Parts of a mesh as a reader finds them, and how they become one surface."""
+"""The parts of a mesh that a reader finds, and their union as one surface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polygons as triangles."""
+"""Triangulate polygons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of mesh files, which come in many encodings and from every system."""
+"""Decode the text of mesh files, which come in many encodings and from every system."""
 
 from __future__ import annotations
 

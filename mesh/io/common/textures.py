@@ -1,4 +1,4 @@
-"""The pictures that a mesh wears: found beside it, of the usual kinds only, and no larger than memory allows."""
+"""Read the textures of a mesh: found beside it, of the usual kinds only, and of bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a glTF scene puts its meshes: nodes, instances, and the joints of skins."""
+"""Place the meshes of a glTF scene: nodes, instances, and the joints of skins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of glTF's JSON, checked by type as it is decoded."""
+"""The part of glTF's JSON that is read, checked by type as it is decoded."""
 
 from __future__ import annotations
 
