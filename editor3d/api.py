@@ -54,7 +54,7 @@ class Scene(Source):
 
         Raises:
             Editor3DError: one sentence on what was expected, what came and what to do.
-            KeyboardInterrupt: stopped by Ctrl-C; `resume` goes on.
+            KeyboardInterrupt: stopped by Ctrl-C; `resume` continues.
         """
         config = edit_config(self, options)
         config.set_timestamp()

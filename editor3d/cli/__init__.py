@@ -20,9 +20,7 @@ from editor3d.run.opening import begin_command
 OUTPUT_CLOSED = 1
 EVENTS_FLAG = "--events"
 DEBUG_VARIABLE = "EDITOR3D_DEBUG"
-_EVENTS_HELP = (
-    f"Add {EVENTS_FLAG} FILE to write progress and results to a file as JSON lines; - is the standard output."
-)
+_EVENTS_HELP = f"Add {EVENTS_FLAG} FILE to write progress and results as JSON lines; - is the standard output."
 _MAY_BE_EMPTY = ("--instruction", "--prompt")
 """Flags that may be given empty: some editors need no sentence, and the others ask for one themselves."""
 

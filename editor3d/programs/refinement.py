@@ -58,7 +58,7 @@ class Refinement:
     improved: bool
     """Whether a better program than the first one was found."""
     complete: bool
-    """False where a service ended it early; the best so far is kept, and `resume` goes on."""
+    """False where a service ended it early; the best so far is kept, and `resume` continues."""
     reason: str
     """Why it stopped."""
 
@@ -127,7 +127,7 @@ def refine(
 
     Raises:
         Editor3DError: one sentence on what was expected, what came and what to do; nothing is lost.
-        KeyboardInterrupt: stopped; the best so far is in the folder, and `resume` goes on.
+        KeyboardInterrupt: stopped; the best so far is in the folder, and `resume` continues.
     """
     folder, source = Path(output).expanduser(), read_program(asked.program)
     if not asked.scene.is_file():

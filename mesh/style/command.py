@@ -45,7 +45,7 @@ def style(asked: Mesh) -> Path:
 
     Raises:
         Editor3DError: one sentence on what was expected, what came and what to do; nothing was written.
-        KeyboardInterrupt: stopped by Ctrl-C; `resume` goes on.
+        KeyboardInterrupt: stopped by Ctrl-C; `resume` continues.
     """
     config = config_of(asked)
     above = 2 if asked.runs.exists() else 3

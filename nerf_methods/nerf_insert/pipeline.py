@@ -197,7 +197,7 @@ class InsertPipeline(EditPipeline):
         begun = False
 
         def fill(step: int) -> None:
-            """After the first edits, which are of the base, and before the first step; again for a run that goes on,
+            """After the first edits, which are of the base, and before the first step; again for a resumed run,
             whose Gaussians come with its checkpoint."""
             nonlocal begun
             if self._inserts and self.updater is not None and not begun:

@@ -120,7 +120,7 @@ def select(pipeline: PluginPipeline, region: Region, folder: Path | None = None)
 
 
 def selected(pipeline: PluginPipeline, region: Region, folder: Path) -> Tensor:
-    """As `select` of the base; kept in `folder`, so that a run that goes on does not look in the edited scene.
+    """As `select` of the base; kept in `folder`, so that a resumed run does not look in the edited scene.
 
     Raises:
         RegionError: as `select`.
@@ -140,7 +140,7 @@ def freeze_outside(
     """Freeze what lies outside a region of the base.
 
     An edited picture's pixels count as far as they show what may change; the others stay those of the base. The shares
-    are kept in `folder`, and which parts of the base the region holds: a run that goes on does not look for them again.
+    are kept in `folder`, and which parts of the base the region holds: a resumed run does not look for them again.
 
     Args:
         text: the region, as `parse_region` takes it.
@@ -169,7 +169,7 @@ def stored_by_share(pipeline: PluginPipeline, folder: Path) -> Callable[[int, Te
     """How an edited picture [H, W, 3] uint8 of a view is stored: as far as its pixels show what may change in the base.
 
     Args:
-        folder: where those shares are kept, for a run that goes on.
+        folder: where those shares are kept, for a resumed run.
     """
     model, manager = pipeline.model, pipeline.datamanager
     pictures, views = manager.train_pictures, manager.train_dataset.metadata["views"]
@@ -229,7 +229,7 @@ def require_parts(capabilities: SceneCapabilities, name: str, what: str) -> None
 
 
 def keep_selection(folder: Path, which: Tensor) -> None:
-    """Note which Gaussians or voxels of the base an edit is about, [N] bool, for a run that goes on.
+    """Note which Gaussians or voxels of the base an edit is about, [N] bool, for a resumed run.
 
     Raises:
         Editor3DError: the disk is full, or the folder cannot be written.

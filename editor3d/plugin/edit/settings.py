@@ -134,7 +134,7 @@ class EditPipelineConfig(PlannedPipelineConfig):
         return None
 
     def note_beginning(self, capture: PosedImages) -> tuple[str, ...] | None:
-        """Fill in what a run that goes on will hold to. Called once, where a run begins.
+        """Fill in what a resumed run will hold to. Called once, where a run begins.
 
         Returns:
             Digests of the training views, where they were read for that: nobody has to read them again.

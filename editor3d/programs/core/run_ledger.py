@@ -55,7 +55,7 @@ _FIELDS: dict[str, list[tuple]] = {
     "round": [("key", str)],
     "end": [],
 }
-"""What a run that goes on reads of each event, besides `at`: names, types and what is taken where there is none."""
+"""What a resumed run reads of each event, besides `at`: names, types and what is taken where there is none."""
 _Line = Union[  # noqa: UP007 (of a tuple that is made here)
     tuple(
         msgspec.defstruct(event.title(), [("at", float), *fields], tag_field="event", tag=event)

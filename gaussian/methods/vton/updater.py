@@ -49,7 +49,7 @@ class Wearer:
 
 @dataclass
 class StageNotes:
-    """What the stages did, for the record and for a run that goes on."""
+    """What the stages did, for the record and for a resumed run."""
 
     stages: list[dict[str, Any]] = field(default_factory=list)
     reedited: list[dict[str, Any]] = field(default_factory=list)
