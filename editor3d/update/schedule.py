@@ -57,11 +57,7 @@ class Schedule:
     noise: Noise = "uniform"
 
     def __post_init__(self) -> None:
-        if self.edit_rate < 1 or self.edit_count < 1:
-            raise ConfigError(
-                f"Expected edit-rate and edit-count of at least 1, got {self.edit_rate} and {self.edit_count}: "
-                f"edit-rate counts steps between edits, edit-count the views edited then."
-            )
+        _require_rates(self.edit_rate, self.edit_count)
         if not 0.0 < self.lower_bound <= self.upper_bound <= 1.0:
             raise ConfigError(
                 f"Expected 0 < lower-bound <= upper-bound <= 1, got {self.lower_bound} and {self.upper_bound}: they "
@@ -136,8 +132,21 @@ def with_all_steps(schedule: Schedule, info: EditorInfo, diffusion_steps: int) -
     return replace(schedule, lower_bound=max(schedule.lower_bound, least))
 
 
+def _require_rates(edit_rate: int, edit_count: int) -> None:
+    if edit_rate < 1 or edit_count < 1:
+        raise ConfigError(
+            f"Expected edit-rate and edit-count of at least 1, got {edit_rate} and {edit_count}: "
+            f"edit-rate counts steps between edits, edit-count the views edited then."
+        )
+
+
 def rounds_of(total_steps: int, edit_rate: int, edit_count: int, n_views: int) -> float:
-    """How often a cyclic schedule edits each view."""
+    """How often a cyclic schedule edits each view.
+
+    Raises:
+        ConfigError: the rate or the count is below 1.
+    """
+    _require_rates(edit_rate, edit_count)
     return total_steps / edit_rate * edit_count / n_views
 
 
