@@ -23,7 +23,7 @@ from editor3d.programs.sandbox import seccomp as sandbox_seccomp
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 _SCRIPT = """
 import json, os, sys
-from editor3d.programs import sandbox
+from editor3d.programs.sandbox import boundary as sandbox
 order = json.loads(sys.argv[1])
 state = sandbox.enter(sandbox.Policy(**order["policy"]), order["lifeline"])
 def told(value):
