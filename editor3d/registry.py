@@ -1,4 +1,4 @@
-"""The methods and commands that other packages add to the engine, as strings: listing them imports nothing."""
+"""The registry of methods and commands of the project's packages, as strings: listing them imports nothing."""
 
 from __future__ import annotations
 

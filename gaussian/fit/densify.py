@@ -32,37 +32,37 @@ class StrategyConfig:
     refine_stop: int = 15_000
     """Stop adding and removing Gaussians at this step."""
     reset_every: int = 3000
-    """Reset opacities every this many steps, so that superfluous Gaussians can be recognised (default only)."""
+    """Reset opacities every this many steps, so that superfluous Gaussians can be recognised (kind default)."""
     pause_after_reset: int | None = 0
-    """Add and remove nothing for this many steps after a reset (default only). None, as splatfacto: the number of
+    """Add and remove nothing for this many steps after a reset (kind default). None, as splatfacto: the number of
     training views plus `refine_every`, so that every view is seen once."""
     screen_size_stop: int = 0
-    """Split and remove Gaussians by their size in the picture, too, until this step (default only). splatfacto:
+    """Split and remove Gaussians by their size in the picture, too, until this step (kind default). splatfacto:
     4000."""
     grow_scale2d: float = 0.05
-    """Split a Gaussian whose radius exceeds this share of the picture's longer side (default only)."""
+    """Split a Gaussian whose radius exceeds this share of the picture's longer side (kind default)."""
     prune_scale2d: float = 0.15
-    """Remove a Gaussian whose radius exceeds this share of the picture's longer side (default only)."""
+    """Remove a Gaussian whose radius exceeds this share of the picture's longer side (kind default)."""
     absgrad: bool = True
-    """Grow by absolute gradients, as AbsGS does (default only)."""
+    """Grow by absolute gradients, as AbsGS does (kind default)."""
     grow_grad2d: float = 0.0008
-    """Clone or split a Gaussian whose projected centre has a larger mean gradient than this (default only)."""
+    """Clone or split a Gaussian whose projected centre has a larger mean gradient than this (kind default)."""
     grow_scale3d: float = 0.01
-    """Clone Gaussians smaller than this and split larger ones, in scene units (default only)."""
+    """Clone Gaussians smaller than this and split larger ones, in scene units (kind default)."""
     prune_opacity: float = 0.1
-    """Remove a Gaussian whose opacity is below this (default only)."""
+    """Remove a Gaussian whose opacity is below this (kind default)."""
     min_opacity: float = 0.005
-    """Relocate a Gaussian whose opacity is below this (mcmc only)."""
+    """Relocate a Gaussian whose opacity is below this (kind mcmc)."""
     prune_scale3d: float = 0.5
-    """Remove a Gaussian larger than this, in scene units (default only)."""
+    """Remove a Gaussian larger than this, in scene units (kind default)."""
     max_gaussians: int | None = 1_000_000
     """Make no more Gaussians than this. None, as splatfacto: no bound with default, one million with mcmc."""
     noise_lr: float = 5e5
-    """Scale the noise on positions, in units of their learning rate (mcmc only)."""
+    """Scale the noise on positions, in units of their learning rate (kind mcmc)."""
     opacity_reg: float = 0.01
-    """Weight the mean opacity in the loss (mcmc only)."""
+    """Weight the mean opacity in the loss (kind mcmc)."""
     scale_reg: float = 0.01
-    """Weight the mean scale in the loss (mcmc only)."""
+    """Weight the mean scale in the loss (kind mcmc)."""
 
     def regularization(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the strategy adds to the loss."""

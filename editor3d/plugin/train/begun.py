@@ -1,4 +1,4 @@
-"""Remove the folder of a run that this process began and that could not start."""
+"""Track the folders of runs that this process began, and remove those of runs that could not start."""
 
 from __future__ import annotations
 
