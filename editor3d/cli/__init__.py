@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -82,6 +83,8 @@ def run_program(command: type, prog: str, argv: Sequence[str] | None = None) -> 
 def _answered(act: Callable[[list[str]], int], argv: Sequence[str] | None) -> int:
     """The exit code of a command, whose errors are told in one sentence on stderr."""
     settle()
+    # what nerfstudio calls has other names in newer versions of torch: nothing that the user could change
+    warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.", FutureWarning)
     begin_command()
     try:
         target, words = _events_target(sys.argv[1:] if argv is None else list(argv))

@@ -13,6 +13,7 @@ Real CLIP and SigLIP models and the package's own `tiny-clip` load through one c
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cosine_similarity, normalize
 
+from editor3d.host.silence import silenced
 from editor3d.metrics.clip_weights import LOCAL, TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 
@@ -117,8 +119,12 @@ def load_clip(device: str = "cpu") -> ClipScorer | Unavailable:
         The scorer, or why there is none.
     """
     found = find_clip()
-    if not isinstance(found, Unavailable):
+    if isinstance(found, Unavailable):
+        own = packaged_clip()
+        if own is None:
+            return found
+        name, folder = TINY_CLIP, own
+    else:
         name, folder = found
+    with silenced(sys.stderr, 2):  # a bar of how far the weights are read
         return ClipScorer(folder, name=name, device=device)
-    own = packaged_clip()
-    return found if own is None else ClipScorer(own, name=TINY_CLIP, device=device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from editor3d.errors import ConfigError
 from editor3d.run import events
 
-_SECONDS_BETWEEN_LINES = 15.0
-"""Where there is no terminal."""
+LINES_VARIABLE = "EDITOR3D_PROGRESS_SECONDS"
+"""The environment variable that says how many seconds lie between two lines, where there is no terminal."""
+_SECONDS_BETWEEN_LINES = "15"
 _SECONDS_BETWEEN_EVENTS = 0.2
 """At least, unless there is something new to say."""
 
@@ -55,11 +58,24 @@ class Told:
         )
 
 
+def _seconds_between_lines() -> float:
+    found = os.environ.get(LINES_VARIABLE) or _SECONDS_BETWEEN_LINES
+    try:
+        return float(found)
+    except ValueError as error:
+        raise ConfigError(f"Expected seconds in {LINES_VARIABLE}, got {found}: set a number, or unset it.") from error
+
+
 class TrainingProgress:
-    """Shows how far a run is. Use as a context manager."""
+    """Shows how far a run is. Use as a context manager.
+
+    Raises:
+        ConfigError: the environment names no number of seconds between two lines.
+    """
 
     def __init__(self, title: str, start: int, total: int) -> None:
         self._title, self._total = title, total
+        self._between_lines = _seconds_between_lines()
         self._last_line = time.monotonic()
         self._told = Told(title, "steps", start, total)
         self._bar: Progress | None = None
@@ -92,7 +108,7 @@ class TrainingProgress:
             self._bar.update(self._task, completed=completed, note=note)
             return
         now = time.monotonic()
-        if completed >= self._total or now - self._last_line >= _SECONDS_BETWEEN_LINES:
+        if completed >= self._total or now - self._last_line >= self._between_lines:
             self._last_line = now
             print(f"{self._title}: {completed}/{self._total}, {left:.0f} s left {note}".rstrip(), flush=True)
 

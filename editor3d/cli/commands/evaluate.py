@@ -28,7 +28,7 @@ class Evaluate:
     data: str | None = None
     """Name the capture's new folder if it was moved; it must be the same capture."""
     show: Literal["summary", "scores", "views"] = "scores"
-    """Print one line, a table of scores, or that table and another with a row for each view."""
+    """Print one line of scores alone, a table of them, or that table and another with a row for each view."""
     json: bool = False
     """Print the report as JSON."""
 
@@ -41,7 +41,10 @@ class Evaluate:
         from editor3d.datasets.other_files import require_run
         from editor3d.files.writing import write_json
         from editor3d.run.events import Result, absolute, emit
+        from editor3d.run.opening import be_brief
 
+        if self.show == "summary":
+            be_brief()
         require_run(self.run_folder)
         report = Edit(self.run_folder).evaluate(self.truth, self.reference, self.data)
         body, path = report.to_json(), self.run_folder / "eval.json"

@@ -44,6 +44,8 @@ class Base:
     checkpoint: Path
     config: TrainerConfig | None
     """The configuration it was trained with, where that is known."""
+    reported: bool = False
+    """Whether it was made just now, and its quality printed then."""
 
     @property
     def is_edit(self) -> bool:
@@ -142,7 +144,8 @@ def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: Dat
 
 
 def check_quality(base: Base, pipeline: PluginPipeline, edit: Path, force: bool) -> None:
-    """Refuse a base that shows no scene. What was found is printed, and kept in the edit's folder.
+    """Refuse a base that shows no scene. What was found is kept in the edit's folder, and printed
+    unless it was just now.
 
     Args:
         pipeline: holds the base's scene; its training pictures are the photographs.
@@ -158,7 +161,7 @@ def check_quality(base: Base, pipeline: PluginPipeline, edit: Path, force: bool)
     if quality is None:
         steps, method = (None, "") if base.config is None else (base.config.max_num_iterations, base.config.method_name)
         quality = judge_base(pipeline, base.checkpoint, steps, str(method))
-    require_good_base(base.run, quality, force)
+    require_good_base(base.run, quality, force, reported=base.reported)
     write_json(edit / QUALITY_FILE, asdict(quality))
 
 
@@ -242,7 +245,8 @@ def _kept_base(config: PluginTrainerConfig) -> Base | None:
     """The kept base; None if training it was interrupted."""
     folder = config.get_checkpoint_dir()
     done = config.max_num_iterations - 1
-    if done not in checkpoints.find_checkpoints(folder):
+    missing = done not in checkpoints.find_checkpoints(folder)
+    if missing:
         CONSOLE.print(f"Reconstructing {config.pipeline.datamanager.data} first, kept in {config.get_base_dir()}")
         config.check()
         config.write_config()
@@ -255,4 +259,4 @@ def _kept_base(config: PluginTrainerConfig) -> Base | None:
     else:
         CONSOLE.print(f"Starting from the kept base in {config.get_base_dir()}")
         emit(Result(kind="base", path=absolute(config.get_base_dir())))
-    return open_base(folder, done)
+    return replace(open_base(folder, done), reported=missing)

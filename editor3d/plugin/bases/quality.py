@@ -122,18 +122,20 @@ def report_base(run: Path, quality: BaseQuality) -> None:
     _say(run, quality)
 
 
-def require_good_base(run: Path, quality: BaseQuality, force: bool) -> None:
+def require_good_base(run: Path, quality: BaseQuality, force: bool, *, reported: bool = False) -> None:
     """Refuse to edit a reconstruction that shows no scene.
 
     Args:
         run: the reconstruction's folder.
         force: only say so.
+        reported: it was printed already.
 
     Raises:
         CheckpointError: it is bad, and not to be edited all the same.
     """
     if quality.good or force:
-        _say(run, quality)
+        if not reported:
+            _say(run, quality)
         return
     raise CheckpointError(
         f"Expected a reconstruction that shows views better than the mean of the training pictures does "

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Literal
 
 import numpy as np
 
 from editor3d.errors import ConfigError
-from editor3d.host.silence import silenced
 from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.programs.judge.picture_loss import Embed
@@ -41,8 +39,7 @@ def embedding() -> Embed:
 
     from editor3d.metrics.clip import load_clip
 
-    with silenced(sys.stderr, 2):  # a bar of how far the weights are read
-        scorer = load_clip()
+    scorer = load_clip()
 
     def embed(image: np.ndarray) -> np.ndarray:
         return scorer.embed_images([torch.from_numpy(image).float() / 255.0])[0].numpy()

@@ -113,6 +113,20 @@ def test_unknown_command_is_one_sentence_with_the_nearest(capsys):
     assert "preview" in capsys.readouterr().err
 
 
+def test_what_users_cannot_change_is_not_warned_of():
+    """nerfstudio uses names of torch that are deprecated; other warnings still come."""
+    code = (
+        "from editor3d.cli import main\n"
+        "main(['--version'])\n"
+        "import nerfstudio.field_components.activations, warnings\n"
+        "warnings.warn('another', FutureWarning)"
+    )
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "another" in done.stderr
+    assert "torch.cuda.amp" not in done.stderr
+
+
 @dataclass(frozen=True)
 class Failing:
     """Fails."""

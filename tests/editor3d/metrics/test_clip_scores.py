@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -191,3 +193,11 @@ def _letters():
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", model_max_length=16
     )
+
+
+def test_loading_shows_no_bar():
+    """transformers draws one on stderr, whoever reads it."""
+    code = "from editor3d.metrics.clip import load_clip; print(load_clip().name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip()
+    assert "Loading weights" not in done.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from editor3d.cli import main
 from editor3d.datasets.opening import announce, describe
-from editor3d.run.opening import begin_command
+from editor3d.run.opening import be_brief, begin_command
 from editor3d.types import PosedImages, View
 
 TINY = "/capture: 8 + 2 views, 24×20, 0 masks, 0 points, 1 object, transforms.json"
@@ -63,6 +63,17 @@ def test_it_is_said_once_a_command(capsys) -> None:
     assert capsys.readouterr().err == describe(posed) + "\n"
 
 
+def test_a_brief_command_leaves_it_out(capsys) -> None:
+    posed = capture([view(1), view(8)])
+    begin_command()
+    be_brief()
+    announce(posed)
+    assert capsys.readouterr().err == ""
+    begin_command()
+    announce(posed)
+    assert capsys.readouterr().err == describe(posed) + "\n"
+
+
 def test_preview(tiny_capture, tmp_path, capsys) -> None:
     words = [str(tiny_capture), "--instruction", "make it look like winter", "--editor", "procedural", "--count", "1"]
     assert main(["preview", *words, "--output", str(tmp_path)]) == 0
@@ -87,7 +98,12 @@ def test_commands_that_look_at_a_base(tiny_base, tmp_path, capsys, command) -> N
 @pytest.mark.slow
 def test_judging_an_edit(tiny_edit, finished, capsys) -> None:
     """Its base has the same capture, of which nothing is said twice; the report stays JSON."""
-    json.loads(opens_with_it(capsys, "eval", str(finished(tiny_edit())), "--json"))
+    run = str(finished(tiny_edit()))
+    json.loads(opens_with_it(capsys, "eval", run, "--json"))
+    assert main(["eval", run, "--show", "summary"]) == 0
+    captured = capsys.readouterr()
+    assert TINY not in captured.err
+    assert len(captured.out.splitlines()) == 2  # the scores, and where the report is
 
 
 @pytest.mark.slow

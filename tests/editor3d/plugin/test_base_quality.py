@@ -45,6 +45,15 @@ def test_a_bad_base_is_refused_at_every_start_unless_forced(tiny_edit, start, ca
 
 
 @pytest.mark.usefixtures("small_voxels")
+def test_the_quality_of_a_base_is_printed_once_a_start(tiny_edit, start, capsys):
+    """By the one that made it where it is new, by the edit where it was kept."""
+    for name in ("new", "kept"):
+        start(tiny_edit(timestamp=name, load_dir=None, base_steps=1, steps=2, force=True))
+        said = capsys.readouterr().out
+        assert (said.count("Base:"), said.count("Warning:")) == (1, 1)
+
+
+@pytest.mark.usefixtures("small_voxels")
 def test_ns_train_ends_with_exit_code_2(tiny_edit, capsys):
     config = tiny_edit(load_dir=None, base_steps=1, steps=2)
     config.save_config()
