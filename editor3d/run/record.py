@@ -92,8 +92,9 @@ class EditRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("metrics", "schedule", "region", "notes"):  # so that what is read back is equal
-            object.__setattr__(self, name, jsonable(vars(self)[name]))
+        mappings = {"metrics": self.metrics, "schedule": self.schedule, "region": self.region, "notes": self.notes}
+        for name, value in mappings.items():  # so that what is read back is equal
+            object.__setattr__(self, name, jsonable(value))
 
     @property
     def edited_views(self) -> tuple[str, ...]:

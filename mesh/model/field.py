@@ -37,8 +37,8 @@ class FieldSettings:
     """Share of the run in which the frequencies open from low to high; 0 has them all open from the start."""
 
     def __post_init__(self) -> None:
-        for name in ("frequencies", "width", "depth"):
-            if (value := vars(self)[name]) < 1:
+        for name, value in (("frequencies", self.frequencies), ("width", self.width), ("depth", self.depth)):
+            if value < 1:
                 raise ConfigError(f"Expected at least 1 for {name}, got {value}: raise it.")
         if not (0.0 <= self.displacement < 1.0 and self.sigma > 0.0):
             raise ConfigError(

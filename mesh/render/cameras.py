@@ -49,8 +49,13 @@ class ViewSettings:
 
     def __post_init__(self) -> None:
         low, high = self.elevations
-        for name, least in (("train", 1), ("held_out", 0), ("side", 16), ("supersampling", 1)):
-            if (value := vars(self)[name]) < least:
+        for name, value, least in (
+            ("train", self.train, 1),
+            ("held_out", self.held_out, 0),
+            ("side", self.side, 16),
+            ("supersampling", self.supersampling, 1),
+        ):
+            if value < least:
                 raise ConfigError(f"Expected at least {least} for {name}, got {value}: raise it.")
         if not -90.0 < low <= high < 90.0:
             raise ConfigError(

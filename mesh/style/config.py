@@ -89,9 +89,15 @@ class StyleConfig:
                 f"Expected an instruction for a 2D editor or a prompt for CLIP, got {got}: say one of --instruction "
                 f"and --prompt."
             )
-        least = {"steps": 1, "batch": 1, "views_per_step": 1, "steps_per_save": 1, "turntable_frames": 0}
-        for name, smallest in (*least.items(), ("texture_size", 0)):
-            if (value := vars(self)[name]) < smallest:
+        for name, value, smallest in (
+            ("steps", self.steps, 1),
+            ("batch", self.batch, 1),
+            ("views_per_step", self.views_per_step, 1),
+            ("steps_per_save", self.steps_per_save, 1),
+            ("turntable_frames", self.turntable_frames, 0),
+            ("texture_size", self.texture_size, 0),
+        ):
+            if value < smallest:
                 raise ConfigError(f"Expected at least {smallest} for {name}, got {value}: raise it.")
         if not (0.0 < self.learning_rate < 1.0 and all(0.0 <= value <= 1.0 for value in self.background)):
             raise ConfigError(

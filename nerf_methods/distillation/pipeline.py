@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -83,8 +83,9 @@ class DistillationPipelineConfig(PlannedPipelineConfig):
             ConfigError: a value is out of range, a field is none of this method's, or there is no such guidance.
             EditorUnavailableError: the guidance's weights are missing.
         """
+        chosen = asdict(options)
         for name in self.TAKES_NOT:
-            if getattr(options, name) is not None:
+            if chosen[name] is not None:
                 raise ConfigError(
                     f"Expected settings of {self.method}, got {name.replace('_', '-')}, which it does not have: leave "
                     f"it out."
