@@ -27,7 +27,7 @@ from editor3d.host.surroundings import private_folder
 
 KERNEL_FOLDERS = (
     "gaussian/raster/kernels",
-    "lab/training",
+    "lab/training/data",
     "mesh/io/gltf",
     "mesh/render",
     "nerf_methods/vox_e",
