@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from editor3d.errors import DataError, first_line
+from editor3d.errors import DataError, first_line, shown
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import jsonable, write_json
 
@@ -130,7 +130,9 @@ def read_record(path: Path | str) -> EditRecord:
         body = read_json(path)
         found = body.pop("format")
         if found != FORMAT:
-            raise DataError(f"Expected {path} in format {FORMAT}, found {found}: read it with the editor3d it names.")
+            raise DataError(
+                f"Expected {path} in format {FORMAT}, found {shown(found)}: read it with the editor3d it names."
+            )
         counts, times = body.pop("counts"), body.pop("times")
         del times["total"]
         edits = tuple(Edit2D(**edit) for edit in body.pop("edits"))

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_type_hints
 
 import msgspec
 
-from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError, shown
+from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError, first_line, shown
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from editor3d.regions import parse_region, seen_parts
@@ -134,7 +134,9 @@ def read_config(run: Path) -> StyleConfig:
     try:
         return msgspec.convert(body, StyleConfig)
     except (msgspec.ValidationError, UnicodeError) as error:
-        raise ConfigError(f"Expected the settings of a mesh's run in {path}: {error}: start the run anew.") from error
+        raise ConfigError(
+            f"Expected the settings of a mesh's run in {path}: {first_line(error)}: start the run anew."
+        ) from error
 
 
 def _require_known(kind: type, body: Any, where: str) -> None:

@@ -164,3 +164,12 @@ def test_an_unknown_key_is_refused(config, tmp_path: Path):
     path.write_text(path.read_text().replace('"width"', '"breadth"'))
     with pytest.raises(ConfigError, match="breadth"):
         read_config(tmp_path)
+
+
+def test_a_long_word_in_a_configuration_is_shortened(config, tmp_path: Path):
+    config().write(tmp_path)
+    path = tmp_path / "mesh.json"
+    path.write_text(path.read_text().replace('"none"', '"' + "x" * 10_000 + '"'))
+    with pytest.raises(ConfigError) as refused:
+        read_config(tmp_path)
+    assert len(str(refused.value)) < len(str(path)) + 600

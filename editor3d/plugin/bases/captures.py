@@ -15,7 +15,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import resolve_data
-from editor3d.errors import CheckpointError, DataError
+from editor3d.errors import CheckpointError, DataError, first_line
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from editor3d.types import PosedImages, View
@@ -72,8 +72,8 @@ def check_same(run: Path, posed: PosedImages) -> None:
         how = _difference(dict(body["views"]), {view.name: view for view in posed.views})
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
-            f"Expected a note of views in {run / CAPTURE}, found it damaged ({error}): remove it, and the capture is "
-            f"not compared with the run's."
+            f"Expected a note of views in {run / CAPTURE}, found it damaged ({first_line(error)}): remove it, and the "
+            f"capture is not compared with the run's."
         ) from error
     if how is not None:
         raise _another(run, posed.root, how)
@@ -199,7 +199,9 @@ def read_frame(run: Path) -> tuple[np.ndarray, float] | None:
     try:
         transform, scale = np.array(body["transform"], dtype=np.float64), float(body["scale"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"Expected a frame in {path}, found it damaged ({error}): train the run anew.") from error
+        raise CheckpointError(
+            f"Expected a frame in {path}, found it damaged ({first_line(error)}): train the run anew."
+        ) from error
     if transform.shape != (3, 4) or not np.isfinite(transform).all() or not np.isfinite(scale):
         raise CheckpointError(f"Expected a frame of 3x4 numbers in {path}, found others: train the run anew.")
     return transform, scale

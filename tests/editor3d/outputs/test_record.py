@@ -103,3 +103,11 @@ def test_missing_or_damaged_record_is_one_sentence(tmp_path, content):
         path.write_text(content)
     with pytest.raises(DataError, match=str(path)):
         read_record(path)
+
+
+def test_a_long_word_in_a_record_is_shortened(tmp_path):
+    path = tmp_path / "edit.json"
+    path.write_text('{"format": "' + "x" * 10_000 + '"}')
+    with pytest.raises(DataError) as refused:
+        read_record(path)
+    assert len(str(refused.value)) < len(str(path)) + 400
