@@ -53,7 +53,8 @@ class LargePictures:
             write_capture(folder / "capture", self.count, self.size, self.suffix)
             command = [sys.executable, "-m", "editor3d.cli", "edit", str(folder / "capture")]
             command += ["--instruction", "make it brighter", "--editor", "procedural", "--output", str(folder / "runs")]
-            command += ["--base-steps", str(self.base_steps), "--steps", str(self.steps), *self.words]
+            command += ["--base-steps", str(self.base_steps), "--steps", str(self.steps)]
+            command += ["--force", *self.words]  # so short a reconstruction shows little of the scene
             begun = time.perf_counter()
             code = subprocess.run(command, check=False).returncode
             seconds = time.perf_counter() - begun
