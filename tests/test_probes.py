@@ -1,4 +1,4 @@
-"""What a thing offers is asked for by its fields and methods: `hasattr` and `getattr` are left to what reflects."""
+"""What a thing offers is asked for by its fields and methods; looking for a name is left to what reflects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("editor3d/plugin", "editor3d/run", "editor3d/update", "editor3d/outputs", "nerf_methods", "gaussian", "mesh")
 MOST = 15
-PROBE = re.compile(r"\b(hasattr|getattr)\(")
+PROBE = re.compile(r"\b(hasattr|getattr)\(|\bin vars\([^()]*\)(?!\.)|\bvars\([^()]*\)\.(get\(|keys\()")
+"""`vars` finds what `hasattr` would."""
 
 
 def probes() -> list[tuple[str, str, str]]:

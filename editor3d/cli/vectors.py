@@ -1,12 +1,10 @@
-"""Parse directions and cameras that a user types."""
+"""Parse directions that a user types."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from editor3d.errors import ConfigError
-from editor3d.types import Around
 
 Vector = tuple[float, float, float]
 
@@ -38,46 +36,3 @@ def parse_up(text: str) -> Vector:
     if not axis:
         return parse_vector(text, "--up")
     return tuple((-1.0 if axis[1] == "-" else 1.0) if name == axis[2] else 0.0 for name in "xyz")
-
-
-def around_of(
-    cameras: str | None, side: int | None, up: str | None, center: str | None = None, distance: float | None = None
-) -> Around | None:
-    """The cameras of a file of splats that flags ask for; None where they ask for nothing.
-
-    Args:
-        cameras: how many, or the path of a file or folder that has them.
-
-    Raises:
-        ConfigError: a value is out of range, or there is no such file.
-    """
-    asked = {
-        "cameras": None if cameras is None else parse_cameras(cameras),
-        "side": side,
-        "up": None if up is None else parse_up(up),
-        "center": None if center is None else parse_vector(center, "--center"),
-        "distance": distance,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    return Around(**given) if given else None
-
-
-def parse_cameras(text: str) -> int | Path:
-    """A number of cameras, or the path of what has some.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    if re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", text):
-        return int(text)
-    path = Path(text).expanduser()
-    try:
-        there = path.exists()
-    except (OSError, ValueError):  # longer than a name can be, or with a character that none has
-        there = False
-    if text.strip() and there:
-        return path
-    raise ConfigError(
-        f"Expected a number of cameras, or a transforms.json, a cameras.json, a COLMAP model or a run for --cameras, "
-        f"got {text!r}, which is no number and no path: check it."
-    )

@@ -77,7 +77,8 @@ def choose_pairs(views: Sequence[HeldOutView]) -> tuple[list[tuple[int, int]], l
     """Of each view (i, j) with the view j that sees most of it, and with another one that sees least of it."""
     short, long = [], []
     for i, view in enumerate(views):
-        shares = {j: _shared(view, other) for j, other in enumerate(views) if j != i}
+        points, pixels = _some_points(view)
+        shares = {j: _shared(points, other) / pixels for j, other in enumerate(views) if j != i}
         shares = {j: share for j, share in shares.items() if share >= LEAST_SHARED}
         if shares:
             nearest = max(shares, key=shares.__getitem__)
@@ -116,12 +117,16 @@ def _seen(points: Tensor, depth: Tensor, camera: ViewCamera) -> tuple[Tensor, Te
     return pixels, (far > 0) & is_known(there) & ((far - there).abs() <= DEPTH_TOLERANCE * there)
 
 
-def _shared(view: HeldOutView, other: HeldOutView) -> float:
-    """The share of a view's pixels whose points another view sees, before the edit."""
+def _some_points(view: HeldOutView) -> tuple[Tensor, int]:
+    """The points [N, 3] behind some pixels of a view, before the edit, and how many pixels these were."""
     step = max(1, max(view.base_depth.shape) // _LOOKED_AT)
     depth = view.base_depth[::step, ::step]
-    points = view.camera.points(view.base_depth)[::step, ::step][is_known(depth)]
-    return _seen(points, other.base_depth, other.camera)[1].sum().item() / depth.numel()
+    return view.camera.points(view.base_depth)[::step, ::step][is_known(depth)], depth.numel()
+
+
+def _shared(points: Tensor, other: HeldOutView) -> int:
+    """How many points another view sees, before the edit."""
+    return int(_seen(points, other.base_depth, other.camera)[1].sum())
 
 
 def _compare(views: Sequence[HeldOutView], pairs: Sequence[tuple[int, int]]) -> Reprojection | None:

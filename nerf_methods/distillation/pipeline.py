@@ -20,8 +20,8 @@ from editor3d.guidance import GuidanceEntry, create_guidance, guidance_entry, re
 from editor3d.options import MethodOptions
 from editor3d.plan import BY_NAME
 from editor3d.plugin.confine.regions import REGION_FOLDER, selected
-from editor3d.plugin.edit.planned import PlannedPipelineConfig
-from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipeline
+from editor3d.plugin.edit.planned import PlannedPipeline, PlannedPipelineConfig
+from editor3d.plugin.train.pipeline import MODEL_PREFIX
 from editor3d.regions import parse_region, settled
 from editor3d.types import Freeze, Guidance, GuidanceRequest
 from nerf_methods.distillation.plan import DistillationPlan
@@ -186,7 +186,7 @@ class Session:
     total_steps: int
 
 
-class DistillationPipeline(PluginPipeline):
+class DistillationPipeline(PlannedPipeline):
     """Score distillation. `begin` starts it; until then nothing of the diffusion model is loaded, so that viewing,
     rendering and exporting a result need none of it."""
 
@@ -195,14 +195,8 @@ class DistillationPipeline(PluginPipeline):
     def __init__(self, config: DistillationPipelineConfig, *args, **kwargs) -> None:
         if kwargs.get("test_mode") == "val":
             config.model.upsample_steps = ()  # the base is refined already
-        if config.plan is None:
-            raise ConfigError(
-                "Expected the run of an edit that has begun, got one whose reconstruction is not finished: resume it."
-            )
-        self.plan = config.plan
         super().__init__(config, *args, **kwargs)
         self.session: Session | None = None
-        self.region: dict[str, Any] = {}  # what was found of it, for the record
         self._free: Tensor | None = None
         self.generator = torch.Generator().manual_seed(0)
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from nerfstudio.utils.rich_utils import CONSOLE
-from torch import Tensor
 
 from editor3d.errors import CheckpointError
 from editor3d.guidance import guidance_entry
-from editor3d.plugin.bases.base import Base, check_pictures, check_quality
+from editor3d.plugin.bases.base import Base
 from editor3d.plugin.confine.regions import check_seen
 from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
-from editor3d.run import checkpoints
-from editor3d.run.results import EditResults
 from nerf_methods.distillation.distilled import DistilledScene
 from nerf_methods.distillation.pipeline import DistillationPipeline, DistillationPipelineConfig
 from nerf_methods.distillation.plan import DistillationPlan
@@ -62,40 +55,13 @@ class DistillationTrainer(BasedTrainer):
             )
         return base
 
-    def load_start(self) -> None:
-        """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
-        manager = self.pipeline.datamanager
-        check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
-        state = self._base_state()
-        self.pipeline.load_model_state(state, self.base.checkpoint)
-        check_quality(self.base, self.pipeline, self.base_dir, self.config.options.force)
-        self._begin(state)
-        self.results.save_before()
-
     def load_extra_state(self, state: dict) -> None:
-        self._begin(self._base_state())
+        self.begin()
         self.pipeline.load_state(state["distillation"])
 
     def extra_state(self) -> dict:
         return {"distillation": self.pipeline.state()}
 
-    def _base_state(self) -> Mapping[str, Tensor]:
-        return checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
-
-    def _begin(self, base: Mapping[str, Any]) -> None:
-        self.pipeline.begin(base, self.config.max_num_iterations)
-        distilled = DistilledScene(self.base_dir, self.pipeline, self.config, self.base)
-        self.results = EditResults(
-            self.base_dir, distilled, self.clock, self.pipeline.stopwatch, self.config.turntable_frames
-        )
-
-    def fit(self) -> bool:
-        plan = self.pipeline.plan
-        CONSOLE.print(f'"{plan.instruction}" by {plan.editor} ({plan.reasons["editor"]})')
-        done = super().fit()
-        if done:
-            self.results.save_after()
-        self.results.save_record(self.completed + 1)
-        if done:
-            self.results.announce()
-        return done
+    def begin(self) -> None:
+        self.pipeline.begin(self.base_state(), self.config.max_num_iterations)
+        self.results = self.results_of(DistilledScene(self.base_dir, self.pipeline, self.config, self.base))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from editor3d.cli.cameras import CameraOptions
 from editor3d.options import EditOptions
 
 
@@ -33,30 +34,14 @@ class Edit:
     halved until they are below, and a run keeps its own factor."""
     draft: bool = False
     """Read or render pictures at half the usual size, for a first look; a run keeps its own size."""
-    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
-    """Set how many cameras are placed where the scene is seen well (48 by default), or name what holds cameras in the
-    file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the folder of a COLMAP model, a
-    capture or a run (files of splats only)."""
-    side: int | None = None
-    """Set the pixels of a picture's side, or of the longer side with cameras of a PATH (files of splats only; 512 by
-    default)."""
-    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """Name the vertical (files of splats only): an axis (z, or --up=-y) or X,Y,Z. By default it is read from the file,
-    else found in the scene, else -y as in COLMAP."""
-    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
-    """Point the cameras here (files of splats only; --center=-1,0,0 with a minus first); by default where most detail
-    is."""
-    distance: float | None = None
-    """Set the cameras' distance from there, in the file's own units (files of splats only); by default where the scene
-    is seen well."""
+    around: Annotated[CameraOptions, tyro.conf.arg(name="")] = CameraOptions()
 
     def run(self) -> int:
         from dataclasses import replace
 
         from editor3d.api import load
-        from editor3d.cli.vectors import around_of
 
-        around = around_of(self.cameras, self.side, self.up, self.center, self.distance)
+        around = self.around.around()
         factor = self.downscale_factor
         if self.base is not None and factor is None:
             from editor3d.plugin.bases.base import downscale_factor_of

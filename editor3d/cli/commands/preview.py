@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from editor3d.cli.cameras import CameraOptions
 from editor3d.errors import ConfigError
 from editor3d.registry import FILE_VIEWS, SCENE_FILES, load_target
 
@@ -62,22 +63,7 @@ class Preview:
     """Name the folder for the picture."""
     downscale_factor: int | None = None
     """Edit at 1/N of the photographs' size; by default sides above 1600 pixels are halved until they are below."""
-    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
-    """Set how many cameras are placed where the scene is seen well (48 by default), or name what holds cameras in the
-    file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the folder of a COLMAP model, a
-    capture or a run (files of splats only)."""
-    side: int | None = None
-    """Set the pixels of a picture's side, or of the longer side with cameras of a PATH (files of splats only; 512 by
-    default)."""
-    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """Name the vertical (files of splats only): an axis (z, or --up=-y) or X,Y,Z. By default it is read from the file,
-    else found in the scene, else -y as in COLMAP."""
-    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
-    """Point the cameras here (files of splats only; --center=-1,0,0 with a minus first); by default where most detail
-    is."""
-    distance: float | None = None
-    """Set the cameras' distance from there, in the file's own units (files of splats only); by default where the scene
-    is seen well."""
+    around: Annotated[CameraOptions, tyro.conf.arg(name="")] = CameraOptions()
     seed: int = 0
     """Seed an editor that draws random numbers."""
     device: str = "auto"
@@ -89,12 +75,11 @@ class Preview:
         from tempfile import TemporaryDirectory
 
         from editor3d.api import load
-        from editor3d.cli.vectors import around_of
         from editor3d.datasets import load_posed_images
         from editor3d.datasets.locate import resolve_data
         from editor3d.datasets.opening import announce_reduction
 
-        around = around_of(self.cameras, self.side, self.up, self.center, self.distance)
+        around = self.around.around()
         picture = Path(self.data).expanduser()
         if picture.suffix.lower() in PICTURES and picture.is_file():
             if around is not None or self.views is not None:
@@ -162,11 +147,9 @@ class Preview:
         return 0
 
     def _device(self) -> str:
-        if self.device != "auto":
-            return self.device
-        import torch
+        from editor3d.host.device import default_device
 
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return default_device() if self.device == "auto" else self.device
 
 
 def edit_view(

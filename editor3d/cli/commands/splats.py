@@ -8,7 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from editor3d.cli.vectors import around_of, parse_vector
+from editor3d.cli.cameras import CameraOptions
+from editor3d.cli.vectors import parse_vector
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class SplatsCommand:
 
     Pass one of --delete, --duplicate and --recolor. All other Gaussians are written unchanged; from .ply to .ply all
     further properties and comments are kept. A deletion also writes masks of the pixels that it leaves open, by view
-    name, white where something is missing.
+    name, white where something is missing; for a file of splats in views from cameras round it.
     """
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE")]
@@ -38,22 +39,7 @@ class SplatsCommand:
     """Change the mean colour of the selected Gaussians to this, '#rrggbb' or a name; light and shade stay."""
     strength: float | None = None
     """With --recolor: Set how far towards the colour, 0 to 1; by default all the way."""
-    cameras: Annotated[str | None, tyro.conf.arg(metavar="COUNT|PATH")] = None
-    """With --delete of a file: Set how many cameras are placed where the scene is seen well (48 by default), or name
-    what holds cameras in the file's own frame: a transforms.json, the cameras.json of 3D Gaussian Splatting, or the
-    folder of a COLMAP model, a capture or a run."""
-    side: int | None = None
-    """With --delete of a file: Set the pixels of a picture's side, or of the longer side with cameras of a PATH (512 by
-    default)."""
-    up: Annotated[str | None, tyro.conf.arg(metavar="AXIS")] = None
-    """With --delete of a file: Name the vertical: an axis (z, or --up=-y) or X,Y,Z. By default it is read from the
-    file, else found in the scene, else -y as in COLMAP."""
-    center: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
-    """With --delete of a file: Point the cameras here (--center=-1,0,0 with a minus first); by default where most
-    detail is."""
-    distance: float | None = None
-    """With --delete of a file: Set the cameras' distance from there, in the file's own units; by default where the
-    scene is seen well."""
+    around: Annotated[CameraOptions, tyro.conf.arg(name="")] = CameraOptions()
 
     def run(self) -> int:
         from editor3d.api import change_splats
@@ -67,7 +53,7 @@ class SplatsCommand:
             duplicate=None if self.duplicate is None else parse_vector(self.duplicate, "--duplicate"),
             recolor=self.recolor,
             strength=self.strength,
-            around=around_of(self.cameras, self.side, self.up, self.center, self.distance),
+            around=self.around.around(),
         )
         done = "deleted" if self.delete else "copied" if self.duplicate is not None else "recoloured"
         print(f"{change.output}: {change.selected} of {change.total} Gaussians {done}, {change.written} written")

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
 
 
-def is_edit(config: TrainerConfig) -> bool:
-    """Whether runs of a configuration edit a reconstruction: then it has options. Otherwise they make one."""
-    return "options" in vars(config)
+class ChangesBase:
+    """Configurations of runs that edit a reconstruction are of this class, too; all others make one."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Base:
     @property
     def is_edit(self) -> bool:
         """Whether it is itself the result of an edit."""
-        return self.config is not None and is_edit(self.config)
+        return isinstance(self.config, ChangesBase)
 
     @property
     def run(self) -> Path:
@@ -87,6 +86,7 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
         for entry in METHODS.values():
             candidate = load_target(entry.target).config if entry.kind == "base" else None
             if candidate is not None and isinstance(candidate.pipeline.model, type(found)):
+                # reflection: fields that both kinds of model have
                 shared = vars(candidate.pipeline.model).keys() & own.EDIT_SETTINGS
                 chosen = {key: value for key, value in vars(own).items() if key in shared}
                 own = replace(candidate.pipeline.model, **{**candidate.pipeline.model.EDIT_DEFAULTS, **chosen})
@@ -98,6 +98,7 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
         else:
             return
     kept = {"_target", *own.EDIT_SETTINGS}
+    # reflection: a stock run may have fields that this version of the model does not
     taken = {key: value for key, value in vars(found).items() if key not in kept and key in vars(own)}
     config.pipeline.model = replace(own, **taken)
     if other_kind:

@@ -61,7 +61,7 @@ def read_config(path: Path) -> TrainerConfig:
         )
     try:
         config = parse_config(path.read_text(encoding="utf-8"), str(path))
-        plan = vars(config.pipeline).get("plan")
+        plan = vars(config.pipeline).get("plan")  # the configuration may be any method's, nerfstudio's too
         if isinstance(plan, Plan) and plan.region:
             region = files_in(plan.region, path.parent / REGION_FILES)
             config.pipeline.plan = dataclasses.replace(plan, region=region)

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import tyro
+from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, InstructionError
 from editor3d.options import MethodOptions
 from editor3d.plan import Plan
-from editor3d.plugin.bases.base import Base, adopt_base, ensure_base, open_base
-from editor3d.plugin.edit.planned import PlannedPipelineConfig
+from editor3d.plugin.bases.base import (
+    Base,
+    ChangesBase,
+    adopt_base,
+    check_pictures,
+    check_quality,
+    ensure_base,
+    open_base,
+)
+from editor3d.plugin.edit.planned import PlannedPipeline, PlannedPipelineConfig
 from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.presets import apply_preset
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files, settled
 from editor3d.registry import METHODS
+from editor3d.run import checkpoints
+from editor3d.run.results import EditResults, Shown
 from editor3d.types import PosedImages
 
 
 @dataclass
-class BasedTrainerConfig(PluginTrainerConfig):
+class BasedTrainerConfig(PluginTrainerConfig, ChangesBase):
     """Configuration of a run that changes a base."""
 
     pipeline: PlannedPipelineConfig = field(default_factory=PlannedPipelineConfig)
@@ -92,7 +104,9 @@ class BasedTrainer(PluginTrainer):
     """Finds a base, settles the plan once, and keeps both in the run's configuration."""
 
     config: BasedTrainerConfig
+    pipeline: PlannedPipeline
     base: Base
+    results: EditResults
 
     def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
         config, pipeline = self.config, self.config.pipeline
@@ -128,3 +142,44 @@ class BasedTrainer(PluginTrainer):
         if config.load_dir is not None:
             return open_base(config.load_dir, config.load_step)
         return ensure_base(config.base_method, config, config.options.base_steps)
+
+    def load_start(self) -> None:
+        """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
+        manager = self.pipeline.datamanager
+        check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
+        self.load_base()
+        check_quality(self.base, self.pipeline, self.base_dir, self.config.options.force)
+        self.begin()
+        self.results.save_before()
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Prepare the edit, whose scene or base is loaded, up to its results."""
+
+    def base_state(self) -> Mapping[str, Any]:
+        """The pipeline's state in the base's checkpoint."""
+        return checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
+
+    def load_base(self) -> None:
+        """Put the base in the place of the scene as it is now."""
+        state = self.pipeline.model.adapt_base_state(self.base_state(), self.base.config, self.pipeline.train_views)
+        self.pipeline.load_model_state(state, self.base.checkpoint)
+
+    def results_of(self, shown: Shown) -> EditResults:
+        """The results of this run, of a scene as they show it."""
+        return EditResults(self.base_dir, shown, self.clock, self.pipeline.stopwatch, self.config.turntable_frames)
+
+    def say_plan(self) -> None:
+        """Print what the plan settled, and why."""
+        plan = self.pipeline.plan
+        CONSOLE.print(f'"{plan.instruction}" by {plan.editor} ({plan.reasons["editor"]})')
+
+    def fit(self) -> bool:
+        self.say_plan()
+        done = super().fit()
+        if done:
+            self.results.save_after()
+        self.results.save_record(self.completed + 1)
+        if done:
+            self.results.announce()
+        return done

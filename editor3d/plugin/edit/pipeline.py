@@ -13,22 +13,21 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
-from editor3d.errors import ConfigError
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
 from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders
 from editor3d.plugin.edit.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
+from editor3d.plugin.edit.planned import PlannedPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.viewer.panel import EditPanel
 from editor3d.regions import parse_region
-from editor3d.types import Compose, Editor, View
+from editor3d.types import Compose, Editor
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.state import EditState, PictureStore
 
 
-class EditPipeline(PluginPipeline):
+class EditPipeline(PlannedPipeline):
     """Iterative dataset update on any of the project's scenes. `begin` starts it; until then nothing of the editor is
     loaded, so that viewing, rendering and exporting a result need none of it."""
 
@@ -36,15 +35,9 @@ class EditPipeline(PluginPipeline):
     UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
-        if config.plan is None:
-            raise ConfigError(
-                "Expected the run of an edit that has begun, got one whose reconstruction is not finished: resume it."
-            )
-        self.plan = config.plan
         self.known_digests: tuple[str, ...] | None = None
         """See `EditPipelineConfig.note_beginning`; filled in by the trainer."""
         self._lpips, self.lpips = None, "off"  # the term of the loss, and what became of it, for the record
-        self.region: dict[str, Any] = {}  # what was found of it, for the record
         if config.lpips_weight > 0 and kwargs.get("test_mode") == "val":
             self._lpips, self.lpips = lpips_term()
             if self._lpips is not None:
@@ -61,10 +54,6 @@ class EditPipeline(PluginPipeline):
         still = kwargs.get("test_mode") != "val"
         scales = self.plan.guidance_scale, self.plan.image_guidance_scale
         self.edit_panel = EditPanel(self.plan.instruction, *scales, still=still, run=config.run)
-
-    @property
-    def train_views(self) -> tuple[View, ...]:
-        return self.datamanager.train_dataset.metadata["views"]
 
     @cached_property
     def space(self) -> SpaceRegion:

@@ -12,7 +12,6 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.errors import Editor3DError
 from editor3d.options import MethodOptions
 from editor3d.plan import EditPlan, choose_editor, resolve
-from editor3d.plugin.bases.base import check_pictures, check_quality
 from editor3d.plugin.confine.regions import check_seen
 from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
 from editor3d.plugin.edit.conditions import IN_WORDS
@@ -20,8 +19,6 @@ from editor3d.plugin.edit.edited import EditedScene
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.registry import METHODS, load_target
-from editor3d.run import checkpoints
-from editor3d.run.results import EditResults
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.engine import Guidance, check_instruction
@@ -105,25 +102,11 @@ class EditTrainer(BasedTrainer):
     def keeps_shape(self) -> bool:
         return self.editor.info.keeps_shape
 
-    def load_start(self) -> None:
-        """Load the base's parameters, all or nothing; the steps of the edit are counted from 0."""
-        manager = self.pipeline.datamanager
-        check_pictures(self.base, manager.config.dataparser, manager.train_dataparser_outputs)
-        self._load_base()
-        check_quality(self.base, self.pipeline, self.base_dir, self.config.options.force)
-        self._begin()
-        self.results.save_before()
-
-    def _load_base(self) -> None:
-        state = checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
-        state = self.pipeline.model.adapt_base_state(state, self.base.config, self.pipeline.train_views)
-        self.pipeline.load_model_state(state, self.base.checkpoint)
-
     @contextmanager
     def _showing_base(self) -> Iterator[None]:
         """The base in the place of the scene as it is now."""
         with self.pipeline.another_model():
-            self._load_base()
+            self.load_base()
             yield
 
     def load_extra_state(self, state: dict) -> None:
@@ -134,25 +117,22 @@ class EditTrainer(BasedTrainer):
             require_chosen(plan.editor, self.base_dir)
             self.editor = pipeline.config.create_editor(plan.editor, pipeline.device_name)
         pipeline.plan = plan
-        self._begin()
+        self.begin()
         pipeline.updater.load_state_dict(state["edit"])
 
     def extra_state(self) -> dict:
         return {"edit": self.pipeline.updater.state_dict(), "plan": self.pipeline.plan.to_state()}
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         self.pipeline.known_digests = self.digests
         self.pipeline.should_stop = lambda: self.stop_training
-        self.pipeline.load_base = self._load_base
+        self.pipeline.load_base = self.load_base
         self.pipeline.begin(self.base_dir, self.config.max_num_iterations, self.config.machine.seed, self.editor)
         self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
         self.pipeline.edit_panel.on_apply = self.start_over
-        edited = EditedScene(self.base_dir, self.pipeline, self.config, self.base)
-        self.results = EditResults(
-            self.base_dir, edited, self.clock, self.pipeline.stopwatch, self.config.turntable_frames
-        )
+        self.results = self.results_of(EditedScene(self.base_dir, self.pipeline, self.config, self.base))
 
     def start_over(self, guidance: Guidance) -> None:
         """Go on by a new plan, of another instruction or other scales, from the first view again. What was left open is
@@ -189,29 +169,19 @@ class EditTrainer(BasedTrainer):
             self.editor = updater.editor = editor
         updater.schedule = plan.schedule
         updater.restart(pipeline.guidance())
-        self._say_choices()
+        self.say_plan()
 
     def save_checkpoint(self, step: int) -> None:
         super().save_checkpoint(step)
         state = self.pipeline.updater.state
         self.pipeline.updater.pictures.prune(state.revisions, newest=len(state.edits))
 
-    def _say_choices(self) -> None:
+    def say_plan(self) -> None:
         plan, config = self.pipeline.plan, self.config.pipeline
-        CONSOLE.print(f'"{plan.instruction}" by {plan.editor} ({plan.reasons["editor"]})')
+        super().say_plan()
         CONSOLE.print(f"Edits change {IN_WORDS[plan.condition_on]}: {plan.reasons['condition_on']}.")
         if plan.schedule.lower_bound > config.lower_bound:
             CONSOLE.print(
                 f"Noise levels begin at {plan.schedule.lower_bound:g}, not {config.lower_bound:g}: fewer timesteps "
                 f"make no {plan.diffusion_steps} steps."
             )
-
-    def fit(self) -> bool:
-        self._say_choices()
-        done = super().fit()
-        if done:
-            self.results.save_after()
-        self.results.save_record(self.completed + 1)
-        if done:
-            self.results.announce()
-        return done

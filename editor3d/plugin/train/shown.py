@@ -37,8 +37,8 @@ class PipelineViews:
         self._shown = shown_views(dataset)
         self.views = [views[i] for i in self._shown]
 
-    def render(self) -> Iterator[Tensor]:
-        """The scene now, from the shown views: [H, W, 3] float each."""
+    def render(self, *, edited: bool) -> Iterator[Tensor]:
+        """The scene as the pipeline has it now, `edited` or not yet, from the shown views: [H, W, 3] float each."""
         return render_frames(self.pipeline, self._cameras, self._shown)
 
     def turntable(self, frames: int) -> Iterator[Tensor]:

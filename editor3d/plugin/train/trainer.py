@@ -14,7 +14,7 @@ from nerfstudio.utils import writer
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.errors import Editor3DError
-from editor3d.plugin.bases.base import is_edit
+from editor3d.plugin.bases.base import ChangesBase
 from editor3d.plugin.bases.captures import check_same, note_capture
 from editor3d.plugin.bases.quality import judge_base, report_base
 from editor3d.plugin.config.nerfstudio_commands import end_events, user_errors_exit
@@ -105,7 +105,7 @@ class PluginTrainer(Trainer):
             finally:
                 self.config.max_num_iterations = total
         done = self.completed + 1 >= total
-        if done and not is_edit(self.config):
+        if done and not isinstance(self.config, ChangesBase):
             self._judge()
         if not done:
             say_stopped(self.base_dir, self.completed + 1, total)

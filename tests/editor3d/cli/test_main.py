@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -89,8 +89,14 @@ def test_every_command_loads_and_documents_every_flag(name, capsys):
     assert callable(command.run)
     assert main([name, "--help"]) == 0
     shown = capsys.readouterr().out
-    for field in command.__dataclass_fields__:
-        assert f"--{field.replace('_', '-')}" in shown or field in ("data", "what", "run_folder", "scene", "options")
+    for flag in flags_of(command):
+        assert f"--{flag.replace('_', '-')}" in shown or flag in ("data", "what", "run_folder", "scene")
+
+
+def flags_of(options) -> list[str]:
+    """The fields of a dataclass, those of the dataclasses in it among them."""
+    parts = {field.name: field.default for field in fields(options)}
+    return [flag for name, part in parts.items() for flag in (flags_of(part) if is_dataclass(part) else [name])]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

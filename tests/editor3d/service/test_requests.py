@@ -9,7 +9,6 @@ import tyro
 
 from editor3d.cli.commands.edit import Edit
 from editor3d.cli.commands.preview import Preview
-from editor3d.cli.vectors import around_of
 from editor3d.errors import ConfigError
 from editor3d.service.jobs.commands import Places, steps_of
 from editor3d.service.jobs.requests import parse_request
@@ -42,14 +41,14 @@ def command(folder: Path, kind: str, made: type, **settings):
 )
 def test_cameras_round_a_file_of_splats_come_as_they_were_asked_for(tmp_path, kind, made, settings, around):
     asked = command(tmp_path, kind, made, **settings)
-    assert around_of(asked.cameras, asked.side, asked.up, asked.center, asked.distance) == around
+    assert asked.around.around() == around
 
 
 def test_cameras_may_be_those_of_a_file(tmp_path):
     path = tmp_path / "-cameras with blanks.json"
     path.write_text("[]")
     asked = command(tmp_path, "scene", Edit, cameras={"path": str(path)})
-    assert around_of(asked.cameras, None, None) == Around(path)
+    assert asked.around.around() == Around(path)
 
 
 @pytest.mark.parametrize("name", ["force", "draft"])
