@@ -16,6 +16,7 @@ from torch import Tensor
 
 from editor3d.metrics.depth import DepthScores, depth_scores
 from editor3d.metrics.image import luminance, psnr
+from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import HeldOutView, mean
 
 Map = Callable[[str, Tensor], Tensor]
@@ -88,6 +89,11 @@ class KnownEdit:
             "conditions": conditions,
             "views": {name: asdict(scores) for name, scores in self.views.items()},
         }
+
+
+def not_known(instruction: str, remedy: str) -> Unavailable:
+    """What stands in the place of the known-edit test where nobody knows the right result of an instruction."""
+    return Unavailable(f'the right result of "{instruction}" is not known in advance, so there is no edit gap', remedy)
 
 
 def known_edit(views: Sequence[HeldOutView], f: Map | None = None) -> KnownEdit:

@@ -13,9 +13,9 @@ from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, InstructionError
 from editor3d.host.device import default_device
+from editor3d.metrics.known_edit import not_known
 from editor3d.metrics.learned import CAPTION_BEFORE
 from editor3d.metrics.report import EditReport, edit_report
-from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.outputs.pictures import to_uint8
 from editor3d.regions import parse_region
@@ -64,11 +64,7 @@ def evaluate(run: Path) -> EditReport:
     try:
         parse(config.instruction, ())
     except InstructionError:
-        unknown = Unavailable(
-            reason=f'the right result of "{config.instruction or config.prompt}" is not known in advance, so there is '
-            f"no edit gap",
-            remedy="edit by the procedural editor",
-        )
+        unknown = not_known(config.instruction or config.prompt, "edit by the procedural editor")
     if unknown is None:
         views = with_truth(views, styled, train, held_out, config)
     return edit_report(

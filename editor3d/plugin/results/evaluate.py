@@ -15,7 +15,7 @@ from editor3d.editors.procedural.editor import ProceduralEditor, edited_region, 
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.language.tokens import objects_named
-from editor3d.metrics.known_edit import Map
+from editor3d.metrics.known_edit import Map, not_known
 from editor3d.metrics.learned import CAPTION_BEFORE
 from editor3d.metrics.report import EditReport, edit_report
 from editor3d.metrics.unavailable import Unavailable
@@ -105,10 +105,7 @@ def _known_map(
         for objects in masks.values():
             parse(instruction, objects)
     except InstructionError:
-        return None, Unavailable(
-            reason=f'the right result of "{instruction}" is not known in advance, so there is no edit gap',
-            remedy="give pictures of the scene truly edited by --truth FOLDER",
-        )
+        return None, not_known(instruction, "give pictures of the scene truly edited by --truth FOLDER")
     editor = ProceduralEditor()
 
     def f(name: str, picture: Tensor) -> Tensor:
