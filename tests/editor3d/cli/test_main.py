@@ -20,7 +20,8 @@ HEAVY = ("torch", "nerfstudio", "diffusers", "cv2", "transformers", "torchvision
 
 
 def python(*words: str, **env: str) -> subprocess.CompletedProcess:
-    environment = {k: v for k, v in os.environ.items() if k != "EDITOR3D_DEBUG"} | env
+    hidden = ("EDITOR3D_DEBUG", "PYTHONWARNINGS")
+    environment = {k: v for k, v in os.environ.items() if k not in hidden} | env
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, timeout=60)
 
 
