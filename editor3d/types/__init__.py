@@ -21,6 +21,7 @@ from editor3d.types.edits import (
     EditRequest,
     Garment,
     ObjectEditor,
+    Reference,
     ViewGeometry,
 )
 from editor3d.types.guidance import Guidance, GuidanceInfo, GuidanceRequest
@@ -50,6 +51,7 @@ __all__ = [
     "ObjectEditor",
     "Output",
     "PosedImages",
+    "Reference",
     "Region",
     "Regularise",
     "SceneCapabilities",

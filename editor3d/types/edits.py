@@ -64,6 +64,8 @@ class EditorInfo:
     """The guidance scale its model is usually run at: an edit's where none is asked for."""
     diffusion_steps: int = DIFFUSION_STEPS
     """The number of denoising steps its model is usually run at: an edit's where none is asked for."""
+    references: int = 0
+    """How many further pictures it takes with one request (`EditRequest.references`); more are not sent."""
     one_timestep_per_step: bool = False
     """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
 
@@ -106,6 +108,19 @@ class Garment:
 
 
 @dataclass(frozen=True, eq=False)
+class Reference:
+    """A picture that shows how the edit is to look."""
+
+    picture: Tensor
+    """[H, W, 3] 0..1."""
+    kind: Literal["anchor", "warped"]
+    """The first edited view as it is, seen from its own camera; or what is known of the edit, seen from the camera of
+    the view that is edited."""
+    mask: Tensor | None = None
+    """Where the picture is known: [H, W] bool; None is everywhere."""
+
+
+@dataclass(frozen=True, eq=False)
 class EditRequest:
     """One 2D edit of one view."""
 
@@ -124,6 +139,8 @@ class EditRequest:
     """None unless `EditorInfo.needs_geometry`."""
     garment: Garment | None = None
     """None unless `EditorInfo.needs_garment`; `mask` then says where it is worn."""
+    references: tuple[Reference, ...] = ()
+    """Pictures that show how the edit is to look, the most telling first; at most `EditorInfo.references`."""
     noise_level: float = 0.98
     seed: int = 0
     guidance_scale: float = GUIDANCE_SCALE
