@@ -15,6 +15,7 @@ from editor3d.types.captures import DEFAULT_SIDE, MAX_CAMERAS, MAX_SIDE, MIN_CAM
 from editor3d.types.edits import (
     DIFFUSION_STEPS,
     GUIDANCE_SCALE,
+    BatchEditor,
     Condition,
     Editor,
     EditorInfo,
@@ -36,6 +37,7 @@ __all__ = [
     "MAX_SIDE",
     "MIN_CAMERAS",
     "Around",
+    "BatchEditor",
     "Compose",
     "Condition",
     "Confinement",

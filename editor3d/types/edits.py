@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -57,7 +57,7 @@ class EditorInfo:
     remote: bool = False
     """Sends pictures to a service over the network, which may charge for each edit."""
     price: float | None = None
-    """US dollars that one request to a paid service is taken to cost."""
+    """US dollars that one request to a paid service is taken to cost, for one picture or for a batch of them."""
     download: str = ""
     """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
     guidance_scale: float = GUIDANCE_SCALE
@@ -66,6 +66,8 @@ class EditorInfo:
     """The number of denoising steps its model is usually run at: an edit's where none is asked for."""
     references: int = 0
     """How many further pictures it takes with one request (`EditRequest.references`); more are not sent."""
+    batch: int = 1
+    """How many pictures it edits alike in one call; with more than one it is a `BatchEditor`."""
     one_timestep_per_step: bool = False
     """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
 
@@ -190,5 +192,26 @@ class ObjectEditor(Editor, Protocol):
 
         Returns:
             Names out of `objects`; none where the whole picture is to change.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchEditor(Editor, Protocol):
+    """An editor with `EditorInfo.batch` above 1: it edits several pictures of a scene alike in one call."""
+
+    def edit_many(self, requests: Sequence[EditRequest]) -> list[Tensor | None]:
+        """Edit several pictures of one scene in one call, which costs what one `edit` costs.
+
+        A run that stopped between the call and the last picture's storing repeats it with all its requests: only then
+        is it the same call, which a paid service's cache answers.
+
+        Args:
+            requests: 1 to `EditorInfo.batch` of them; instruction, noise level, seed, scales and steps are the same in
+                all, and so are the references of kind "anchor".
+
+        Returns:
+            One picture a request, as `edit` returns it. None where the picture did not come back well (unedited,
+            shifted, or mixed with its neighbour): edit it alone by `edit`, which is another call.
         """
         ...
