@@ -176,6 +176,7 @@ _ENTRIES = (
         "FLUX.2 klein: fast, any instruction in English; edits the original picture",
         "black-forest-labs/FLUX.2-klein-4B",
         "editor3d.editors.pipelines.flux2_klein:create",
+        references=3,  # it was trained on up to four pictures
         multiple_of=16,
         working_pixels=(512 * 512, _BELOW_MEGAPIXEL),
         guidance_scale=1.0,
@@ -206,6 +207,7 @@ _ENTRIES = (
         "Qwen-Image-Edit 2509, its successor, which keeps people and objects better",
         "Qwen/Qwen-Image-Edit-2509",
         "editor3d.editors.pipelines.qwen_image_edit:create_plus",
+        references=2,  # it was trained on up to three pictures
         multiple_of=32,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
         guidance_scale=4.0,
@@ -297,6 +299,7 @@ _ENTRIES = (
             summary="An image-edit service that speaks OpenAI's protocol; each view is sent and paid for once",
             license="the service's terms",
             accepts_mask=True,
+            references=2,
             remote=True,
         ),
         "editor3d.editors.services.editor:create",

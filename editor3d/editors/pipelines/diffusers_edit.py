@@ -13,6 +13,7 @@ from editor3d.diffusion.loading import PipelineSource, PipelineSpec
 from editor3d.diffusion.sizing import around, mask_resized, padded, resized, shrunk, working_size
 from editor3d.editors import EDITORS
 from editor3d.editors.masking import mask_of, named_objects, names_in
+from editor3d.editors.references import prompt_with, references_for, without_holes
 from editor3d.errors import InstructionError
 from editor3d.types import EditorInfo, EditRequest
 
@@ -39,7 +40,8 @@ class DiffusersEditor:
 
     A picture of another size than the model's is scaled to it and back, without shift. With a mask, the model sees the
     mask and its surroundings only, starts from the scene's render inside the mask, and everything outside stays
-    bit-equal to the original picture.
+    bit-equal to the original picture. References are scaled as the picture is, follow it in their order, and are
+    explained in the prompt.
     """
 
     def __init__(self, model: EditModel, source: str = "", **options: Any) -> None:
@@ -111,10 +113,12 @@ class DiffusersEditor:
         picture, back = fitted(image, self.info)
         height, width = picture.shape[:2]
         masks = {} if mask is None else {"mask_image": mask_picture(mask_resized(mask, height, width))}
+        references = references_for(request, self.info)
+        shown = [to_pil(fitted(without_holes(reference), self.info)[0]) for reference in references]
         with torch.no_grad():
             edited = pipeline(
-                prompt=request.instruction,
-                image=to_pil(picture),
+                prompt=prompt_with(request.instruction, references),
+                image=[to_pil(picture), *shown] if shown else to_pil(picture),
                 height=height,
                 width=width,
                 generator=torch.Generator().manual_seed(request.seed),

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from editor3d.diffusion.sizing import mask_resized, padded_to, resized
 from editor3d.editors import EDITORS
+from editor3d.editors.references import prompt_with, references_for, without_holes
 from editor3d.editors.services.client import File, RetryPolicy, ServiceClient
 from editor3d.editors.services.ledger import Ledger
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError, ServiceError
@@ -46,6 +47,8 @@ class ServiceSettings:
     """US dollars that a request is taken to cost, unless the service certainly did not serve it."""
     budget: float = 10.0
     """US dollars that may be spent within 24 hours."""
+    references: int = 2
+    """How many pictures are sent beside the one to edit, at most."""
     folder: Path = field(default_factory=lambda: _cache_folder())
     """Where answers and the record of what was spent are kept."""
     retry: RetryPolicy = RetryPolicy()
@@ -54,7 +57,7 @@ class ServiceSettings:
 
     @classmethod
     def from_environment(cls, argument: str = "") -> ServiceSettings:
-        """Read `EDITOR3D_SERVICE_URL`, `_MODEL`, `_SIZES`, `_PRICE`, `_BUDGET`, `_CACHE` and `_KEY`.
+        """Read `EDITOR3D_SERVICE_URL`, `_MODEL`, `_SIZES`, `_PRICE`, `_BUDGET`, `_REFERENCES`, `_CACHE` and `_KEY`.
 
         Args:
             argument: `URL` or `URL#MODEL`, which go before the environment's.
@@ -73,31 +76,27 @@ class ServiceSettings:
             sizes=_read("EDITOR3D_SERVICE_SIZES", _sizes, cls.sizes),
             price=_read("EDITOR3D_SERVICE_PRICE", _dollars, cls.price),
             budget=_read("EDITOR3D_SERVICE_BUDGET", _dollars, cls.budget),
+            references=_read("EDITOR3D_SERVICE_REFERENCES", _few, cls.references),
             folder=Path(cache).expanduser() if cache else _cache_folder(),
             key=_checked_key((os.environ.get("EDITOR3D_SERVICE_KEY") or theirs).strip()),
         )
 
 
 class ServiceEditor:
-    """Sends each picture to a service once: the same picture, instruction and mask are answered from the cache.
+    """Sends each picture to a service once: the same pictures, instruction and mask are answered from the cache.
 
     Services draw no seeded noise, so that an edit cannot be repeated but by the cache; one edit of a view is final.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
-        ledger = Ledger(settings.folder / "spent.jsonl", settings.budget)
-        self._client = ServiceClient(
-            f"{settings.url}/images/edits",
-            settings.key,
-            settings.retry,
-            pay=partial(ledger.pay, settings.price),
-            refund=partial(ledger.pay, -settings.price),
-        )
+        self._ledger = Ledger(settings.folder / "spent.jsonl", settings.budget)
 
     @property
     def info(self) -> EditorInfo:
-        return replace(EDITORS["service"].info, price=self.settings.price)
+        given = self.settings
+        most = max((max(size) for size in given.sizes), default=None)
+        return replace(EDITORS["service"].info, price=given.price, references=given.references, max_side=most)
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """Look for an instruction and for a key; asks nothing over the network.
@@ -129,7 +128,7 @@ class ServiceEditor:
         height, width = image.shape[:2]
         size, inner = self._fit(height, width)
         picture = padded_to(resized(image, *inner), *size)
-        files = self._pictures(request, ("image.png", _png(_bytes_of(picture)), "image/png"))
+        files = self._pictures(request, _file("image.png", picture))
         if mask is not None:
             changed = padded_to(mask_resized(mask, *inner)[..., None].float(), *size)[..., 0] > 0.5
             files["mask"] = ("mask.png", _png(_mask_of(picture, changed)), "image/png")
@@ -145,11 +144,16 @@ class ServiceEditor:
 
     def _pictures(self, request: EditRequest, picture: File) -> dict[str, File | list[File]]:
         """The pictures of a form, by key."""
-        return {"image": picture}
+        shown = []
+        for number, reference in enumerate(references_for(request, self.info), start=2):
+            size, inner = self._fit(*reference.picture.shape[:2])
+            filled = padded_to(resized(without_holes(reference), *inner), *size)
+            shown.append(_file(f"image_{number}.png", filled))
+        return {"image[]": [picture, *shown]} if shown else {"image": picture}
 
     def _prompt(self, request: EditRequest) -> str:
         """What the service is told."""
-        return request.instruction
+        return prompt_with(request.instruction, references_for(request, self.info))
 
     def _fit(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """The size that is sent, and how much of it from the top left the scaled picture takes."""
@@ -167,11 +171,19 @@ class ServiceEditor:
         for name, given in sorted(files.items()):
             for _, content, _ in given if isinstance(given, list) else [given]:
                 digest.update(name.encode() + hashlib.sha256(content).digest())
-        cached = self.settings.folder / f"{digest.hexdigest()}.png"
+        asked = digest.hexdigest()
+        cached = self.settings.folder / f"{asked}.png"
         found = _opened(cached)
         if found is not None:
             return found
-        answer = self._client.edit(fields, files)
+        client = ServiceClient(
+            f"{self.settings.url}/images/edits",
+            self.settings.key,
+            self.settings.retry,
+            pay=partial(self._ledger.pay, self.settings.price, asked),
+            refund=partial(self._ledger.pay, -self.settings.price, asked),
+        )
+        answer = client.edit(fields, files)
         if abs(math.log((answer.width / answer.height) / (size[1] / size[0]))) > 0.01:
             raise ServiceError(
                 f"Expected a picture of the shape {size[1]}x{size[0]} from {urlsplit(self.settings.url).hostname}, but "
@@ -193,6 +205,11 @@ def create(argument: str = "") -> ServiceEditor:
         ConfigError: a setting is not what it should be.
     """
     return ServiceEditor(ServiceSettings.from_environment(argument))
+
+
+def _file(name: str, picture: Tensor) -> File:
+    """A picture [H, W, 3] in 0..1 as part of a form."""
+    return name, _png(_bytes_of(picture)), "image/png"
 
 
 def _bytes_of(picture: Tensor) -> np.ndarray:
@@ -267,6 +284,12 @@ def _dollars(text: str) -> float:
     if not (math.isfinite(value) and value >= 0.0):
         raise ValueError("a number of US dollars, at least 0,")
     return value
+
+
+def _few(text: str) -> int:
+    if not re.fullmatch(r"\d{1,2}", text) or int(text) > 15:
+        raise ValueError("a number of pictures, 0 to 15 (0 sends none beside the one to edit),")
+    return int(text)
 
 
 def _sizes(text: str) -> tuple[tuple[int, int], ...]:

@@ -42,8 +42,12 @@ class Ledger:
                 continue
         return total
 
-    def pay(self, usd: float) -> None:
+    def pay(self, usd: float, request: str = "") -> None:
         """Write a payment down before it is made, or, with a negative amount, that it was not made after all.
+
+        Args:
+            usd: US dollars.
+            request: digest of all that is sent, so that it can be seen what each payment was for.
 
         Raises:
             ServiceError: it would go beyond the budget; nothing is written.
@@ -66,5 +70,5 @@ class Ledger:
                     torn = file.read(1) != b"\n"
                 else:
                     torn = False
-                line = json.dumps({"time": self._clock(), "usd": usd})
+                line = json.dumps({"time": self._clock(), "usd": usd, **({"request": request} if request else {})})
                 file.write((b"\n" if torn else b"") + line.encode() + b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection
+from dataclasses import replace
 
 from editor3d.editors import EDITORS
 from editor3d.editors.services.client import File
@@ -17,7 +18,7 @@ class TryOnServiceEditor(ServiceEditor):
 
     @property
     def info(self) -> EditorInfo:
-        return EDITORS["service-try-on"].info
+        return replace(EDITORS["service-try-on"].info, price=self.settings.price)
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """As `ServiceEditor.validate`; the instruction may be empty."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from editor3d.editors import EDITORS, create_editor
 from editor3d.editors.pipelines import diffusers_edit
 from editor3d.editors.pipelines.diffusers_edit import fitted
-from editor3d.types import EditorInfo, EditRequest
+from editor3d.types import EditorInfo, EditRequest, Reference
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MODELS = [n for n, e in EDITORS.items() if e.info.working_pixels is not None and not e.info.needs_garment]
@@ -44,7 +45,8 @@ class Call:
         from torchvision.transforms.functional import pil_to_tensor
 
         self.given = given
-        self.images = pil_to_tensor(given["image"]).float()[None] / 255.0
+        first = given["image"][0] if isinstance(given["image"], list) else given["image"]
+        self.images = pil_to_tensor(first).float()[None] / 255.0
         return self
 
 
@@ -66,6 +68,53 @@ def test_pictures_come_back_without_shift(monkeypatch, name, size):
     assert call.given["image"].size == (width, height)
     assert height % info.multiple_of == width % info.multiple_of == 0
     assert 0.9 * info.working_pixels[0] <= height * width <= 1.1 * info.working_pixels[1]
+
+
+@pytest.fixture
+def shown(ask, picture) -> EditRequest:
+    """A request with more references than any model takes, of which the second has a hole."""
+    mask = torch.ones(40, 52, dtype=torch.bool)
+    mask[:, :26] = False
+    anchors = [Reference(picture(64, 48, seed), "anchor") for seed in (3, 4, 5)]
+    warped = Reference(torch.ones(40, 52, 3), "warped", mask)
+    return replace(ask, references=(anchors[0], warped, *anchors[1:]))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_references_follow_the_picture_and_are_explained(monkeypatch, shown, name):
+    call = Call({"is_distilled": True})
+    monkeypatch.setattr(diffusers_edit.DiffusersEditor, "_pipeline", call)
+    editor = create_editor(f"{name}:someone/model")
+    edited = editor.edit(shown)
+    assert edited.shape == shown.condition.shape
+    most = editor.info.references
+    if not most:
+        assert call.given["prompt"] == shown.instruction
+        assert not isinstance(call.given["image"], list)
+        return
+    first, *others = call.given["image"]
+    assert len(others) == most < len(shown.references)
+    assert first.size == others[1].size == (call.given["width"], call.given["height"])
+    assert others[0].size[0] < others[0].size[1]  # an upright anchor stays upright
+    assert all(side % editor.info.multiple_of == 0 for image in others for side in image.size)
+    warped = np.asarray(others[1]).astype(int)
+    half = first.size[0] // 2
+    assert abs(warped[:, : half - 32] - 128).max() <= 1
+    assert warped[:, half + 32 :].min() >= 254
+    prompt = call.given["prompt"]
+    assert [f"Picture {number} " in prompt for number in range(2, 6)] == [n <= most + 1 for n in range(2, 6)]
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE if EDITORS[name].info.references])
+def test_models_attend_to_references(tiny, shown, picture, name):
+    editor = tiny(name)
+    edited = editor.edit(shown)
+    assert edited.shape == shown.condition.shape
+    assert torch.equal(editor.edit(shown), edited)
+    other = replace(shown.references[0], picture=picture(64, 48, 9))
+    assert not torch.equal(editor.edit(replace(shown, references=(other, *shown.references[1:]))), edited)
+    unsent = replace(shown.references[3], picture=picture(64, 48, 9))
+    assert torch.equal(editor.edit(replace(shown, references=(*shown.references[:3], unsent))), edited)
 
 
 def test_pictures_of_the_working_size_are_not_touched(picture):

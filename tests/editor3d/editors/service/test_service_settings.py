@@ -68,6 +68,8 @@ def test_a_service_on_this_machine_needs_no_key(monkeypatch):
     [
         ("URL", "ftp://a.example", "base URL"),
         ("URL", "https://user:hush@a.example/v1", "base URL"),
+        ("REFERENCES", "16", "number of pictures"),
+        ("REFERENCES", "two", "number of pictures"),
         ("PRICE", "cheap", "US dollars"),
         ("PRICE", "-1", "US dollars"),
         ("BUDGET", "nan", "US dollars"),
