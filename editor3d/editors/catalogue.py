@@ -300,6 +300,7 @@ _ENTRIES = (
             license="the service's terms",
             accepts_mask=True,
             references=2,
+            max_side=1536,
             remote=True,
         ),
         "editor3d.editors.services.editor:create",
