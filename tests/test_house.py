@@ -186,3 +186,12 @@ def test_no_module_only_reexports() -> None:
     paths = [path for path in modules().values() if path.name != "__init__.py"]
     guilty = [path for path in paths if only_reexports(path.read_text(encoding="utf-8"))]
     assert guilty == []
+
+
+def test_tests_lie_as_the_packages_do() -> None:
+    """A test's folder is that of the package which it tests; directly in `tests/` lie those of the whole."""
+    paths = [path.relative_to(ROOT / "tests") for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+    assert len(paths) > 200
+    packages = {path.parent for path in modules().values()}
+    astray = [str(path) for path in paths if path.parent != Path() and ROOT / path.parent not in packages]
+    assert astray == []

@@ -1,4 +1,4 @@
-"""Small Blender scenes, each saved once a test run."""
+"""Small Blender scenes, each saved once a test run; and a chat service that follows a script."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 
 from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.rendering.pool import Workers
+from editor3d.programs.vision.client import VisionSettings
+
+from .scripted import FIRST, KEY, QUICK, Chat, ChatHandler
 
 
 def _beside(name: str) -> ModuleType:
@@ -57,3 +60,24 @@ def boundary(blend: Callable[[str], Path]) -> Iterator[Workers]:
     with Workers(blend("lighting"), settings, gate=None, allow_weaker_sandbox=True) as workers:
         print("active layers:", ", ".join(workers.protections()), "; missing:", workers.missing)
         yield workers
+
+
+@pytest.fixture
+def chat(serve) -> Chat:
+    state = Chat()
+    state.url = f"{serve(type('Handler', (ChatHandler,), {'state': state}))}/v1"
+    return state
+
+
+@pytest.fixture
+def vision(chat) -> VisionSettings:
+    return VisionSettings(url=chat.url, model="scripted", most_tokens=200, image_tokens=50, retry=QUICK, key=KEY)
+
+
+@pytest.fixture
+def files(tmp_path) -> tuple[Path, Path]:
+    """A scene that only the painter can open, and the first program."""
+    scene, program = tmp_path / "scene.blend", tmp_path / "program.py"
+    scene.write_bytes(b"BLENDER")
+    program.write_text(FIRST)
+    return scene, program
