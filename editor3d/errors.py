@@ -60,6 +60,13 @@ class ServiceError(Editor3DError):
     """A service over the network refused, did not answer well, or would cost more than allowed."""
 
 
+class Editor3DWarning(UserWarning):
+    """Something the user should know that stops nothing: one sentence, given to `warnings.warn`.
+
+    While a command writes events, each is an event as well.
+    """
+
+
 _LONGEST_REASON = 300  # characters
 
 _shortened = reprlib.Repr()

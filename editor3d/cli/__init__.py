@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from editor3d.errors import INTERRUPTED, USER_ERROR, ConfigError, Editor3DError, first_line, sentence
-from editor3d.host.surroundings import settle
+from editor3d.host.surroundings import EVENTS_VARIABLE, settle
+from editor3d.host.versions import package_version
 from editor3d.run.opening import begin_command
 
 OUTPUT_CLOSED = 1
@@ -105,7 +106,7 @@ def _events_target(words: list[str]) -> tuple[str, list[str]]:
     Raises:
         ConfigError: the flag has no value.
     """
-    target, others = os.environ.get("EDITOR3D_EVENTS", ""), []
+    target, others = os.environ.get(EVENTS_VARIABLE, ""), []
     left = iter(words)
     for word in left:
         flag, equals, value = word.partition("=")
@@ -123,10 +124,9 @@ def _events_target(words: list[str]) -> tuple[str, list[str]]:
 def _announced(act: Callable[[list[str]], int], words: list[str]) -> int:
     """The exit code of a command, between the events that it begins and that it ends."""
     from editor3d.run.events import Error, Started, emit, emit_finished
-    from editor3d.run.record import package_versions
 
     code = 1
-    emit(Started(command=words[0] if words else "", version=package_versions().get("editor3d", "")))
+    emit(Started(command=words[0] if words else "", version=package_version()))
     try:
         code = _outcome(act, words)
     except BaseException as error:
@@ -168,9 +168,7 @@ def _dispatch(words: list[str]) -> int:
         print(_help())
         return 0
     if words[0] == "--version":
-        from editor3d.run.record import package_versions
-
-        print(f"editor3d {package_versions().get('editor3d', '(not installed)')}")
+        print(f"editor3d {package_version() or '(not installed)'}")
         return 0
     name, rest = words[0], words[1:]
     if name not in COMMANDS:

@@ -12,6 +12,7 @@ import torch
 
 from editor3d.diffusion.weights import carried_code, choose_variant, find_weights, how_to_get, is_hub_id, missing_parts
 from editor3d.errors import ConfigError, EditorUnavailableError
+from editor3d.host.silence import no_loading_bars
 
 
 @dataclass(frozen=True)
@@ -119,14 +120,15 @@ class PipelineSource:
         # The original model offers its half precision under this name; others are published in 16 bits outright.
         hub_variant = "fp16" if self.half_precision and spec.half == "float16" else None
         try:
-            pipeline = getattr(diffusers, spec.pipeline).from_pretrained(
-                str(self.where),
-                dtype=getattr(torch, spec.half) if self.half_precision else torch.float32,
-                variant=variant if local else hub_variant,
-                use_safetensors=True,
-                local_files_only=local,
-                **spec.options,
-            )
+            with no_loading_bars():
+                pipeline = getattr(diffusers, spec.pipeline).from_pretrained(
+                    str(self.where),
+                    dtype=getattr(torch, spec.half) if self.half_precision else torch.float32,
+                    variant=variant if local else hub_variant,
+                    use_safetensors=True,
+                    local_files_only=local,
+                    **spec.options,
+                )
         except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300]
             raise EditorUnavailableError(

@@ -13,7 +13,7 @@ import warnings
 
 from editor3d import extensions
 from editor3d.editors.catalogue import EDITORS, EditorEntry
-from editor3d.errors import ConfigError
+from editor3d.errors import ConfigError, Editor3DWarning
 from editor3d.registry import load_target
 from editor3d.types import Editor
 
@@ -42,7 +42,7 @@ def available_editors() -> dict[str, EditorEntry]:
         try:
             found[name] = find_entry(name)
         except ConfigError as error:
-            warnings.warn(str(error), stacklevel=2)
+            warnings.warn(str(error), Editor3DWarning, stacklevel=2)
     return found
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from editor3d.errors import EditorUnavailableError
+from editor3d.host.silence import no_loading_bars
 from editor3d.metrics.clip_weights import LOCAL, TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 
@@ -33,7 +34,8 @@ class ClipEncoder:
 
         self.name, self._device = name, device
         try:
-            model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **LOCAL)
+            with no_loading_bars():
+                model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **LOCAL)
             self._processor = AutoProcessor.from_pretrained(folder, **LOCAL)
         except (OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]

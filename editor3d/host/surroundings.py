@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+EVENTS_VARIABLE = "EDITOR3D_EVENTS"
+"""The environment variable that names the file of events for commands without a flag for it, such as `ns-train`."""
+
 
 def settle() -> None:
     """Set what is not set, for this process and those that it starts: the first thing a command does.

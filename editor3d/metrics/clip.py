@@ -13,7 +13,6 @@ Real CLIP and SigLIP models and the package's own `tiny-clip` load through one c
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cosine_similarity, normalize
 
-from editor3d.host.silence import silenced
+from editor3d.host.silence import no_loading_bars
 from editor3d.metrics.clip_weights import LOCAL, TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
 
@@ -42,7 +41,8 @@ class ClipScorer:
 
         self.name = name
         self._device = device
-        model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **LOCAL)
+        with no_loading_bars():
+            model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **LOCAL)
         self._model = model.to(device).eval()
         self._processor = AutoProcessor.from_pretrained(folder, **LOCAL)
         # SigLIP's pooled outputs are its embeddings already; its texts are padded to one length and not masked.
@@ -126,5 +126,4 @@ def load_clip(device: str = "cpu") -> ClipScorer | Unavailable:
         name, folder = TINY_CLIP, own
     else:
         name, folder = found
-    with silenced(sys.stderr, 2):  # a bar of how far the weights are read
-        return ClipScorer(folder, name=name, device=device)
+    return ClipScorer(folder, name=name, device=device)

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor, SamModel, SamProcessor
 
 from editor3d.errors import RegionError
+from editor3d.host.silence import no_loading_bars
 from editor3d.regions.text_weights import Finder
 
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.35, 0.25
@@ -27,10 +28,11 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
     here = {"local_files_only": True, "trust_remote_code": False}  # nor is the user asked whether to trust any
     weights = {"use_safetensors": True, **here}
     try:
-        words = AutoProcessor.from_pretrained(finder.detector_folder, **here)
-        detector = AutoModelForZeroShotObjectDetection.from_pretrained(finder.detector_folder, **weights)
-        boxes_to_model = SamProcessor.from_pretrained(finder.segmenter_folder, **here)
-        segmenter = SamModel.from_pretrained(finder.segmenter_folder, **weights)
+        with no_loading_bars():
+            words = AutoProcessor.from_pretrained(finder.detector_folder, **here)
+            detector = AutoModelForZeroShotObjectDetection.from_pretrained(finder.detector_folder, **weights)
+            boxes_to_model = SamProcessor.from_pretrained(finder.segmenter_folder, **here)
+            segmenter = SamModel.from_pretrained(finder.segmenter_folder, **weights)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise RegionError(
             f"Expected models that transformers can load in {finder.detector_folder} and {finder.segmenter_folder}, "

@@ -6,12 +6,14 @@ docs/events.md publishes the schema.
 
 from __future__ import annotations
 
+import builtins
 import errno
 import json
 import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -20,10 +22,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from editor3d.errors import ConfigError
+from editor3d.errors import ConfigError, Editor3DWarning
+from editor3d.host.surroundings import EVENTS_VARIABLE
 
-VARIABLE = "EDITOR3D_EVENTS"
-"""The environment variable that names the file of commands that have no flag for it, `ns-train` among them."""
 STDOUT = "-"
 """In the place of a file: the standard output, which holds nothing else then."""
 
@@ -216,6 +217,8 @@ def writing(target: str) -> Iterator[None]:
     global _sink
     before, descriptor = _sink, _open(target)
     _sink = _Sink(descriptor)
+    show = warnings.showwarning
+    _emit_warnings()
     try:
         if target == STDOUT:
             with _stdout_to_stderr():
@@ -223,7 +226,7 @@ def writing(target: str) -> Iterator[None]:
         else:
             yield
     finally:
-        _sink = before
+        _sink, warnings.showwarning = before, show
         os.close(descriptor)
 
 
@@ -234,13 +237,28 @@ def write_as_environment_says() -> bool:
         ConfigError: the file cannot be opened.
     """
     global _sink
-    target = os.environ.get(VARIABLE, "")
+    target = os.environ.get(EVENTS_VARIABLE, "")
     if target and _sink is None:
         _sink = _Sink(_open(target))
+        _emit_warnings()
         if target == STDOUT:
             os.dup2(2, 1)
             sys.stdout = sys.stderr
     return _sink is not None
+
+
+def _emit_warnings() -> None:
+    """Emit each `Editor3DWarning` that `warnings.warn` shows from here on, besides showing it."""
+    show = warnings.showwarning
+
+    def emit_and_show(
+        message: builtins.Warning | str, category: type[builtins.Warning], *where: Any, **more: Any
+    ) -> None:
+        if issubclass(category, Editor3DWarning):
+            emit(Warning(sentence=str(message)))
+        show(message, category, *where, **more)
+
+    warnings.showwarning = emit_and_show
 
 
 def _open(target: str) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from editor3d.files.writing import jsonable, write_json
 
 FORMAT = 1
 """Raised when a field changes its meaning."""
-VERSIONED_PACKAGES = ("editor3d", "torch", "nerfstudio", "numpy", "numba", "diffusers", "transformers")
 
 
 @dataclass(frozen=True)
@@ -141,14 +138,3 @@ def read_record(path: Path | str) -> EditRecord:
         raise DataError(
             f"Expected the record of an edit in {path}, found it damaged ({first_line(error)}): edit again."
         ) from error
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of what shapes a result, for `EditRecord.versions`. Imports none of it."""
-    versions = {"python": platform.python_version()}
-    for name in VERSIONED_PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from editor3d.datasets.views.images import read_image
 from editor3d.host.stopwatch import Stopwatch
+from editor3d.host.versions import package_versions
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
 from editor3d.outputs.video import write_mp4
 from editor3d.run.clock import RunClock
 from editor3d.run.events import Picture, absolute, emit, emit_results
-from editor3d.run.record import EditRecord, package_versions, write_record
+from editor3d.run.record import EditRecord, write_record
 from editor3d.types import View
 
 SHEET, TURNTABLE, RECORD, EDITED = "before_after.png", "turntable.mp4", "edit.json", "edited"

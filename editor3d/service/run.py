@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from editor3d.errors import ConfigError
-from editor3d.run.record import package_versions
+from editor3d.host.versions import package_version
 from editor3d.service.http.server import HOST, Service
 from editor3d.service.http.signing import PROOF, is_proof, signed
 from editor3d.service.jobs.state import (
@@ -43,7 +43,7 @@ def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: floa
             f"A service runs already (process {running.pid}, port {running.port}): end it, or give another --state."
         )
     service = Service(folder, port)
-    told = ServiceState(service.port, service.token, os.getpid(), package_versions().get("editor3d", ""))
+    told = ServiceState(service.port, service.token, os.getpid(), package_version())
     try:
         write_state(state, told)
     except ConfigError:

@@ -16,7 +16,7 @@ from editor3d.diffusion.loading import PipelineSource, PipelineSpec
 from editor3d.diffusion.sizing import padded, resized, shrunk
 from editor3d.diffusion.weights import IP2P_HUB_ID, how_to_get
 from editor3d.editors import EDITORS
-from editor3d.errors import EditorUnavailableError, InstructionError
+from editor3d.errors import Editor3DWarning, EditorUnavailableError, InstructionError
 from editor3d.types import EditorInfo, EditRequest
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ class InstructPix2PixEditor:
         if count > tokenizer.model_max_length:
             warnings.warn(
                 f"The instruction has {count} tokens; CLIP reads the first {tokenizer.model_max_length} only.",
+                Editor3DWarning,
                 stacklevel=4,
             )
 

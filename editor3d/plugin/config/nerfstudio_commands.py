@@ -18,9 +18,9 @@ import nerfstudio
 import yaml
 
 from editor3d.errors import INTERRUPTED, USER_ERROR, CheckpointError, Editor3DError, sentence
+from editor3d.host.versions import package_version
 from editor3d.plugin.config.file import parse_config
 from editor3d.run import events
-from editor3d.run.record import package_versions
 from editor3d.run.stopping import RunInterrupted
 
 _NERFSTUDIO = Path(nerfstudio.__path__[0]).resolve()
@@ -78,7 +78,7 @@ def begin_events() -> None:
         ConfigError: the file for events cannot be opened.
     """
     if events.write_as_environment_says():
-        events.emit(events.Started(command="ns-train", version=package_versions().get("editor3d", "")))
+        events.emit(events.Started(command="ns-train", version=package_version()))
 
 
 def end_events(finished: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from editor3d.errors import ConfigError
+from editor3d.errors import ConfigError, Editor3DWarning
 from editor3d.extensions import PANELS, installed, load
 
 if TYPE_CHECKING:
@@ -22,5 +22,5 @@ def other_panels(pipeline: PluginPipeline) -> nn.ModuleDict:
         try:
             panels[name] = load(point, Callable)(pipeline)
         except ConfigError as error:
-            warnings.warn(str(error), stacklevel=2)
+            warnings.warn(str(error), Editor3DWarning, stacklevel=2)
     return panels

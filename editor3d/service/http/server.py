@@ -350,13 +350,13 @@ def health(service: Service) -> dict[str, Any]:
     """What the service is, and what can be chosen."""
     from editor3d.cli import COMMANDS
     from editor3d.editors import editor_names
+    from editor3d.host.versions import package_version
     from editor3d.plugin.train.presets import preset_names
-    from editor3d.run.record import package_versions
 
     kinds = [kind for kind in KINDS if kind != "refine" or "refine" in COMMANDS]
     return {
         "name": "editor3d",
-        "version": package_versions().get("editor3d", ""),
+        "version": package_version(),
         "protocol": PROTOCOL,
         "kinds": kinds,
         "editors": ["auto", *editor_names()],

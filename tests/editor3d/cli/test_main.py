@@ -49,7 +49,7 @@ def test_help_and_lists_import_nothing_heavy(words):
     assert done.stdout
 
 
-@pytest.mark.parametrize("words", [["--help"], []], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], [], ["--version"]], ids=" ".join)
 def test_help_imports_no_library_of_others(words):
     code = (
         "import json, sys\n"

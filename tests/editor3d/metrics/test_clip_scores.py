@@ -195,9 +195,17 @@ def _letters():
     )
 
 
-def test_loading_shows_no_bar():
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from editor3d.metrics.clip import load_clip; print(load_clip().name)",
+        "from editor3d.guidance.clip import ClipEncoder, find_encoder\n"
+        "name, folder = find_encoder()\nprint(ClipEncoder(folder, name).name)",
+    ],
+    ids=["scores", "guidance"],
+)
+def test_loading_shows_no_bar(code):
     """transformers draws one on stderr, whoever reads it."""
-    code = "from editor3d.metrics.clip import load_clip; print(load_clip().name)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip()
     assert "Loading weights" not in done.stderr

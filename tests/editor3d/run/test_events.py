@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 from editor3d import cli
 from editor3d.cli import COMMANDS, main
-from editor3d.errors import ConfigError, DataError
+from editor3d.errors import ConfigError, DataError, Editor3DWarning
+from editor3d.host.surroundings import EVENTS_VARIABLE
 from editor3d.run import event_page, events
 from editor3d.run.progress import Told, tracked
 
@@ -150,7 +152,7 @@ class Working:
 def working(monkeypatch):
     monkeypatch.setitem(COMMANDS, "work", cli.Command("Works", "unused:unused"))
     monkeypatch.setattr("editor3d.registry.load_target", lambda target: Working)
-    monkeypatch.delenv(events.VARIABLE, raising=False)
+    monkeypatch.delenv(EVENTS_VARIABLE, raising=False)
 
 
 def emitted(path: Path) -> list[events.Event]:
@@ -163,7 +165,7 @@ def test_a_command_begins_and_ends_with_an_event(tmp_path, monkeypatch, by):
     path = tmp_path / "events.jsonl"
     words = {"flag": ["--events", str(path)], "equals": [f"--events={path}"], "variable": []}[by]
     if by == "variable":
-        monkeypatch.setenv(events.VARIABLE, str(path))
+        monkeypatch.setenv(EVENTS_VARIABLE, str(path))
     assert main(["work", *words]) == 0
     first, *progress, last = emitted(path)
     assert (first.command, last.code) == ("work", 0)
@@ -265,10 +267,26 @@ def test_ns_train_is_followed_by_the_variable(tmp_path, act, code):
         "from editor3d.plugin.config.nerfstudio_commands import begin_events, user_errors_exit\n"
         f"with user_errors_exit():\n    begin_events()\n    {act}\n"
     )
-    environment = {**os.environ, events.VARIABLE: str(path)}
+    environment = {**os.environ, EVENTS_VARIABLE: str(path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == code
     first, *errors, last = emitted(path)
     assert first.command == "ns-train"
     assert [error.sentence for error in errors] == (["Expected a capture."] if code == 2 else [])
     assert last.code == code
+
+
+def test_warnings_of_the_project_are_events_while_events_are_written(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        with events.writing(str(path)):
+            warnings.warn("The panel is left out.", Editor3DWarning, stacklevel=1)
+            warnings.warn("A library changes.", UserWarning, stacklevel=1)
+        warnings.warn("The editor is left out.", Editor3DWarning, stacklevel=1)
+    assert [event.sentence for event in emitted(path)] == ["The panel is left out."]
+    assert [str(warning.message) for warning in shown] == [
+        "The panel is left out.",
+        "A library changes.",
+        "The editor is left out.",
+    ]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editor3d.errors import DataError
-from editor3d.run.record import Edit2D, EditRecord, Times, package_versions, read_record, write_record
+from editor3d.host.versions import package_versions
+from editor3d.run.record import Edit2D, EditRecord, Times, read_record, write_record
 
 seconds = st.floats(0, 1e6)
 edits = st.builds(
