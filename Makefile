@@ -27,6 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	# faces and bodies for gaussian-vton; its own requirements would bring a second OpenCV and a newer NumPy
 	$(PIP) install --quiet --no-deps mediapipe==0.10.9
 	@echo "Compiling the kernels once; later runs load them from the cache."
+	$(BIN)/python -m editor3d.geometry.warmup
 	$(BIN)/python -m nerf_methods.voxel.warmup
 	$(BIN)/python -m gaussian.warmup
 	touch $(READY)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from editor3d.plugin.views.rays import Lens
+from editor3d.geometry.lens import Lens
 from gaussian.draw.lens import canvas_of, ray_lengths
 from gaussian.raster.rasterize import rasterization
 

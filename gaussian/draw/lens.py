@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.plugin.views.rays import Lens, distorted
+from editor3d.geometry.lens import Lens, distorted
 
 _MIN_COSINE = 0.2  # beyond 78 degrees off the axis a pinhole picture grows without bound
 _MAX_GROWTH = 2.0

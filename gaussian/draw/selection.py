@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from editor3d.plugin.views.rays import Lens
+from editor3d.geometry.lens import Lens
 from gaussian.draw.lens import Canvas, canvas_of
 from gaussian.raster.rasterize import rasterization
 from gaussian.splats import SH_C0, Splats, concatenate, select

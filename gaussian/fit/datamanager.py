@@ -12,9 +12,9 @@ from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_mask
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.datamanager import EditDataManager, EditDataManagerConfig
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.rays import Lens
 from gaussian.draw.lens import canvas_of
 
 

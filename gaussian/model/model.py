@@ -17,10 +17,10 @@ from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.judged import judged
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.train.scene import PluginModel
-from editor3d.plugin.views.rays import Lens
 from editor3d.types import Confinement, Freeze, SceneCapabilities, View
 from gaussian.draw.depth import median_depth, slabs
 from gaussian.draw.drawing import draw, viewmat_of

@@ -10,8 +10,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
+from editor3d.geometry.camera import Camera
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.project import pixels_of
 from gaussian.start.points import FEWEST_POINTS
 
 _TRIED_POINTS, _TRIED_VIEWS = 1000, 24
@@ -47,7 +47,7 @@ def why_not_to_be_used(points: Tensor, colors: Tensor, pictures: TrainingPicture
     tried = torch.randperm(len(points), generator=generator)[:_TRIED_POINTS]
     some = points[tried]
     views = torch.linspace(0, len(pictures) - 1, min(_TRIED_VIEWS, len(pictures))).long().unique().tolist()
-    held = torch.stack([pixels_of(cameras, index, some)[1] for index in views])
+    held = torch.stack([Camera.of(cameras, index).pixels(some)[1] for index in views])
     places = cameras.camera_to_worlds[:, :3, 3].cpu()
     extent = (places - places.mean(0)).norm(dim=-1).max()
     if float((some - places.mean(0)).norm(dim=-1).median()) > _FARTHEST * float(extent):
@@ -132,7 +132,7 @@ def _agreement_of_colors(
 
 def _color_at(pictures: TrainingPictures, cameras: Cameras, index: int, points: Tensor) -> tuple[Tensor, Tensor]:
     """Colours [N, 3] in 0..1 that a picture shows at points [N, 3], and which of these it holds, [N] bool."""
-    pixels, inside = pixels_of(cameras, index, points)
+    pixels, inside = Camera.of(cameras, index).pixels(points)
     picture = pictures[index]
     column = pixels[:, 0].nan_to_num().clamp(0, picture.shape[1] - 1).long()
     row = pixels[:, 1].nan_to_num().clamp(0, picture.shape[0] - 1).long()

@@ -11,8 +11,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 
 from editor3d.datasets.views.images import read_mask
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.rays import Lens
 from gaussian.draw.lens import canvas_of
 
 _WHOLE = 0.99

@@ -17,6 +17,7 @@ from torch import Tensor
 from editor3d.datasets.views.images import read_image
 from editor3d.editors import resolve_auto_inserter
 from editor3d.errors import ConfigError, DataError, RegionError
+from editor3d.geometry.camera import Camera
 from editor3d.options import MethodOptions
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plan import SettledCondition
@@ -25,7 +26,6 @@ from editor3d.plugin.confine.regions import REGION_FOLDER, keep_selection, kept_
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.scene import PluginModel
-from editor3d.plugin.views.project import pixels_of
 from editor3d.regions import parse_region
 from editor3d.types import Editor, Freeze, Regularise, ViewGeometry
 from editor3d.update.engine import Scene
@@ -186,7 +186,7 @@ class InsertPipeline(EditPipeline):
         seen = torch.zeros(len(points), dtype=torch.bool)
         for index, mask in enumerate(self._masks):
             if bool(mask.any()):
-                pixels, held = pixels_of(cameras, index, points)
+                pixels, held = Camera.of(cameras, index).pixels(points)
                 x, y = pixels[held].long().unbind(-1)
                 away = (points[held] - cameras.camera_to_worlds[index, :, 3].cpu()).norm(dim=-1)
                 seen[held] |= mask[y, x] & (away < self._distance(index)[y, x])

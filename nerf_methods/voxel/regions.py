@@ -9,7 +9,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
-from editor3d.plugin.views.project import pixels_of
+from editor3d.geometry.camera import Camera
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from nerf_methods.voxel.field import VoxelField
 
@@ -92,7 +92,7 @@ def through(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) -> Te
     """The share of the views in whose picture a point [N, 3] lies that have it inside their mask: [N] in 0..1."""
     inside, seen = torch.zeros(len(points)), torch.zeros(len(points))
     for index, mask in masks.items():
-        pixels, held = pixels_of(cameras, index, points)
+        pixels, held = Camera.of(cameras, index).pixels(points)
         x, y = pixels[held].long().unbind(-1)
         inside[held] += mask[y, x].float()
         seen += held.float()

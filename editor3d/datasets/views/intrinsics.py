@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 from editor3d.datasets.views.headers import PictureInfo, same_aspect
 from editor3d.datasets.views.validate import finite
@@ -46,24 +47,23 @@ class Intrinsics:
     distortion: tuple[float, float, float, float, float, float] = (0.0,) * 6
     fisheye: bool = False
 
-    def resized(self, width: int, height: int) -> Intrinsics:
+    def resized(self, width: int, height: int) -> Self:
         """The same camera with another pixel grid over the same field of view: each axis by its exact ratio.
 
         Distortion acts on normalised coordinates and stays.
         """
         scale_x, scale_y = width / self.width, height / self.height
-        return Intrinsics(
+        return replace(
+            self,
             width=width,
             height=height,
             fl_x=self.fl_x * scale_x,
             fl_y=self.fl_y * scale_y,
             cx=self.cx * scale_x,
             cy=self.cy * scale_y,
-            distortion=self.distortion,
-            fisheye=self.fisheye,
         )
 
-    def downscaled(self, factor: int, where: str) -> Intrinsics:
+    def downscaled(self, factor: int, where: str) -> Self:
         """The camera of a picture scaled down to `width // factor` by `height // factor` pixels.
 
         Raises:

@@ -17,9 +17,9 @@ from torch import Tensor
 from editor3d.datasets.views.images import read_image
 from editor3d.errors import RegionError
 from editor3d.files.writing import replacing
+from editor3d.geometry.camera import Camera
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.views.project import pixels_of
 from editor3d.regions import TextRegion, chosen, parse_region, seen_parts
 from editor3d.types import Freeze, PosedImages, Region, SceneCapabilities, SeenRegion, Shape
 
@@ -203,7 +203,7 @@ def hull_holds(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) ->
     inside = torch.ones(len(points), dtype=torch.bool)
     for index, mask in masks.items():
         left = inside.nonzero()[:, 0]
-        pixels, held = pixels_of(cameras, index, points[left.to(points.device)])
+        pixels, held = Camera.of(cameras, index).pixels(points[left.to(points.device)])
         x, y = pixels[held].long().unbind(-1)
         inside[left[~held]] = False
         inside[left[held]] = mask[y, x].cpu()

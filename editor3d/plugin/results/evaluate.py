@@ -14,6 +14,8 @@ from editor3d.editors.folder import FolderEditor
 from editor3d.editors.procedural.editor import ProceduralEditor, edited_region, union
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
+from editor3d.geometry.camera import Camera
+from editor3d.geometry.lens import Lens
 from editor3d.language.tokens import objects_named
 from editor3d.metrics.known_edit import Map, not_known
 from editor3d.metrics.learned import CAPTION_BEFORE
@@ -25,8 +27,6 @@ from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, selec
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.views.project import PosedCamera
-from editor3d.plugin.views.rays import Lens
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
@@ -205,7 +205,7 @@ def _held_out(index: int, view: View, base: PluginPipeline, edited: PluginPipeli
         edited_render=edited_render,
         base_depth=base_depth,
         edited_depth=edited_depth,
-        camera=PosedCamera(manager.eval_dataset.cameras, index, scale),
+        camera=Camera.of(manager.eval_dataset.cameras, index, scale),
     )
 
 

@@ -18,9 +18,10 @@ from torch import Tensor
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig, PosedImagesDataset
 from editor3d.datasets.views.images import read_mask
 from editor3d.errors import DataError
+from editor3d.geometry.lens import Lens
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.rays import Lens, LensTable, bundle
+from editor3d.plugin.views.rays import LensTable, bundle
 
 
 @dataclass

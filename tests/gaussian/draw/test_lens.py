@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from editor3d.plugin.views.rays import Lens
+from editor3d.geometry.lens import Lens
 from gaussian.draw.lens import canvas_of
 
 PINHOLE = Lens(60, 44, 50.0, 52.0, 29.0, 23.0)

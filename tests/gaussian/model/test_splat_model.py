@@ -11,8 +11,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.scene_box import OrientedBox, SceneBox
 
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.trainer import PluginTrainer
-from editor3d.plugin.views.rays import Lens
 from editor3d.run import checkpoints
 from gaussian.draw.drawing import viewmat_of
 from gaussian.fit.densify import StrategyConfig

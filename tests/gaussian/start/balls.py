@@ -11,8 +11,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from PIL import Image
 
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.rays import Lens
 from editor3d.types import View
 
 SIDE, RADIUS = 64, 0.4

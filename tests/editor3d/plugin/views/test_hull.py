@@ -10,9 +10,10 @@ from PIL import Image
 
 from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
+from editor3d.geometry.camera import Camera
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.confine.regions import hull_holds
-from editor3d.plugin.views.project import PosedCamera, pixels_of
-from editor3d.plugin.views.rays import Lens, LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import HullRegion, Sphere
 
 LENSES = {
@@ -60,7 +61,7 @@ def test_a_point_is_shown_by_the_pixel_whose_ray_it_lies_on(kind):
     cameras = looking([[1.0, 0.2, 0.3]], 40, kind=kind)
     rays = camera_rays(cameras, 0, LensTable(), "cpu")
     points = rays.origins + rays.directions * torch.linspace(0.5, 4.0, len(rays.origins))[:, None]
-    pixels, held = pixels_of(cameras, 0, points)
+    pixels, held = Camera.of(cameras, 0).pixels(points)
     y, x = torch.meshgrid(torch.arange(40) + 0.5, torch.arange(40) + 0.5, indexing="ij")
     assert held.float().mean() > 0.95  # in the corners a lens may fold over
     wanted = torch.stack([x.flatten(), y.flatten()], -1)
@@ -72,7 +73,7 @@ def test_what_is_behind_a_camera_or_beyond_its_rim_is_in_no_picture(kind):
     cameras = looking([[1.0, 0.0, 0.0]], 40, kind=kind)
     behind = torch.tensor([[3.0, 0.0, 0.0], [4.0, 0.5, 0.2], [2.5, -0.1, 0.0]])
     aside = torch.tensor([[1.99, 5.0, 0.0], [1.99, 0.0, 9.0]])
-    assert not pixels_of(cameras, 0, torch.cat([behind, aside]))[1].any()
+    assert not Camera.of(cameras, 0).pixels(torch.cat([behind, aside]))[1].any()
 
 
 @pytest.mark.parametrize("kind", ["pinhole", "distorted", "fisheye"])
@@ -117,7 +118,7 @@ def test_one_mask_is_no_hull(tiny_capture, tmp_path):
 
 @pytest.mark.parametrize("kind", LENSES)
 def test_what_a_pixel_shows_at_its_depth_is_found_again_in_it(kind):
-    camera = PosedCamera(looking([[1.0, 0.2, 0.3]], 40, kind=kind), 0, scale=0.5)
+    camera = Camera.of(looking([[1.0, 0.2, 0.3]], 40, kind=kind), 0, scale=0.5)
     depth = torch.linspace(1.0, 8.0, 1600).view(40, 40)
     pixels, found = camera.project(camera.points(depth).reshape(-1, 3))
     held = found > 0

@@ -11,9 +11,10 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from PIL import Image
 
 from editor3d.errors import DataError
+from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.datamanager import PixelStore
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.plugin.views.rays import Lens, LensTable, camera_rays
+from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.types import View
 
 SIZES = [(24, 20), (13, 31), (24, 20), (40, 9)]
