@@ -1,0 +1,31 @@
+"""Compile the kernels of visibility now: `python -m editor3d.geometry.warmup`; numba keeps them for later runs."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from editor3d.geometry.camera import Camera
+from editor3d.geometry.coverage import choose_keys
+from editor3d.geometry.lens import Lens
+from editor3d.geometry.matching import matches
+from editor3d.geometry.surface import SeenSurface
+from editor3d.host.compiled import compiled
+
+_SIDE = 8
+
+
+def warm_up() -> float:
+    """Run every kernel once, by the calls that the engine makes; returns the seconds it took."""
+    started = time.perf_counter()
+    lens = Lens(_SIDE, _SIDE, float(_SIDE), float(_SIDE), _SIDE / 2, _SIDE / 2)
+    surface = SeenSurface.of_distance(Camera(lens, torch.eye(4, dtype=torch.float64)[:3]), torch.ones(_SIDE, _SIDE))
+    matches(surface, surface)
+    choose_keys([surface, surface])
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(f"The kernels of visibility are compiled ({warm_up():.1f} s).")
+    compiled("editor3d.geometry.warmup")
