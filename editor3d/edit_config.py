@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.methods import available_methods, edit_method_of, method_config
 from editor3d.options import EditOptions
-from editor3d.registry import EDIT_METHOD_OF, METHODS, SCENE_FILES, load_target
+from editor3d.registry import SCENE_FILES, load_target
 from editor3d.types import Around
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ def edit_config(scene: Source, options: EditOptions) -> EditTrainerConfig:
     Raises:
         ConfigError: no such method or preset, a method that does not edit, or a value out of range.
     """
+    from editor3d.plugin.edit.based import BasedTrainerConfig
     from editor3d.plugin.train.presets import read_preset
     from editor3d.regions import parse_region, seen_parts
 
     options.check()
     method, region = options.method, options.region
-    names = [name for name, entry in METHODS.items() if entry.kind == "edit"]
+    names = available_methods("edit")
     if method not in ("auto", *names):
         raise ConfigError(f"Expected a method that edits, one of {', '.join(names)}, got {method!r}.")
     if region is not None and seen_parts(parse_region(region)) and scene.is_file:
@@ -70,7 +71,7 @@ def edit_config(scene: Source, options: EditOptions) -> EditTrainerConfig:
         method = read_preset(options.preset)["method"]
     elif method == "auto":
         method = default_method(scene) if options.garment is None else GARMENT_METHOD
-    config = deepcopy(load_target(METHODS[method].target).config)
+    config = method_config(method, BasedTrainerConfig)
     config.options = options.of_method()
     config.pipeline.datamanager.data = scene.data
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
@@ -90,4 +91,4 @@ def default_method(scene: Source) -> str:
         return "in2n" if default_device() == "cuda" else CPU_METHOD
     config = open_base(scene.base).config
     kind = "" if config is None else type(config.pipeline.model).__name__
-    return EDIT_METHOD_OF.get(kind, "in2n")
+    return edit_method_of(kind) or "in2n"

@@ -1,4 +1,4 @@
-"""Load what other installed packages add to the engine: editors, regions, metrics and viewer panels, by entry points.
+"""Load what other installed packages add to the engine: editors, methods, regions, metrics and panels, by entry points.
 
 A package names its parts in `pyproject.toml`; `docs/extending.md` shows each kind.
 
@@ -17,6 +17,8 @@ from editor3d.errors import ConfigError
 
 EDITORS = "editor3d.editors"
 """Values are `editor3d.editors.EditorEntry`."""
+METHODS = "editor3d.methods"
+"""Values are `editor3d.registry.MethodEntry`."""
 REGIONS = "editor3d.regions"
 """Values are `editor3d.regions.RegionKind`."""
 METRICS = "editor3d.metrics"

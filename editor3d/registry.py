@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """A nerfstudio method of ours."""
+    """A nerfstudio method that this package runs."""
 
     summary: str
     target: str
     """`module:attribute` of its `MethodSpecification`, as in the entry points that nerfstudio reads."""
     kind: Literal["base", "edit"]
     """Whether it reconstructs a capture, or edits a reconstruction."""
+    edits: tuple[str, ...] = ()
+    """Of an edit: names of the classes of the models' configurations whose bases it edits where no method is chosen."""
 
 
 METHODS: dict[str, MethodEntry] = {
@@ -39,6 +41,7 @@ METHODS: dict[str, MethodEntry] = {
         "Instruct-GS2GS: iterative dataset update of Gaussian splats, all views at a time",
         "gaussian.methods.igs2gs:igs2gs",
         "edit",
+        edits=("SplatModelConfig", "SplatfactoModelConfig"),
     ),
     "gaussian-vton": MethodEntry(
         "GaussianVTON: dress a captured person from the picture of a garment (--garment), in splats",
@@ -81,6 +84,7 @@ METHODS: dict[str, MethodEntry] = {
         "base",
     ),
 }
+"""The methods that come with the package. `editor3d.methods` knows the installed ones besides."""
 
 
 SYSTEMS: dict[str, str] = {
@@ -107,10 +111,6 @@ FILE_VIEWS = "gaussian.edit.scene_file:FileViews"
 """What looks at such a file without making it a base."""
 CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.edit.changes:change_splats", "gaussian.files:convert"
 """What changes a scene of splats directly, and what writes a file of them in another format."""
-
-
-EDIT_METHOD_OF: dict[str, str] = dict.fromkeys(("SplatModelConfig", "SplatfactoModelConfig"), "igs2gs")
-"""The method that edits a base, by the class of its model's configuration, where that is not in2n."""
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from editor3d.cli import main
 from editor3d.editors import available_editors, create_editor
 from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.methods import available_methods, method_config
 from editor3d.metrics.report import edit_report, other_scores
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
+from editor3d.plugin.config.file import read_config
+from editor3d.plugin.edit.based import BasedTrainerConfig
 from editor3d.regions import Invert, from_json, parse_region
+from editor3d.registry import METHODS, MethodEntry
+from editor3d.run.record import read_record
 from editor3d.types import Editor, EditRequest
 
 PAGE = (Path(__file__).parents[1] / "docs/extending.md").read_text(encoding="utf-8")
@@ -131,6 +137,56 @@ def test_ns_train_finds_the_method(package):
     assert configs["in2n-strong"].pipeline.guidance_scale == 12.5
     assert configs["in2n"].pipeline.guidance_scale != 12.5
     assert "more closely" in descriptions["in2n-strong"]
+
+
+def test_the_methods_are_listed(package, capsys):
+    assert main(["list", "methods"]) == 0
+    words = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert ["in2n-strong", "edit", "Instruct-NeRF2NeRF that follows the instruction more closely"] in words
+    assert ["flat", "base", "One colour"] in words
+
+
+def test_the_method_edits(package, tiny_capture, tiny_base, tmp_path):
+    words = ["edit", str(tiny_capture), "--base", str(tiny_base), "--instruction", "make it night"]
+    words += ["--method", "in2n-strong", "--editor", "procedural", "--steps", "2", "--output", str(tmp_path / "out")]
+    assert main(words) == 0
+    (record,) = (tmp_path / "out").rglob("edit.json")
+    assert read_record(record).steps == 2
+    config = read_config(record.with_name("config.yml"))
+    assert (config.method_name, config.pipeline.guidance_scale) == ("in2n-strong", 12.5)
+    assert main(["resume", str(record.parent)]) == 0
+
+
+def test_the_method_edits_what_the_other_reconstructs(package, tiny_capture):
+    config = method_config("in2n-strong", BasedTrainerConfig)
+    config.pipeline.datamanager.data, config.base_method = tiny_capture, "flat"
+    config.choose(instruction="make it night")
+    config.check_options()
+    config.base_method = "in2n-strong"
+    with pytest.raises(ConfigError, match="splat, .*, flat as base-method, got 'in2n-strong'"):
+        config.check_options()
+
+
+def test_a_method_that_is_none_is_left_out_with_a_warning(package, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("my_package.methods"), "FLAT", 3)
+    with pytest.warns(UserWarning, match="of type MethodEntry, got int in 'my_package.methods:FLAT'"):
+        names = available_methods()
+    assert "flat" not in names
+    assert "in2n-strong" in names
+
+
+def test_a_method_that_cannot_edit_here_is_one_sentence(package, monkeypatch, tiny_capture, tmp_path, capsys):
+    words = ["edit", str(tiny_capture), "--instruction", "make it night", "--method", "other"]
+    words += ["--output", str(tmp_path / "out")]
+    for target, message in {
+        "my_package.lost:method": "Expected the method 'other' in 'my_package.lost:method', it cannot be loaded",
+        "my_package.method:lost": "Expected the method 'other' in 'my_package.method:lost', it cannot be loaded",
+        "my_package.flat:flat": "'other' to be of type BasedTrainerConfig, got PluginTrainerConfig",
+    }.items():
+        monkeypatch.setitem(METHODS, "other", MethodEntry("", target, "edit"))
+        assert main(words) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(find_spec("bpy") is None, reason="needs Blender's module: pip install bpy==4.5.15")

@@ -29,11 +29,13 @@ def print_methods() -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from editor3d.registry import METHODS, SYSTEMS
+    from editor3d.methods import available_methods
+    from editor3d.registry import SYSTEMS
 
     console = Console()
-    width = max(map(len, METHODS)) + 2
-    for name, entry in METHODS.items():
+    methods = available_methods()
+    width = max(map(len, methods)) + 2
+    for name, entry in methods.items():
         console.print(Text(f"{name:<{width}}", "bold") + Text(f"{entry.kind:<6}{entry.summary}"), soft_wrap=True)
     console.print("\nThe systems by the names of their papers, and what runs each:", soft_wrap=True)
     width = max(map(len, SYSTEMS)) + 2

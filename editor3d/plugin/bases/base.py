@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
@@ -16,10 +18,10 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError
 from editor3d.files.writing import write_json
+from editor3d.methods import available_methods, method_config
 from editor3d.plugin.bases.captures import read_frame, same_frame
 from editor3d.plugin.bases.quality import QUALITY_FILE, judge_base, kept_quality, require_good_base
 from editor3d.plugin.config.file import read_config
-from editor3d.registry import METHODS, load_target
 from editor3d.run import checkpoints
 from editor3d.run.events import Result, absolute, emit
 from editor3d.run.folders import alone, resume_command
@@ -83,9 +85,8 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     own = config.pipeline.model
     other_kind = not isinstance(own, type(found))
     if other_kind:
-        for entry in METHODS.values():
-            candidate = load_target(entry.target).config if entry.kind == "base" else None
-            if candidate is not None and isinstance(candidate.pipeline.model, type(found)):
+        for candidate in _base_configs():
+            if isinstance(candidate.pipeline.model, type(found)):
                 # reflection: fields that both kinds of model have
                 shared = vars(candidate.pipeline.model).keys() & own.EDIT_SETTINGS
                 chosen = {key: value for key, value in vars(own).items() if key in shared}
@@ -105,7 +106,16 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
         config.pipeline.adopted(config)
 
 
-def _adopt_batches(config: PluginTrainerConfig, candidate: PluginTrainerConfig) -> None:
+def _base_configs() -> Iterator[TrainerConfig]:
+    """The configuration of each method that reconstructs; one that cannot be loaded is left out with a warning."""
+    for name in available_methods("base"):
+        try:
+            yield method_config(name, TrainerConfig)
+        except ConfigError as error:
+            warnings.warn(str(error), stacklevel=2)
+
+
+def _adopt_batches(config: PluginTrainerConfig, candidate: TrainerConfig) -> None:
     """Draw batches as `candidate` does: rays, or whole pictures."""
     own, wanted = config.pipeline.datamanager, candidate.pipeline.datamanager
     if type(own) is not type(wanted):
@@ -179,7 +189,7 @@ def downscale_factor_of(run: Path) -> int | None:
 
 def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> PluginTrainerConfig:
     """The run that trains a base for `edit`: the same pictures, and a folder named by what shapes the result."""
-    config = deepcopy(load_target(METHODS[method].target).config)
+    config = cast("PluginTrainerConfig", method_config(method, TrainerConfig))  # see `BasedTrainerConfig.check_options`
     data = edit.pipeline.datamanager
     config.pipeline.datamanager.data = data.data
     config.pipeline.datamanager.dataparser = deepcopy(data.dataparser)

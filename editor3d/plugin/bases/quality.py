@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
@@ -25,8 +26,8 @@ from editor3d.datasets.views.images import read_image, read_mask
 from editor3d.errors import CheckpointError, DataError
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
+from editor3d.methods import available_methods, method_config
 from editor3d.metrics.image import psnr
-from editor3d.registry import METHODS, load_target
 from editor3d.run.events import Warning, emit
 from editor3d.run.results import shown_of
 
@@ -279,8 +280,8 @@ def _likely_cause(
 
 def _usual_steps(method: str) -> int | None:
     """A method's own number of steps: of ours, or of nerfstudio's; None for any other."""
-    if method in METHODS:
-        return load_target(METHODS[method].target).config.max_num_iterations
+    if method in available_methods():
+        return method_config(method, TrainerConfig).max_num_iterations
     from nerfstudio.configs.method_configs import method_configs
 
     return method_configs[method].max_num_iterations if method in method_configs else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from enum import Enum
@@ -13,7 +14,8 @@ from importlib.metadata import entry_points
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, get_args, get_origin
 
-from editor3d.registry import METHODS, load_target
+from editor3d.methods import available_methods
+from editor3d.registry import load_target
 
 _GROUPS = ("nerfstudio.method_configs", "nerfstudio.dataparser_configs")
 _VARIABLES = ("NERFSTUDIO_METHOD_CONFIGS", "NERFSTUDIO_DATAPARSER_CONFIGS")
@@ -44,8 +46,8 @@ def is_named(value: Any) -> bool:
 
 
 def method_targets() -> tuple[str, ...]:
-    """Where the methods of the registry are, as `module:attribute`."""
-    return tuple(entry.target for entry in METHODS.values())
+    """Where the methods that this package runs are, as `module:attribute`."""
+    return tuple(entry.target for entry in available_methods().values())
 
 
 @cache
@@ -64,7 +66,11 @@ def registered(methods: tuple[str, ...]) -> tuple[dict[str, type], dict[str, typ
     enums: dict[str, type[Enum]] = {}
     targets: dict[str, dict[str, Any]] = defaultdict(dict)
     made = [config for config in all_methods.values() if not isinstance(config, ExternalMethodDummyTrainerConfig)]
-    made += [load_target(target).config for target in methods]
+    for target in methods:
+        try:
+            made.append(load_target(target).config)
+        except (ImportError, AttributeError, ValueError) as error:
+            warnings.warn(f"The method in '{target}' cannot be loaded ({error}): reinstall its package.", stacklevel=2)
     for value in _values([*made, *external_dataparsers.values()]):
         kind = type(value)
         if isinstance(value, Enum):

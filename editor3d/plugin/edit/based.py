@@ -12,6 +12,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, InstructionError
+from editor3d.methods import available_methods, method_config
 from editor3d.options import MethodOptions
 from editor3d.plan import Plan
 from editor3d.plugin.bases.base import (
@@ -28,7 +29,6 @@ from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.plugin.train.presets import apply_preset
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files, settled
-from editor3d.registry import METHODS
 from editor3d.run import checkpoints
 from editor3d.run.results import EditResults, Shown
 from editor3d.types import PosedImages
@@ -59,11 +59,13 @@ class BasedTrainerConfig(PluginTrainerConfig, ChangesBase):
             apply_preset(self, self.options.preset)
         self.options.check()
         self._take_prompts()
-        bases = [name for name, entry in METHODS.items() if entry.kind == "base"]
+        bases = available_methods("base")
         if self.base_method not in bases:
             raise ConfigError(
                 f"Expected one of {', '.join(bases)} as base-method, got {self.base_method!r}: choose one."
             )
+        if self.load_dir is None and self.load_checkpoint is None:
+            method_config(self.base_method, PluginTrainerConfig)  # refuses one that cannot be trained here
         if self.turntable_frames < 0:
             raise ConfigError(f"Expected at least 0 turntable frames, got {self.turntable_frames}: 0 makes no video.")
         region, garment = self.options.region, self.options.garment

@@ -10,6 +10,7 @@ from functools import cached_property
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from editor3d.errors import Editor3DError
+from editor3d.methods import method_config
 from editor3d.options import MethodOptions
 from editor3d.plan import EditPlan, choose_editor, resolve
 from editor3d.plugin.confine.regions import check_seen
@@ -18,7 +19,7 @@ from editor3d.plugin.edit.conditions import IN_WORDS
 from editor3d.plugin.edit.edited import EditedScene
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
-from editor3d.registry import METHODS, load_target
+from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.engine import Guidance, check_instruction
@@ -37,7 +38,7 @@ class EditTrainerConfig(BasedTrainerConfig):
         plan = self.pipeline.plan
         region = (self.options.region or "") if plan is None else plan.region
         if region and self.load_dir is None and self.load_checkpoint is None:
-            base = load_target(METHODS[self.base_method].target).config
+            base = method_config(self.base_method, PluginTrainerConfig)
             self.pipeline.check_region_of(base.pipeline.model._target, region)
         super().check()
         capture = self.capture()

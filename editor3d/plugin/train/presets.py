@@ -12,7 +12,7 @@ import yaml
 from editor3d.errors import ConfigError, first_line
 from editor3d.files.bounded_yaml import load_plain
 from editor3d.files.safe_open import require_regular
-from editor3d.registry import METHODS, load_target
+from editor3d.methods import available_methods, method_config
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
@@ -61,7 +61,7 @@ def read_preset(name: str) -> dict[str, Any]:
             raise ConfigError(
                 f"Expected a {kind.__name__} as {key} of the preset {path}, found {body[key]!r:.60}: correct it."
             )
-    if body["method"] not in METHODS:
+    if body["method"] not in available_methods():
         raise ConfigError(f"Expected a method in the preset {path}, found {body['method']!r:.60}: correct it.")
     return body
 
@@ -75,7 +75,7 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
     preset = read_preset(name)
     if preset["method"] != config.method_name:
         raise ConfigError(f"The preset {name} is for {preset['method']}, not for {config.method_name}.")
-    default = load_target(METHODS[config.method_name].target).config
+    default = method_config(config.method_name, type(config))
     for path, value in preset["values"].items():
         if not isinstance(path, str):
             raise ConfigError(f"Expected names of settings in the preset {name}, found {path!r:.60}: correct it.")
