@@ -56,7 +56,7 @@ class EditedView:
 
     @staticmethod
     def of(surface: SeenSurface, before: Tensor, after: Tensor, inside: Tensor | None = None) -> EditedView:
-        """A view with its pictures [H', W', 3] in 0..1 and mask [H', W'] bool, of any one size, brought to the surface's."""
+        """A view, its pictures [H', W', 3] in 0..1 and mask [H', W'] bool, of one size, brought to the surface's."""
         size = (surface.camera.lens.width, surface.camera.lens.height)
         pictures = [np.ascontiguousarray(picture.detach().cpu().float().numpy()) for picture in (before, after)]
         detail = np.stack([_fine_detail(picture) for picture in pictures], -1)
