@@ -79,7 +79,7 @@ def create_editor(spec: str, *, device: str = "cpu", half_precision: bool = Fals
     if entry.argument == "none" and colon:
         raise ConfigError(f"The editor '{name}' takes no argument, but '{spec}' gives one; say '{name}'.")
     if entry.argument == "required" and not argument:
-        raise ConfigError(f"The editor '{name}' needs {entry.argument_help}: say '{name}:PATH', not '{spec}'.")
+        raise ConfigError(f"The editor '{name}' needs {entry.argument_help}: say '{name}:ARG' with it, not '{spec}'.")
     if colon and not argument:
         raise ConfigError(f"'{spec}' ends after the colon; say '{name}' or '{name}:' and {entry.argument_help}.")
     options = (

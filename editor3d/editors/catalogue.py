@@ -176,6 +176,7 @@ _ENTRIES = (
         "FLUX.2 klein: fast, any instruction in English; edits the original picture",
         "black-forest-labs/FLUX.2-klein-4B",
         "editor3d.editors.pipelines.flux2_klein:create",
+        reads_sentences=True,
         references=3,  # it was trained on up to four pictures
         multiple_of=16,
         working_pixels=(512 * 512, _BELOW_MEGAPIXEL),
@@ -187,6 +188,7 @@ _ENTRIES = (
         "FLUX.1 Kontext: any instruction in English; edits the original picture",
         "black-forest-labs/FLUX.1-Kontext-dev",
         "editor3d.editors.pipelines.flux_kontext:create",
+        reads_sentences=True,
         multiple_of=16,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
         guidance_scale=2.5,
@@ -197,6 +199,7 @@ _ENTRIES = (
         "Qwen-Image-Edit: any instruction in English or Chinese; edits the original picture",
         "Qwen/Qwen-Image-Edit",
         "editor3d.editors.pipelines.qwen_image_edit:create",
+        reads_sentences=True,
         multiple_of=32,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
         guidance_scale=4.0,
@@ -207,6 +210,7 @@ _ENTRIES = (
         "Qwen-Image-Edit 2509, its successor, which keeps people and objects better",
         "Qwen/Qwen-Image-Edit-2509",
         "editor3d.editors.pipelines.qwen_image_edit:create_plus",
+        reads_sentences=True,
         references=2,  # it was trained on up to three pictures
         multiple_of=32,
         working_pixels=(_MEGAPIXEL, _MEGAPIXEL),
@@ -299,6 +303,7 @@ _ENTRIES = (
             summary="An image-edit service that speaks OpenAI's protocol; each view is sent and paid for once",
             license="the service's terms",
             accepts_mask=True,
+            reads_sentences=True,
             references=2,
             max_side=1536,
             remote=True,
@@ -321,6 +326,18 @@ _ENTRIES = (
         argument="optional",
         argument_help="the service's base URL, which may end in #MODEL",
         key_variables=("EDITOR3D_SERVICE_KEY", "OPENAI_API_KEY"),
+    ),
+    EditorEntry(
+        EditorInfo(
+            name="sheet",
+            summary="Up to four views on one sheet, edited alike by one call of another editor",
+            license="the other editor's",
+            batch=4,
+        ),
+        "editor3d.editors.sheets.editor:create",
+        argument="required",
+        argument_help="another editor, with its own argument where it takes one",
+        runs_model=True,
     ),
 )
 

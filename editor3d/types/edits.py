@@ -64,6 +64,8 @@ class EditorInfo:
     """The guidance scale its model is usually run at: an edit's where none is asked for."""
     diffusion_steps: int = DIFFUSION_STEPS
     """The number of denoising steps its model is usually run at: an edit's where none is asked for."""
+    reads_sentences: bool = False
+    """Follows sentences about the pictures that it is given; other editors get the bare instruction."""
     references: int = 0
     """How many further pictures it takes with one request (`EditRequest.references`); more are not sent."""
     batch: int = 1

