@@ -1,0 +1,1 @@
+"""Editors for measuring: what they do wrong is known."""
