@@ -18,29 +18,30 @@ export OMP_WAIT_POLICY ?= passive
 
 setup: $(READY)
 
+# mediapipe finds faces and bodies for gaussian-vton; its own requirements would bring a second OpenCV and a newer NumPy
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: apt-get install python3.11 python3.11-venv, or pyenv install 3.11"; exit 2; }
 	@free=$$(df -Pk . | awk 'NR == 2 { print int($$4 / 1048576) }'); test -x $(BIN)/python || test "$$free" -ge 9 || { \
 		echo "Expected 9 GB of free disk for $(VENV), got $$free GB: free some, or clone to a larger disk."; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,pytorch3d,dev]'
-	# faces and bodies for gaussian-vton; its own requirements would bring a second OpenCV and a newer NumPy
-	$(PIP) install --quiet --no-deps mediapipe==0.10.9
-	@echo "Compiling the kernels once; later runs load them from the cache."
-	$(BIN)/python -m editor3d.geometry.warmup
-	$(BIN)/python -m nerf_methods.voxel.warmup
-	$(BIN)/python -m gaussian.warmup
-	touch $(READY)
+	@echo "Setting up $(VENV) and compiling the kernels, once: some minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,pytorch3d,dev]'
+	@$(PIP) install --quiet --no-deps mediapipe==0.10.9
+	@$(BIN)/python -m editor3d.geometry.warmup >/dev/null
+	@$(BIN)/python -m nerf_methods.voxel.warmup >/dev/null
+	@$(BIN)/python -m gaussian.warmup >/dev/null
+	@touch $(READY)
 
 # Names missing system packages and the command that installs them; only ns-export and Blender programs need them.
 system: $(READY)
 	@$(BIN)/editor3d doctor || true
 
-# A progress line a minute where there is no terminal; what is missing is named only if editing needs it.
+# At most two lines of progress for each part of the work where there is no terminal; what is missing is named only if
+# editing needs it.
 demo: $(READY)
 	@$(BIN)/editor3d doctor --missing || true
 	@echo 'Editing the demo scene, "make the teapot gold": some minutes, most of them for the reconstruction, which is kept.'
-	@EDITOR3D_PROGRESS_SECONDS=$${EDITOR3D_PROGRESS_SECONDS:-60} \
+	@EDITOR3D_PROGRESS_LINES=$${EDITOR3D_PROGRESS_LINES:-2} \
 		$(BIN)/editor3d edit demo --instruction "make the teapot gold" --method in2n --editor procedural
 	@$(BIN)/editor3d eval --show summary "$$(ls -td outputs/demo/in2n/*/ | head -n 1)"
 

@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from editor3d.errors import ConfigError
 from editor3d.run import events
 
-LINES_VARIABLE = "EDITOR3D_PROGRESS_SECONDS"
-"""The environment variable that says how many seconds lie between two lines, where there is no terminal."""
-_SECONDS_BETWEEN_LINES = "15"
+LINES_VARIABLE = "EDITOR3D_PROGRESS_LINES"
+"""The environment variable that limits the lines of each bar where there is no terminal."""
+_SECONDS_BETWEEN_LINES = 15.0
+"""At least, but for the last line."""
 _SECONDS_BETWEEN_EVENTS = 0.2
 """At least, unless there is something new to say."""
 
@@ -58,25 +59,47 @@ class Told:
         )
 
 
-def _seconds_between_lines() -> float:
-    found = os.environ.get(LINES_VARIABLE) or _SECONDS_BETWEEN_LINES
-    try:
-        return float(found)
-    except ValueError as error:
-        raise ConfigError(f"Expected seconds in {LINES_VARIABLE}, got {found}: set a number, or unset it.") from error
+class _Lines:
+    """Which steps get a line of their own: the last one, and those at even parts of the work, some seconds apart.
+
+    Raises:
+        ConfigError: the environment's limit is no number of lines.
+    """
+
+    def __init__(self, start: int, total: int) -> None:
+        self._start, self._total = start, total
+        found = os.environ.get(LINES_VARIABLE, "")
+        if found and not (found.isdecimal() and int(found)):
+            raise ConfigError(f"Expected a number of lines in {LINES_VARIABLE}, got {found}: set one, or unset it.")
+        self._limit = int(found) if found else None
+        self._last, self._parts = time.monotonic(), 0
+
+    def due(self, completed: int) -> bool:
+        """Whether to print a line now that `completed` are done."""
+        if completed >= self._total:
+            return True
+        now = time.monotonic()
+        if now - self._last < _SECONDS_BETWEEN_LINES:
+            return False
+        if self._limit is not None:
+            parts = self._limit * (completed - self._start) // max(1, self._total - self._start)
+            if parts <= self._parts:
+                return False
+            self._parts = parts
+        self._last = now
+        return True
 
 
 class TrainingProgress:
     """Shows how far a run is. Use as a context manager.
 
     Raises:
-        ConfigError: the environment names no number of seconds between two lines.
+        ConfigError: the environment's limit is no number of lines.
     """
 
     def __init__(self, title: str, start: int, total: int) -> None:
         self._title, self._total = title, total
-        self._between_lines = _seconds_between_lines()
-        self._last_line = time.monotonic()
+        self._lines = _Lines(start, total)
         self._told = Told(title, "steps", start, total)
         self._bar: Progress | None = None
         if CONSOLE.is_terminal:
@@ -107,9 +130,7 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.update(self._task, completed=completed, note=note)
             return
-        now = time.monotonic()
-        if completed >= self._total or now - self._last_line >= self._between_lines:
-            self._last_line = now
+        if self._lines.due(completed):
             print(f"{self._title}: {completed}/{self._total}, {left:.0f} s left {note}".rstrip(), flush=True)
 
 

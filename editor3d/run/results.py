@@ -145,18 +145,14 @@ class EditResults:
         return {**self.shown.metrics(before, after), "views": [view.name for view in views]}
 
     def announce(self) -> None:
-        """Say where the results are."""
-        places = [
-            ("Before and after", self.folder / SHEET),
-            ("Turntable", self.folder / TURNTABLE),
-            *self.shown.exported(self.folder),
-            ("Edited pictures", self.folder / EDITED),
-            ("Record", self.folder / RECORD),
-        ]
-        for name, path in places:
-            if path.exists():
-                print(f"{name + ':':<18}{path}", flush=True)
-        emit_results(self.folder, **{name.lower(): [path] for name, path in self.shown.exported(self.folder)})
+        """Print where the results are, those of the run's folder in one line, and emit them."""
+        exported = self.shown.exported(self.folder)
+        names = [SHEET, TURNTABLE, EDITED, *(path.name for _, path in exported if path.parent == self.folder), RECORD]
+        print(f"Results in {self.folder}: {', '.join(name for name in names if (self.folder / name).exists())}")
+        for name, path in exported:
+            if path.parent != self.folder and path.exists():
+                print(f"{name}: {path}")
+        emit_results(self.folder, **{name.lower(): [path] for name, path in exported})
 
     def _render(self, *, edited: bool) -> list[np.ndarray]:
         with self.stopwatch.measure("render"):

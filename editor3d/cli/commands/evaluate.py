@@ -56,8 +56,8 @@ class Evaluate:
         console = Console()
         if self.show == "summary":
             console.print(report.summary(), soft_wrap=True, highlight=False)
-        else:
-            console.print(report.to_table())
+            return 0
+        console.print(report.to_table())
         if self.show == "views":
             console.print(report.to_views_table())
         console.print(f"Report: {path}", soft_wrap=True)

@@ -30,6 +30,17 @@ class WithPictures(ShownColor):
         (folder / "view0.png").write_bytes(b"")
 
 
+class Elsewhere(ShownColor):
+    """Is exported to where the user wants it."""
+
+    def export(self, folder: Path) -> None:
+        for _, path in self.exported(folder):
+            path.write_bytes(b"")
+
+    def exported(self, folder: Path) -> list[tuple[str, Path]]:
+        return [("Scene", folder.parent / "elsewhere.ply")]
+
+
 @pytest.fixture
 def results(tmp_path):
     def make(kind: type[ShownColor] = ShownColor, frames: int = 0) -> EditResults:
@@ -45,16 +56,17 @@ def finish(results: EditResults) -> None:
     results.save_record(5)
 
 
-def announced(results: EditResults, capsys) -> dict[str, Path]:
-    """What is said, by name; what events say is the same."""
+def announced(results: EditResults, capsys) -> set[Path]:
+    """What is named in one line; what events say is the same."""
     told = results.folder.parent / "events.jsonl"
     capsys.readouterr()
     with events.writing(str(told)):
         results.announce()
-    lines = (line.partition(":") for line in capsys.readouterr().out.splitlines())
-    said = {name: Path(path.strip()) for name, _, path in lines}
+    (line,) = capsys.readouterr().out.splitlines()
+    folder, _, names = line.removeprefix("Results in ").partition(": ")
+    said = {Path(folder) / name for name in names.split(", ")}
     seen = list(events.read(told.read_bytes().splitlines()))
-    assert {Path(event.path) for event in seen} == {*said.values(), results.folder}
+    assert {Path(event.path) for event in seen} == said | {results.folder}
     return said
 
 
@@ -64,13 +76,20 @@ def test_what_is_announced_exists_and_what_exists_is_announced(results, capsys, 
     made = results(kind, frames)
     finish(made)
     said = announced(made, capsys)
-    assert all(path.exists() for path in said.values())
     shown_only = {made.folder / "before", made.folder / "after"}  # on the sheet
-    assert set(said.values()) == set(made.folder.iterdir()) - shown_only
-    expected = {"Before and after", "Scene", "Record"}
-    expected |= {"Turntable"} if frames else set()
-    expected |= {"Edited pictures"} if kind is WithPictures else set()
-    assert set(said) == expected
+    assert said == set(made.folder.iterdir()) - shown_only
+    expected = {"before_after.png", "edit.json", *(path.name for _, path in made.shown.exported(made.folder))}
+    expected |= {"turntable.mp4"} if frames else set()
+    expected |= {"edited"} if kind is WithPictures else set()
+    assert {path.name for path in said} == expected
+
+
+def test_an_export_elsewhere_has_a_line_of_its_own(results, capsys, tmp_path):
+    made = results(Elsewhere)
+    finish(made)
+    capsys.readouterr()
+    made.announce()
+    assert capsys.readouterr().out.splitlines()[1:] == [f"Scene: {tmp_path / 'elsewhere.ply'}"]
 
 
 def test_a_run_is_complete_once_there_is_a_record(results):
