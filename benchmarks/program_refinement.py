@@ -28,14 +28,14 @@ from rich.table import Table
 
 from editor3d.files.writing import jsonable
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
-from editor3d.programs import Asked, Budget, refine
-from editor3d.programs.asked import read_picture
+from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.refinement import Refinement
 from editor3d.programs.rendering.pool import Workers
+from editor3d.programs.request import read_picture
 
 SCENES = Path(__file__).parents[1] / "tests" / "editor3d" / "programs" / "scenes.py"
 LEAST_MOVE, MOST_MOVE = 0.05, 0.2
@@ -158,7 +158,7 @@ def _measured(kind: str, known: dict[int, Result], arguments: Arguments, folder:
             targets[number], truths[number] = picture_of(workers, hidden), picture_of(held_out, hidden)
             if number in known:
                 continue
-            done, seconds = _refined(Asked(scene, program, seed=number), targets[number], arguments)
+            done, seconds = _refined(RefineRequest(scene, program, seed=number), targets[number], arguments)
             after = picture_of(held_out, done.program.read_text(encoding="utf-8"))
             differences = (difference(picture, truths[number]) for picture in (before, after))
             spent = int(done.summary["spent"]["renders"])
@@ -181,7 +181,7 @@ def _measured(kind: str, known: dict[int, Result], arguments: Arguments, folder:
     return list(results.values())
 
 
-def _refined(asked: Asked, target: np.ndarray, arguments: Arguments) -> tuple[Refinement, float]:
+def _refined(asked: RefineRequest, target: np.ndarray, arguments: Arguments) -> tuple[Refinement, float]:
     """A refinement towards a picture, and its seconds."""
     path = asked.program.with_name(f"{asked.program.stem}-{asked.seed}.png")
     save_png(path, target)

@@ -119,8 +119,8 @@ class Edit:
         if other is not None:
             if truth is not None or reference is not None or data is not None:
                 raise ConfigError(
-                    f"Expected neither truth nor reference nor data for {self.folder}, whose views are renders of a "
-                    f"mesh: leave them out."
+                    f"Expected neither truth nor reference nor data for {self.folder}, whose views are renders: "
+                    f"leave them out."
                 )
             return load_target(other.evaluate)(self.folder)
         from editor3d.plugin.results.evaluate import evaluate
@@ -289,7 +289,7 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
     other = other_run(run)
     if other is not None:
         if data is not None:
-            raise ConfigError(f"Expected no data for {run}, whose views are renders of a mesh: leave it out.")
+            raise ConfigError(f"Expected no data for {run}, whose views are renders: leave it out.")
         return Edit(load_target(other.resume)(run))
     if not (run / "config.yml").is_file():
         raise CheckpointError(f"Expected the folder of a run (with config.yml) at {run}, found none: check the path.")

@@ -123,7 +123,10 @@ class OtherRun:
     """Takes the run's folder and returns an `EditReport`."""
 
 
-OTHER_RUNS: dict[str, OtherRun] = {"mesh.json": OtherRun("mesh.style.command:resume", "mesh.style.evaluate:evaluate")}
+OTHER_RUNS: dict[str, OtherRun] = {
+    "mesh.json": OtherRun("mesh.style.command:resume", "mesh.style.evaluate:evaluate"),
+    "refine.json": OtherRun("editor3d.programs.refinement:resume", "editor3d.programs.evaluate:evaluate"),
+}
 """By the file that a run's folder is known by."""
 
 

@@ -1,14 +1,14 @@
 """Search for better Blender programs: proposers, evaluators, sandbox, render workers.
 
-from editor3d.programs import Asked, refine
-refine(Asked(Path("scene.blend"), Path("program.py"), "make it night"), "outputs/night")
+from editor3d.programs import RefineRequest, refine
+refine(RefineRequest(Path("scene.blend"), Path("program.py"), "make it night"), "outputs/night")
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Asked", "Budget", "Refinement", "refine"]
+__all__ = ["Budget", "RefineRequest", "Refinement", "refine"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from editor3d.host.stopwatch import Stopwatch
@@ -14,14 +14,20 @@ _TOLD = ("render", "fit", "edit")
 
 
 class RunClock:
-    """Seconds since loading began, those of earlier sittings included."""
+    """Seconds since loading began, those of earlier sittings included.
 
-    def __init__(self) -> None:
-        self._began, self._before = time.perf_counter(), 0.0
+    Args:
+        before: seconds of earlier sittings.
+        now: seconds, from any start.
+    """
+
+    def __init__(self, before: float = 0.0, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now, self._before = now, before
+        self._began = now()
 
     @property
     def seconds(self) -> float:
-        return self._before + time.perf_counter() - self._began
+        return self._before + self._now() - self._began
 
     def state(self, stopwatch: Stopwatch) -> dict[str, Any]:
         """What a checkpoint keeps of a run's time: `seconds` in all, `times` by kind of work."""

@@ -33,9 +33,7 @@ def new_run_folder(parent: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise Editor3DError(
-                f"Could not make {folder} ({error.strerror or error}): free some space or choose another folder."
-            ) from error
+            raise _not_made(folder, error) from error
     return folder
 
 
@@ -49,6 +47,24 @@ def remove_empty(run: Path, above: int = 2) -> None:
     for folder in (run, *run.parents[:above]):
         with suppress(OSError):  # it holds something else, or was never made
             folder.rmdir()
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make a folder of that name where there is none.
+
+    Raises:
+        Editor3DError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_made(folder, error) from error
+
+
+def _not_made(folder: Path, error: OSError) -> Editor3DError:
+    return Editor3DError(
+        f"Could not make {folder} ({error.strerror or error}): free some space or choose another folder."
+    )
 
 
 @contextmanager

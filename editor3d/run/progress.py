@@ -40,14 +40,19 @@ class Told:
         self._note = ""
         self._emit(start, None, "")
 
-    def update(self, completed: int, note: str = "") -> float:
-        """Say that so many are done; the seconds that are left at the pace so far."""
+    def update(self, completed: int, note: str = "", total: int | None = None) -> float:
+        """Say that so many are done; the seconds that are left at the pace so far.
+
+        Args:
+            total: how many there are, where that has changed; 0 where nobody knows.
+        """
         now = time.monotonic()
+        self._total = self._total if total is None else total
         left = (now - self._began) / max(1, completed - self._start) * (self._total - completed)
         news = completed >= self._total or note != self._note
         if news or now - self._last >= _SECONDS_BETWEEN_EVENTS:
             self._last, self._note = now, note
-            self._emit(completed, left if completed > self._start else None, note)
+            self._emit(completed, left if self._total and completed > self._start else None, note)
         return left
 
     def _emit(self, done: int, left: float | None, note: str) -> None:
@@ -66,23 +71,24 @@ class _Lines:
         ConfigError: the environment's limit is no number of lines.
     """
 
-    def __init__(self, start: int, total: int) -> None:
-        self._start, self._total = start, total
+    def __init__(self, start: int) -> None:
+        self._start = start
         found = os.environ.get(LINES_VARIABLE, "")
         if found and not (found.isdecimal() and int(found)):
             raise ConfigError(f"Expected a number of lines in {LINES_VARIABLE}, got {found}: set one, or unset it.")
         self._limit = int(found) if found else None
-        self._last, self._parts = time.monotonic(), 0
+        self._last, self._parts, self._ended = time.monotonic(), 0, False
 
-    def due(self, completed: int) -> bool:
-        """Whether to print a line now that `completed` are done."""
-        if completed >= self._total:
-            return True
+    def due(self, completed: int, total: int) -> bool:
+        """Whether to print a line now that `completed` of `total` are done."""
+        if total and completed >= total:
+            ended, self._ended = self._ended, True
+            return not ended
         now = time.monotonic()
         if now - self._last < _SECONDS_BETWEEN_LINES:
             return False
-        if self._limit is not None:
-            parts = self._limit * (completed - self._start) // max(1, self._total - self._start)
+        if self._limit is not None and total:
+            parts = self._limit * (completed - self._start) // max(1, total - self._start)
             if parts <= self._parts:
                 return False
             self._parts = parts
@@ -93,14 +99,19 @@ class _Lines:
 class TrainingProgress:
     """Shows how far a run is. Use as a context manager.
 
+    Args:
+        title: the part of the work.
+        start, total: how many are done already, and how many there are.
+        unit: what is counted.
+
     Raises:
         ConfigError: the environment's limit is no number of lines.
     """
 
-    def __init__(self, title: str, start: int, total: int) -> None:
+    def __init__(self, title: str, start: int, total: int, unit: str = "steps") -> None:
         self._title, self._total = title, total
-        self._lines = _Lines(start, total)
-        self._told = Told(title, "steps", start, total)
+        self._lines = _Lines(start)
+        self._told = Told(title, unit, start, total)
         self._bar: Progress | None = None
         if CONSOLE.is_terminal:
             self._bar = Progress(
@@ -124,14 +135,21 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, completed: int, note: str = "") -> None:
-        """Say that `completed` of the steps are done."""
-        left = self._told.update(completed, note)
+    def update(self, completed: int, note: str = "", total: int | None = None) -> None:
+        """Say that `completed` are done.
+
+        Args:
+            note: what is going on just now.
+            total: how many there are, where that has changed; 0 where nobody knows.
+        """
+        self._total = self._total if total is None else total
+        left = self._told.update(completed, note, total)
         if self._bar is not None:
-            self._bar.update(self._task, completed=completed, note=note)
+            self._bar.update(self._task, completed=completed, total=self._total or None, note=note)
             return
-        if self._lines.due(completed):
-            print(f"{self._title}: {completed}/{self._total}, {left:.0f} s left {note}".rstrip(), flush=True)
+        if self._lines.due(completed, self._total):
+            of = f"/{self._total}, {left:.0f} s left" if self._total else ""
+            print(f"{self._title}: {completed}{of} {note}".rstrip(), flush=True)
 
 
 @contextmanager

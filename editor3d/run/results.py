@@ -18,12 +18,26 @@ from editor3d.outputs.video import write_mp4
 from editor3d.run.clock import RunClock
 from editor3d.run.events import Picture, absolute, emit, emit_results
 from editor3d.run.record import EditRecord, write_record
-from editor3d.types import View
 
 SHEET, TURNTABLE, RECORD, EDITED = "before_after.png", "turntable.mp4", "edit.json", "edited"
 PROGRESS = "progress.png"
 """The scene as it was at the last checkpoint; gone when the run is done."""
 SHOWN_VIEWS = 4
+
+
+class ShownView(Protocol):
+    """A view that is shown before and after."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        ...
+
+    @property
+    def height(self) -> int: ...
 
 
 class Shown(Protocol):
@@ -35,8 +49,8 @@ class Shown(Protocol):
         ...
 
     @property
-    def views(self) -> Sequence[View]:
-        """Those that are shown before and after; each has a name and a size in pixels."""
+    def views(self) -> Sequence[ShownView]:
+        """Those that are shown before and after."""
         ...
 
     def render(self, *, edited: bool) -> Iterable[Tensor]:
@@ -84,13 +98,20 @@ class EditResults:
         shown: the scene that is edited.
         clock, stopwatch: the run's; pictures count as `render`, files of the scene as `export`.
         turntable_frames: of the video; 0 writes none.
+        goals: further rows of the sheet, such as a picture to match.
     """
 
     def __init__(
-        self, folder: Path, shown: Shown, clock: RunClock, stopwatch: Stopwatch, turntable_frames: int
+        self,
+        folder: Path,
+        shown: Shown,
+        clock: RunClock,
+        stopwatch: Stopwatch,
+        turntable_frames: int,
+        goals: Sequence[Row] = (),
     ) -> None:
         self.folder, self.shown, self.clock, self.stopwatch = folder, shown, clock, stopwatch
-        self.turntable_frames = turntable_frames
+        self.turntable_frames, self.goals = turntable_frames, goals
 
     @property
     def complete(self) -> bool:
@@ -111,7 +132,7 @@ class EditResults:
         """The edited scene: beside the unedited one, on a turntable, and as files; and the edited pictures."""
         after = self._render(edited=True)
         self._save("after", after)
-        rows = [Row("before", self._read("before")), Row("after", after)]
+        rows = [Row("before", self._read("before")), Row("after", after), *self.goals]
         names = [view.name for view in self.shown.views]
         save_side_by_side(self.folder / SHEET, rows, title=self.shown.title, columns=names)
         self.shown.publish(self.folder / EDITED)

@@ -73,7 +73,13 @@ def _on_signals(act: Callable[[], None], *names: signal.Signals) -> Iterator[Non
             signal.signal(name, handler)
 
 
-def say_stopped(run: Path, done: int, total: int) -> None:
-    """Say that a run was stopped after `done` of `total` steps, and how to go on with it."""
-    print(f"Stopped after {done} of {total} steps. Go on with: {resume_command(run)}", flush=True)
+def say_stopped(run: Path, done: int, total: int | None, unit: str = "steps") -> None:
+    """Say that a run was stopped after `done` of `total` steps, and how to resume it.
+
+    Args:
+        total: None where nobody knows it.
+        unit: what is counted.
+    """
+    of = "" if total is None else f" of {total}"
+    print(f"Stopped after {done}{of} {unit}. Resume with: {resume_command(run)}", flush=True)
     emit(Result(kind="run", path=absolute(run)))

@@ -60,7 +60,7 @@ def _garment(path: Path) -> None:
 
 
 def _target(path: Path) -> None:
-    from editor3d.programs.asked import read_picture
+    from editor3d.programs.request import read_picture
 
     read_picture(path)
 

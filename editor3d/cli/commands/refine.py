@@ -15,8 +15,8 @@ class Refine:
 
     The program is Python that changes the scene through bpy: materials, lights, geometry nodes, placement, shape keys.
     Candidates run in sandboxed Blender processes; the .blend file stays unchanged. Writes result.blend, the scene with
-    the changes, best.py, best.png, before_after.png, refine.json and ledger.jsonl with every candidate, render, verdict
-    and cost. Ctrl-C stops cleanly; --resume continues, also after a crash.
+    the changes, best.py, best.png, before_after.png, edit.json and ledger.jsonl with every candidate, render, verdict
+    and cost. Ctrl-C stops cleanly; `editor3d resume` continues, also after a crash.
     """
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
@@ -69,7 +69,7 @@ class Refine:
     no_save_scene: bool = False
     """Skip result.blend, the scene with the best program's changes as plain values."""
     resume: bool = False
-    """Continue the run in the folder; nothing that is finished is done or paid for again."""
+    """Continue the run in the folder with a larger budget or depth; nothing is done or paid for again."""
     allow_weaker_sandbox: bool = False
     """Run programs even if this system lacks a layer of the sandbox."""
 
@@ -77,85 +77,19 @@ class Refine:
         from dataclasses import fields
 
         from editor3d.programs.core.budget import Budget
-        from editor3d.programs.refinement import Asked, refine
+        from editor3d.programs.refinement import refine
+        from editor3d.programs.request import RefineRequest
 
         output = self.output or Path("outputs/refine") / f"{self.scene.stem}-{self.program.stem}"
         budget = Budget(self.budget_calls, self.budget_tokens, self.budget_renders, self.budget_seconds)
-        asked = Asked(**{field.name: getattr(self, field.name) for field in fields(Asked)})
+        request = RefineRequest(**{field.name: getattr(self, field.name) for field in fields(RefineRequest)})
         done = refine(
-            asked,
+            request,
             output,
             budget=budget,
             resume=self.resume,
             allow_weaker_sandbox=self.allow_weaker_sandbox,
             save_scene=not self.no_save_scene,
-            on_round=_Progress(),
-            tell=_note,
         )
-        return _tell(done)
-
-
-def _note(sentence: str) -> None:
-    import sys
-
-    from editor3d.run.events import Warning, emit
-
-    print(f"note: {sentence}", file=sys.stderr)
-    emit(Warning(sentence=sentence))
-
-
-class _Progress:
-    """One line a round that made things better, on stderr."""
-
-    def __call__(self, number, outcome, account) -> None:
-        import sys
-
-        if not outcome.changed:
-            return
-        loss = "" if outcome.best.loss is None else f"  loss {outcome.best.loss:.4f}"
-        spent = account.spent()
-        cost = f"{spent['renders']} renders, {spent['seconds']:.0f} s"
-        if spent["calls"]:
-            cost = f"{spent['calls']} calls, {cost}"
-        print(f"round {number}:{loss}  {outcome.best.note}  ({cost})", file=sys.stderr)
-
-
-def _emit(done) -> None:
-    from editor3d.run.events import Result, absolute, emit
-
-    made = {"run": done.folder, "program": done.program, "picture": done.picture, "before_after": done.before_after}
-    for kind, path in [*made.items(), ("record", done.folder / "refine.json"), ("scene", done.scene)]:
-        if path is not None:
-            emit(Result(kind=kind, path=absolute(path)))
-
-
-def _tell(done) -> int:
-    import sys
-
-    from editor3d.run.events import Error, Warning, emit
-
-    summary = done.summary
-    before, after = summary["loss"]["before"], summary["loss"]["after"]
-    if not done.improved:
-        print("nothing better than the first program was found", file=sys.stderr)
-    elif before is not None:
-        print(f"loss {before:.4f} -> {after:.4f}", file=sys.stderr)
-    print(f"stopped: {done.reason.rstrip('.')}", file=sys.stderr)
-    result = summary["result"]
-    if result is not None and result["error"]:
-        print(f"result.blend was not written: {result['error']}", file=sys.stderr)
-    elif result is not None and result["left_out"]:
-        names = ", ".join(result["left_out"])
-        print(f"result.blend lacks what best.py does to: {names}; no plain values can tell it", file=sys.stderr)
-    for doubt in result["doubts"] if result is not None else ():
-        print(f"warning: {doubt}", file=sys.stderr)
-        emit(Warning(sentence=doubt))
-    print(done.folder)
-    _emit(done)
-    if not done.complete:
-        from editor3d.errors import USER_ERROR
-
-        emit(Error(sentence=done.reason))
-        print(f"the best so far is kept; the same command with --resume goes on in {done.folder}", file=sys.stderr)
-        return USER_ERROR
-    return 0
+        done.require_complete()
+        return 0

@@ -107,7 +107,7 @@ class Account:
         if self.budget.seconds is None:
             return None
         reserve = min(0.5 * self.budget.seconds, max(LEAST_RESERVE, min(MOST_RESERVE, RESERVE * self.budget.seconds)))
-        return max(0.0, self.budget.seconds - reserve - self._ledger.elapsed())
+        return max(0.0, self.budget.seconds - reserve - self._ledger.clock.seconds)
 
     def renders_left(self, planned: int | None) -> int | None:
         """How many more programs will be run at most: as many as are planned, as their budget allows, and as the time
@@ -119,7 +119,7 @@ class Account:
         limits = [] if planned is None else [max(0, planned)]
         if self.budget.renders is not None:
             limits.append(max(0, self.budget.renders - self.renders))
-        left, elapsed = self.seconds_left(), self._ledger.elapsed()
+        left, elapsed = self.seconds_left(), self._ledger.clock.seconds
         if left is not None and self.renders and elapsed > 0.0:
             limits.append(int(left * self.renders / elapsed))
         return min(limits, default=None)
@@ -137,5 +137,5 @@ class Account:
             "calls": self.calls,
             "tokens": self.tokens,
             "renders": self.renders,
-            "seconds": round(self._ledger.elapsed(), 3),
+            "seconds": round(self._ledger.clock.seconds, 3),
         }

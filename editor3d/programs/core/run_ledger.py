@@ -3,7 +3,6 @@
 The file is only ever appended to, and what is paid for is on disk before the run goes on. Every line has `event` and
 `at`, the seconds of the run up to then, those of earlier sessions included.
 
-    begin     what was asked, and digests of what it was asked of
     call      a model call is about to be made; `reserved` tokens are set aside for it
     paid      that call has ended, and cost `tokens`; with `key` and `text` where it was answered
     rendering a candidate is about to be rendered
@@ -13,7 +12,6 @@ The file is only ever appended to, and what is paid for is on disk before the ru
     verdict   which of two pictures won: `key`, `winner`, ...
     failed    a proposal or verdict that a model did not give: `key`, `reason`
     round     the incumbent after a round
-    end       why the run stopped
 """
 
 from __future__ import annotations
@@ -29,14 +27,14 @@ import msgspec
 
 from editor3d.errors import DataError, first_line
 from editor3d.files.writing import jsonable
+from editor3d.run.clock import RunClock
 
-_PAID = frozenset(["begin", "paid", "call", "render", "proposal", "verdict", "failed", "imagined", "end"])
+_PAID = frozenset(["paid", "call", "render", "proposal", "verdict", "failed", "imagined"])
 """Events that must outlive a power failure; the others can be made again at no cost."""
 _ANSWERS = frozenset(["proposal", "verdict", "failed", "imagined", "round"])
 
 
 _FIELDS: dict[str, list[tuple]] = {
-    "begin": [("settings", dict[str, Any])],
     "call": [("reserved", int)],
     "paid": [("tokens", int), ("key", str, ""), ("text", str, "")],
     "rendering": [],
@@ -53,7 +51,6 @@ _FIELDS: dict[str, list[tuple]] = {
     "failed": [("key", str)],
     "imagined": [("key", str)],
     "round": [("key", str)],
-    "end": [],
 }
 """What a resumed run reads of each event, besides `at`: names, types and what is taken where there is none."""
 _Line = Union[  # noqa: UP007 (of a tuple that is made here)
@@ -67,23 +64,22 @@ _Line = Union[  # noqa: UP007 (of a tuple that is made here)
 class RunLedger:
     """The events of one run, in memory and in a file."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.perf_counter) -> None:
         """Read what is there; a last line that a crash left unfinished is cut off.
 
         Args:
             path: the file; made with the first event.
-            clock: seconds, from any start.
+            now: seconds, from any start.
 
         Raises:
             DataError: a line that is no event.
         """
-        self.path, self._clock = path, clock
+        self.path = path
         self.events: list[dict[str, Any]] = []
         whole = self._read() if path.is_file() else 0
         self._answers = self._answered()
         self._renders = {event["source"]: event for event in self.events if event["event"] == "render"}
-        self._before = self.events[-1]["at"] if self.events else 0.0
-        self._start = clock()
+        self.clock = RunClock(self.events[-1]["at"] if self.events else 0.0, now)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("r+b" if path.is_file() else "x+b")
         self._file.truncate(whole)
@@ -92,13 +88,9 @@ class RunLedger:
     def close(self) -> None:
         self._file.close()
 
-    def elapsed(self) -> float:
-        """Seconds that this run has taken, earlier sessions included."""
-        return self._before + self._clock() - self._start
-
     def append(self, event: str, **fields: Any) -> dict[str, Any]:
         """Write an event down; what is paid for is on disk when this returns."""
-        entry = {"event": event, "at": round(self.elapsed(), 3), **jsonable(fields)}
+        entry = {"event": event, "at": round(self.clock.seconds, 3), **jsonable(fields)}
         self._file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n")
         self._file.flush()
         if event in _PAID:

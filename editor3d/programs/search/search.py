@@ -64,6 +64,11 @@ class Settings:
                 f"Expected a breadth of at least 1 and a depth of at least 0, got {self.breadth} and {self.depth}."
             )
 
+    @property
+    def candidates(self) -> int | None:
+        """How many a whole search has, the first program included; None without a depth."""
+        return None if self.depth is None else 1 + self.depth * self.breadth
+
     def kind(self, number: int) -> EditKind:
         return ("tweak", "leap")[number % 2] if self.edits == "alternate" else self.edits
 
@@ -97,15 +102,18 @@ class Search:
         settings: Settings,
         target: np.ndarray | None = None,
         on_round: Callable[[int, Outcome], None] = lambda number, outcome: None,
+        on_progress: Callable[[int, str, int], None] = lambda done, note, total: None,
     ) -> None:
         """
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one: shown to the proposer.
-            on_round: told of each round that is finished.
+            on_round: called after each finished round.
+            on_progress: called before each candidate with how many were rendered, what is going on, and how many there
+                are at most.
         """
         self._task, self._renderer, self._proposer, self._evaluator = task, renderer, proposer, evaluator
         self._account, self._ledger, self._settings, self._target = account, ledger, settings, target
-        self._on_round = on_round
+        self._on_round, self._on_progress = on_round, on_progress
         self._folder = ledger.path.parent / PICTURES
         self._failures = 0
         self.first: Tried | None = None
@@ -129,8 +137,7 @@ class Search:
             reason, complete = str(spent), True
         except NoServiceError as error:
             reason, complete = str(error), False
-        self._ledger.append("end", reason=reason)
-        self._tell(0, "")
+        self._show(0, "")
         return Found(self.first, self.best, self.rounds, reason, complete)
 
     def start(self, source: str) -> Tried:
@@ -169,7 +176,7 @@ class Search:
         seen = {asked.best.source}
         try:
             for index in range(asked.breadth):
-                self._tell(self._planned(asked, index), f"round {asked.number + 1}{_loss(asked.best)}")
+                self._show(self._planned(asked, index), f"round {asked.number + 1}{_loss(asked.best)}")
                 proposal = self._propose(asked, index)
                 if proposal is None:
                     continue
@@ -205,22 +212,11 @@ class Search:
         depth = self._settings.depth
         return None if depth is None else (depth - asked.number) * asked.breadth - index
 
-    def _tell(self, planned: int | None, note: str) -> None:
-        """Emit how many candidates were rendered, of how many at most, and what that has cost."""
-        spent, left = self._account.spent(), self._account.renders_left(planned)
-        done, seconds = int(spent["renders"]), None
-        if left is not None and done:
-            seconds = round(left * spent["seconds"] / done, 1)
-        events.emit(
-            events.Progress(
-                what="search",
-                done=done,
-                total=0 if left is None else done + left,
-                unit="candidates",
-                seconds_left=seconds,
-                note=note,
-            )  # fmt: skip
-        )
+    def _show(self, planned: int | None, note: str) -> None:
+        """Show how many candidates were rendered, of how many at most, and emit what that has cost."""
+        spent = self._account.spent()
+        done, left = int(spent["renders"]), self._account.renders_left(planned)
+        self._on_progress(done, note, 0 if left is None else done + left)
         events.emit(
             events.Cost(calls=self._account.calls, tokens=self._account.tokens, renders=done, seconds=spent["seconds"])
         )

@@ -263,7 +263,7 @@ class JobQueue:
         if kind in ("scene-preview", "picture-preview"):
             return
         if kind == "refine":
-            for name in ("best.py", "before_after.png", "refine.json"):
+            for name in ("best.py", "before_after.png", "edit.json"):
                 shutil.copyfile(places.work / name, places.result / name)
             return
         run = job.told.results.get("run")

@@ -56,7 +56,7 @@ def garment() -> Format:
 
 
 def target() -> Format:
-    from editor3d.programs.asked import read_picture
+    from editor3d.programs.request import read_picture
 
     kinds = tuple(files for files in _kinds() if "a.dat" not in files)
     return Format(kinds, lambda folder: read_picture(_only(folder)))

@@ -100,13 +100,13 @@ def refinement() -> Format:
     from editor3d.programs.core.run_ledger import RunLedger
 
     events = [
-        {"event": "begin", "at": 0.0, "settings": {"scene": "a", "program": "b"}},
+        {"event": "rendering", "at": 0.0},
         {"event": "render", "at": 0.5, "source": "c", "status": "ok", "seconds": 0.4, "message": "", "loss": 0.3},
         {"event": "call", "at": 0.6, "reserved": 30},
         {"event": "paid", "at": 0.65, "tokens": 12},
         {"event": "proposal", "at": 0.7, "key": "0/1", "source": "d", "text": "x = 1", "note": ""},
         {"event": "verdict", "at": 0.8, "key": "0.match", "winner": "left", "decided": True},
-        {"event": "end", "at": 1.0},
+        {"event": "round", "at": 1.0, "key": "0.round"},
     ]
     content = b"".join(json.dumps(event).encode() + b"\n" for event in events)
 

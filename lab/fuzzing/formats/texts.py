@@ -58,8 +58,8 @@ def region_file() -> Format:
 
 
 def program() -> Format:
-    from editor3d.programs.asked import read_program
     from editor3d.programs.language.syntax import Program
+    from editor3d.programs.request import read_program
     from editor3d.programs.sandbox import gate
 
     def read(folder: Path) -> object:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from editor3d.errors import ConfigError, DataError, InstructionError
-from editor3d.programs import Asked, Budget, refine
+from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import Rendered, RenderSettings, Tried
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.judge.picture_loss import PictureLoss
@@ -32,11 +32,11 @@ def scene(tmp_path):
 
 
 @pytest.fixture
-def matching(scene, tmp_path) -> Asked:
+def matching(scene, tmp_path) -> RefineRequest:
     program, target = tmp_path / "program.py", tmp_path / "target.png"
     program.write_text(FIRST)
     Image.fromarray(Painter(RenderSettings(48, 48)).render(HIDDEN).image).save(target)
-    return Asked(scene, program, target=target, proposer="embedded", width=48, height=48)
+    return RefineRequest(scene, program, target=target, proposer="embedded", width=48, height=48)
 
 
 def test_a_target_is_found(matching, tmp_path):
@@ -115,7 +115,7 @@ def test_words_are_leapt_to(scene, tmp_path):
     program.write_text('light.type = "POINT"\nlight.energy = 100.0\n')
     hidden = 'light.type = "SPOT"\nlight.energy = 200.0\n'
     Image.fromarray(Islands(RenderSettings(32, 32)).render(hidden).image).save(target)
-    asked = Asked(scene, program, target=target, proposer="embedded", width=32, height=32)
+    asked = RefineRequest(scene, program, target=target, proposer="embedded", width=32, height=32)
     done = refine(asked, tmp_path / "run", renderer=Islands, budget=Budget(renders=240))
     assert '"SPOT"' in done.program.read_text().replace("'", '"')
     assert done.summary["loss"]["after"] < 0.1 * done.summary["loss"]["before"]
@@ -131,7 +131,7 @@ def test_a_program_of_words_alone(scene, tmp_path, edits):
     program, target = tmp_path / "program.py", tmp_path / "target.png"
     program.write_text('light.type = "POINT"\n')
     Image.fromarray(Words(RenderSettings(32, 32)).render('light.type = "SPOT"\n').image).save(target)
-    asked = Asked(scene, program, target=target, proposer="embedded", width=32, height=32, edits=edits)
+    asked = RefineRequest(scene, program, target=target, proposer="embedded", width=32, height=32, edits=edits)
     done = refine(asked, tmp_path / "run", renderer=Words, budget=Budget(renders=60))
     assert done.complete
     assert done.improved is (edits != "tweak")  # it has no value that could be another
@@ -150,7 +150,9 @@ def test_tweaks_alone_keep_the_structure(matching, tmp_path):
 def test_an_instruction_is_imagined_by_the_2d_editor(scene, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("brightness = 0.4\nangle = 0.5\n")
-    asked = Asked(scene, program, "make it brighter", proposer="embedded", editor="procedural", width=32, height=32)
+    asked = RefineRequest(
+        scene, program, "make it brighter", proposer="embedded", editor="procedural", width=32, height=32
+    )
     done = refine(asked, tmp_path / "run", renderer=Painter, budget=Budget(renders=60))
     assert done.summary["evaluator"] == "imagination"
     assert (done.folder / "imagined.png").is_file()
@@ -162,7 +164,7 @@ def test_an_instruction_is_imagined_by_the_2d_editor(scene, tmp_path):
 def test_what_the_editor_does_not_understand_is_told_before_anything_is_made(scene, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(FIRST)
-    asked = Asked(scene, program, "frobnicate the whatsit", proposer="embedded", editor="procedural")
+    asked = RefineRequest(scene, program, "frobnicate the whatsit", proposer="embedded", editor="procedural")
     with pytest.raises(InstructionError):
         refine(asked, tmp_path / "run", renderer=Painter)
     assert not (tmp_path / "run").exists()

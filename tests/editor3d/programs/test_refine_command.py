@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from editor3d.cli import main
-from editor3d.programs import Asked, Budget, refine
+from editor3d.programs import Budget, RefineRequest, refine
 
 pytest.importorskip("bpy")
 
@@ -57,14 +57,15 @@ def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys
     words += ["--width", "48", "--height", "48", *WEAKER]
     assert main([*words, "--budget-renders", "15", "--no-save-scene"]) == 0
     assert not (tmp_path / "run/result.blend").exists()
-    assert "--resume" not in capsys.readouterr().err
+    assert "Resume with" not in capsys.readouterr().err
     assert main([*words, "--budget-renders", "40"]) == 2
     assert "--resume" in capsys.readouterr().err
     assert main([*words, "--budget-renders", "40", "--resume"]) == 0
     out, told = capsys.readouterr()
-    assert out.strip() == str(tmp_path / "run")
+    made = "before_after.png, best.py, best.png, result.blend, edit.json"
+    assert out.splitlines()[-1] == f"Results in {tmp_path / 'run'}: {made}"
     assert "loss" in told
-    summary = json.loads((tmp_path / "run/refine.json").read_text())
+    summary = json.loads((tmp_path / "run/edit.json").read_text())["notes"]
     assert summary["loss"]["after"] < 0.2 * summary["loss"]["before"]
     assert summary["spent"]["renders"] == 40
     assert summary["candidates"]["ok"] <= 40
@@ -82,7 +83,7 @@ def test_a_model_that_answers_with_hostile_code_gets_no_picture(lights, chat, vi
     hostile = f"import os\nos.system('touch {tmp_path}/was-here')\n"
     broken = "import bpy\nbpy.data.lights['Nobody'].energy = 3.0\n"
     chat.programs = [hostile, DIM.format(energy=500.0), broken, DIM.format(energy=200.0)]
-    asked = Asked(
+    asked = RefineRequest(
         scene, program, "more light", proposer="vision", evaluator="vision", breadth=4, depth=1, width=32, height=32
     )
     done = refine(asked, tmp_path / "run", vision=vision, allow_weaker_sandbox=True, budget=Budget(seconds=120))

@@ -16,14 +16,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.errors import ConfigError, DataError
-from editor3d.programs import Asked, Budget, refine
+from editor3d.api import Edit, resume
+from editor3d.errors import CheckpointError, ConfigError, DataError
+from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.budget import Account, BudgetSpentError
 from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
+from editor3d.programs.plan import RefinePlan, is_begun
+from editor3d.programs.refinement import Refinement
 from editor3d.programs.rendering import pool as workers
 from editor3d.programs.search.tournament import Outcome
+from editor3d.run.folders import alone
+from editor3d.run.record import EditRecord, read_record
 
 from .scripted import FIRST, Painter
 
@@ -34,11 +39,11 @@ spec = importlib.util.spec_from_file_location("helpers", sys.argv[1])
 helpers = importlib.util.module_from_spec(spec)
 sys.modules["helpers"] = helpers
 spec.loader.exec_module(helpers)
-from editor3d.programs import Asked, Budget, refine
+from editor3d.programs import RefineRequest, Budget, refine
 from editor3d.programs.vision.client import VisionSettings
 scene, program, output, url, resume = sys.argv[2:7]
 vision = VisionSettings(url=url, model="scripted", most_tokens=200, image_tokens=50, retry=helpers.QUICK)
-asked = Asked(
+asked = RefineRequest(
     Path(scene), Path(program), "make it bright", proposer="vision", evaluator="vision", breadth=4, depth=4,
     width=24, height=24,
 )
@@ -102,7 +107,7 @@ def test_a_search_without_a_model_goes_on_with_what_it_had_rendered(tmp_path):
     program.write_text(FIRST)
     hidden = "brightness = 0.7\nangle = 0.9\n"
     Image.fromarray(Painter(RenderSettings(24, 24)).render(hidden).image).save(target)
-    asked = Asked(scene, program, target=target, proposer="embedded", width=24, height=24)
+    asked = RefineRequest(scene, program, target=target, proposer="embedded", width=24, height=24)
     painters = []
 
     def make(settings):
@@ -121,7 +126,7 @@ def test_a_search_without_a_model_goes_on_with_what_it_had_rendered(tmp_path):
 def test_a_line_that_was_not_finished_is_cut_off(tmp_path):
     path = tmp_path / "ledger.jsonl"
     ledger = RunLedger(path)
-    ledger.append("begin", settings={})
+    ledger.append("rendering")
     ledger.append("call", reserved=10)
     ledger.close()
     with path.open("ab") as file:
@@ -129,12 +134,12 @@ def test_a_line_that_was_not_finished_is_cut_off(tmp_path):
     again = RunLedger(path)
     again.append("paid", tokens=3)
     again.close()
-    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["begin", "call", "paid"]
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["rendering", "call", "paid"]
 
 
 def test_a_damaged_ledger_is_told(tmp_path):
     path = tmp_path / "ledger.jsonl"
-    path.write_text('{"event": "begin", "at": 0.0, "settings": {}}\nnonsense\n')
+    path.write_text('{"event": "rendering", "at": 0.0}\nnonsense\n')
     with pytest.raises(DataError, match="line 2"):
         RunLedger(path)
 
@@ -149,10 +154,9 @@ def test_a_damaged_ledger_is_told(tmp_path):
         {"event": "verdict", "key": "a", "winner": "both", "decided": True},
         {"event": "call", "reserved": "30"},
         {"event": "paid", "key": "a"},
-        {"event": "begin"},
         {"event": "lunch"},
         {"event": 3},
-        {"event": "end", "at": None},
+        {"event": "rendering", "at": None},
         [],
     ],
 )
@@ -182,27 +186,88 @@ def test_a_call_whose_end_is_not_known_counts_in_full(tmp_path):
 
 def test_time_goes_on_where_it_stopped(tmp_path):
     now = [100.0]
-    ledger = RunLedger(tmp_path / "ledger.jsonl", clock=lambda: now[0])
+    ledger = RunLedger(tmp_path / "ledger.jsonl", now=lambda: now[0])
     now[0] += 7.0
-    ledger.append("begin", settings={})
+    ledger.append("rendering")
     ledger.close()
     now[0] += 1000.0
-    again = RunLedger(tmp_path / "ledger.jsonl", clock=lambda: now[0])
+    again = RunLedger(tmp_path / "ledger.jsonl", now=lambda: now[0])
     now[0] += 2.0
-    assert again.elapsed() == pytest.approx(9.0)
+    assert again.clock.seconds == pytest.approx(9.0)
     assert Account(Budget(seconds=9.0), again).seconds_left() == 0.0
 
 
-def test_one_folder_has_one_run_at_a_time(files, tmp_path):
-    from filelock import FileLock
-
-    from editor3d.errors import ConfigError
-
-    (tmp_path / "run").mkdir()
+def test_one_folder_has_one_run_at_a_time(files, tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
     scene, program = files
-    asked = Asked(scene, program, "make it brighter", proposer="embedded", editor="procedural", width=24, height=24)
-    with FileLock(tmp_path / "run/.lock"), pytest.raises(ConfigError, match="Another process"):
-        refine(asked, tmp_path / "run", renderer=Painter)
+    asked = RefineRequest(
+        scene, program, "make it brighter", proposer="embedded", editor="procedural", width=24, height=24
+    )
+    budget = Budget(renders=3)
+    waiting = threading.Thread(target=refine, args=(asked, run), kwargs={"renderer": Painter, "budget": budget})
+    with alone(run):
+        waiting.start()
+        printed = ""
+        while waiting.is_alive() and "Waiting for another process" not in printed:
+            printed += capsys.readouterr().out
+        assert waiting.is_alive()
+        assert not list(run.iterdir())
+    waiting.join(60)
+    assert is_begun(run)
+
+
+def test_a_folder_alone_is_enough_to_resume(files, tmp_path, monkeypatch):
+    """As `editor3d resume` does it: files by their absolute paths, the budget and the depth as they were given."""
+
+    class Sandboxed(Painter):
+        notes = ()
+
+        def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
+            super().__init__(settings)
+            assert not allow_weaker_sandbox  # a run's folder cannot ask for that
+
+    monkeypatch.setattr(workers, "Workers", Sandboxed)
+    monkeypatch.chdir(files[0].parent)
+    Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save("target.png")
+    scene, program = (Path(path.name) for path in files)
+    asked = RefineRequest(
+        scene, program, target=Path("target.png"), proposer="embedded", breadth=4, depth=4, clip="off"
+    )
+    more = {"budget": Budget(renders=30), "save_scene": False}
+    whole = refine(asked, tmp_path / "whole", **more)
+
+    def stop(number: int, outcome: Outcome, account: Account) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refine(asked, tmp_path / "parts", on_round=stop, **more)
+    monkeypatch.chdir(tmp_path)
+    assert resume(tmp_path / "parts").record.metrics == whole_record(whole).metrics
+    assert steps(tmp_path / "parts") == steps(tmp_path / "whole")
+    assert (tmp_path / "parts/best.py").read_bytes() == whole.program.read_bytes()
+    report = Edit(tmp_path / "parts").evaluate()
+    assert report.change.mean.psnr == pytest.approx(whole_record(whole).metrics["edited_to_base_psnr"])
+
+
+def whole_record(done: Refinement) -> EditRecord:
+    return read_record(done.folder / "edit.json")
+
+
+def test_a_run_that_would_use_a_service_of_its_own_is_not_resumed(files, tmp_path):
+    (tmp_path / "run").mkdir()
+    asked = RefineRequest(*files, "make it night", editor="service:https://elsewhere.example/v1#model")
+    RefinePlan(asked, {}, Budget(), save_scene=True).write(tmp_path / "run")
+    with pytest.raises(ConfigError, match="elsewhere.example"):
+        resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"request": 1}', "nonsense"])
+def test_a_damaged_plan_is_refused_in_a_sentence(tmp_path, body):
+    (tmp_path / "refine.json").write_text(body)
+    with pytest.raises(CheckpointError):
+        resume(tmp_path)
 
 
 def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_path, monkeypatch):
@@ -218,10 +283,12 @@ def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_
     monkeypatch.setattr(workers, "Workers", Interrupted)
     target = tmp_path / "target.png"
     Image.fromarray(np.full((24, 24, 3), 128, np.uint8)).save(target)
-    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=2, depth=1, clip="off")
+    asked = RefineRequest(
+        *files, target=target, evaluator="target", proposer="embedded", breadth=2, depth=1, clip="off"
+    )
     with pytest.raises(KeyboardInterrupt):
         refine(asked, tmp_path / "run")
-    summary = json.loads((tmp_path / "run" / "refine.json").read_text())
+    summary = read_record(tmp_path / "run" / "edit.json").notes
     assert summary["result"] is None
     assert summary["rounds"] == 1
 
@@ -251,7 +318,9 @@ def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "Workers", Saving)
     target, run = tmp_path / "target.png", tmp_path / "run"
     Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save(target)
-    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=2, depth=1, clip="off")
+    asked = RefineRequest(
+        *files, target=target, evaluator="target", proposer="embedded", breadth=2, depth=1, clip="off"
+    )
     refine(asked, run)
     assert (run / "result.blend").read_text() == (run / "best.py").read_text()
     further = replace(asked, depth=8)
@@ -276,7 +345,9 @@ def test_a_scene_named_like_the_result_stays(tmp_path):
     program.write_text(FIRST)
     target = tmp_path / "target.png"
     Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save(target)
-    asked = Asked(run / "result.blend", program, target=target, evaluator="target", proposer="embedded", clip="off")
+    asked = RefineRequest(
+        run / "result.blend", program, target=target, evaluator="target", proposer="embedded", clip="off"
+    )
     done = refine(replace(asked, breadth=2, depth=8), run, renderer=Painter, save_scene=False)
     assert done.improved
     assert (run / "result.blend").read_bytes() == b"BLENDER"
@@ -285,9 +356,11 @@ def test_a_scene_named_like_the_result_stays(tmp_path):
 def test_what_another_version_would_propose_is_refused_and_the_best_stays(files, tmp_path, monkeypatch):
     target, run = tmp_path / "target.png", tmp_path / "run"
     Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.9\nangle = 0.5\n").image).save(target)
-    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=4, depth=4, clip="off")
+    asked = RefineRequest(
+        *files, target=target, evaluator="target", proposer="embedded", breadth=4, depth=4, clip="off"
+    )
     refine(asked, run, renderer=Painter)
-    best, summary = (run / "best.py").read_text(), (run / "refine.json").read_text()
+    best, summary = (run / "best.py").read_text(), (run / "edit.json").read_text()
     assert best != FIRST
     propose = EmbeddedProposer.propose
 
@@ -299,14 +372,16 @@ def test_what_another_version_would_propose_is_refused_and_the_best_stays(files,
         patch.setattr(EmbeddedProposer, "propose", otherwise)
         with pytest.raises(ConfigError, match="begin a new run in another folder"):
             refine(replace(asked, depth=8), run, renderer=Painter, resume=True)
-    assert ((run / "best.py").read_text(), (run / "refine.json").read_text()) == (best, summary)
+    assert ((run / "best.py").read_text(), (run / "edit.json").read_text()) == (best, summary)
     assert refine(replace(asked, depth=8), run, renderer=Painter, resume=True).summary["rounds"] >= 4
 
 
 def test_a_run_is_not_gone_on_with_to_fewer_rounds_than_it_has(files, tmp_path):
     target, run = tmp_path / "target.png", tmp_path / "run"
     Image.fromarray(Painter(RenderSettings(24, 24)).render("brightness = 0.7\nangle = 0.9\n").image).save(target)
-    asked = Asked(*files, target=target, evaluator="target", proposer="embedded", breadth=4, depth=3, clip="off")
+    asked = RefineRequest(
+        *files, target=target, evaluator="target", proposer="embedded", breadth=4, depth=3, clip="off"
+    )
     done = refine(asked, run, renderer=Painter)
     best = done.program.read_bytes()
     with pytest.raises(ConfigError, match=f"at least {done.summary['rounds']}"):

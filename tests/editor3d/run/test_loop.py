@@ -97,7 +97,7 @@ def test_a_stop_finishes_the_step_and_saves(tmp_path_factory, asked, name):
 def test_a_stopped_run_says_how_to_go_on_and_has_no_results_yet(tmp_path, capsys):
     job = SmallJob(tmp_path, lambda step: signal.raise_signal(signal.SIGINT) if step == 1 else None)
     assert not run(job, tmp_path)
-    assert f"Stopped after 2 of {STEPS} steps. Go on with: {resume_command(tmp_path)}" in capsys.readouterr().out
+    assert f"Stopped after 2 of {STEPS} steps. Resume with: {resume_command(tmp_path)}" in capsys.readouterr().out
     assert not (tmp_path / "edit.json").exists()
     assert not (tmp_path / "after").exists()
 

@@ -114,5 +114,5 @@ def test_what_is_said_of_a_stopped_run(tmp_path, capsys):
     run, told = tmp_path / "a run", tmp_path / "events.jsonl"
     with events.writing(str(told)):
         say_stopped(run, 3, 10)
-    assert capsys.readouterr().out == f"Stopped after 3 of 10 steps. Go on with: {resume_command(run)}\n"
+    assert capsys.readouterr().out == f"Stopped after 3 of 10 steps. Resume with: {resume_command(run)}\n"
     assert list(events.read(told.read_bytes().splitlines())) == [events.Result(kind="run", path=str(run))]

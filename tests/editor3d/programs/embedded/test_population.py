@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor3d.programs import Asked, Budget, refine
+from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.embedded.population import DRAWN, MEMBERS, SCREENED, Member, Population, groups
 from editor3d.programs.embedded.space import Space
@@ -61,12 +61,12 @@ def go(grown: Population, space: Space, loss: PictureLoss, renders: int, breadth
 
 
 @pytest.fixture
-def matching(tmp_path) -> Asked:
+def matching(tmp_path) -> RefineRequest:
     scene, program, target = tmp_path / "scene.blend", tmp_path / "program.py", tmp_path / "target.png"
     scene.write_bytes(b"BLENDER")
     program.write_text(FIRST)
     Image.fromarray(picture(HIDDEN)).save(target)
-    return Asked(scene, program, target=target, proposer="embedded", width=64, height=64)
+    return RefineRequest(scene, program, target=target, proposer="embedded", width=64, height=64)
 
 
 def test_another_count_is_found():

@@ -11,10 +11,11 @@ from PIL import Image
 
 from editor3d.errors import ConfigError
 from editor3d.metrics.clip_weights import CLIP_HUB_IDS, TINY_CLIP
-from editor3d.programs import Asked, Budget, refine
+from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.judge.picture_clip import clip_model, embedding
 from editor3d.programs.judge.picture_loss import CLIP, PictureLoss
+from editor3d.programs.plan import read_plan
 
 from ..scripted import Painter
 
@@ -65,11 +66,11 @@ def test_the_ledger_says_which_model_had_which_part(no_weights, files, tmp_path)
     scene, program = files
     target = tmp_path / "target.png"
     Image.fromarray(Painter(RenderSettings(32, 32)).render("brightness = 0.8\nangle = 0.7\n").image).save(target)
-    asked = Asked(scene, program, target=target, proposer="embedded", width=32, height=32)
+    asked = RefineRequest(scene, program, target=target, proposer="embedded", width=32, height=32)
     for choice, model in (("on", TINY_CLIP), ("auto", None)):
         done = refine(replace(asked, clip=choice), tmp_path / choice, renderer=Painter, budget=Budget(renders=10))
         events = [json.loads(line) for line in done.ledger.read_text().splitlines()]
-        assert events[0]["settings"]["clip"] == done.summary["clip"] == model
+        assert read_plan(done.folder).fingerprint["clip"] == done.summary["clip"] == model
         renders = [event for event in events if event["event"] == "render"]
         assert all(("clip" in event["parts"]) == (model is not None) for event in renders)
         parts = {"photometric", "structure", "colour"} | ({"clip"} if model else set())
@@ -83,7 +84,7 @@ def test_weights_that_came_since_do_not_end_a_run(no_weights, files, tmp_path):
     """The sentence says what goes on."""
     target = tmp_path / "target.png"
     Image.fromarray(Painter(RenderSettings(32, 32)).render("brightness = 0.8\nangle = 0.7\n").image).save(target)
-    asked = Asked(*files, target=target, proposer="embedded", width=32, height=32)
+    asked = RefineRequest(*files, target=target, proposer="embedded", width=32, height=32)
     refine(asked, tmp_path / "run", renderer=Painter, budget=Budget(renders=5))
     no_weights.mkdir(parents=True)
     for name in ("config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"):

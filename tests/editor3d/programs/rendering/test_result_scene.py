@@ -110,7 +110,7 @@ def test_the_command_says_what_the_result_lacks(blend, tmp_path, capsys):
     told = capsys.readouterr().err
     assert "lacks what best.py does to: mesh Block" in told
     assert "warning: result.blend does not look like best.png" in told
-    result = json.loads((tmp_path / "run/refine.json").read_text())["result"]
+    result = json.loads((tmp_path / "run/edit.json").read_text())["notes"]["result"]
     assert len(result["doubts"]) == 1
 
 

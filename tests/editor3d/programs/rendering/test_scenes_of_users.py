@@ -67,7 +67,7 @@ def test_a_refinement_of_blender_s_default_scene_runs(tmp_path, capsys):
     ]
     words += ["--width", "32", "--height", "32", "--budget-renders", "4", "--output", str(tmp_path / "run")]
     assert main([*words, "--allow-weaker-sandbox"]) == 0
-    told = json.loads((tmp_path / "run/refine.json").read_text())
+    told = json.loads((tmp_path / "run/edit.json").read_text())["notes"]
     assert told["candidates"]["ok"] == 4
     assert told["scene_notes"] == told["result"]["doubts"] == []
     assert "note:" not in capsys.readouterr().err
@@ -122,5 +122,5 @@ def test_the_lights_of_a_room_are_found_as_well_as_ever(cases, tmp_path):
     words += ["--target", str(cases / "room_target.png"), "--width", "64", "--clip", "off"]
     words += ["--budget-renders", "200", "--output", str(tmp_path / "run"), "--no-save-scene"]
     assert main([*words, "--allow-weaker-sandbox"]) == 0
-    loss = json.loads((tmp_path / "run/refine.json").read_text())["loss"]
+    loss = json.loads((tmp_path / "run/edit.json").read_text())["notes"]["loss"]
     assert loss["after"] < 0.4 * loss["before"]

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from editor3d.errors import ConfigError, EditorUnavailableError
-from editor3d.programs import Asked, Budget, refine
+from editor3d.errors import ConfigError, EditorUnavailableError, ServiceError
+from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.vision.client import VisionSettings
 
 from ..scripted import KEY, QUICK, TOKENS, Painter
@@ -27,10 +27,10 @@ def planned_programs(best_at: int = 13) -> list[str]:
     return programs
 
 
-def asked(files, **changes) -> Asked:
+def asked(files, **changes) -> RefineRequest:
     scene, program = files
     values = {"width": 24, "height": 24, "proposer": "vision", "evaluator": "vision", **changes}
-    return Asked(scene, program, "make it bright", **values)
+    return RefineRequest(scene, program, "make it bright", **values)
 
 
 def events(done, kind: str) -> list[dict]:
@@ -158,7 +158,7 @@ def test_what_does_not_pass_ends_with_the_best_so_far(name, chat, vision, files,
     assert len(events(done, "failed")) == 2
     assert len(events(done, "call")) == len(chat.asked)
     assert len(events(done, "render")) == 1 + BREADTH
-    assert events(done, "end")
+    assert done.summary["stopped"] == done.reason
 
 
 def test_a_dead_server_leaves_the_first_program_and_a_complete_ledger(vision, chat, files, tmp_path):
@@ -167,7 +167,9 @@ def test_a_dead_server_leaves_the_first_program_and_a_complete_ledger(vision, ch
     assert not done.complete
     assert "cannot be reached" in done.reason
     assert done.program.read_text() == files[1].read_text()
-    assert [e["event"] for e in map(json.loads, done.ledger.read_text().splitlines())][-1] == "end"
+    assert done.summary["stopped"] == done.reason
+    with pytest.raises(ServiceError, match="editor3d resume"):
+        done.require_complete()
 
 
 def test_a_run_that_a_service_ended_goes_on_as_if_nothing_had_been(chat, vision, files, tmp_path):
@@ -243,7 +245,7 @@ def test_a_run_is_gone_on_with_only_as_it_was_begun(chat, vision, files, tmp_pat
     chat.programs = planned_programs()
     run = {"vision": vision, "renderer": Painter}
     refine(asked(files, depth=1), tmp_path / "run", **run)
-    with pytest.raises(ConfigError, match="--resume"):
+    with pytest.raises(ConfigError, match="editor3d resume"):
         refine(asked(files), tmp_path / "run", **run)
     with pytest.raises(ConfigError, match="another breadth"):
         refine(asked(files, breadth=3), tmp_path / "run", resume=True, **run)

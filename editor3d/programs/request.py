@@ -13,7 +13,6 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import jsonable
 from editor3d.programs.core.contracts import RenderSettings
-from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import ClipChoice, clip_model
 from editor3d.programs.language.syntax import Program
@@ -22,15 +21,14 @@ from editor3d.programs.vision.client import VisionSettings
 
 ProposerName = Literal["auto", "embedded", "vision"]
 EvaluatorName = Literal["auto", "target", "imagination", "vision"]
-LEDGER = "ledger.jsonl"
 SIDE, MOST_SIDE = 128, 4096
 VISION_DEPTH = 4
 ASPECT_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be done; two runs with equal values do the same steps."""
+class RefineRequest:
+    """What to refine and how; two runs of equal requests take the same steps."""
 
     scene: Path
     """The .blend file; it is left as it is."""
@@ -59,30 +57,34 @@ class Asked:
     seed: int = 0
 
 
-def resolved(asked: Asked, vision: VisionSettings) -> Asked:
-    """Every `auto` as what it means here."""
-    proposer, evaluator = asked.proposer, asked.evaluator
+def resolved(request: RefineRequest, vision: VisionSettings) -> RefineRequest:
+    """The request with every `auto` replaced by what it means on this machine.
+
+    Raises:
+        ConfigError: the evaluator needs a target picture or an instruction, and there is none.
+    """
+    proposer, evaluator = request.proposer, request.evaluator
     if proposer == "auto":
         proposer = "vision" if vision.key or vision.url != VisionSettings.url else "embedded"
     if evaluator == "auto":
-        evaluator = "target" if asked.target is not None else ("vision" if proposer == "vision" else "imagination")
-    if evaluator == "target" and asked.target is None:
+        evaluator = "target" if request.target is not None else ("vision" if proposer == "vision" else "imagination")
+    if evaluator == "target" and request.target is None:
         raise ConfigError("Expected a target picture for the evaluator target, got none: give --target IMAGE.")
-    if evaluator == "vision" and asked.target is None and not asked.instruction.strip():
+    if evaluator == "vision" and request.target is None and not request.instruction.strip():
         raise ConfigError("Expected an instruction or a target picture, got neither: give one.")
-    depth = VISION_DEPTH if asked.depth is None and proposer == "vision" else asked.depth
-    return replace(asked, proposer=proposer, evaluator=evaluator, depth=depth)
+    depth = VISION_DEPTH if request.depth is None and proposer == "vision" else request.depth
+    return replace(request, proposer=proposer, evaluator=evaluator, depth=depth)
 
 
-def clip_of(asked: Asked) -> str | None:
+def clip_of(request: RefineRequest) -> str | None:
     """The CLIP model that has a part in the distance to the target; None where none has."""
-    return None if asked.evaluator == "vision" else clip_model(asked.clip)
+    return None if request.evaluator == "vision" else clip_model(request.clip)
 
 
-def target_and_settings(asked: Asked) -> tuple[np.ndarray | None, RenderSettings]:
+def target_and_settings(request: RefineRequest) -> tuple[np.ndarray | None, RenderSettings]:
     """The target at the size of the renders, and how candidates are rendered."""
-    target = None if asked.target is None else read_picture(asked.target)
-    width, height = asked.width, asked.height
+    target = None if request.target is None else read_picture(request.target)
+    width, height = request.width, request.height
     if width is None or height is None:
         aspect = 1.0 if target is None else target.shape[1] / target.shape[0]
         if width is None and height is None:
@@ -102,65 +104,27 @@ def target_and_settings(asked: Asked) -> tuple[np.ndarray | None, RenderSettings
             )
         resized = Image.fromarray(target).resize((width, height), Image.Resampling.BOX)
         target = np.array(resized)
-    return target, RenderSettings(width, height, asked.samples, asked.seed, asked.camera, asked.deadline)
+    return target, RenderSettings(width, height, request.samples, request.seed, request.camera, request.deadline)
 
 
 def fingerprint(
-    asked: Asked,
+    request: RefineRequest,
     source: str,
     target: np.ndarray | None,
     vision: VisionSettings,
     imagination: Imagination | None,
 ) -> dict[str, Any]:
-    """What must be the same when a run is gone on with: all but the budget and the number of rounds."""
-    settings = jsonable(asdict(asked))
-    for name in ("scene", "program", "target", "depth"):  # files are known by what they hold, and a search may go on
+    """What must be equal when a run is resumed: everything but the budget and the number of rounds."""
+    settings = jsonable(asdict(request))
+    for name in ("scene", "program", "target", "depth"):  # files are known by their contents; a search may be extended
         del settings[name]
     settings["editor"] = imagination.spec if imagination is not None else None
-    settings["clip"] = clip_of(asked)
-    settings["scene"] = digest(asked.scene.read_bytes())
+    settings["clip"] = clip_of(request)
+    settings["scene"] = digest(request.scene.read_bytes())
     settings["program"] = digest(source)
     settings["target"] = None if target is None else digest(target.tobytes())
-    settings["model"] = [vision.url, vision.model] if "vision" in (asked.proposer, asked.evaluator) else None
+    settings["model"] = [vision.url, vision.model] if "vision" in (request.proposer, request.evaluator) else None
     return settings
-
-
-def begin(ledger: RunLedger, settings: dict[str, Any]) -> None:
-    begun = ledger.of("begin")
-    if not begun:
-        ledger.append("begin", settings=settings)
-        return
-    earlier = begun[0]["settings"]
-    other = sorted(name for name in settings if earlier.get(name) != settings[name])
-    if other:
-        same = "give the same"
-        if other == ["clip"]:  # weights that came or went change what auto means
-            was = earlier.get("clip")
-            same = "say --clip off" if was is None else f"make the weights of {was} available again with --clip on"
-        raise ConfigError(
-            f"Expected what {ledger.path.parent} was begun with, got another {', '.join(other)}: {same}, or begin a "
-            f"new run in another folder."
-        )
-
-
-def check_folder(folder: Path, resume: bool) -> None:
-    """
-    Raises:
-        ConfigError: there is a run and it is not to be gone on with, or the other way round.
-    """
-    begun = came_to_something(folder / LEDGER)
-    if begun and not resume:
-        raise ConfigError(f"{folder} holds a refinement already: go on with it by --resume, or choose another folder.")
-    if resume and not begun:
-        raise ConfigError(f"Expected a refinement to go on with in {folder}, found none: check the path.")
-
-
-def came_to_something(path: Path) -> bool:
-    """Whether a ledger has a picture: a run that was refused before that is no run."""
-    try:
-        return any(b'"status": "ok"' in line for line in path.read_bytes().splitlines())
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def read_program(path: Path) -> str:
