@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import is_run, resolve_data
@@ -172,7 +172,7 @@ def load(
 
         config = read_config(path / "config.yml")
         place_capture(config, path, data)
-        manager = config.pipeline.datamanager
+        manager: Any = config.pipeline.datamanager
         own = getattr(manager.dataparser, "downscale_factor", None)  # nerfstudio's parsers may leave it open
         if None not in (downscale_factor, own) and downscale_factor != own:  # before and after could not be compared
             raise ConfigError(

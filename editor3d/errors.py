@@ -78,7 +78,7 @@ def shown(value: object) -> str:
     return _shortened.repr(value)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error of a library says first, shortened; its class where it says nothing."""
     line = next(iter(str(error).splitlines()), type(error).__name__)
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

@@ -26,7 +26,10 @@ Scale = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 PATHS = ("garment", "output")
-P, S, R, O = ParamSpec("P"), TypeVar("S"), TypeVar("R"), TypeVar("O", bound="MethodOptions")  # noqa: E741
+P = ParamSpec("P")
+S = TypeVar("S")
+R = TypeVar("R")
+O = TypeVar("O", bound="MethodOptions")  # noqa: E741
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def check_packages(dist: str = PACKAGE) -> list[Check]:
         detail = "not installed: nerfstudio cannot see its methods"
         return [Check(group, dist, False, detail, remedy=INSTALL_SELF)]
     python = platform.python_version()
-    wanted = info.get("Requires-Python") or ""
+    wanted = next(iter(info.get_all("Requires-Python") or []), "")
     fits = SpecifierSet(wanted).contains(python)
     checks = [
         Check(group, dist, True, info["Version"]),
@@ -64,7 +65,9 @@ def check_packages(dist: str = PACKAGE) -> list[Check]:
     checks += [_check_package(one, dist, extra=None) for one in always]
     for extra in info.get_all("Provides-Extra") or []:
         if extra != "dev":
-            its = [one for one in declared if one not in always and one.marker.evaluate({"extra": extra})]
+            its = [
+                one for one in declared if one.marker and one not in always and one.marker.evaluate({"extra": extra})
+            ]
             checks += _check_extra(extra, its, {one.name for one in always}, dist)
     return checks
 
@@ -172,25 +175,25 @@ def _check_libraries() -> list[Check]:
     remedy = f"apt-get install {' '.join(library.debian for library in missing)}"
     checks = []
     for name, use in users.items():
-        what = {"group": "system", "name": f"for {name}", "required": False}
+        what = partial(Check, group="system", name=f"for {name}", required=False)
         lost = [library.soname for library in missing if name in library.needed_by]
         if lost:
             detail = f"{', '.join(lost)} missing; without {'it' if len(lost) == 1 else 'them'} no {use}"
-            checks.append(Check(ok=False, detail=detail, remedy=remedy, **what))
+            checks.append(what(ok=False, detail=detail, remedy=remedy))
         else:
             found = ", ".join(library.soname for library in wanted if name in library.needed_by)
-            checks.append(Check(ok=True, detail=found, **what))
+            checks.append(what(ok=True, detail=found))
     return checks
 
 
 def _check_video_encoder() -> Check:
-    what = {"group": "system", "name": "ffmpeg"}
+    what = partial(Check, group="system", name="ffmpeg")
     try:
         from imageio_ffmpeg import get_ffmpeg_exe, get_ffmpeg_version
 
-        return Check(ok=True, detail=f"{get_ffmpeg_version()} in {get_ffmpeg_exe()}", **what)
+        return what(ok=True, detail=f"{get_ffmpeg_version()} in {get_ffmpeg_exe()}")
     except (ImportError, RuntimeError) as error:
-        return Check(ok=False, detail=f"no video encoder: {error}", remedy="pip install imageio-ffmpeg", **what)
+        return what(ok=False, detail=f"no video encoder: {error}", remedy="pip install imageio-ffmpeg")
 
 
 def check_places(output: Path) -> list[Check]:
@@ -200,44 +203,44 @@ def check_places(output: Path) -> list[Check]:
 
 def check_temporary() -> Check:
     """Whether there is a folder for temporary files; without one not even torch can be imported."""
-    what = {"group": "places", "name": "temporary files"}
+    what = partial(Check, group="places", name="temporary files")
     try:
-        return Check(ok=True, detail=tempfile.gettempdir(), **what)
+        return what(ok=True, detail=tempfile.gettempdir())
     except OSError as error:
-        return Check(ok=False, detail=sentence(error), remedy="export TMPDIR=FOLDER, one that can be written", **what)
+        return what(ok=False, detail=sentence(error), remedy="export TMPDIR=FOLDER, one that can be written")
 
 
 def _check_output(output: Path) -> Check:
-    what = {"group": "places", "name": "output"}
+    what = partial(Check, group="places", name="output")
     existing = output.absolute()
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Check(ok=False, detail=f"{existing} cannot be written", remedy="choose another --output", **what)
+        return what(ok=False, detail=f"{existing} cannot be written", remedy="choose another --output")
     free = shutil.disk_usage(existing).free
     detail = f"{output.absolute()}, {_size(free)} free"
     if free < LEAST_FREE_BYTES:
         remedy = f"free some space: an edit needs up to {_size(LEAST_FREE_BYTES)}"
-        return Check(ok=False, detail=detail, required=False, remedy=remedy, **what)
-    return Check(ok=True, detail=detail, **what)
+        return what(ok=False, detail=detail, required=False, remedy=remedy)
+    return what(ok=True, detail=detail)
 
 
 def _check_kernel_cache() -> Check:
     """Where compiled kernels are kept, as it is found out when they are needed."""
-    what = {"group": "places", "name": "kernel cache", "required": False}
+    what = partial(Check, group="places", name="kernel cache", required=False)
     place = kernel_cache()
     remedy = f"export {CACHE_VARIABLE}=FOLDER, one that can be written"
     if place.folder is None:
         detail = "no folder for it can be written: kernels are compiled anew in every run"
-        return Check(ok=False, detail=detail, remedy=remedy, **what)
+        return what(ok=False, detail=detail, remedy=remedy)
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen and place.kind != "chosen":
         detail = f"{chosen} ({CACHE_VARIABLE}) cannot be written: {place.folder} is taken"
-        return Check(ok=False, detail=detail, remedy=remedy, **what)
+        return what(ok=False, detail=detail, remedy=remedy)
     if place.kind == "temporary":
         detail = f"{place.folder}, as neither the program's folder nor the user's cache can be written"
-        return Check(ok=True, detail=detail, **what)
-    return Check(ok=True, detail=str(place.folder), **what)
+        return what(ok=True, detail=detail)
+    return what(ok=True, detail=str(place.folder))
 
 
 def _size(count: float) -> str:

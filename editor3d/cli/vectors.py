@@ -35,4 +35,5 @@ def parse_up(text: str) -> Vector:
     axis = re.fullmatch(r"([+-]?)([xyz])", text.strip().lower())
     if not axis:
         return parse_vector(text, "--up")
-    return tuple((-1.0 if axis[1] == "-" else 1.0) if name == axis[2] else 0.0 for name in "xyz")
+    x, y, z = ((-1.0 if axis[1] == "-" else 1.0) if name == axis[2] else 0.0 for name in "xyz")
+    return x, y, z

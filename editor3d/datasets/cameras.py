@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def _frames(path: Path) -> Sequence[Frame]:
     return nerfstudio.frames_of(body, path)
 
 
-def _gaussian_splatting_frames(cameras: Sequence[object], path: Path) -> Iterable[Frame]:
+def _gaussian_splatting_frames(cameras: Sequence[Any], path: Path) -> Iterable[Frame]:
     """Of the `cameras.json` that 3D Gaussian Splatting writes beside its results: rotations are camera to world, with
     OpenCV's axes, positions the cameras' own."""
     for index, camera in enumerate(cameras):
@@ -120,7 +121,7 @@ def _lens(frame: Frame) -> Intrinsics:
     keys = frame.camera
     if "w" in keys and "h" in keys:
         # as it says: the size is then checked against itself
-        return parse_intrinsics(keys, PictureInfo(*(_size(keys[key]) for key in ("w", "h"))), frame.where)
+        return parse_intrinsics(keys, PictureInfo(_size(keys["w"]), _size(keys["h"])), frame.where)
     picture = frame.image_path
     if not picture.is_file():
         raise DataError(f"Expected the size of the pictures (w and h) of {frame.where}, found none: add it.")

@@ -96,13 +96,13 @@ class PosedImagesDataParser(DataParser):
             colors = np.full(posed.points.shape, 128, np.uint8) if posed.point_colors is None else posed.point_colors
             metadata["points3D_rgb"] = torch.from_numpy(colors)
         corner = torch.full((3,), self.config.scale_factor)
-        masked = views[0].mask_path is not None
+        masks = [view.mask_path for view in views if view.mask_path is not None]
         return PosedImagesOutputs(
             image_filenames=[view.image_path for view in views],
             cameras=_cameras(views, poses[kept]),
             alpha_color=torch.tensor(WHITE),
             scene_box=SceneBox(aabb=torch.stack([-corner, corner])),
-            mask_filenames=[view.mask_path for view in views] if masked else None,
+            mask_filenames=masks or None,
             metadata=metadata,
             dataparser_transform=transform,
             dataparser_scale=scale,
@@ -119,7 +119,9 @@ class PosedImagesOutputs(DataparserOutputs):
     def save_dataparser_transform(self, path: Path) -> None:
         write_json(path, {"transform": self.dataparser_transform.tolist(), "scale": float(self.dataparser_scale)})
 
-    def transform_poses_to_original_space(self, poses: Tensor, camera_convention: str = "opencv") -> Tensor:
+    def transform_poses_to_original_space(
+        self, poses: Tensor, camera_convention: Literal["opengl", "opencv"] = "opencv"
+    ) -> Tensor:
         """As nerfstudio's, in float64."""
         return super().transform_poses_to_original_space(poses.double(), camera_convention)
 

@@ -61,6 +61,7 @@ def respaced(scheduler: DDIMScheduler, start: int, steps: int) -> DDIMScheduler:
         thresholding=False,
         rescale_betas_zero_snr=False,
     )
+    assert not isinstance(spaced, tuple)  # it gives more only where asked to
     spaced.set_timesteps(steps)
     return spaced
 
@@ -109,10 +110,10 @@ def sample(
     def draw(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=generator).to(device, precision)
 
-    posterior = vae.encode(render.to(vae.dtype)).latent_dist
+    posterior = vae.encode(render.to(vae.dtype), return_dict=False)[0]
     mean, deviation = posterior.mean.to(precision), posterior.std.to(precision)
-    clean = vae.config.scaling_factor * (mean + deviation * draw(mean))
-    original = vae.encode(condition.to(vae.dtype)).latent_dist.mode()
+    clean = vae.config["scaling_factor"] * (mean + deviation * draw(mean))
+    original = vae.encode(condition.to(vae.dtype), return_dict=False)[0].mode()
     conditions = torch.cat([original, original, torch.zeros_like(original)]).to(unet.dtype)
 
     weights = torch.tensor(three_way_weights(guidance_scale, image_guidance_scale), dtype=precision, device=device)
@@ -122,12 +123,13 @@ def sample(
     if added:
         further["added_cond_kwargs"] = {name: value[used].to(unet.dtype) for name, value in added.items()}
     spaced = respaced(scheduler, start, steps)
-    latents = spaced.add_noise(clean, draw(clean), spaced.timesteps[:1])
+    first = spaced.timesteps[:1]
+    latents = spaced.add_noise(clean, draw(clean), first)  # pyright: ignore[reportArgumentType]  # any tensor of integers
     for timestep in spaced.timesteps:
         stacked = torch.cat([latents.expand(len(used), -1, -1, -1).to(unet.dtype), conditions], dim=1)
         predictions = unet(
             stacked, timestep, encoder_hidden_states=embeddings.to(unet.dtype), return_dict=False, **further
         )[0]
         epsilon = (weights * predictions.to(precision)).sum(0, keepdim=True)
-        latents = spaced.step(epsilon, timestep, latents, return_dict=False)[0]
-    return vae.decode((latents / vae.config.scaling_factor).to(vae.dtype), return_dict=False)[0].to(precision)
+        latents = spaced.step(epsilon, int(timestep), latents, return_dict=False)[0]
+    return vae.decode((latents / vae.config["scaling_factor"]).to(vae.dtype), return_dict=False)[0].to(precision)

@@ -66,7 +66,7 @@ class LatentPrior:
     def dtype(self) -> torch.dtype:
         return torch.promote_types(self.pipeline.unet.dtype, torch.float32)
 
-    @cached_property
+    @property
     def alphas_cumprod(self) -> Tensor:
         """abar_t of the training schedule, [N] float64 on the CPU."""
         return self.pipeline.scheduler.alphas_cumprod.double().cpu()

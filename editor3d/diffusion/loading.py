@@ -110,13 +110,13 @@ class PipelineSource:
         import diffusers
         from safetensors import SafetensorError
 
-        spec, local = self.spec, isinstance(self.where, Path)
+        spec, local = self.spec, self.where if isinstance(self.where, Path) else None
         if not hasattr(diffusers, spec.pipeline):
             raise EditorUnavailableError(
                 f"'{spec.name}' needs diffusers' {spec.pipeline}, which diffusers {diffusers.__version__} does not "
                 "have; update it: pip install -U diffusers."
             )
-        variant = choose_variant(self.where, self.half_precision) if local else None
+        variant = choose_variant(local, self.half_precision) if local else None
         # The original model offers its half precision under this name; others are published in 16 bits outright.
         hub_variant = "fp16" if self.half_precision and spec.half == "float16" else None
         try:

@@ -62,7 +62,8 @@ def working_size(height: int, width: int, multiple: int, pixels: tuple[int, int]
         seen.append(size)
         area = min(max(size[0] * size[1], pixels[0]), pixels[1])
         sides = (area * size[0] / size[1]) ** 0.5, (area * size[1] / size[0]) ** 0.5
-        size = tuple(max(1, round(side / multiple)) * multiple for side in sides)
+        high, wide = (max(1, round(side / multiple)) * multiple for side in sides)
+        size = (high, wide)
     return size
 
 

@@ -32,7 +32,7 @@ class BoundedLoader(yaml.SafeLoader):
         self._depth = self._count = 0
         self._counts: dict[int, int] = {}
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Refused(f"values nested more than {MAX_DEPTH} deep")
@@ -52,7 +52,7 @@ class BoundedLoader(yaml.SafeLoader):
             if key.tag == f"{TAG}merge":
                 raise Refused("a merge of mappings (<<)")
 
-    def construct_number(self, node: yaml.Node) -> int | float:
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
         text = self.construct_scalar(node)
         if len(text) > _MAX_DIGITS:
             raise Refused(f"a number of {len(text)} characters")
@@ -72,7 +72,8 @@ for _tag, _constructor in {
     "map": BoundedLoader.construct_yaml_map,
 }.items():
     BoundedLoader.add_constructor(TAG + _tag, _constructor)
-BoundedLoader.add_constructor(None, BoundedLoader.construct_unknown)
+# None is for every other tag
+BoundedLoader.add_constructor(None, BoundedLoader.construct_unknown)  # pyright: ignore[reportArgumentType]
 
 
 def load_plain(text: str) -> Any:

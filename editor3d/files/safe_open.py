@@ -13,10 +13,10 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from editor3d.errors import DataError, first_line
 
@@ -127,7 +127,7 @@ def open_picture(
     source: Path | bytes | BinaryIO,
     formats: tuple[str, ...] = PICTURE_FORMATS,
     max_pixels: int = MAX_PIXELS,
-) -> Image.Image:
+) -> ImageFile.ImageFile:
     """Open a picture of one of the kinds named; its pixels are decoded later, and are no more than stated.
 
     Args:
@@ -158,17 +158,23 @@ def open_picture(
     return picture
 
 
-def _promises_too_much(picture: Image.Image) -> bool:
+def _promises_too_much(picture: ImageFile.ImageFile) -> bool:
     """Whether a PNG is shorter than its pixels can be when they are packed as tightly as deflate can."""
     bits = 8 * len(picture.getbands()) if picture.mode in ("LA", "RGB", "RGBA") else 1
     least = picture.height * (1 + picture.width * bits // 8) // _DEFLATE_RATIO
-    at = picture.fp.tell()
-    length = picture.fp.seek(0, io.SEEK_END)
-    picture.fp.seek(at)
+    file = _file_of(picture)
+    at = file.tell()
+    length = file.seek(0, io.SEEK_END)
+    file.seek(at)
     return length < least
 
 
-def opencv_pixels(picture: Image.Image, flags: int) -> np.ndarray:
+def _file_of(picture: ImageFile.ImageFile) -> IO[bytes]:
+    assert picture.fp is not None  # Pillow closes it once the pixels are decoded
+    return picture.fp
+
+
+def opencv_pixels(picture: ImageFile.ImageFile, flags: int) -> np.ndarray:
     """The pixels of an opened picture as OpenCV decodes them, for what Pillow cannot (16 bits of colour).
 
     OpenCV is given the bytes of the file that was checked, and no name to open again.
@@ -185,10 +191,11 @@ def opencv_pixels(picture: Image.Image, flags: int) -> np.ndarray:
     """
     import cv2
 
-    picture.fp.seek(0)
+    file = _file_of(picture)
+    file.seek(0)
     level = cv2.setLogLevel(_SILENT)  # what it would print about a damaged picture is raised below
     try:
-        pixels = cv2.imdecode(np.frombuffer(picture.fp.read(), np.uint8), flags)
+        pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), flags)
     except cv2.error as error:
         raise OSError(first_line(error)) from error
     finally:

@@ -134,7 +134,7 @@ def attention_maps(
         timesteps = torch.full((len(latents),), timestep)
         noisy = noised(latents, noise, prior.alphas_cumprod[timesteps])
         condition = None if sources is None else prior.encode_condition(sources)
-        recorder = AttentionRecorder([p for group in positions for p in group], tuple(latents.shape[-2:]))
+        recorder = AttentionRecorder([p for group in positions for p in group], (latents.shape[-2], latents.shape[-1]))
         with recording(prior.pipeline.unet, recorder):
             prior.predict(noisy, timesteps, prior.embed([prompt] * len(latents)), condition)
     maps = recorder.maps(resolution).split([len(group) for group in positions], dim=1)

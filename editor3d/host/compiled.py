@@ -117,7 +117,8 @@ def _prepared() -> bool:
 
     place = kernel_cache()
     if place.kind == "temporary":
-        numba.config.CACHE_DIR = str(place.folder)
+        # numba sets its options by their names at import
+        numba.config.CACHE_DIR = str(place.folder)  # pyright: ignore[reportAttributeAccessIssue]
     return place.folder is not None
 
 

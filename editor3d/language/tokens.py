@@ -26,6 +26,12 @@ class Token:
     """Of a color term: `light`, `dark`, `vivid` or nothing."""
 
     @property
+    def meaning(self) -> Term:
+        """The term of a token of the kind "term"."""
+        assert self.term is not None
+        return self.term
+
+    @property
     def text(self) -> str:
         return " ".join(self.words)
 

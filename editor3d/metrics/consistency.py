@@ -117,24 +117,35 @@ def _seen(points: Tensor, depth: Tensor, camera: ViewCamera) -> tuple[Tensor, Te
     return pixels, (far > 0) & is_known(there) & ((far - there).abs() <= DEPTH_TOLERANCE * there)
 
 
+def _geometry(view: HeldOutView) -> tuple[ViewCamera, Tensor, Tensor]:
+    """The camera of a view that is compared, and its z-depths [H, W] before and after the edit."""
+    assert view.camera is not None
+    assert view.base_depth is not None
+    assert view.edited_depth is not None
+    return view.camera, view.base_depth, view.edited_depth
+
+
 def _some_points(view: HeldOutView) -> tuple[Tensor, int]:
     """The points [N, 3] behind some pixels of a view, before the edit, and how many pixels these were."""
-    step = max(1, max(view.base_depth.shape) // _LOOKED_AT)
-    depth = view.base_depth[::step, ::step]
-    return view.camera.points(view.base_depth)[::step, ::step][is_known(depth)], depth.numel()
+    camera, base_depth, _ = _geometry(view)
+    step = max(1, max(base_depth.shape) // _LOOKED_AT)
+    depth = base_depth[::step, ::step]
+    return camera.points(base_depth)[::step, ::step][is_known(depth)], depth.numel()
 
 
 def _shared(points: Tensor, other: HeldOutView) -> int:
     """How many points another view sees, before the edit."""
-    return int(_seen(points, other.base_depth, other.camera)[1].sum())
+    camera, base_depth, _ = _geometry(other)
+    return int(_seen(points, base_depth, camera)[1].sum())
 
 
 def _compare(views: Sequence[HeldOutView], pairs: Sequence[tuple[int, int]]) -> Reprojection | None:
     found = []
     for i, j in pairs:
         a, b = views[i], views[j]
-        before = reprojection_error(a.base_render, a.base_depth, a.camera, b.base_render, b.base_depth, b.camera)
-        after = reprojection_error(a.edited_render, a.edited_depth, a.camera, b.edited_render, b.edited_depth, b.camera)
+        (camera, depth, new_depth), (other_camera, other_depth, new_other) = _geometry(a), _geometry(b)
+        before = reprojection_error(a.base_render, depth, camera, b.base_render, other_depth, other_camera)
+        after = reprojection_error(a.edited_render, new_depth, camera, b.edited_render, new_other, other_camera)
         if before is not None and after is not None:
             found.append((before, after))
     if not found:

@@ -66,7 +66,9 @@ def ssim(a: Tensor, b: Tensor) -> float:
     _require_side(a, SSIM_MIN_SIDE, "SSIM")
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    return structural_similarity_index_measure(_batch(a), _batch(b), data_range=1.0).item()
+    found = structural_similarity_index_measure(_batch(a), _batch(b), data_range=1.0)
+    assert not isinstance(found, tuple)  # a picture comes with it only where it is asked for
+    return found.item()
 
 
 def lpips(a: Tensor, b: Tensor) -> float | Unavailable:
@@ -92,7 +94,9 @@ def lpips(a: Tensor, b: Tensor) -> float | Unavailable:
 def lpips_loss(a: Tensor, b: Tensor) -> Tensor:
     """LPIPS as a loss: the mean over patches [B, 3, H, W] in 0..1, differentiable. Needs what `lpips_weights` finds."""
     net = _lpips_net(lpips_weights(), str(a.device))
-    return net.net(a, b, normalize=True).mean()
+    trunk = net.net
+    assert isinstance(trunk, nn.Module)
+    return trunk(a, b, normalize=True).mean()
 
 
 def lpips_weights() -> Path | Unavailable:

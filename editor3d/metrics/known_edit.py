@@ -133,9 +133,14 @@ def known_edit(views: Sequence[HeldOutView], f: Map | None = None) -> KnownEdit:
     changes: list[tuple[float, float]] = []
     for view in views:
         truth = f(view.name, view.photo) if f is not None else view.truth
+        assert truth is not None
         scores[view.name] = _score_view(view, truth, ideal_from, f)
         if f is not None and view.sees_region:
             changes.append((psnr(truth, view.photo, view.region), _contrast_kept(truth, view.photo, view.region)))
+    conditions = None
+    if changes:
+        change_psnr, contrast_kept = (sum(column) / len(column) for column in zip(*changes, strict=True))
+        conditions = EditConditions(change_psnr, contrast_kept)
     if not any(view.sees_region for view in views):
         raise ValueError("the region is empty in every held-out view: nothing to compare")
 
@@ -143,7 +148,7 @@ def known_edit(views: Sequence[HeldOutView], f: Map | None = None) -> KnownEdit:
         views=scores,
         mean=_mean_scores(list(scores.values())),
         ideal_from=ideal_from,
-        conditions=EditConditions(*(mean(column) for column in zip(*changes, strict=True))) if changes else None,
+        conditions=conditions,
     )
 
 
@@ -152,15 +157,15 @@ def _score_view(view: HeldOutView, truth: Tensor, ideal_from: IdealFrom, f: Map 
     if view.sees_region:
         if f is not None:
             ideal = psnr(f(view.name, view.base_render), truth, view.region)
-        elif ideal_from == "reference reconstruction":
+        elif ideal_from == "reference reconstruction" and view.reference_render is not None:
             ideal = psnr(view.reference_render, truth, view.region)
         else:
             ideal = psnr(view.base_render, view.photo, view.region)
         edited = psnr(view.edited_render, truth, view.region)
         gap = 0.0 if ideal == edited else ideal - edited  # both may be infinite
         unedited = psnr(view.base_render, truth, view.region)
-    depths = (view.photo_depth, view.truth_depth, view.base_depth, view.edited_depth)
-    if all(d is not None for d in depths):
+    depths = [d for d in (view.photo_depth, view.truth_depth, view.base_depth, view.edited_depth) if d is not None]
+    if len(depths) == 4:
         depth = depth_scores(view.photo, truth, *depths)
     return EditScores(ideal, edited, gap, unedited, depth)
 

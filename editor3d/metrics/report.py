@@ -82,7 +82,7 @@ def other_scores(views: Sequence[HeldOutView]) -> dict[str, float | Unavailable]
     scores: dict[str, float | Unavailable] = {}
     for name, point in sorted(installed(METRICS).items()):
         try:
-            score = load(point, Callable)(views)
+            score = load(point, Callable)(views)  # pyright: ignore[reportArgumentType]  # a class, when it runs
         except ConfigError as error:
             score = Unavailable(reason=f"the metric '{name}' cannot be loaded", remedy=str(error))
         scores[name] = score if isinstance(score, Unavailable) else float(score)
@@ -130,7 +130,7 @@ def edit_report(
 
 
 def _part(part: Change | Consistency | ClipScores | KnownEdit | Unavailable | float) -> Any:
-    if isinstance(part, float):
+    if isinstance(part, float | int):
         return part
     if isinstance(part, Unavailable):
         return {"not_available": part.reason, "remedy": part.remedy}

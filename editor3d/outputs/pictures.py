@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+from PIL.ImageFont import FreeTypeFont, ImageFont, load_default, truetype
 
 from editor3d.files.writing import replacing
 
@@ -131,13 +132,13 @@ def _caption(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, width: i
     draw.text(at, _fit(text, font, width), font=font, fill=FAINT_INK)
 
 
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
+def _font(text: str, size: int) -> FreeTypeFont | ImageFont:
     """Pillow's own typeface; it has little beyond ASCII, for which matplotlib's DejaVu Sans steps in."""
     if text.isascii():
-        return ImageFont.load_default(size)
+        return load_default(size)
     import matplotlib
 
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
+    return truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
 
 
 def _wrapped(text: str, size: int, width: int) -> list[str]:
@@ -151,7 +152,7 @@ def _wrapped(text: str, size: int, width: int) -> list[str]:
     return lines
 
 
-def _fit(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _fit(text: str, font: FreeTypeFont | ImageFont, width: int) -> str:
     """The text, ended by three dots where it would run over."""
     if font.getlength(text) <= width:
         return text

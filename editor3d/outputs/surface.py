@@ -19,6 +19,7 @@ from editor3d.srgb import to_linear
 if TYPE_CHECKING:
     import trimesh
     from torch import Tensor
+    from trimesh.visual import ColorVisuals
 
 _LEAST_CELLS, _MOST_CELLS = 8, 1024
 """Lattice points a side; the most take 4 GiB."""
@@ -92,7 +93,7 @@ def extract_surface(
     vertices, faces, _, _ = marching_cubes(volume, level=threshold, spacing=(cell,) * 3, gradient_direction="ascent")
     mesh = trimesh.Trimesh(vertices - radius, faces, process=False)
     mesh = _large_components(mesh, min_component)
-    mesh.visual.vertex_colors = _vertex_colors(field, mesh, cell)
+    _colored(mesh).vertex_colors = _vertex_colors(field, mesh, cell)
     return mesh
 
 
@@ -125,6 +126,13 @@ def _vertex_colors(field: SolidField, mesh: trimesh.Trimesh, cell: float) -> np.
     return ((total / weight_sum).clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu().numpy()
 
 
+def _colored(mesh: trimesh.Trimesh) -> ColorVisuals:
+    from trimesh.visual import ColorVisuals
+
+    assert isinstance(mesh.visual, ColorVisuals)  # what is extracted here has no texture
+    return mesh.visual
+
+
 def write_mesh(path: Path, mesh: trimesh.Trimesh) -> None:
     """Write a mesh with its vertex colours as .ply, .obj or .glb, by the name's ending.
 
@@ -137,19 +145,19 @@ def write_mesh(path: Path, mesh: trimesh.Trimesh) -> None:
 
     offset = offset_of(mesh.vertices)
     if path.suffix == ".ply" and offset.any():
-        _write_ply(path, np.asarray(mesh.vertices), mesh.visual.vertex_colors[:, :3], np.asarray(mesh.faces))
+        _write_ply(path, np.asarray(mesh.vertices), _colored(mesh).vertex_colors[:, :3], np.asarray(mesh.faces))
         return
+    written: trimesh.Trimesh | trimesh.Scene = mesh
     if path.suffix == ".glb":  # glTF keeps vertex colours as linear light
-        mesh = mesh.copy()
-        linear = to_linear(mesh.visual.vertex_colors[:, :3] / 255.0)
-        mesh.visual.vertex_colors = np.rint(linear * 255.0).astype(np.uint8)
+        written = mesh = mesh.copy()
+        linear = to_linear(_colored(mesh).vertex_colors[:, :3] / 255.0)
+        _colored(mesh).vertex_colors = np.rint(linear * 255.0).astype(np.uint8)
         if offset.any():
             mesh.vertices = mesh.vertices - offset
-            placed = trimesh.Scene()
-            placed.add_geometry(mesh, transform=trimesh.transformations.translation_matrix(offset))
-            mesh = placed
+            written = trimesh.Scene()
+            written.add_geometry(mesh, transform=trimesh.transformations.translation_matrix(offset))
     with replacing(path) as temporary:
-        mesh.export(temporary, file_type=path.suffix[1:])
+        written.export(temporary, file_type=path.suffix[1:])
 
 
 def write_points(path: Path, points: np.ndarray, colors: np.ndarray) -> None:

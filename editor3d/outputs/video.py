@@ -48,6 +48,7 @@ def _encode(path: Path, pictures: Iterable[np.ndarray], shape: tuple[int, ...], 
     with tempfile.TemporaryFile() as messages:
         command = [get_ffmpeg_exe(), "-y", "-v", "error", *source, *target]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=messages) as encoder:
+            assert encoder.stdin is not None
             try:
                 for picture in pictures:
                     if picture.shape != shape:

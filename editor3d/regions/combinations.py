@@ -10,7 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from editor3d.errors import RegionError
-from editor3d.types import Solid
+from editor3d.types import Shape, Solid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ class Union:
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie in any: [..., 3] -> bool [...]."""
-        return reduce(lambda one, other: one | other, (region.contains(points) for region in self.regions))
+        return reduce(lambda one, other: one | other, (_shape(region).contains(points) for region in self.regions))
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -55,7 +55,7 @@ class Intersection:
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie in all: [..., 3] -> bool [...]."""
-        return reduce(lambda one, other: one & other, (region.contains(points) for region in self.regions))
+        return reduce(lambda one, other: one & other, (_shape(region).contains(points) for region in self.regions))
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -70,7 +70,7 @@ class Invert:
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie outside: [..., 3] -> bool [...]."""
-        return ~self.region.contains(points)
+        return ~_shape(self.region).contains(points)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -115,7 +115,7 @@ class Dilate:
         if not sound:
             raise RegionError(f"Expected a positive distance to dilate by, not {reprlib.repr(amount)}.")
         object.__setattr__(self, "amount", float(amount))
-        for part in self.region.regions if isinstance(self.region, Union) else [self.region]:
+        for part in self._parts:
             if not isinstance(part, Solid):
                 raise RegionError(
                     f"Expected a box, a sphere, a mesh or a union of those to dilate, not {part.to_json()['type']}."
@@ -123,12 +123,22 @@ class Dilate:
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie in it: [..., 3] -> bool [...]."""
-        parts = self.region.regions if isinstance(self.region, Union) else [self.region]
-        return reduce(lambda one, other: one | other, (part.distance(points) <= self.amount for part in parts))
+        solids = [part for part in self._parts if isinstance(part, Solid)]
+        return reduce(lambda one, other: one | other, (solid.distance(points) <= self.amount for solid in solids))
+
+    @property
+    def _parts(self) -> tuple[Region, ...]:
+        return self.region.regions if isinstance(self.region, Union) else (self.region,)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return {"type": "dilate", "region": self.region.to_json(), "amount": self.amount}
+
+
+def _shape(region: Region) -> Shape:
+    """A part that is asked about points: what views show has been made a shape by then."""
+    assert isinstance(region, Shape)
+    return region
 
 
 def _some(kind: str, regions: tuple[Region, ...]) -> tuple[Region, ...]:

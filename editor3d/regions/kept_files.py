@@ -87,8 +87,9 @@ def _copied_mesh(region: MeshRegion, folder: Path) -> Path:
     """Written anew: files of some formats name others, without which they hold nothing."""
     if region.file.parent == folder:
         return region.file
-    plain = {"include_normals": False, "include_color": False, "include_texture": False}
+    plain: dict[str, Any] = {"include_normals": False, "include_color": False, "include_texture": False}
     text = region.mesh.export(file_type="obj", digits=_DIGITS, **plain)
+    assert isinstance(text, str)
     path = folder / f"mesh-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.obj"
     if not path.is_file():
         with replacing(path) as partial:

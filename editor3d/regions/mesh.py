@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import open3d
     import trimesh
     from torch import Tensor
+    from trimesh.resolvers import Resolver
 
 _RAYS = 3
 """Of odd number: which side of a surface a point is on is voted, since a ray may meet an edge."""
@@ -70,7 +71,8 @@ class MeshRegion(Solid):
         import open3d
 
         scene = open3d.t.geometry.RaycastingScene()  # in float32: of what is left once the mesh's middle is taken off
-        scene.add_triangles(np.float32(self.mesh.vertices - self._middle), np.uint32(self.mesh.faces))
+        vertices, faces = np.float32(self.mesh.vertices - self._middle), np.uint32(self.mesh.faces)
+        scene.add_triangles(open3d.core.Tensor.from_numpy(vertices), open3d.core.Tensor.from_numpy(faces))
         return scene
 
     @cached_property
@@ -80,9 +82,13 @@ class MeshRegion(Solid):
 
         return offset_of(self.mesh.vertices)
 
-    def _local(self, points: Tensor) -> np.ndarray:
+    def _local(self, points: Tensor) -> open3d.core.Tensor:
         """Points [..., 3] as the scene of rays has them, float32."""
-        return (points.detach().cpu().double().numpy() - self._middle).astype("float32")
+        import open3d
+
+        return open3d.core.Tensor.from_numpy(
+            (points.detach().cpu().double().numpy() - self._middle).astype("float32", order="C")
+        )
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points lie inside: [..., 3] -> bool [...]."""
@@ -100,11 +106,11 @@ class MeshRegion(Solid):
 
     def entry(self, origins: Tensor, directions: Tensor) -> Tensor:
         """How far along rays [N, 3] the mesh begins: [N] float64, 0 from within, infinite where they miss it."""
-        import numpy as np
+        import open3d
         import torch
 
-        rays = np.concatenate([self._local(origins), directions.detach().cpu().float().numpy()], 1)
-        found = self._scene.cast_rays(rays)
+        along = open3d.core.Tensor.from_numpy(directions.detach().cpu().float().contiguous().numpy())
+        found = self._scene.cast_rays(open3d.core.concatenate([self._local(origins), along], 1))
         distance = torch.from_numpy(found["t_hit"].numpy()).double().to(origins.device)
         return distance.masked_fill(self.contains(origins), 0.0)
 
@@ -118,11 +124,11 @@ class MeshRegion(Solid):
         return {"type": "mesh", "file": str(self.file)}
 
 
-def _buffers_beside(path: Path) -> trimesh.resolvers.Resolver:
+def _buffers_beside(path: Path) -> Resolver:
     """Gives trimesh the .bin files of a glTF and nothing else: it would open a texture as any kind of picture."""
-    import trimesh
+    from trimesh.resolvers import FilePathResolver
 
-    class Buffers(trimesh.resolvers.FilePathResolver):
+    class Buffers(FilePathResolver):
         def get(self, name: str) -> bytes:
             if not name.lower().endswith(".bin"):
                 raise FileNotFoundError(name)
@@ -132,4 +138,4 @@ def _buffers_beside(path: Path) -> trimesh.resolvers.Resolver:
             found = super().absolute(name)
             return require_regular(found) if found.exists() else found  # a pipe would be waited for
 
-    return Buffers(path)
+    return Buffers(str(path))

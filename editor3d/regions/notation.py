@@ -23,11 +23,18 @@ _USAGE = (
     "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'mesh:FILE', 'object:NAME', 'text:PHRASE', "
     "'masks:FOLDER', 'hull:FOLDER', or the name of a .json file"
 )
+
+
+def _vector(numbers: list[float]) -> tuple[float, float, float]:
+    x, y, z = numbers
+    return x, y, z
+
+
 _SHAPES: dict[str, tuple[int, Callable[[list[float]], Region]]] = {
-    "box": (6, lambda numbers: Box(tuple(numbers[:3]), tuple(numbers[3:]))),
-    "sphere": (4, lambda numbers: Sphere(tuple(numbers[:3]), numbers[3])),
+    "box": (6, lambda numbers: Box(_vector(numbers[:3]), _vector(numbers[3:]))),
+    "sphere": (4, lambda numbers: Sphere(_vector(numbers[:3]), numbers[3])),
 }
-_NAMED: dict[str, Callable[[str], SeenRegion | MeshRegion]] = {
+_NAMED: dict[str, Callable[[Any], SeenRegion | MeshRegion]] = {
     "object": ObjectRegion,
     "text": TextRegion,
     "masks": MasksRegion,

@@ -142,9 +142,8 @@ def slab(origins: Tensor, directions: Tensor, low: Tensor, high: Tensor) -> tupl
 
 
 def _corners(center: Vector, reach: Sequence[float]) -> tuple[Vector, Vector]:
-    low = tuple(c - r for c, r in zip(center, reach, strict=True))
-    high = tuple(c + r for c, r in zip(center, reach, strict=True))
-    return low, high
+    (x, y, z), (rx, ry, rz) = center, reach
+    return (x - rx, y - ry, z - rz), (x + rx, y + ry, z + rz)
 
 
 def _tensor(points: Tensor, values: Sequence[Any]) -> Tensor:

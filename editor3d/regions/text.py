@@ -131,6 +131,7 @@ class TextRegion(SeenRegion):
             kept = folder and folder / f"{view.name}.{self._key(view, weights)}.png"
             if kept and kept.is_file():
                 mask = read_mask(replace(view, mask_path=kept))
+                assert mask is not None
             else:
                 find = find or load_finder(finder, device)
                 mask = find(self.text, read_image(view))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,20 +26,23 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
     Raises:
         RegionError: a folder cannot be loaded.
     """
-    here = {"local_files_only": True, "trust_remote_code": False}  # nor is the user asked whether to trust any
+    # nor is the user asked whether to trust any
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     weights = {"use_safetensors": True, **here}
     try:
         with no_loading_bars():
             words = AutoProcessor.from_pretrained(finder.detector_folder, **here)
             detector = AutoModelForZeroShotObjectDetection.from_pretrained(finder.detector_folder, **weights)
-            boxes_to_model = SamProcessor.from_pretrained(finder.segmenter_folder, **here)
+            boxes_to_model: Any = SamProcessor.from_pretrained(finder.segmenter_folder, **here)
             segmenter = SamModel.from_pretrained(finder.segmenter_folder, **weights)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise RegionError(
             f"Expected models that transformers can load in {finder.detector_folder} and {finder.segmenter_folder}, "
             f"got an error ({str(error).splitlines()[0]}): download them again."
         ) from error
-    detector, segmenter = detector.to(device).eval(), segmenter.to(device).eval()
+    models: tuple[torch.nn.Module, ...] = (detector, segmenter)
+    for model in models:
+        model.eval().to(device)
 
     @torch.inference_mode()
     def find(text: str, picture: Tensor) -> Tensor:

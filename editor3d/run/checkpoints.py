@@ -23,9 +23,8 @@ _UNFINISHED = "unfinished.ckpt"
 
 def register_safe_globals() -> None:
     """Let torch load stock nerfstudio checkpoints, whose schedulers hold numpy numbers, without running code."""
-    torch.serialization.add_safe_globals(
-        [np.core.multiarray.scalar, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType]
-    )
+    scalar = np.core.multiarray.scalar  # pyright: ignore[reportAttributeAccessIssue]  # numpy's types leave it out
+    torch.serialization.add_safe_globals([scalar, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType])
 
 
 def find_checkpoints(folder: Path) -> dict[int, Path]:
@@ -140,7 +139,9 @@ def _plain(value: Any) -> Any:
 
 def global_random_state() -> dict[str, Any]:
     """The state of the process-wide generators that nerfstudio's modules draw from."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    numpy_state = np.random.get_state()
+    assert isinstance(numpy_state, tuple)  # as its older form is
+    kind, keys, position, has_gauss, gauss = numpy_state
     state: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],

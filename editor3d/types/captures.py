@@ -35,7 +35,7 @@ class View:
     cy: float
     c2w: np.ndarray
     """[3, 4] float64, OpenGL axes, in the file's own frame."""
-    distortion: tuple[float, float, float, float, float, float] = (0.0,) * 6
+    distortion: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     fisheye: bool = False
     mask_path: Path | None = None
     """Picture whose black or transparent pixels are not to be trained on; `image_path` itself where its alpha says."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,16 @@ from editor3d.host.stopwatch import Stopwatch
 from editor3d.run import events
 from editor3d.run.record import Edit2D
 from editor3d.run.stopping import StepInterrupted
-from editor3d.types import DIFFUSION_STEPS, GUIDANCE_SCALE, Editor, EditRequest, Garment, View, ViewGeometry
+from editor3d.types import (
+    DIFFUSION_STEPS,
+    GUIDANCE_SCALE,
+    Editor,
+    EditRequest,
+    Garment,
+    ObjectEditor,
+    View,
+    ViewGeometry,
+)
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
 
@@ -58,7 +67,9 @@ def edited_objects(editor: Editor, instruction: str, objects: Collection[str]) -
         instruction: one that `check_instruction` takes.
         objects: names of the objects that the data has masks of.
     """
-    return editor.edited_objects(instruction, objects) if editor.info.tells_objects and objects else ()
+    if not editor.info.tells_objects or not objects:
+        return ()
+    return cast(ObjectEditor, editor).edited_objects(instruction, objects)
 
 
 @dataclass(frozen=True)
@@ -207,7 +218,8 @@ class DatasetUpdater:
                 return
             asked = self.guidance.instruction
             others = [e.change for e in edits if e.view != name and e.instruction == asked and e.change is not None]
-            if len(others) < _ENOUGH or edits[-1].change >= _NOTHING * float(np.median(others)):
+            change = edits[-1].change
+            if change is None or len(others) < _ENOUGH or change >= _NOTHING * float(np.median(others)):
                 return
             if edited_objects(self.editor, self.guidance.instruction, self.scene.object_names):
                 return

@@ -90,9 +90,9 @@ def find_parts(model: Path) -> tuple[Path, Path, Path | None]:
         DataError: cameras or images are missing.
     """
     cameras, images = find_part(model, "cameras"), find_part(model, "images")
-    for part, path in (("cameras", cameras), ("images", images)):
-        if path is None:
-            raise DataError(f"The COLMAP model {model} has no {part}.bin or {part}.txt.")
+    if cameras is None or images is None:
+        part = "cameras" if cameras is None else "images"
+        raise DataError(f"The COLMAP model {model} has no {part}.bin or {part}.txt.")
     if cameras.suffix != images.suffix and all((model / f"{part}.txt").exists() for part in PARTS[:2]):
         cameras, images = model / "cameras.txt", model / "images.txt"
     return cameras, images, find_part(model, "points3D", images)

@@ -132,8 +132,9 @@ def _require_size(path: Path, picture: PictureInfo, size: tuple[int, int], where
 
 
 def _splits(frames: Sequence[Frame], eval_interval: int) -> list[Split]:
-    if any(frame.split is not None for frame in frames):
-        return [frame.split for frame in frames]
+    given: list[Split] = [frame.split for frame in frames if frame.split is not None]
+    if given:  # formats that have lists of views drop what no list names
+        return given
     order = sorted(range(len(frames)), key=lambda index: frames[index].image_path)
     held_out = set(order[::eval_interval])
     return ["test" if index in held_out else "train" for index in range(len(frames))]

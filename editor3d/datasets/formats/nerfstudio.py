@@ -100,8 +100,10 @@ def frames_of(
         if any(key in own for key in _KINDS_OF_LENS):
             inherited = {key: value for key, value in shared.items() if key not in _KINDS_OF_LENS}
         depth = next((key for key in ("depth_file_path", "depth_path") if keys.get(key) is not None), "depth_file_path")
+        image_path = named_path(files, name, "file_path", where)
+        assert image_path is not None  # `frame_list` has seen the key
         frame = Frame(
-            image_path=named_path(files, name, "file_path", where),
+            image_path=image_path,
             pose=keys["transform_matrix"],
             camera={**inherited, **own},
             where=where,
@@ -149,8 +151,9 @@ def _listed_splits(
         )
     if len(listed) == 1:
         (split,) = listed
-        listed["test" if split == "train" else "train"] = known - listed[split]
-    split_of = {path: split for split, split_paths in listed.items() for path in split_paths}
+        other: Split = "test" if split == "train" else "train"
+        listed[other] = known - listed[split]
+    split_of: dict[str, Split] = {path: split for split, split_paths in listed.items() for path in split_paths}
     return [split_of.get(path) for path in paths]
 
 

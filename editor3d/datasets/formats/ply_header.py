@@ -124,7 +124,7 @@ def parse_header(content: bytes) -> PlyHeader:
     start = _START.match(content)
     line_end = b"\r" if start and start[1] == b"\r" else b"\n"
     end = start and _END[line_end].search(content, start.end() - 1)
-    if not end:
+    if not start or not end:
         raise ValueError("it does not begin with 'ply' and a header that ends in 'end_header'")
     byte_order: str | None = None
     elements: list[Element] = []

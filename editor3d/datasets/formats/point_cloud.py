@@ -71,8 +71,8 @@ def read_ply_points(path: Path) -> SparsePoints:
     require_regular(path)
     status = path.stat()
     found = _read(path, status.st_mtime_ns, status.st_size)
-    copies = (None if array is None else array.copy() for array in (found.places, found.colors))
-    return SparsePoints(*copies, found.left_out)
+    places, colors = (None if array is None else array.copy() for array in (found.places, found.colors))
+    return SparsePoints(places, colors, found.left_out)
 
 
 @lru_cache(maxsize=2)  # a run looks at its data several times

@@ -116,6 +116,7 @@ def _alpha(picture: Image.Image) -> Alpha:
     if not stored or picture.format not in KEEPS_HIDDEN:
         return "cleared"
     box = alpha.point([OPAQUE] + [0] * OPAQUE).getbbox()  # round what is transparent
+    assert box is not None  # the histogram has shown some
     sampled = (min(box[2] - box[0], _SAMPLED_SIDE), min(box[3] - box[1], _SAMPLED_SIDE))
     pixels = np.asarray(picture.resize(sampled, Image.Resampling.NEAREST, box))
     hidden = pixels[pixels[..., -1] == 0][:, :-1].astype(np.int16)

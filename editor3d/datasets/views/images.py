@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import ImageFile
 
 from editor3d.datasets.views.arrays import read_depth_array
 from editor3d.datasets.views.headers import UPRIGHT, PictureInfo, damaged, orientation_of, require_picture, same_aspect
@@ -154,7 +154,7 @@ def read_depth(view: View, scale: float, size: tuple[int, int] | None = None) ->
         values = _decode(view.depth_path, size, np.asarray)
     if values.ndim != 2:
         raise DataError(f"{view.depth_path} must be a picture of depth alone, not one of {_description(values)}.")
-    if not same_aspect(size, values.shape[::-1]):
+    if not same_aspect(size, (values.shape[1], values.shape[0])):
         raise DataError(
             f"{view.depth_path} has {values.shape[1]}x{values.shape[0]} values, another aspect than the "
             f"{size[0]}x{size[1]} pixels of its view: write depth of the picture's aspect."
@@ -166,7 +166,9 @@ def read_depth(view: View, scale: float, size: tuple[int, int] | None = None) ->
     return torch.from_numpy(np.array(depth, order="C"))
 
 
-def _decode(path: Path, size: tuple[int, int] | None, pixels_of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+def _decode(
+    path: Path, size: tuple[int, int] | None, pixels_of: Callable[[ImageFile.ImageFile], np.ndarray]
+) -> np.ndarray:
     """The pixels of a picture, [H, W] or [H, W, C], turned upright where a camera of `size` sees it so."""
     require_picture(path)
     try:
@@ -180,14 +182,14 @@ def _decode(path: Path, size: tuple[int, int] | None, pixels_of: Callable[[Image
     return UPRIGHT[info.orientation](pixels) if turned else pixels
 
 
-def _colour_pixels(picture: Image.Image) -> np.ndarray:
+def _colour_pixels(picture: ImageFile.ImageFile) -> np.ndarray:
     """[H, W, 3] or, with alpha, [H, W, 4], uint8, or uint16 from 16 bits."""
     if any(";16" in str(tile.args) for tile in picture.tile):
         return _sixteen_bit_pixels(picture)
     return np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
 
 
-def _sixteen_bit_pixels(picture: Image.Image) -> np.ndarray:
+def _sixteen_bit_pixels(picture: ImageFile.ImageFile) -> np.ndarray:
     """Pillow drops the low byte of 16-bit colour and clips 16-bit grey: OpenCV reads both whole."""
     import cv2
 
@@ -203,7 +205,7 @@ def _sixteen_bit_pixels(picture: Image.Image) -> np.ndarray:
     return pixels
 
 
-def _inside(picture: Image.Image) -> np.ndarray:
+def _inside(picture: ImageFile.ImageFile) -> np.ndarray:
     """[H, W] bool: a mask's inside, see `read_mask`."""
     if picture.format in ("JPEG", "MPO"):  # which is not quite black beside an edge
         gray = np.asarray(picture.convert("L"))
@@ -219,7 +221,7 @@ def _inside(picture: Image.Image) -> np.ndarray:
     return inside if inside.any() else visible
 
 
-def _opaque(picture: Image.Image) -> np.ndarray:
+def _opaque(picture: ImageFile.ImageFile) -> np.ndarray:
     """[H, W] bool: at least half opaque."""
     pixels = _colour_pixels(picture)
     return pixels[..., 3] > np.iinfo(pixels.dtype).max / 2 if pixels.shape[-1] == 4 else np.ones(pixels.shape[:2], bool)

@@ -44,7 +44,7 @@ class Intrinsics:
     fl_y: float
     cx: float
     cy: float
-    distortion: tuple[float, float, float, float, float, float] = (0.0,) * 6
+    distortion: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     fisheye: bool = False
 
     def resized(self, width: int, height: int) -> Self:
@@ -188,7 +188,8 @@ def _distortion(keys: Mapping[str, object], where: str) -> tuple[float, float, f
         if not isinstance(values, list) or len(values) != len(DISTORTION_KEYS):
             raise DataError(f"distortion_params of {where} must be a list of six numbers, not {shown(values)}.")
         keys = dict(zip(DISTORTION_KEYS, values, strict=True))
-    return tuple(_number(keys, key, where) if key in keys else 0.0 for key in DISTORTION_KEYS)
+    k1, k2, k3, k4, p1, p2 = (_number(keys, key, where) if key in keys else 0.0 for key in DISTORTION_KEYS)
+    return k1, k2, k3, k4, p1, p2
 
 
 def _number(keys: Mapping[str, object], key: str, where: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import ImageFile
 
 from editor3d.files.safe_open import opencv_pixels
 
@@ -16,7 +16,7 @@ class NoIds(Exception):
     """Says in a few words what a picture holds instead."""
 
 
-def object_ids(picture: Image.Image) -> np.ndarray:
+def object_ids(picture: ImageFile.ImageFile) -> np.ndarray:
     """The id of each pixel; 0, which is nothing, where it is at least half transparent.
 
     A palette's indices are the ids, whatever colours they have. Grey may be saved as three equal channels.
@@ -42,7 +42,7 @@ def object_ids(picture: Image.Image) -> np.ndarray:
         pixels = opencv_pixels(picture, cv2.IMREAD_UNCHANGED)
         has_alpha = pixels.ndim == 3 and pixels.shape[2] == 4
     else:
-        pixels, has_alpha = np.asarray(picture), bands[-1] == "A"
+        pixels, has_alpha = np.asarray(picture), "A" in bands
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
     ids = pixels[..., 0]
     if has_alpha:

@@ -86,7 +86,7 @@ def rigid_pose(matrix: object, where: str) -> np.ndarray:
     if pose.shape not in ((4, 4), (3, 4)):
         shape = "x".join(map(str, pose.shape)) or "a single number"
         raise DataError(f"The pose of {where} must be a 4x4 or 3x4 matrix, not {shape}.")
-    if any(isinstance(entry, bool) for row in matrix for entry in row):
+    if any(isinstance(entry, bool) for entry in np.array(matrix, dtype=object).flat):
         raise DataError(f"The pose of {where} has true or false among its entries: it must be a matrix of numbers.")
     if not np.isfinite(pose).all():
         raise DataError(f"The pose of {where} has NaN or infinite entries: correct it, or drop the frame.")

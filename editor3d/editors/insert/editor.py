@@ -13,7 +13,7 @@ from torch import Tensor
 
 from editor3d.editors import EDITORS
 from editor3d.editors.insert.surface import albedo, shaded
-from editor3d.editors.insert.things import Thing, read_thing, unit_mesh
+from editor3d.editors.insert.things import Kind, Thing, read_thing, unit_mesh
 from editor3d.errors import EditorUnavailableError
 from editor3d.regions import Box
 from editor3d.types import EditorInfo, EditRequest, ViewGeometry
@@ -72,16 +72,19 @@ class ProceduralInserter:
 
     def drawn(self, request: EditRequest) -> tuple[Tensor, Tensor]:
         """The thing's colour [H, W, 3] and how much of each pixel it fills [H, W], hidden parts left out."""
+        geometry, thing = self._geometry(request), read_thing(request.instruction)
+        return _cover(thing, geometry, request.condition) if thing.kind == "cover" else _stand(thing, geometry)
+
+    def _geometry(self, request: EditRequest) -> ViewGeometry:
         if request.geometry is None:
             raise EditorUnavailableError(
                 "Expected a 3D region to put something into, got a picture alone: use nerf-insert with --region."
             )
-        thing = read_thing(request.instruction)
-        return _cover(thing, request) if thing.kind == "cover" else _stand(thing, request.geometry)
+        return request.geometry
 
     def distance(self, request: EditRequest) -> Tensor:
         """How far away the thing is along each pixel's ray, be it hidden or not: [H, W], infinite off the thing."""
-        geometry, thing = request.geometry, read_thing(request.instruction)
+        geometry, thing = self._geometry(request), read_thing(request.instruction)
         rays = geometry.directions.double().numpy()
         distance, _ = _shot(thing, stand_of(thing, geometry), geometry.origin.numpy(), rays.reshape(-1, 3))
         return torch.from_numpy(distance).view(rays.shape[:2])
@@ -112,13 +115,14 @@ def stand_of(thing: Thing, geometry: ViewGeometry) -> Stand:
 
 
 @lru_cache(maxsize=8)
-def _scene(kind: str) -> tuple[open3d.t.geometry.RaycastingScene, np.ndarray, np.ndarray, np.ndarray]:
+def _scene(kind: Kind) -> tuple[open3d.t.geometry.RaycastingScene, np.ndarray, np.ndarray, np.ndarray]:
     """The unit shape to shoot rays at, its faces, and the normals of vertices and faces."""
     import open3d
 
     mesh = unit_mesh(kind)
     scene = open3d.t.geometry.RaycastingScene()
-    scene.add_triangles(np.float32(mesh.vertices), np.uint32(mesh.faces))
+    vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.uint32)
+    scene.add_triangles(open3d.core.Tensor.from_numpy(vertices), open3d.core.Tensor.from_numpy(faces))
     return scene, np.asarray(mesh.faces), np.asarray(mesh.vertex_normals), np.asarray(mesh.face_normals)
 
 
@@ -144,10 +148,13 @@ def _stand(thing: Thing, geometry: ViewGeometry) -> tuple[Tensor, Tensor]:
 
 def _shot(thing: Thing, place: Stand, origin: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far away rays [N, 3] meet the thing, infinite where they do not, and its colour there [N, 3]."""
+    import open3d
+
     scene, faces, vertex_normals, face_normals = _scene(thing.kind)
     # not of unit length in the thing's units, so that distances along them are those of the capture
     start, along = place.local(origin[None]), rays @ place.axes / place.half
-    found = scene.cast_rays(np.concatenate([np.broadcast_to(start, along.shape), along], 1).astype(np.float32))
+    ends = np.concatenate([np.broadcast_to(start, along.shape), along], 1).astype(np.float32)
+    found = scene.cast_rays(open3d.core.Tensor.from_numpy(ends))
     distance = found["t_hit"].numpy().astype(np.float64)
     hit = np.isfinite(distance)
     colors = np.zeros((len(rays), 3), np.float32)
@@ -172,14 +179,13 @@ def _shot(thing: Thing, place: Stand, origin: np.ndarray, rays: np.ndarray) -> t
     return distance, colors
 
 
-def _cover(thing: Thing, request: EditRequest) -> tuple[Tensor, Tensor]:
+def _cover(thing: Thing, geometry: ViewGeometry, condition: Tensor) -> tuple[Tensor, Tensor]:
     """What is there, seen inside the region, in the colours of the cover under the light that falls on it now."""
-    geometry = request.geometry
     points = geometry.origin + geometry.depth.double().nan_to_num(posinf=1e9)[..., None] * geometry.directions.double()
     inside = geometry.region.contains(points) & torch.isfinite(geometry.depth)
     size = float((geometry.high - geometry.low).max())
     local = ((points - (geometry.low + geometry.high) / 2) * (2.0 / size)).view(-1, 3).numpy()
-    light = request.condition.float().cpu().mean(-1, keepdim=True)
+    light = condition.float().cpu().mean(-1, keepdim=True)
     shade = (0.55 + 0.7 * light).clamp(max=1.15)
     color = torch.from_numpy(albedo(thing.look, local)).view(*inside.shape, 3) * shade
     return color.clamp(0.0, 1.0), inside.float()

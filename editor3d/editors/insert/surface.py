@@ -15,7 +15,8 @@ _WAVES = 24
 def albedo(look: Look, points: np.ndarray) -> np.ndarray:
     """Colour of the material at points [N, 3] of the thing's own axes, about 2 units across: [N, 3] float32."""
     share = {"plain": _none, "grain": _grain, "speckle": _speckle, "veins": _veins}[look.pattern](points)[:, None]
-    return ((1.0 - share) * np.float32(look.first) + share * np.float32(look.second)).astype(np.float32)
+    first, second = np.asarray(look.first, np.float32), np.asarray(look.second, np.float32)
+    return ((1.0 - share) * first + share * second).astype(np.float32)
 
 
 def shaded(colors: np.ndarray, normals: np.ndarray) -> np.ndarray:

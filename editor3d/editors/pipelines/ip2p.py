@@ -121,13 +121,12 @@ class InstructPix2PixEditor:
         """
         if request.render is None:
             raise ValueError(f"the editor {self._model.spec.name} needs EditRequest.render")
-        start = starting_timestep(
-            request.noise_level, request.diffusion_steps, self._scheduler.config.num_train_timesteps
-        )
+        trained = self._scheduler.config["num_train_timesteps"]
+        start = starting_timestep(request.noise_level, request.diffusion_steps, trained)
         height, width = request.condition.shape[:2]
         small = shrunk(request.condition, self.info.max_side)
         condition = self._to_model(small)
-        text = self._text(request.instruction, tuple(condition.shape[-2:]))
+        text = self._text(request.instruction, (condition.shape[-2], condition.shape[-1]))
         edited = sample(
             self._pipeline.unet,
             self._pipeline.vae,
@@ -191,4 +190,6 @@ class InstructPix2PixEditor:
     def _scheduler(self) -> DDIMScheduler:
         from diffusers import DDIMScheduler
 
-        return DDIMScheduler.from_config(self._pipeline.scheduler.config)
+        scheduler = DDIMScheduler.from_config(self._pipeline.scheduler.config)
+        assert isinstance(scheduler, DDIMScheduler)  # it gives more only where asked to
+        return scheduler

@@ -115,7 +115,8 @@ class TinyInstructPix2PixEditor:
     def reconstruct(self, picture: Tensor) -> Tensor:
         """What the autoencoder alone makes of a picture of the working size, [h, w, 3]: the best the model can do."""
         planes = padded(picture.detach().cpu().float(), self.info.multiple_of).permute(2, 0, 1)[None]
-        decoded = self._vae.decode(self._vae.encode(2 * planes - 1).latent_dist.mode()).sample[0]
+        latents: Any = self._vae.encode(2 * planes - 1, return_dict=False)[0].mode()
+        decoded = self._vae.decode(latents, return_dict=False)[0][0]
         back = ((decoded.permute(1, 2, 0) + 1) / 2).clamp(0, 1).to(picture.device)
         return back[: picture.shape[0], : picture.shape[1]]
 

@@ -154,7 +154,7 @@ class ClauseReader:
                 continue
             introduced = self._text(i - 2) in vocab.PREPOSITIONS
             carried = any(t.text in vocab.CARRIERS | vocab.RESULT_NOUNS for t in self.tokens[i + 1 :])
-            harmless = token.term.category == "exposure" or token.text in ("day", "daylight", "night")
+            harmless = token.meaning.category == "exposure" or token.text in ("day", "daylight", "night")
             if not (harmless or introduced or carried):
                 self.doubtful = self.doubtful or token
 
@@ -169,7 +169,7 @@ class ClauseReader:
             if token.kind == "strength":
                 strength = vocab.STRENGTHS[token.words]
             elif token.kind == "term" and not (_carries(token) and carried):
-                effect = self._less(token) if less else token.term.effect
+                effect = self._less(token) if less else token.meaning.effect
                 self.clause.effects.append(Step(effect, token.shade, strength or 1.0))
                 strength, less = None, False
             elif token.kind == "term" or word in vocab.MORE:
@@ -191,12 +191,12 @@ class ClauseReader:
             self.clause.effects[-1] = Step(final.effect, final.shade, strength)
 
     def _less(self, token: Token) -> str:
-        if not token.term.opposite:
+        if not token.meaning.opposite:
             raise InstructionError(
                 f"The procedural editor cannot make a picture less '{token.text}'; only "
                 f"{listing([t.effect for t in vocab.TERMS if t.opposite])} have an opposite."
             )
-        return token.term.opposite
+        return token.meaning.opposite
 
     def _unknown(self, token: Token) -> InstructionError:
         place = next(i for i, own in enumerate(self.tokens) if own is token)
@@ -253,7 +253,7 @@ def _drop_source(instruction: str, tokens: list[Token]) -> list[Token]:
         if any(t.kind == "object" for t in tokens[start:i]):
             continue  # "turn the red mug into gold": the noun phrase takes care of it
         for term in source:
-            if term.term.category in ("color", "material") and not any(t.kind == "object" for t in tokens):
+            if term.meaning.category in ("color", "material") and not any(t.kind == "object" for t in tokens):
                 raise InstructionError(
                     f"The procedural editor cannot pick out what is '{term.text}' in '{instruction}'; "
                     "name an object that the data has a mask of, or say 'it' for the whole picture."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -31,28 +33,35 @@ RGB: dict[str, tuple[float, float, float]] = {
 """What a surface of medium brightness becomes, sRGB."""
 
 
-def shaded(rgb: tuple[float, float, float], shade: str) -> tuple[float, float, float]:
+Color = tuple[float, float, float]
+
+
+def _each(rgb: Color, change: Callable[[float], float]) -> Color:
+    return change(rgb[0]), change(rgb[1]), change(rgb[2])
+
+
+def shaded(rgb: Color, shade: str) -> Color:
     """The light, dark or vivid variant of a color."""
     if shade == "light":
-        return tuple(c + 0.5 * (1.0 - c) for c in rgb)
+        return _each(rgb, lambda c: c + 0.5 * (1.0 - c))
     if shade == "dark":
-        return tuple(0.5 * c for c in rgb)
+        return _each(rgb, lambda c: 0.5 * c)
     if shade == "vivid":
         low, high = min(rgb), max(rgb)
-        return tuple(c * (c - 0.6 * low) / (high * (high - 0.6 * low)) for c in rgb)
+        return _each(rgb, lambda c: c * (c - 0.6 * low) / (high * (high - 0.6 * low)))
     return rgb
 
 
-def dyed(rgb: tuple[float, float, float]) -> Stops:
+def dyed(rgb: Color) -> Stops:
     """The ramp of a dyed surface: shadow, the color itself at medium light, a highlight that the color tints."""
     brightness = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
     gloss = 0.5 + 0.4 * brightness
 
-    def between(share: float) -> tuple[float, float, float]:
-        return tuple(c + share * (1.0 - c) for c in rgb)
+    def between(share: float) -> Color:
+        return _each(rgb, lambda c: c + share * (1.0 - c))
 
-    def scaled(share: float) -> tuple[float, float, float]:
-        return tuple(c * share for c in rgb)
+    def scaled(share: float) -> Color:
+        return _each(rgb, lambda c: c * share)
 
     return (
         (0.0, *scaled(0.05)),

@@ -109,7 +109,7 @@ def paint_over(image: Tensor, radius: float, sharpness: float = 8.0) -> Tensor:
     window k.
     """
     reach = max(1, round(pixels(image, radius)))
-    x = cv2.copyMakeBorder(image.numpy(), *(4 * (reach,)), cv2.BORDER_REFLECT_101)
+    x = cv2.copyMakeBorder(image.numpy(), reach, reach, reach, reach, cv2.BORDER_REFLECT_101)
     sigma = 0.5 * reach
     means = cv2.GaussianBlur(x, (0, 0), sigma)
     squares = cv2.GaussianBlur(cv2.transform(x * x, np.ones((1, 3), np.float32)), (0, 0), sigma)

@@ -295,7 +295,10 @@ def _few(text: str) -> int:
 def _sizes(text: str) -> tuple[tuple[int, int], ...]:
     if text == "any":
         return ()
-    found = [re.fullmatch(r"(\d{1,5})x(\d{1,5})", part.strip()) for part in text.split(",")]
-    if not all(found) or not all(int(side) for match in found for side in match.groups()):
-        raise ValueError("WIDTHxHEIGHT, several with commas between them, or 'any'")
-    return tuple((int(match[2]), int(match[1])) for match in found)
+    sizes = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", part.strip())
+        if not match or not (int(match[1]) and int(match[2])):
+            raise ValueError("WIDTHxHEIGHT, several with commas between them, or 'any'")
+        sizes.append((int(match[2]), int(match[1])))
+    return tuple(sizes)

@@ -139,7 +139,7 @@ def hull_mask(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """The pixels whose centre lies in the convex hull of points [N, 2]: [H, W] bool."""
     mask = np.zeros((height, width), np.uint8)
     hull = cv2.convexHull((points - 0.5).astype(np.float32))
-    cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), 1)
+    cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), (1,))
     return mask.astype(bool)
 
 

@@ -95,6 +95,7 @@ def _from_models(pixels: np.ndarray) -> Parts | None:
         chin, forehead = face[landmarks.CHIN], face[landmarks.FOREHEAD]
         size = float(np.linalg.norm(chin - forehead))
     else:
+        assert body is not None  # one of them is there
         hull = np.zeros((height, width), bool)
         mouth, shoulders = body.points[[9, 10]].mean(0), body.points[list(landmarks.SHOULDERS)].mean(0)
         chin, size = mouth + 0.35 * (shoulders - mouth), float(np.linalg.norm(shoulders - mouth)) * 1.2
@@ -129,7 +130,7 @@ def _kinds(
     A pixel is of the kind whose colours are nearest; a neck is more likely to be skin and what is far from it cloth.
     """
     smooth = cv2.bilateralFilter(pixels, 9, 30, 5)
-    lab = cv2.cvtColor(smooth.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB) * np.float32([0.6, 1.0, 1.0])
+    lab = cv2.cvtColor(smooth.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB) * np.array([0.6, 1.0, 1.0], np.float32)
     wide = np.abs(across)
     inner = cv2.erode(hull.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     sure = {
@@ -169,7 +170,9 @@ def _palette(colors: np.ndarray, count: int = 4) -> np.ndarray:
     step = max(1, len(colors) // 4000)
     cv2.setRNGSeed(0)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
-    return cv2.kmeans(np.ascontiguousarray(colors[::step]), count, None, criteria, 1, cv2.KMEANS_PP_CENTERS)[2]
+    chosen = np.ascontiguousarray(colors[::step])
+    labels = np.empty((len(chosen), 1), np.int32)
+    return cv2.kmeans(chosen, count, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)[2]
 
 
 def _cleaned(mask: np.ndarray) -> np.ndarray:

@@ -222,8 +222,8 @@ def sample(picture: np.ndarray, mask: np.ndarray, x: np.ndarray, y: np.ndarray) 
         x, y: [N] pixels.
     """
     # a rim of half-covered pixels is not cloth
-    inner = distance_transform_edt(mask) > max(1.5, 0.004 * max(mask.shape))
-    nearest = distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    inner = np.asarray(distance_transform_edt(mask)) > max(1.5, 0.004 * max(mask.shape))
+    nearest = np.asarray(distance_transform_edt(~inner, return_distances=False, return_indices=True))
     filled = picture[nearest[0], nearest[1]]
     at = np.stack([y - 0.5, x - 0.5])
     return np.stack([map_coordinates(filled[..., c], at, order=1, mode="nearest") for c in range(3)], -1)

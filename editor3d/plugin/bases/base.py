@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
@@ -70,17 +70,22 @@ def open_base(path: Path, step: int | None = None) -> Base:
     return Base(checkpoint, read_config(config) if config.is_file() else None)
 
 
+def dataparser_of(config: TrainerConfig) -> DataParserConfig:
+    """How a run reads its capture; all that are opened here have a data manager with a parser."""
+    manager: Any = config.pipeline.datamanager
+    return manager.dataparser
+
+
 def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     """Make an edit's configuration fit its base: the frame, the kind of model, its sizes, and that kind's optimisers.
 
     What an edit chooses itself (`EDIT_SETTINGS` of the model's configuration) stays. A base of a kind that no method of
     ours reconstructs changes nothing here; loading then refuses it by its keys.
     """
-    found = None if base.config is None else base.config.pipeline.model
-    if found is None:
+    if base.config is None:
         return
-    parser, own_parser = base.config.pipeline.datamanager.dataparser, config.pipeline.datamanager.dataparser
-    theirs = vars(parser)
+    found = base.config.pipeline.model
+    own_parser, theirs = config.pipeline.datamanager.dataparser, vars(dataparser_of(base.config))
     vars(own_parser).update({key: theirs[key] for key in _FRAME_SETTINGS if key in theirs})
     own = config.pipeline.model
     other_kind = not isinstance(own, type(found))
@@ -137,7 +142,7 @@ def check_pictures(base: Base, parser: PosedImagesDataParserConfig, outputs: Dat
         ConfigError: the base's pictures were read at another downscale factor.
         CheckpointError: its scene lies elsewhere than the cameras, as that of another capture does.
     """
-    theirs = None if base.config is None else base.config.pipeline.datamanager.dataparser
+    theirs = None if base.config is None else dataparser_of(base.config)
     if not isinstance(theirs, PosedImagesDataParserConfig):
         return
     if theirs.downscale_factor != parser.downscale_factor:
@@ -183,7 +188,7 @@ def downscale_factor_of(run: Path) -> int | None:
         CheckpointError: as `open_base`.
     """
     config = open_base(run).config
-    parser = None if config is None else config.pipeline.datamanager.dataparser
+    parser = None if config is None else dataparser_of(config)
     return parser.downscale_factor if isinstance(parser, PosedImagesDataParserConfig) else None
 
 

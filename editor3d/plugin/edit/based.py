@@ -162,6 +162,11 @@ class BasedTrainer(PluginTrainer):
         """The pipeline's state in the base's checkpoint."""
         return checkpoints.load(self.base.checkpoint, mapped=True)["pipeline"]
 
+    def planned(self) -> Plan:
+        """The plan, which `build` has made."""
+        assert self.config.pipeline.plan is not None
+        return self.config.pipeline.plan
+
     def load_base(self) -> None:
         """Put the base in the place of the scene as it is now."""
         state = self.pipeline.model.adapt_base_state(self.base_state(), self.base.config, self.pipeline.train_views)

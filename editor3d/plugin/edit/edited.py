@@ -19,7 +19,7 @@ class EditedScene(PlannedScene):
     pipeline: EditPipeline
 
     def publish(self, folder: Path) -> None:
-        updater = self.pipeline.updater
+        updater = self.pipeline.begun()
         updater.pictures.publish(updater.state.revisions, folder)
 
     def export(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class EditedScene(PlannedScene):
         return [folder / f"{SCENE_FILE}{suffix}" for suffix in self.pipeline.model.capabilities.scene_suffixes]
 
     def record(self) -> dict[str, Any]:
-        updater, plan = self.pipeline.updater, self.pipeline.plan
+        updater, plan = self.pipeline.begun(), self.pipeline.plan
         return super().record() | {
             "condition_on": plan.condition_on,
             "condition_reason": plan.reasons["condition_on"],

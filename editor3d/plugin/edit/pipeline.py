@@ -13,6 +13,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
+from editor3d.plan import EditPlan
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
 from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders
@@ -32,6 +33,8 @@ class EditPipeline(PlannedPipeline):
     loaded, so that viewing, rendering and exporting a result need none of it."""
 
     config: EditPipelineConfig
+    plan: EditPlan
+    _originals: Tensor
     UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
@@ -116,6 +119,11 @@ class EditPipeline(PlannedPipeline):
         )
         self.edit_panel.connect(self.updater)
 
+    def begun(self) -> DatasetUpdater:
+        """The update of an edit that has begun."""
+        assert self.updater is not None
+        return self.updater
+
     def notes(self) -> dict[str, Any]:
         """What a method notes of its own, for the record: strict JSON values."""
         return {}
@@ -184,7 +192,7 @@ class EditPipeline(PlannedPipeline):
         """Let edits change these pictures. Views that hold no edit are trained on them at once."""
         self._originals = pictures.pixels
         for index, view in enumerate(self.train_views):
-            if view.name not in self.updater.state.revisions:
+            if view.name not in self.begun().state.revisions:
                 self.datamanager.train_pictures.write(index, pictures[index])
 
     def _read_base_renders(self, folder: Path, pictures: TrainingPictures) -> None:

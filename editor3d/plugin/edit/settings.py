@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import tyro
 
@@ -106,14 +106,6 @@ class EditPipelineConfig(PlannedPipelineConfig):
             require_shapes(parse_region(region), "to keep a neural field's edit to")
         else:
             require_parts(model.capabilities, model.__name__, "--region")
-
-    def adopted(self, edit: Any) -> None:
-        """Called when an edit has taken over the kind of its base, which it was not configured for: what a method
-        chooses otherwise there.
-
-        Args:
-            edit: the trainer's configuration, whose `pipeline` this is.
-        """
 
     def resolve_editor(self) -> tuple[str, str]:
         """What `auto` means: the editor, and why in one clause."""

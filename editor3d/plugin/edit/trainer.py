@@ -92,7 +92,7 @@ class EditTrainer(BasedTrainer):
     @cached_property
     def editor(self) -> Editor:
         """The 2D editor of the plan, which is made with it; loads no weights yet."""
-        return self.config.pipeline.create_editor(self.config.pipeline.plan.editor, self.config.machine.device_type)
+        return self.config.pipeline.create_editor(self.planned().editor, self.config.machine.device_type)
 
     def make_plan(self) -> EditPlan:
         config, capture = self.config, self.config.capture()
@@ -119,17 +119,17 @@ class EditTrainer(BasedTrainer):
             self.editor = pipeline.config.create_editor(plan.editor, pipeline.device_name)
         pipeline.plan = plan
         self.begin()
-        pipeline.updater.load_state_dict(state["edit"])
+        pipeline.begun().load_state_dict(state["edit"])
 
     def extra_state(self) -> dict:
-        return {"edit": self.pipeline.updater.state_dict(), "plan": self.pipeline.plan.to_state()}
+        return {"edit": self.pipeline.begun().state_dict(), "plan": self.pipeline.plan.to_state()}
 
     def begin(self) -> None:
         self.pipeline.known_digests = self.digests
         self.pipeline.should_stop = lambda: self.stop_training
         self.pipeline.load_base = self.load_base
         self.pipeline.begin(self.base_dir, self.config.max_num_iterations, self.config.machine.seed, self.editor)
-        self.pipeline.updater.on_progress = lambda done, due: self._progress.update(
+        self.pipeline.begun().on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
         self.pipeline.edit_panel.on_apply = self.start_over
@@ -142,7 +142,7 @@ class EditTrainer(BasedTrainer):
         Raises:
             Editor3DError: the instruction is refused, or the disk is full; all goes on as before.
         """
-        pipeline, updater, before = self.pipeline, self.pipeline.updater, self.pipeline.plan
+        pipeline, updater, before = self.pipeline, self.pipeline.begun(), self.pipeline.plan
         options = replace(
             self.config.options,
             instruction=guidance.instruction,
@@ -174,8 +174,8 @@ class EditTrainer(BasedTrainer):
 
     def save_checkpoint(self, step: int) -> None:
         super().save_checkpoint(step)
-        state = self.pipeline.updater.state
-        self.pipeline.updater.pictures.prune(state.revisions, newest=len(state.edits))
+        updater = self.pipeline.begun()
+        updater.pictures.prune(updater.state.revisions, newest=len(updater.state.edits))
 
     def say_plan(self) -> None:
         plan, config = self.pipeline.plan, self.config.pipeline

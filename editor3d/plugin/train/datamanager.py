@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader, RandIndicesEvalDataloader
 from torch import Tensor
 
@@ -172,6 +173,12 @@ class EditDataManager(VanillaDataManager[PosedImagesDataset]):
     """
 
     config: EditDataManagerConfig
+    stopwatch: Stopwatch
+    train_dataset: PosedImagesDataset
+    eval_dataset: PosedImagesDataset
+    train_dataparser_outputs: DataparserOutputs
+    train_pictures: TrainingPictures
+    train_pixel_sampler: PixelStore
 
     def __init__(self, *args, **kwargs) -> None:
         self.stopwatch = Stopwatch()

@@ -13,9 +13,10 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineC
 from torch import Tensor
 
 from editor3d.host.ffmpeg import provide_ffmpeg
+from editor3d.host.stopwatch import Stopwatch
 from editor3d.host.surroundings import settle
-from editor3d.plugin.train.datamanager import EditDataManagerConfig
-from editor3d.plugin.train.scene import PluginModel
+from editor3d.plugin.train.datamanager import EditDataManager, EditDataManagerConfig
+from editor3d.plugin.train.scene import PluginModel, PluginModelConfig
 from editor3d.plugin.viewer.others import other_panels
 from editor3d.plugin.viewer.region_panel import RegionPanel, ViewerFrame
 from editor3d.run import checkpoints
@@ -32,16 +33,27 @@ class PluginPipelineConfig(VanillaPipelineConfig):
 
     _target: type = field(default_factory=lambda: PluginPipeline)
     datamanager: EditDataManagerConfig = field(default_factory=EditDataManagerConfig)
+    model: PluginModelConfig = field(default_factory=PluginModelConfig)
 
     def where(self) -> str:
         """The region that the scene may change in, as it is written down; empty for everywhere."""
         return ""
+
+    def adopted(self, edit: Any) -> None:
+        """Called when an edit has taken over the kind of its base, which it was not configured for: what a method
+        chooses otherwise there.
+
+        Args:
+            edit: the trainer's configuration, whose `pipeline` this is.
+        """
 
 
 class PluginPipeline(VanillaPipeline):
     """nerfstudio's pipeline with what exact resume and honest timing need."""
 
     config: PluginPipelineConfig
+    datamanager: EditDataManager
+    stopwatch: Stopwatch
 
     def __init__(self, config: PluginPipelineConfig, *args, **kwargs) -> None:
         settle()  # nerfstudio's own commands come by no earlier place of ours; numba's threads start after it

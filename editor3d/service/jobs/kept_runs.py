@@ -30,10 +30,10 @@ def remove_old_runs(folder: Path, runs: int = KEPT_RUNS, bases: int = KEPT_BASES
         The folders that were removed.
     """
     found = {run: _changed(run) for run in runs_below(folder) if owned.is_owned(run)}
-    edits = sorted((run for run in found if not run.name.startswith(_BASE)), key=found.get, reverse=True)
+    edits = sorted((run for run in found if not run.name.startswith(_BASE)), key=found.__getitem__, reverse=True)
     kept = edits[:runs]
     used = {base for run in kept if (base := _base_of(run)) is not None}
-    others = sorted((run for run in found if run.name.startswith(_BASE)), key=found.get, reverse=True)
+    others = sorted((run for run in found if run.name.startswith(_BASE)), key=found.__getitem__, reverse=True)
     gone = edits[runs:] + [base for base in others[bases:] if base not in used]
     for run in gone:
         owned.remove(run)
