@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -98,7 +98,7 @@ def require_inside(path: Path, root: Path) -> Path:
     return path
 
 
-def read_json(path: Path, error: Callable[[str], Exception] = DataError) -> object:
+def read_json(path: Path, error: Callable[[str], Exception] = DataError) -> Any:
     """The value in a JSON file in UTF-8, with or without a byte order mark, or UTF-16 or UTF-32.
 
     Args:

@@ -82,7 +82,7 @@ def other_scores(views: Sequence[HeldOutView]) -> dict[str, float | Unavailable]
     scores: dict[str, float | Unavailable] = {}
     for name, point in sorted(installed(METRICS).items()):
         try:
-            score = load(point, Callable)(views)  # pyright: ignore[reportArgumentType]  # a class, when it runs
+            score = load(point, Callable)(views)  # pyright: ignore[reportArgumentType]  # a class, in fact
         except ConfigError as error:
             score = Unavailable(reason=f"the metric '{name}' cannot be loaded", remedy=str(error))
         scores[name] = score if isinstance(score, Unavailable) else float(score)

@@ -42,7 +42,7 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
         ) from error
     models: tuple[torch.nn.Module, ...] = (detector, segmenter)
     for model in models:
-        model.eval().to(device)
+        torch.nn.Module.to(model.eval(), device)
 
     @torch.inference_mode()
     def find(text: str, picture: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ def read_record(path: Path | str) -> EditRecord:
     """
     path = Path(path)
     try:
-        body: Any = read_json(path)
+        body = read_json(path)
         found = body.pop("format")
         if found != FORMAT:
             raise DataError(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
@@ -19,7 +19,7 @@ from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError
 from editor3d.files.writing import write_json
 from editor3d.methods import available_methods, method_config
-from editor3d.plugin.bases.captures import read_frame, same_frame
+from editor3d.plugin.bases.captures import dataparser_of, read_frame, same_frame
 from editor3d.plugin.bases.quality import QUALITY_FILE, judge_base, kept_quality, require_good_base
 from editor3d.plugin.config.file import read_config
 from editor3d.run import checkpoints
@@ -30,6 +30,7 @@ from editor3d.run.stopping import RunInterrupted
 if TYPE_CHECKING:
     from editor3d.plugin.train.config import PluginTrainerConfig
     from editor3d.plugin.train.pipeline import PluginPipeline
+    from editor3d.plugin.train.scene import PluginModelConfig
 
 _FRAME_SETTINGS = ("orientation_method", "center_method", "auto_scale_poses", "scale_factor")
 
@@ -70,12 +71,6 @@ def open_base(path: Path, step: int | None = None) -> Base:
     return Base(checkpoint, read_config(config) if config.is_file() else None)
 
 
-def dataparser_of(config: TrainerConfig) -> DataParserConfig:
-    """How a run reads its capture; all that are opened here have a data manager with a parser."""
-    manager: Any = config.pipeline.datamanager
-    return manager.dataparser
-
-
 def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     """Make an edit's configuration fit its base: the frame, the kind of model, its sizes, and that kind's optimisers.
 
@@ -85,9 +80,9 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
     if base.config is None:
         return
     found = base.config.pipeline.model
-    own_parser, theirs = config.pipeline.datamanager.dataparser, vars(dataparser_of(base.config))
-    vars(own_parser).update({key: theirs[key] for key in _FRAME_SETTINGS if key in theirs})
-    own = config.pipeline.model
+    own_parser, noted = config.pipeline.datamanager.dataparser, vars(dataparser_of(base.config))
+    vars(own_parser).update({key: noted[key] for key in _FRAME_SETTINGS if key in noted})
+    own: PluginModelConfig = config.pipeline.model
     other_kind = not isinstance(own, type(found))
     if other_kind:
         for candidate in _base_configs():
@@ -95,7 +90,8 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
                 # reflection: fields that both kinds of model have
                 shared = vars(candidate.pipeline.model).keys() & own.EDIT_SETTINGS
                 chosen = {key: value for key, value in vars(own).items() if key in shared}
-                own = replace(candidate.pipeline.model, **{**candidate.pipeline.model.EDIT_DEFAULTS, **chosen})
+                theirs = candidate.pipeline.model
+                own = replace(theirs, **{**theirs.EDIT_DEFAULTS, **chosen})
                 config.optimizers = deepcopy(candidate.optimizers)
                 # a scaled loss would scale the gradients that densification looks at, too
                 config.mixed_precision = config.mixed_precision and candidate.mixed_precision
@@ -111,16 +107,16 @@ def adopt_base(config: PluginTrainerConfig, base: Base) -> None:
         config.pipeline.adopted(config)
 
 
-def _base_configs() -> Iterator[TrainerConfig]:
+def _base_configs() -> Iterator[PluginTrainerConfig]:
     """The configuration of each method that reconstructs; one that cannot be loaded is left out with a warning."""
     for name in available_methods("base"):
         try:
-            yield method_config(name, TrainerConfig)
+            yield cast("PluginTrainerConfig", method_config(name, TrainerConfig))
         except ConfigError as error:
             warnings.warn(str(error), stacklevel=2)
 
 
-def _adopt_batches(config: PluginTrainerConfig, candidate: TrainerConfig) -> None:
+def _adopt_batches(config: PluginTrainerConfig, candidate: PluginTrainerConfig) -> None:
     """Draw batches as `candidate` does: rays, or whole pictures."""
     own, wanted = config.pipeline.datamanager, candidate.pipeline.datamanager
     if type(own) is not type(wanted):
@@ -198,7 +194,8 @@ def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> Pl
     data = edit.pipeline.datamanager
     config.pipeline.datamanager.data = data.data
     config.pipeline.datamanager.dataparser = deepcopy(data.dataparser)
-    config.pipeline.datamanager.dataparser.data = data.data
+    if data.data is not None:
+        config.pipeline.datamanager.dataparser.data = data.data
     config.machine = deepcopy(edit.machine)
     config.output_dir, config.experiment_name, config.vis = edit.output_dir, edit.experiment_name, edit.vis
     config.viewer = deepcopy(edit.viewer)
@@ -212,7 +209,7 @@ def _fingerprint(config: PluginTrainerConfig) -> str:
     """16 hex digits of what a base depends on: the data's content, the model, the optimisers, the seed and length."""
     parser = config.pipeline.datamanager.dataparser
     posed = load_posed_images(
-        config.pipeline.datamanager.data,
+        config.capture_path(),
         downscale_factor=parser.downscale_factor,
         eval_interval=parser.eval_interval,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.cameras import LONGEST_SIDE, load_cameras, numbered
 from editor3d.datasets.locate import RUN_CONFIG, is_run
 from editor3d.errors import ConfigError, DataError
-from editor3d.plugin.bases.captures import place_capture
+from editor3d.plugin.bases.captures import dataparser_of, place_capture
 from editor3d.plugin.config.file import read_config
 from editor3d.types import View
 
@@ -34,7 +35,7 @@ def load_any_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View
             f"Expected the capture of {path}, whose cameras are asked for, found none that is the run's: give the "
             f"capture itself."
         ) from error
-    parser = config.pipeline.datamanager.dataparser
+    parser: Any = dataparser_of(config)
     try:
         posed = load_posed_images(
             parser.data, downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval

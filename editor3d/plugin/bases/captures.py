@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 
 from editor3d.datasets import load_posed_images
@@ -56,6 +56,12 @@ def _noted(view: View) -> dict[str, Any]:
         "c2w": view.c2w.tolist(),
         "picture": digest.hexdigest(),
     }
+
+
+def dataparser_of(config: TrainerConfig) -> DataParserConfig:
+    """How a run reads its capture; all that are opened here have a data manager with a parser."""
+    manager: Any = config.pipeline.datamanager
+    return manager.dataparser
 
 
 def check_same(run: Path, posed: PosedImages) -> None:
@@ -148,7 +154,7 @@ def place_capture(config: TrainerConfig, run: Path, data: Path | str | None = No
     _place_base(config, run)
 
 
-def _reading(parser: PosedImagesDataParserConfig) -> dict[str, int]:
+def _reading(parser: PosedImagesDataParserConfig) -> dict[str, Any]:
     return {"downscale_factor": parser.downscale_factor, "eval_interval": parser.eval_interval}
 
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -165,7 +165,7 @@ def kept_quality(run: Path, checkpoint: Path | None = None) -> BaseQuality | Non
     return quality if checkpoint is None or quality.checkpoint == checkpoint.name else None
 
 
-def _number(value: object) -> float:
+def _number(value: Any) -> float:
     """A number as strict JSON holds it: infinity is a word there, and none is null."""
     return math.nan if value is None else float(value)
 
@@ -284,7 +284,8 @@ def _usual_steps(method: str) -> int | None:
         return method_config(method, TrainerConfig).max_num_iterations
     from nerfstudio.configs.method_configs import method_configs
 
-    return method_configs[method].max_num_iterations if method in method_configs else None
+    config = method_configs.get(method)
+    return config.max_num_iterations if isinstance(config, TrainerConfig) else None
 
 
 def _graded(view: _Compared) -> Tensor:

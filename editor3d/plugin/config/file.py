@@ -64,7 +64,7 @@ def read_config(path: Path) -> TrainerConfig:
         plan = vars(config.pipeline).get("plan")  # the configuration may be any method's, nerfstudio's too
         if isinstance(plan, Plan) and plan.region:
             region = files_in(plan.region, path.parent / REGION_FILES)
-            config.pipeline.plan = dataclasses.replace(plan, region=region)
+            vars(config.pipeline)["plan"] = dataclasses.replace(plan, region=region)
     except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, or a region that is no JSON
         raise CheckpointError(
             f"Expected the configuration of a run at {path}, found it unreadable "
@@ -147,8 +147,8 @@ def _names_for(text: str) -> Names:
     for config, found in own.other_targets.items():
         others[config] = {**others.get(config, {}), **found}
     return Names(
-        {name: _constant(kind) for name, kind in configs.items()} | own.configs,
-        {name: _constant(kind) for name, kind in enums.items()} | own.enums,
+        {**{name: _constant(kind) for name, kind in configs.items()}, **own.configs},
+        {**{name: _constant(kind) for name, kind in enums.items()}, **own.enums},
         others,
     )
 
@@ -187,7 +187,7 @@ class _Loader(BoundedLoader):
         super().__init__(text)
         self.names = names
 
-    def _tuple(self, node: yaml.Node) -> tuple:
+    def _tuple(self, node: yaml.SequenceNode) -> tuple:
         return tuple(self.construct_sequence(node, deep=True))
 
     def _config(self, name: str, node: yaml.Node) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
@@ -18,7 +19,7 @@ from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import bounds_of, chosen, seen_parts
 from editor3d.regions.shapes import slab
-from editor3d.types import PosedImages, Region, SeenRegion, Shape, Solid, View, ViewGeometry
+from editor3d.types import PosedImages, Region, SeenRegion, Solid, View, ViewGeometry
 
 SAMPLES = 96
 """Places along a ray, within the box round a region, that are tested."""
@@ -57,7 +58,7 @@ class SpaceRegion:
     Points are in scene units; `frame` tells what the capture's own are.
     """
 
-    region: Shape
+    region: Region
     frame: CaptureRegion
     cameras: Cameras
     masks: Mapping[SeenRegion, Mapping[int, Tensor]]
@@ -108,6 +109,10 @@ class SpaceRegion:
             return hull_holds(flat, self.cameras, self.masks[part]).to(points.device)
 
         return chosen(self.region, self.frame.to_capture(flat), vote).view(points.shape[:-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """The region in the capture's frame, as it was written down."""
+        return self.region.to_json()
 
     def _probed(self) -> tuple[Tensor, Tensor]:
         axis = torch.linspace(-_REACH, _REACH, _PROBES)
@@ -184,7 +189,7 @@ def dilated(mask: Tensor, radius: int) -> Tensor:
     """A mask [H, W] bool grown by a disc."""
     if radius < 1 or not bool(mask.any()):
         return mask
-    outside = ndimage.distance_transform_edt(~mask.numpy())
+    outside = np.asarray(ndimage.distance_transform_edt(~mask.numpy()))
     return torch.from_numpy(outside <= radius)
 
 

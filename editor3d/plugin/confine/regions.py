@@ -30,16 +30,16 @@ REGION_FOLDER, SELECTION_FILE = "regions", "selection.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class CaptureRegion:
-    """A shape in the capture's frame: x_scene = scale (R x_capture + t) with `transform` [R | t]."""
+    """A region in the capture's frame: x_scene = scale (R x_capture + t) with `transform` [R | t]."""
 
-    region: Shape
+    region: Region
     """In the capture's frame."""
     transform: Tensor
     """[3, 4]."""
     scale: float
 
     @staticmethod
-    def of(region: Shape, outputs: DataparserOutputs) -> CaptureRegion:
+    def of(region: Region, outputs: DataparserOutputs) -> CaptureRegion:
         return CaptureRegion(region, outputs.dataparser_transform, outputs.dataparser_scale)
 
     def to_capture(self, points: Tensor) -> Tensor:
@@ -53,7 +53,8 @@ class CaptureRegion:
         return (points.double() @ transform[:, :3].T + transform[:, 3]) * self.scale
 
     def contains(self, points: Tensor) -> Tensor:
-        """Which points lie inside: [..., 3] scene units -> bool [...]."""
+        """Which points lie inside a shape: [..., 3] scene units -> bool [...]."""
+        assert isinstance(self.region, Shape)
         return self.region.contains(self.to_capture(points))
 
     def to_json(self) -> dict[str, Any]:

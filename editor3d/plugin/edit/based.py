@@ -96,7 +96,7 @@ class BasedTrainerConfig(PluginTrainerConfig, ChangesBase):
         """
         parser = self.pipeline.datamanager.dataparser
         return load_posed_images(
-            self.pipeline.datamanager.data,
+            self.capture_path(),
             downscale_factor=parser.downscale_factor,
             eval_interval=parser.eval_interval,
         )

@@ -24,6 +24,7 @@ from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.plugin.config.file import read_config
 from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
+from editor3d.plugin.edit.based import BasedTrainerConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
@@ -62,6 +63,8 @@ def evaluate(
     """
     record = _finished_record(run)
     config, edited = open_run(run, data=data)
+    if not isinstance(config, BasedTrainerConfig) or config.load_checkpoint is None:
+        raise CheckpointError(f"Expected the run of an edit at {run}, found another kind: give an edit's folder.")
     _, base = open_run(config.load_checkpoint, data=data)
     posed: PosedImages = edited.datamanager.eval_dataset.metadata["posed_images"]
     views: tuple[View, ...] = edited.datamanager.eval_dataset.metadata["views"]
@@ -140,7 +143,7 @@ class RegionShares:
 
 
 def _region_shares(
-    run: Path, config: EditTrainerConfig, base: PluginPipeline, edited: PluginPipeline
+    run: Path, config: BasedTrainerConfig, base: PluginPipeline, edited: PluginPipeline
 ) -> dict[str, RegionShares]:
     """By held-out view; nothing for an edit that was not kept to a region."""
     if not config.pipeline.where():

@@ -103,6 +103,11 @@ class PluginTrainerConfig(TrainerConfig):
         if self.load_checkpoint is not None and not self.load_checkpoint.is_file():
             raise CheckpointError(f"Expected a checkpoint at {self.load_checkpoint}, found none: check the path.")
 
+    def capture_path(self) -> Path:
+        """Where the capture is; `check` has found it."""
+        assert self.pipeline.datamanager.data is not None
+        return self.pipeline.datamanager.data
+
     def editors_named(self) -> tuple[str, ...]:
         """The 2D editors or guidances that a run goes on with."""
         return ()

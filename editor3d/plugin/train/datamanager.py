@@ -50,7 +50,12 @@ class PixelStore:
     """
 
     def __init__(
-        self, pictures: TrainingPictures, cameras: Cameras, num_rays_per_batch: int, patch_size: int, device: str
+        self,
+        pictures: TrainingPictures,
+        cameras: Cameras,
+        num_rays_per_batch: int,
+        patch_size: int,
+        device: torch.device | str,
     ) -> None:
         self.pictures, self.patch_size, self.device = pictures, patch_size, device
         self.views = pictures.views
@@ -79,7 +84,8 @@ class PixelStore:
         """Indices of the pixels that may be drawn: those whose patch the masks allow wholly. None for all."""
         if all(view.mask_path is None for view in self.views):
             return None
-        usable = torch.cat([_patches_inside(read_mask(view), self.patch_size) for view in self.views]).nonzero()[:, 0]
+        masks = [mask for view in self.views if (mask := read_mask(view)) is not None]  # all views have one, or none
+        usable = torch.cat([_patches_inside(mask, self.patch_size) for mask in masks]).nonzero()[:, 0]
         if len(usable) == 0:
             raise DataError(
                 f"Expected masks that leave room for patches of {self.patch_size} pixels a side to train on, got masks "
@@ -225,7 +231,8 @@ class EditDataManager(VanillaDataManager[PosedImagesDataset]):
         return self._eval_pixels.draw(torch.Generator().manual_seed(step))
 
     def next_eval_image(self, step: int) -> tuple[Cameras, dict[str, Tensor]]:
-        return self.fixed_indices_eval_dataloader[step % len(self.eval_dataset)]
+        camera, batch = self.fixed_indices_eval_dataloader.get_camera(step % len(self.eval_dataset))
+        return camera, batch
 
     def get_train_rays_per_batch(self) -> int:
         return self.config.train_num_rays_per_batch

@@ -70,7 +70,9 @@ class PluginPipeline(VanillaPipeline):
 
     @property
     def model(self) -> PluginModel:
-        return super().model
+        model = super().model
+        assert isinstance(model, PluginModel)
+        return model
 
     def generators(self) -> dict[str, torch.Generator]:
         """Every explicit random generator, by name."""

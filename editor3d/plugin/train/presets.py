@@ -75,12 +75,13 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
     preset = read_preset(name)
     if preset["method"] != config.method_name:
         raise ConfigError(f"The preset {name} is for {preset['method']}, not for {config.method_name}.")
-    default = method_config(config.method_name, type(config))
+    default = method_config(preset["method"], type(config))
     for path, value in preset["values"].items():
         if not isinstance(path, str):
             raise ConfigError(f"Expected names of settings in the preset {name}, found {path!r:.60}: correct it.")
         *parents, last = path.split(".")
-        owner, reference = config, default
+        owner: Any = config
+        reference = default
         for part in parents:
             _require(owner, part, name, path, config.method_name)
             owner, reference = _get(owner, part), _get(reference, part)
@@ -91,7 +92,7 @@ def apply_preset(config: TrainerConfig, name: str) -> None:
             raise ConfigError(f"The preset {name} sets {path} to {value!r:.60}, which it cannot be: correct it.")
         if _get(owner, last) == _get(reference, last):
             if parents == ["options"]:  # frozen
-                config.options = replace(owner, **{last: value})
+                _set(config, "options", replace(owner, **{last: value}))
             else:
                 _set(owner, last, value)
 

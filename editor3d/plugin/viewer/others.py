@@ -20,7 +20,7 @@ def other_panels(pipeline: PluginPipeline) -> nn.ModuleDict:
     panels = nn.ModuleDict()
     for name, point in sorted(installed(PANELS).items()):
         try:
-            panels[name] = load(point, Callable)(pipeline)
+            panels[name] = load(point, Callable)(pipeline)  # pyright: ignore[reportArgumentType]  # a class, in fact
         except ConfigError as error:
             warnings.warn(str(error), Editor3DWarning, stacklevel=2)
     return panels

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nerfstudio.viewer.viewer_elements import (
     ViewerButton,
@@ -46,6 +46,7 @@ class EditedPictures(ViewerElement[str]):
         super().__init__(name)
         self._pictures: dict[str, str] = {}
         self._note, self._folder = note, folder
+        self.gui_handle: Any = None  # nerfstudio lists the kinds of its own elements alone
 
     def _create_gui_handle(self, viser_server: ViserServer) -> None:
         self._read_folder()
@@ -71,11 +72,12 @@ class EditedPictures(ViewerElement[str]):
 
     def _read_folder(self) -> None:
         """Take some of the folder's pictures, spread over all of them; damaged ones are passed over."""
-        paths = [] if self._folder is None else visible_below(self._folder)
+        folder = self._folder or Path()
+        paths = [] if self._folder is None else visible_below(folder)
         count = min(_SHOWN, len(paths))
         for path in (paths[(2 * k + 1) * len(paths) // (2 * count)] for k in range(count)):
             with suppress(*UNREADABLE), open_picture(path, ("PNG",)) as image:
-                self._add(path.relative_to(self._folder).with_suffix("").as_posix(), image.convert("RGB"))
+                self._add(path.relative_to(folder).with_suffix("").as_posix(), image.convert("RGB"))
 
     def _markdown(self) -> str:
         pictures = [f"{view}\n\n![{view}](data:image/jpeg;base64,{data})" for view, data in self._pictures.items()]
@@ -117,7 +119,7 @@ class EditPanel(nn.Module):
         self.image_guidance_scale = ViewerSlider(
             "Image guidance scale", image_guidance_scale, 0.0, 10.0, 0.1, disabled=still
         )
-        self.apply = ViewerButton("Apply", cb_hook=lambda _: self._ask("apply"), disabled=still)
+        self.apply_button = ViewerButton("Apply", cb_hook=lambda _: self._ask("apply"), disabled=still)
         self.pause = ViewerCheckbox("Pause edits", False, disabled=still)
         self.reset = ViewerButton("Reset", cb_hook=lambda _: self._ask("reset"), disabled=still)
         self.status = ViewerText("Status", "", disabled=True)
@@ -147,27 +149,32 @@ class EditPanel(nn.Module):
     def _ask(self, what: str) -> None:
         self._asked.add(what)
 
+    def _connected(self) -> DatasetUpdater:
+        assert self._updater is not None  # a run that is only looked at has controls that are disabled
+        return self._updater
+
     def _do_apply(self) -> None:
         guidance = replace(
-            self._updater.guidance,
+            self._connected().guidance,
             instruction=self.instruction.value.strip(),
             guidance_scale=float(self.guidance_scale.value),
             image_guidance_scale=float(self.image_guidance_scale.value),
         )
         try:
-            self.on_apply(guidance)
+            (self.on_apply or self._connected().restart)(guidance)
             self._say(f"editing: {guidance.instruction}")
         except Editor3DError as error:
             self._say(str(error))
 
     def _do_reset(self) -> None:
-        self._updater.reset()
+        self._connected().reset()
         self._say("reset to the unedited pictures")
 
     def _show(self, index: int, picture: Tensor) -> None:
         if self.pictures.gui_handle is not None:  # encoding pictures that nobody sees would cost time
-            self.pictures.add(self._updater.scene.views[index].name, picture)
-            self._say(f"{len(self._updater.state.edits)} edits made")
+            updater = self._connected()
+            self.pictures.add(updater.scene.views[index].name, picture)
+            self._say(f"{len(updater.state.edits)} edits made")
 
     def _say(self, text: str) -> None:
         if self.status.gui_handle is not None:

@@ -24,6 +24,8 @@ from editor3d.regions import Box, Sphere, bounds_of, parse_region
 if TYPE_CHECKING:
     from viser import TransformControlsHandle, ViserServer
 
+    from editor3d.regions.shapes import Vector
+
 NODE = "/region"
 """Nodes of the viewer's scene: the handle at the centre, and below it one for the size, and the edges."""
 _CENTER, _SIZE, _EDGES = f"{NODE}/center", f"{NODE}/size", f"{NODE}/edges"
@@ -59,7 +61,7 @@ class ViewerFrame:
         """Length in the viewer of one unit of the capture."""
         return VISER_NERFSTUDIO_SCALE_RATIO * self.scale
 
-    def to_viewer(self, point: np.ndarray) -> np.ndarray:
+    def to_viewer(self, point: np.ndarray | Vector) -> np.ndarray:
         """A point [3] of the capture, in the viewer."""
         return self.unit * (self.rotation @ np.asarray(point) + self.translation)
 
@@ -77,7 +79,8 @@ def written(shape: Box | Sphere) -> str:
     half_extents = _rounded(shape.half_extents, least)
     if tuple(shape.rotation) == (1.0, 0.0, 0.0, 0.0):
         return f"box:{_numbers([*center, *half_extents])}"
-    return json.dumps(Box(center, half_extents, shape.rotation).to_json() | {"rotation": _rounded(shape.rotation, 1.0)})
+    rotation = _rounded(shape.rotation, 1.0)
+    return json.dumps({"type": "box", "center": center, "half_extents": half_extents, "rotation": rotation})
 
 
 def beginning(region: str, frame: ViewerFrame) -> tuple[Box | Sphere, bool]:
@@ -92,7 +95,8 @@ def beginning(region: str, frame: ViewerFrame) -> tuple[Box | Sphere, bool]:
             low, high = np.array(around)
             return Box(tuple(((low + high) / 2).tolist()), tuple(((high - low) / 2).tolist())), True
     half = _DEFAULT / frame.scale
-    return Box(tuple(frame.to_capture(np.zeros(3)).tolist()), (half,) * 3), False
+    x, y, z = frame.to_capture(np.zeros(3)).tolist()
+    return Box((x, y, z), (half, half, half)), False
 
 
 class _TypedText(ViewerText):
@@ -151,7 +155,12 @@ class RegionPanel(nn.Module):
             scene, shape, shown = self._server.scene, self.shape, bool(self.shown.value)
             is_box = isinstance(shape, Box)
             self._center = scene.add_transform_controls(
-                _CENTER, depth_test=False, disable_rotations=not is_box, visible=shown, **self._pose()
+                _CENTER,
+                depth_test=False,
+                disable_rotations=not is_box,
+                visible=shown,
+                wxyz=self._wxyz(),
+                position=self._position(),
             )
             self._size = scene.add_transform_controls(
                 _SIZE,
@@ -160,7 +169,7 @@ class RegionPanel(nn.Module):
                 disable_rotations=True,
                 active_axes=(True, is_box, is_box),
                 visible=shown,
-                wxyz=self._pose()["wxyz"],
+                wxyz=self._wxyz(),
                 position=self._rim(),
             )
             self._center.on_update(self._moved)
@@ -174,23 +183,26 @@ class RegionPanel(nn.Module):
                 for node in (self._center, self._size, self._edges):
                     node.visible = bool(self.shown.value)
 
-    def _pose(self) -> dict[str, np.ndarray]:
-        """Place and rotation in the viewer."""
+    def _position(self) -> np.ndarray:
+        """[3], in the viewer."""
+        return self.frame.to_viewer(self.shape.center)
+
+    def _wxyz(self) -> np.ndarray:
+        """Its rotation in the viewer, a quaternion [4]."""
         rotation = self.frame.rotation
         if isinstance(self.shape, Box):
             rotation = rotation @ np.array(self.shape.axes)
-        wxyz = vtf.SO3.from_matrix(rotation).wxyz
-        return {"position": self.frame.to_viewer(self.shape.center), "wxyz": wxyz}
+        return vtf.SO3.from_matrix(rotation).wxyz
 
     def _reach(self) -> np.ndarray:
         """From the centre to the handle of the size, along the shape's own axes, in units of the capture."""
         return np.array(self.shape.half_extents if isinstance(self.shape, Box) else (self.shape.radius, 0.0, 0.0))
 
     def _rim(self) -> np.ndarray:
-        pose = self._pose()
-        return pose["position"] + vtf.SO3(pose["wxyz"]).as_matrix() @ (self.frame.unit * self._reach())
+        return self._position() + vtf.SO3(self._wxyz()).as_matrix() @ (self.frame.unit * self._reach())
 
     def _draw_edges(self) -> None:
+        assert self._server is not None  # `draw` was given one
         mesh = _edges(self.shape)
         self._edges = self._server.scene.add_mesh_simple(
             _EDGES,
@@ -199,7 +211,8 @@ class RegionPanel(nn.Module):
             color=_COLOR,
             visible=bool(self.shown.value),
             side="double",
-            **self._pose(),
+            wxyz=self._wxyz(),
+            position=self._position(),
         )
 
     def _moved(self, handle: TransformControlsHandle) -> None:
@@ -235,14 +248,13 @@ class RegionPanel(nn.Module):
     def _choose(self) -> None:
         """Another kind of shape was chosen: in the same place, of the same size."""
         with self._lock:
-            is_sphere = isinstance(self.shape, Sphere)
-            if is_sphere == (self.kind.value == "sphere"):
+            shape = self.shape
+            if isinstance(shape, Sphere) == (self.kind.value == "sphere"):
                 return
-            center = self.shape.center
-            if is_sphere:
-                self.shape = Box(center, (self.shape.radius,) * 3)
+            if isinstance(shape, Sphere):
+                self.shape = Box(shape.center, (shape.radius, shape.radius, shape.radius))
             else:
-                self.shape = Sphere(center, max(self.shape.half_extents))
+                self.shape = Sphere(shape.center, max(shape.half_extents))
             self.draw()
             self._tell()
 
@@ -277,7 +289,7 @@ def _edges(shape: Box | Sphere) -> trimesh.Trimesh:
     if isinstance(shape, Sphere):
         ring = trimesh.creation.torus(shape.radius, _THICKNESS * shape.radius, major_sections=48, minor_sections=4)
         turns = [trimesh.transformations.rotation_matrix(np.pi / 2, axis) for axis in ([1, 0, 0], [0, 1, 0])]
-        return trimesh.util.concatenate([ring, *(ring.copy().apply_transform(turn) for turn in turns)])
+        return _joined([ring, *(ring.copy().apply_transform(turn) for turn in turns)])
     half = np.array(shape.half_extents)
     thick = _THICKNESS * float(half.max())
     beams = []
@@ -288,7 +300,13 @@ def _edges(shape: Box | Sphere) -> trimesh.Trimesh:
             extents[axis] = 2 * half[axis]
             place[one], place[other] = signs * half[[one, other]]
             beams.append(trimesh.creation.box(extents, trimesh.transformations.translation_matrix(place)))
-    return trimesh.util.concatenate(beams)
+    return _joined(beams)
+
+
+def _joined(meshes: Sequence[trimesh.Trimesh]) -> trimesh.Trimesh:
+    joined = trimesh.util.concatenate(meshes)
+    assert isinstance(joined, trimesh.Trimesh)
+    return joined
 
 
 def _rounded(numbers: Sequence[float], size: float) -> list[float]:

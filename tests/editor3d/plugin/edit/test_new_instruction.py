@@ -62,7 +62,7 @@ def apply(trainer, instruction: str, **scales: float) -> None:
     panel.instruction.value = instruction
     for name, value in scales.items():
         getattr(panel, name).value = value
-    panel.apply.cb_hook(panel.apply)
+    panel.apply_button.cb_hook(panel.apply_button)
 
 
 def test_an_object_is_edited_in_renders_of_the_base_and_views_without_an_edit_show_it(

@@ -162,7 +162,7 @@ def test_a_refused_instruction_is_told_and_changes_nothing_and_a_good_one_is_tak
     def ask_for_the_impossible() -> None:
         session.panel.instruction.value = REFUSED
         session.panel.guidance_scale.value = 9.0
-        session.press("apply")
+        session.press("apply_button")
 
     @session.after(2)
     def read_the_refusal() -> None:
@@ -173,7 +173,7 @@ def test_a_refused_instruction_is_told_and_changes_nothing_and_a_good_one_is_tak
     @session.after(3)
     def apply() -> None:
         assert session.updater.guidance.instruction == first  # until applied
-        session.press("apply")
+        session.press("apply_button")
 
     said = []
     say = session.panel._say
