@@ -89,10 +89,12 @@ def target_and_settings(request: RefineRequest) -> tuple[np.ndarray | None, Rend
         aspect = 1.0 if target is None else target.shape[1] / target.shape[0]
         if width is None and height is None:
             width, height = (SIDE, round(SIDE / aspect)) if aspect >= 1 else (round(SIDE * aspect), SIDE)
-        elif width is None:
+        elif height is not None:
             width = round(height * aspect)
-        else:
+        elif width is not None:
             height = round(width / aspect)
+    assert width is not None
+    assert height is not None
     if not 16 <= min(width, height) <= max(width, height) <= MOST_SIDE:
         raise ConfigError(f"Expected renders of 16 to {MOST_SIDE} pixels a side, got {width} x {height}.")
     if target is not None:

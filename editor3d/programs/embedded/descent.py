@@ -126,6 +126,7 @@ class Descent:
         return 1.0 - PRIOR * np.diag(np.linalg.inv(normal))
 
     def _steps(self, best: np.ndarray, residuals: np.ndarray, count: int) -> list[tuple[np.ndarray, float | None]]:
+        assert self._jacobian is not None  # `_correct` has made it
         jacobian = self._jacobian[self._fine :]
         gradient = jacobian.T @ residuals[self._fine :]
         curvature = (jacobian.T @ jacobian).astype(np.float64)

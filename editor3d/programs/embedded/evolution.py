@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,9 +57,8 @@ class Evolution:
 
     @property
     def converged(self) -> bool:
-        return self._strategy.sigma * float(np.max(self._strategy.sigma_vec.scaling)) < 0.01 or bool(
-            self._strategy.stop()
-        )
+        strategy: Any = self._strategy  # its own annotations are too narrow
+        return strategy.sigma * float(np.max(strategy.sigma_vec.scaling)) < 0.01 or bool(strategy.stop())
 
     def ask(self, count: int) -> list[np.ndarray]:
         """Up to `count` points [N] of the present generation."""

@@ -71,8 +71,9 @@ def _links(program: Program) -> Iterator[tuple[str, str]]:
             (link.output_at, link.output, SOCKETS.get(link.output or "", ())),
             (link.input_at, link.input, INPUTS.get(link.input or "", ())),
         ):
-            for other in others if place else ():
-                yield program.replaced({place: repr(other)}), f"link {name} -> {other}"
+            if place:
+                for other in others:
+                    yield program.replaced({place: repr(other)}), f"link {name} -> {other}"
 
 
 def _is_python(source: str) -> bool:

@@ -154,7 +154,7 @@ class Population:
                 self.members = pool[:1]
                 continue
             parent, axis = self._to_sweep()
-            if axis is not None:
+            if parent is not None and axis is not None:
                 points = self._neighbours(parent, axis)
                 parent.swept[axis] = parent.misfit
             else:
@@ -210,6 +210,7 @@ class Population:
         else:
             self._correct(member)
         slopes, size = member.slopes, len(member.point)
+        assert slopes is not None  # measured
         prior = PRIOR * self._least
         gradient = slopes.T @ member.residuals + prior * (member.point - self._first)
         curvature = (slopes.T @ slopes).astype(np.float64) + prior * np.eye(size)
@@ -223,8 +224,8 @@ class Population:
         tried = yield [self._space.snapped(point) for point in points]
         found = [(self.score(one), place) for place, one in enumerate(tried) if one is not None]
         least, place = min(found, default=(np.inf, 0))
-        if least < before:
-            one = tried[place]
+        one = tried[place] if found else None
+        if one is not None and least < before:
             member.point, member.residuals, member.misfit = one.point, one.residuals, one.misfit
             member.damping = float(np.clip(member.damping * DAMPING[place], 1e-4, 100.0))
         else:
@@ -251,6 +252,7 @@ class Population:
 
     def _correct(self, member: Member) -> None:
         """Correct the slopes by the last pictures near the member, as `descent` does."""
+        assert member.slopes is not None
         moves = np.array([one.point - member.point for one in self._seen])
         lengths = np.linalg.norm(moves, axis=1)
         near = np.flatnonzero((lengths > 1e-6) & (lengths < NEAR))

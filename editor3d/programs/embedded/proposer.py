@@ -117,16 +117,16 @@ class EmbeddedProposer:
         changed = best.source != asked.best.source
         if plan.origin == "breed":
             self._bred(asked, plan, tried)
-            if self._left or best.source == self._main.best.source:
+            if self._left or (self._main is not None and best.source == self._main.best.source):
                 return  # steps go on from what a whole turn has found
             self._fruitful.add(Program(best.source).structure)
             changed = True
         elif not plan.sources and plan.origin != "leap":
             return  # a program without numbers
-        elif plan.origin == "steps":
-            _step_taken(self._main, plan, tried, self._loss)
-        elif plan.origin == "explore":
-            _step_taken(self._explorer, plan, tried, self._loss)
+        elif plan.origin == "steps" and self._main is not None:
+            _step_taken(self._main, plan, tried, self._measure())
+        elif plan.origin == "explore" and self._explorer is not None:
+            _step_taken(self._explorer, plan, tried, self._measure())
             if changed or self._is_hopeless(self._explorer, best):
                 self._explorer = None
         elif plan.origin == "evolve":
@@ -188,9 +188,14 @@ class EmbeddedProposer:
             self._spaces[program.structure] = Space(program, self._bounds)
         return self._spaces[program.structure]
 
+    def _measure(self) -> PictureLoss:
+        """What steps go by."""
+        assert self._loss is not None
+        return self._loss
+
     def _lineage(self, start: Tried) -> Lineage:
         space = self._space(start.source)
-        return Lineage(space, Descent(space.least_steps, self._loss.fine), start)
+        return Lineage(space, Descent(space.least_steps, self._measure().fine), start)
 
     def _follow(self, best: Tried) -> None:
         """The incumbent has changed, by whatever it was: steps go on from there."""
@@ -207,25 +212,25 @@ class EmbeddedProposer:
         if explorer.descent.stalled >= PATIENCE or explorer.rounds >= EXPLORED:
             return True
         probing = -(-len(explorer.space) // 8)
-        return explorer.rounds >= probing + 3 and explorer.best.loss > HOPELESS * best.loss
+        return explorer.rounds >= probing + 3 and _loss_of(explorer.best) > HOPELESS * _loss_of(best)
 
     def _steps(self, asked: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> _Plan:
         here = lineage.here
-        points = lineage.descent.ask(here, self._loss.residuals(lineage.best.image), asked.breadth, rng)
+        points = lineage.descent.ask(here, self._measure().residuals(lineage.best.image), asked.breadth, rng)
         lineage.rounds += 1
         return _of_points(asked, origin, lineage.space, here, points)
 
     def _population(self, asked: Round) -> Population:
         structure = Program(asked.best.source).structure
         if structure not in self._populations:
-            self._populations[structure] = Population(self._spaces[structure], self._loss.fine, asked.seed)
+            self._populations[structure] = Population(self._spaces[structure], self._measure().fine, asked.seed)
         return self._populations[structure]
 
     def _bred(self, asked: Round, plan: _Plan, tried: Sequence[Tried]) -> None:
         images = {one.source: one.image for one in (asked.best, *tried)}
         self._population(asked).tell(
             [
-                (point, self._loss.residuals(images[source]))
+                (point, self._measure().residuals(images[source]))
                 for (source, _), point in zip(plan.sources, plan.in_order, strict=True)
                 if source in images
             ]
@@ -233,14 +238,15 @@ class EmbeddedProposer:
 
     def _evolve(self, asked: Round, space: Space) -> _Plan:
         here = space.vector(Program(asked.best.source))
-        stale = self._evolution is None or self._evolution.size != len(here) or self._evolution.converged
-        if stale:
+        evolution = self._evolution
+        if evolution is None or evolution.size != len(here) or evolution.converged:
             spread = SPREADS[self._evolutions % len(SPREADS)]
-            self._evolution = Evolution(here, spread, asked.breadth, asked.seed)
+            evolution = self._evolution = Evolution(here, spread, asked.breadth, asked.seed)
             self._evolutions += 1
-        return _of_points(asked, "evolve", space, here, self._evolution.ask(asked.breadth))
+        return _of_points(asked, "evolve", space, here, evolution.ask(asked.breadth))
 
     def _evolved(self, plan: _Plan, tried: Sequence[Tried]) -> None:
+        assert self._evolution is not None
         self._evolution.tell(
             [
                 (plan.points[one.source], float(place if one.loss is None else one.loss))
@@ -286,17 +292,23 @@ class EmbeddedProposer:
         return _swept(here, axis, float(space.least_steps[axis]), count, rng)
 
 
+def _loss_of(tried: Tried) -> float:
+    """Where there is a target, every candidate has one."""
+    assert tried.loss is not None
+    return tried.loss
+
+
 def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Tried], loss: PictureLoss) -> None:
     """Let a lineage learn from a round of its own, and move to its best."""
     mine = [one for one in tried if one.source in plan.points]
     for one in mine:
         # what was rendered has whole numbers where the step may have gone between two
         lineage.descent.remember(lineage.space.snapped(plan.points[one.source]), loss.residuals(one.image))
-    winner = min(mine, key=lambda one: one.loss, default=None)
-    if winner is None or winner.loss >= lineage.best.loss:
+    winner = min(mine, key=_loss_of, default=None)
+    if winner is None or _loss_of(winner) >= _loss_of(lineage.best):
         lineage.descent.tell(0.0, None)
         return
-    lineage.descent.tell(1.0 - winner.loss / lineage.best.loss, plan.points[winner.source])
+    lineage.descent.tell(1.0 - _loss_of(winner) / _loss_of(lineage.best), plan.points[winner.source])
     lineage.best = winner
 
 

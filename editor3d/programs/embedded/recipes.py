@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from editor3d.programs.language.syntax import Program
+from editor3d.programs.language.syntax import Program, channels_of
 
 _START = """material = bpy.data.materials[{name}]
 material.use_nodes = True
@@ -102,7 +102,7 @@ def cook(recipe: str, program: Program, name: str) -> str:
         program: what there is now.
         name: the material.
     """
-    colours = [tuple(p.value) for p in program.parameters if p.kind == "colour"]
+    colours = [channels_of(p.value) for p in program.parameters if p.kind == "colour"]
     one, two = ([*(_opaque(colour) for colour in colours), ONE, TWO])[:2]
     # a recipe's braces are its own two colours: nothing of a name is read as a format
     body = (_START + RECIPES[recipe]).replace("{one}", repr(one)).replace("{two}", repr(two))

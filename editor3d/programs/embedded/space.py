@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from editor3d.programs.language.bounds import Bounds
-from editor3d.programs.language.syntax import Parameter, Program, written
+from editor3d.programs.language.syntax import Parameter, Program, channels_of, number_of, written
 
 GAMMA = 2.2
 """Linear light to the power 1/2.2 is about what the eye sees."""
@@ -67,9 +67,9 @@ class Space:
         self.axes: list[Axis] = []
         for index, parameter in enumerate(self.parameters):
             if parameter.kind in ("number", "integer"):
-                self.axes.append(Axis(index, None, parameter.bounds, parameter.kind == "integer"))
+                self.axes.append(Axis(index, None, parameter.limits, parameter.kind == "integer"))
             elif parameter.kind == "colour":
-                self.axes += [Axis(index, channel, parameter.bounds, False) for channel in range(3)]
+                self.axes += [Axis(index, channel, parameter.limits, False) for channel in range(3)]
         self.least_steps = np.array([axis.least_step for axis in self.axes])
 
     def __len__(self) -> int:
@@ -110,13 +110,13 @@ def _bounded(program: Program, known: dict[tuple[str, int], Bounds]) -> list[Par
         key = (parameter.label, seen[parameter.label])
         seen[parameter.label] += 1
         if parameter.kind in ("number", "integer"):
-            old, value = known.setdefault(key, parameter.bounds), float(parameter.value)
-            low = parameter.bounds.low if old.scale == "log" and value <= 0.0 else min(old.low, value)
-            scale = parameter.bounds.scale if old.scale == "log" and low <= 0.0 else old.scale
+            old, value = known.setdefault(key, parameter.limits), number_of(parameter.value)
+            low = parameter.limits.low if old.scale == "log" and value <= 0.0 else min(old.low, value)
+            scale = parameter.limits.scale if old.scale == "log" and low <= 0.0 else old.scale
             parameter = replace(parameter, bounds=Bounds(low, max(old.high, value), scale))
         parameters.append(parameter)
     return parameters
 
 
 def _number(parameter: Parameter, axis: Axis) -> float:
-    return float(parameter.value if axis.channel is None else parameter.value[axis.channel])
+    return number_of(parameter.value if axis.channel is None else channels_of(parameter.value)[axis.channel])

@@ -40,6 +40,7 @@ def embedding() -> Embed:
     from editor3d.metrics.clip import load_clip
 
     scorer = load_clip()
+    assert not isinstance(scorer, Unavailable)  # `clip_model` has found it
 
     def embed(image: np.ndarray) -> np.ndarray:
         return scorer.embed_images([torch.from_numpy(image).float() / 255.0])[0].numpy()

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -57,6 +58,7 @@ class PictureLoss:
 
     @cached_property
     def _embedded(self) -> np.ndarray:
+        assert self._embed is not None
         return self._embed(self.target)
 
     @cached_property
@@ -90,7 +92,7 @@ class PictureLoss:
             photometric.append(0.5 * (np.abs(difference).mean() + np.sqrt(np.square(difference).mean())))
             structure.append(np.abs(edges(mine) - their_edges).mean())
             if min(mine.shape[:2]) >= SSIM_WINDOW:
-                alike = structural_similarity(mine, theirs, win_size=SSIM_WINDOW, channel_axis=-1, data_range=1.0)
+                alike: Any = structural_similarity(mine, theirs, win_size=SSIM_WINDOW, channel_axis=-1, data_range=1.0)
                 structure[-1] += 0.5 * (1.0 - alike)
         colour = np.abs(np.sort(levels[0].reshape(-1, 3), axis=0) - self._sorted).mean()
         parts = {

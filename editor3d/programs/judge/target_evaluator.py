@@ -26,6 +26,5 @@ class TargetEvaluator:
         return self._loss.parts(image)
 
     def compare(self, left: Tried, right: Tried) -> Verdict:
-        scores = tuple(self.loss(one.image) if one.loss is None else one.loss for one in (left, right))
-        winner = "left" if scores[0] < scores[1] else "right"
-        return Verdict(winner, scores=scores, decided=scores[0] != scores[1])
+        one, other = (self.loss(tried.image) if tried.loss is None else tried.loss for tried in (left, right))
+        return Verdict("left" if one < other else "right", scores=(one, other), decided=one != other)

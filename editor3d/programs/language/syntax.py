@@ -44,6 +44,24 @@ class Parameter:
     choices: tuple[str, ...] = ()
     """Of words."""
 
+    @property
+    def limits(self) -> Bounds:
+        """The bounds of what has some."""
+        assert self.bounds is not None
+        return self.bounds
+
+
+def number_of(value: Value) -> float:
+    """The value of a number."""
+    assert not isinstance(value, tuple)
+    return float(value)
+
+
+def channels_of(value: Value) -> tuple[float, ...]:
+    """The value of a colour."""
+    assert not isinstance(value, float | int | str)
+    return tuple(value)
+
 
 @dataclass(frozen=True)
 class Link:
@@ -129,6 +147,9 @@ class Program:
         return b"".join([*pieces, self._bytes[at:]]).decode("utf-8", "surrogatepass")
 
     def _span(self, node: ast.AST) -> tuple[int, int]:
+        assert isinstance(node, ast.stmt | ast.expr)
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         return (
             self._starts[node.lineno - 1] + node.col_offset,
             self._starts[node.end_lineno - 1] + node.end_col_offset,
@@ -154,7 +175,7 @@ class Program:
         for child, child_label in _children(node, label):
             yield from self._found(child, child_label)
 
-    def _parameter(self, node: ast.AST, label: str, value: Value) -> Iterator[Parameter]:
+    def _parameter(self, node: ast.AST, label: str, value: float | int | str | bool) -> Iterator[Parameter]:
         if not label or NEVER.search(label):
             return
         span = self._span(node)
@@ -178,12 +199,12 @@ _GRADUAL = ("number", "integer", "colour")
 def written(parameter: Parameter, value: Value) -> str:
     """A value as Python text, of the parameter's own type and within its bounds."""
     if parameter.kind == "number":
-        return _float_text(_clipped(parameter, float(value)))
+        return _float_text(_clipped(parameter, number_of(value)))
     if parameter.kind == "integer":
-        return repr(int(round(_clipped(parameter, float(value)))))
+        return repr(int(round(_clipped(parameter, number_of(value)))))
     if parameter.kind == "colour":
-        channels = [_float_text(_clipped(parameter, float(channel))) for channel in value[:3]]
-        channels += [_float_text(float(alpha)) for alpha in parameter.value[3:]]
+        channels = [_float_text(_clipped(parameter, float(channel))) for channel in channels_of(value)[:3]]
+        channels += [_float_text(float(alpha)) for alpha in channels_of(parameter.value)[3:]]
         return f"({', '.join(channels)})"
     if parameter.kind == "word":
         return repr(str(value))
@@ -191,7 +212,7 @@ def written(parameter: Parameter, value: Value) -> str:
 
 
 def _clipped(parameter: Parameter, value: float) -> float:
-    return min(max(value, parameter.bounds.low), parameter.bounds.high)
+    return min(max(value, parameter.limits.low), parameter.limits.high)
 
 
 def _float_text(value: float) -> str:
@@ -214,8 +235,8 @@ def _colour(node: ast.AST, label: str) -> tuple[float, ...] | None:
     if not isinstance(node, (ast.Tuple, ast.List)) or len(node.elts) not in (3, 4) or not COLOUR_NAME.search(label):
         return None
     values = [_literal(element) for element in node.elts]
-    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v <= 1 for v in values)
-    return tuple(float(v) for v in values) if numbers else None
+    numbers = tuple(float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1)
+    return numbers if len(numbers) == len(values) else None
 
 
 def _children(node: ast.AST, label: str) -> Iterator[tuple[ast.AST, str]]:

@@ -109,7 +109,9 @@ class WorkerHandle:
         )
         os.close(notify)
         os.close(lifeline)
-        os.set_blocking(self._process.stdin.fileno(), False)
+        assert self._process.stdin is not None
+        self._orders = self._process.stdin
+        os.set_blocking(self._orders.fileno(), False)
         self._send(order, time.monotonic() + START_SECONDS)
 
     @property
@@ -206,7 +208,7 @@ class WorkerHandle:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for file in (self._process.stdin, self._result):
+        for file in (self._orders, self._result):
             file.close()
 
     def hear(self, until: float) -> dict[str, Any]:
@@ -236,7 +238,7 @@ class WorkerHandle:
         return answer
 
     def _send(self, message: Mapping[str, Any], until: float) -> None:
-        data, handle = (json.dumps(message) + "\n").encode(), self._process.stdin.fileno()
+        data, handle = (json.dumps(message) + "\n").encode(), self._orders.fileno()
         while data:
             left = until - time.monotonic()
             if not _is_ready(handle, select.POLLOUT, left):

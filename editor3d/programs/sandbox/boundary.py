@@ -91,9 +91,9 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
         state.missing[layer] = "left out"
     if "resource limits" in wanted:
         state.put("resource limits", lambda: _limit(_limits(policy)))
-    linux, root = sys.platform == "linux", _is_root()
-    libc = namespaces.library() if linux else None
-    if linux:
+    root = _is_root()
+    libc = namespaces.library() if sys.platform == "linux" else None
+    if libc is not None:
         with suppress(OSError):
             # where memory runs out all the same, this is the process to end
             Path("/proc/self/oom_score_adj").write_text("1000")
@@ -106,7 +106,7 @@ def enter(policy: Policy, lifeline: int) -> Confinement:
     if "resource limits" in wanted and "user namespace" in state.active:
         # set any earlier, or without that namespace, it would count all that this user runs on the machine
         _limit({"RLIMIT_NPROC": policy.processes})
-    if linux:
+    if libc is not None:
         _privileges(libc, policy, state, wanted, root)
         namespaces.die_with_parent(libc, signal.SIGKILL)
         if "pid namespace" not in state.active and os.getppid() != guard:

@@ -62,8 +62,9 @@ def knock_out(incumbent: Tried, candidates: Sequence[Tried], judge: Judge, seed:
         best = champion if changed else incumbent
     by_level = sorted(range(len(candidates)), key=lambda index: -reached[index])
     ranking = [candidates[index] for index in by_level]
-    if all(tried.loss is not None for tried in ranking):
-        ranking.sort(key=lambda tried: tried.loss)
+    measured = [(tried.loss, tried) for tried in ranking if tried.loss is not None]
+    if len(measured) == len(ranking):
+        ranking = [tried for _, tried in sorted(measured, key=lambda entry: entry[0])]
     return Outcome(best, tuple(ranking), changed)
 
 

@@ -40,12 +40,9 @@ class VisionEvaluator:
         """
         one, calls, tokens, reason = self._ask(left, right)
         other, more_calls, more_tokens, _ = self._ask(right, left)
-        there = {"first": "left", "second": "right"}.get(one)
-        back = {"first": "right", "second": "left"}.get(other)
-        decided = there is not None and there == back
-        return Verdict(
-            there if decided else "left", calls + more_calls, tokens + more_tokens, note=reason, decided=decided
-        )
+        decided = None not in (one, other) and one != other
+        winner = "right" if decided and one == "second" else "left"
+        return Verdict(winner, calls + more_calls, tokens + more_tokens, note=reason, decided=decided)
 
     def _ask(self, first: Tried, second: Tried) -> tuple[Literal["first", "second"] | None, int, int, str]:
         calls = tokens = 0
