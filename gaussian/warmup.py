@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from itertools import product
 
+import numpy as np
 import torch
 
 from editor3d.host.compiled import compiled
 from gaussian.raster.rasterize import rasterization
+from gaussian.raster.view_weights import ViewWeights
 
 _COUNT, _SIDE = 64, 32
 
@@ -33,6 +35,10 @@ def warm_up() -> float:
                 *leaves, viewmat, K, _SIDE, _SIDE, sh_degree=degree, packed=False, render_mode=mode, absgrad=absgrad
             )
             picture.sum().backward()
+    weights = ViewWeights.of(*(leaf.detach() for leaf in leaves[:4]), viewmat[0], K[0], _SIDE, _SIDE)
+    colors, importance = np.zeros((_COUNT, 3), np.float32), np.ones((_SIDE, _SIDE), np.float32)
+    weights.residual(colors, importance, np.zeros((_SIDE, _SIDE, 3), np.float32))
+    weights.sums(importance)
     return time.perf_counter() - started
 
 

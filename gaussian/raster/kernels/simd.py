@@ -280,6 +280,45 @@ def store_sums(typing_context, array, row, a, b, c, d, e, f, g, h):
     return types.void(array, row, a, b, c, d, e, f, g, h), codegen
 
 
+_HALVES = ir.VectorType(ir.IntType(16), LANES)
+_WORDS = ir.VectorType(ir.IntType(32), LANES)
+
+
+def _words(value: int):
+    return ir.Constant(_WORDS, [value] * LANES)
+
+
+def _half_row(context, builder, kind, array, row, row_kind):
+    data = context.make_array(kind)(context, builder, array)
+    at = [context.cast(builder, row, row_kind, types.intp), context.get_constant(types.intp, 0)]
+    return builder.bitcast(cgutils.get_item_pointer(context, builder, kind, data, at), _HALVES.as_pointer())
+
+
+@intrinsic
+def store_halves(typing_context, array, row, value):
+    """array[row, :16] uint16 = a vector of numbers of at least 0, rounded to bfloat16: a float's upper 16 bits."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _half_row(context, builder, signature.args[0], args[0], args[1], signature.args[1])
+        bits = builder.add(builder.bitcast(args[2], _WORDS), _words(1 << 15))
+        builder.store(builder.trunc(builder.lshr(bits, _words(16)), _HALVES), pointer, align=2)
+        return context.get_dummy_value()
+
+    return types.void(array, row, value), codegen
+
+
+@intrinsic
+def load_halves(typing_context, array, row):
+    """What `store_halves` stored."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _half_row(context, builder, signature.args[0], args[0], args[1], signature.args[1])
+        bits = builder.zext(builder.load(pointer, align=2), _WORDS)
+        return builder.bitcast(builder.shl(bits, _words(16)), _VECTOR)
+
+    return f32x16(array, row), codegen
+
+
 # minimax in relative error over 0 <= y <= 1.4: 2e-7, and after two squarings in single precision 3e-6
 _EXP_NEG_QUARTER = (0.99999976, -0.99998593, 0.49985135, -0.16606474, 0.040475223, -0.007075786, 0.00067948381)
 

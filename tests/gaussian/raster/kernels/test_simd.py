@@ -16,12 +16,14 @@ from gaussian.raster.kernels.simd import (
     horizontal_sum,
     lane_centres,
     load,
+    load_halves,
     minimum,
     select,
     set_lane,
     splat,
     stack_rows,
     store,
+    store_halves,
     store_sums,
 )
 
@@ -175,3 +177,23 @@ def test_exponential_to_five_millionths():
 
 def test_a_weight_of_a_centre_is_no_more_than_one():
     assert calculate(EXP, *np.zeros((3, LANES), np.float32)).max() <= 1.0
+
+
+@njit
+def _through_halves(values, array):
+    rows = stack_rows()
+    _fill(rows, 0, values)
+    store_halves(array, 1, load(rows, 0))
+    store(rows, 0, load_halves(array, 1))
+    return [get_lane(rows, 0, lane) for lane in range(LANES)]
+
+
+def test_halves_are_the_nearest_numbers_of_eight_bits():
+    values = np.concatenate([np.random.default_rng(0).random(13, f4), np.array([0.0, 1.0, 1e-6], f4)])
+    array = np.zeros((3, LANES), np.uint16)
+    wanted = ((values.view(np.uint32) + 0x8000) >> 16).astype(np.uint16)
+    read = np.array(_through_halves(values, array), f4)
+    assert (array[1] == wanted).all()
+    assert not array[[0, 2]].any()
+    assert (read.view(np.uint32) == wanted.astype(np.uint32) << 16).all()
+    np.testing.assert_allclose(read, values, rtol=2.0**-8)
