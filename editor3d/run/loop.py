@@ -11,9 +11,28 @@ from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
 from editor3d.run.progress import TrainingProgress
 from editor3d.run.results import EditResults
-from editor3d.run.stopping import StepInterrupted, say_stopped, stop_on_signal
+from editor3d.run.stopping import StepInterrupted, Stop, say_stopped, stop_on_signal
 
 CHECKPOINTS = "checkpoints"
+
+
+class StepParts:
+    """What a step of several parts, such as 2D edits, asks and reports between them.
+
+    A job's objects get its two methods when they are made; the loop says later what the methods do.
+    """
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self.shown: Callable[[int, int], None] = lambda done, due: None
+
+    def should_stop(self) -> bool:
+        """Whether the step must end by `StepInterrupted`."""
+        return self.stop.asked
+
+    def on_progress(self, done: int, due: int) -> None:
+        """Report that `done` of `due` parts are done."""
+        self.shown(done, due)
 
 
 class Job(Protocol):
@@ -24,18 +43,10 @@ class Job(Protocol):
     clock: RunClock
     stopwatch: Stopwatch
     results: EditResults
+    parts: StepParts
 
     def prepare(self) -> None:
         """Do what takes time or writes files before the first step of a sitting."""
-        ...
-
-    def attend(self, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> None:
-        """Take what a step that consists of several parts asks and tells between them.
-
-        Args:
-            should_stop: whether the step is to end by `StepInterrupted`.
-            on_progress: called with how many of how many parts are done.
-        """
         ...
 
     def step(self) -> object:
@@ -87,11 +98,12 @@ def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -
         return True
     if job.done_steps == 0:
         job.results.save_before()
-    with stop_on_signal() as stop, TrainingProgress(name, job.done_steps, steps) as progress:
-        job.attend(
-            lambda: stop.asked,
-            lambda done, due: progress.update(job.done_steps, f"2D edit {done}/{due}" if due > 1 else ""),
-        )
+    with stop_on_signal(job.parts.stop) as stop, TrainingProgress(name, job.done_steps, steps) as progress:
+
+        def show(done: int, due: int) -> None:
+            progress.update(job.done_steps, f"2D edit {done}/{due}" if due > 1 else "")
+
+        job.parts.shown = show
         try:
             while job.done_steps < steps and not stop.asked:
                 job.step()

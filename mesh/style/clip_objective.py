@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,6 @@ class ClipObjective:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.name, self._folder = find_encoder(stage.config.clip)
-        self.should_stop: Callable[[], bool] = lambda: False
-        self.on_progress: Callable[[int, int], None] = lambda done, due: None
 
     def begin(self) -> None:
         stage = self._stage

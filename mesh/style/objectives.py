@@ -32,8 +32,6 @@ class Objective(Protocol):
 
     name: str
     """The editor's, or CLIP's."""
-    should_stop: Callable[[], bool]
-    on_progress: Callable[[int, int], None]
 
     def begin(self) -> None:
         """Prepare what takes time or writes files; called once, before anything else."""
@@ -73,12 +71,22 @@ class EditObjective:
 
     Only pixels that show nothing but the mesh count: what an editor makes of the background is not the mesh's.
 
+    Args:
+        should_stop: whether a step must end between two of its edits, by `StepInterrupted`.
+        on_progress: called with how many of how many edits of a step are done.
+
     Raises:
         Editor3DError: the editor is not to be had, or refuses the instruction.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[int, int], None] = lambda done, due: None,
+    ) -> None:
         self._stage, config = stage, stage.config
+        self._should_stop, self._on_progress = should_stop, on_progress
         self.views = views_of(stage.train_cameras, stage.folder / CONDITIONS, "train")
         self.name = config.editor
         self._editor = create_editor(config.editor, device=stage.device)
@@ -91,8 +99,6 @@ class EditObjective:
         kind, noise = suited_schedule(info, rounds)
         schedule = Schedule(kind, edits.edit_rate, edits.edit_count, edits.lower_bound, edits.upper_bound, noise)
         self._schedule = with_all_steps(schedule, info, steps)
-        self.should_stop: Callable[[], bool] = lambda: False
-        self.on_progress: Callable[[int, int], None] = lambda done, due: None
 
     def begin(self) -> None:
         stage, config = self._stage, self._stage.config
@@ -115,9 +121,9 @@ class EditObjective:
             PictureStore(stage.folder / "edit_state"),
             config.steps,
             stage.stopwatch,
-            should_stop=lambda: self.should_stop(),
+            should_stop=self._should_stop,
         )
-        self.updater.on_progress = lambda done, due: self.on_progress(done, due)
+        self.updater.on_progress = self._on_progress
         for index in range(len(self.views)):
             self._samples.store(index, to_uint8_tensor(self._condition(index)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,12 @@ class StyleRun:
         self.config, self.folder = config, folder
         self.stage = Stage.of(config, folder, default_device() if device is None else device)
         self.styled, self.stopwatch = self.stage.styled, self.stage.stopwatch
-        kind = ClipObjective if config.prompt.strip() else EditObjective
-        self.objective: Objective = kind(self.stage)
+        self.parts = loop.StepParts()
+        self.objective: Objective
+        if config.prompt.strip():
+            self.objective = ClipObjective(self.stage)
+        else:
+            self.objective = EditObjective(self.stage, self.parts.should_stop, self.parts.on_progress)
         self.optimizer = torch.optim.Adam(self.styled.field.parameters(), lr=config.learning_rate)
         shown = ShownMesh(self.stage, self.objective)
         self.results = EditResults(folder, shown, self.clock, self.stopwatch, config.turntable_frames)
@@ -64,9 +68,6 @@ class StyleRun:
             if new:
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
-
-    def attend(self, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> None:
-        self.objective.should_stop, self.objective.on_progress = should_stop, on_progress
 
     def step(self) -> float:
         """One optimisation step; its loss."""

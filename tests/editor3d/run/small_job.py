@@ -12,6 +12,7 @@ import torch
 from editor3d.errors import CheckpointError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run.clock import RunClock
+from editor3d.run.loop import StepParts
 from editor3d.run.results import EditResults
 from editor3d.types import View
 
@@ -79,10 +80,7 @@ class SmallJob:
         self.during, self.prepare = during, preparing
         self.made: list[int] = []
         self.saves: list[int] = []
-        self.should_stop: Callable[[], bool] = lambda: False
-
-    def attend(self, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> None:
-        self.should_stop, self.on_progress = should_stop, on_progress
+        self.parts = StepParts()
 
     def step(self) -> None:
         self.during(self.done_steps)

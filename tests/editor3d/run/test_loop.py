@@ -122,9 +122,9 @@ def test_a_step_of_several_parts_ends_between_them_and_is_made_again(tmp_path, w
 
     def between(step: int) -> None:
         if step == where:
-            assert not job.should_stop()
+            assert not job.parts.should_stop()
             signal.raise_signal(signal.SIGINT)
-            assert job.should_stop()
+            assert job.parts.should_stop()
             raise StepInterrupted
 
     job = SmallJob(cut, between)
