@@ -70,7 +70,7 @@ class Coverage:
         from editor3d.geometry import kernels
 
         counted = [
-            surface.cosine > GRAZING if mask is None else (surface.cosine > GRAZING) & mask
+            surface.cosine > GRAZING if mask is None else (surface.cosine > GRAZING) & torch.as_tensor(mask)
             for surface, mask in zip(surfaces, masks or [None] * len(surfaces), strict=True)
         ]
         total = sum(int(pixels.sum()) for pixels in counted)

@@ -115,7 +115,7 @@ class SeenSurface:
 
 
 def _planes(camera: Camera, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Normals [H, W, 3] in the camera's axes and their cosines [H, W] to the rays, 0 where there is none; and edges."""
+    """Normals [H, W, 3] in the camera's frame, their cosines [H, W] to the rays, 0 where there is none, and edges."""
     require("editor3d.geometry.warmup")
     from editor3d.geometry import kernels
 
