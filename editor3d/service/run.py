@@ -11,7 +11,8 @@ from pathlib import Path
 
 from editor3d.errors import ConfigError
 from editor3d.host.versions import package_version
-from editor3d.service.http.server import HOST, Service
+from editor3d.service.http.server import Server
+from editor3d.service.http.service import HOST, Service
 from editor3d.service.http.signing import PROOF, is_proof, signed
 from editor3d.service.jobs.state import (
     ServiceState,
@@ -42,29 +43,23 @@ def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: floa
         raise ConfigError(
             f"A service runs already (process {running.pid}, port {running.port}): end it, or give another --state."
         )
-    service = Service(folder, port)
+    server = Server(folder, port)
+    service = server.service
     told = ServiceState(service.port, service.token, os.getpid(), package_version())
     try:
         write_state(state, told)
     except ConfigError:
-        service.close()
+        server.close()
         raise
-    stop = threading.Event()
-
-    def end(*_: object) -> None:
-        stop.set()
-        threading.Thread(target=service.shutdown, daemon=True).start()
-
-    previous = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
+    previous = {name: signal.signal(name, lambda *_: service.end()) for name in (signal.SIGINT, signal.SIGTERM)}
     if idle_minutes > 0:
-        threading.Thread(target=_end_when_idle, args=(service, 60.0 * idle_minutes, stop, end), daemon=True).start()
+        threading.Thread(target=_end_when_idle, args=(service, 60.0 * idle_minutes), daemon=True).start()
     print(f"Serving on {HOST}:{service.port}; clients find it by {state}", flush=True)
     try:
-        service.serve_forever(poll_interval=0.1)
+        server.run_until_end()
     finally:
-        stop.set()
         remove_state(state, service.token)
-        service.close()
+        server.close()
         for name, handler in previous.items():
             signal.signal(name, handler)
     print("The service has ended.", flush=True)
@@ -88,8 +83,9 @@ def _alive(state: ServiceState) -> bool:
         connection.close()
 
 
-def _end_when_idle(service: Service, seconds: float, stop: threading.Event, end) -> None:
-    while not stop.wait(min(_LOOK, seconds)):
+def _end_when_idle(service: Service, seconds: float) -> None:
+    while not service.ending:
+        time.sleep(min(_LOOK, seconds))
         last = max(service.last_request, service.jobs.last_active)
         if not service.jobs.busy and time.monotonic() - last > seconds:
-            end()
+            service.end()

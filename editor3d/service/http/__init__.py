@@ -1,1 +1,1 @@
-"""HTTP on the loopback interface: authentication, limits and deadlines."""
+"""HTTP on the loopback interface, by Starlette and uvicorn: routes, who is let in, limits and deadlines."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
+MAX_HEAD = 16 * 1024
+"""Bytes of a request's first lines."""
 MAX_JSON = 64 * 1024
 MAX_UPLOAD = 1 << 30
-MAX_UPLOADS = 64
-"""Files kept at a time; the oldest goes when another comes."""
 MAX_CONNECTIONS = 32
+MAX_STREAMS = 16
+"""Streams of events at a time, so that they leave connections for other requests."""
 
 
 class Rate:

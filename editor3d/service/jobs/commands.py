@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from editor3d.errors import DataError
+from editor3d.options import EditOptions
 from editor3d.service.jobs.requests import JobRequest
 
 PREVIEW_VIEWS = 4
@@ -15,6 +16,8 @@ POINTS = 300_000
 """Points of an exported cloud: what a program for modelling handles with ease."""
 RESULT = "result"
 """Stem of a job's result."""
+_OTHER_NAMES = {"scene_up": "up"}
+"""Flags of settings that are called otherwise."""
 
 
 @dataclass(frozen=True)
@@ -63,29 +66,30 @@ def steps_of(request: JobRequest, places: Places) -> tuple[Step, ...]:
 
 def style_words(request: JobRequest, places: Places, preview: bool = False) -> list[str]:
     """`editor3d mesh style`; a preview is a run of one step, for the sake of the pictures that it edits."""
-    given = dict(request.settings)
+    given = request.settings.given()
     words = ["mesh", "style", str(request.inputs["mesh"]), "--runs", str(places.work), "--turntable-frames", "0"]
     if preview:
         given |= {"steps": 1, "views": PREVIEW_VIEWS, "texture_size": 0}
         words += ["--held-out", "1"]
     else:
         words += ["--output", str(places.result / f"{RESULT}.glb")]
-    names = ("editor", "steps", "seed", "views", "side", "texture_size", "displacement", "region", "up", "front")
-    return [*words, *_instruction(request), *_flags(given, (*names, "guidance_scale", "image_guidance_scale"))]
+    return [*words, *_instruction(request), *_flags(given)]
 
 
 def edit_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d edit`."""
-    names = ("editor", "method", "preset", "steps", "base_steps", "seed", "region", "guidance_scale")
-    names += ("image_guidance_scale", "downscale_factor", "side")
-    words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), *_instruction(request)]
-    words += [f"--{name}" for name in ("draft", "force") if request.settings.get(name)]
-    return [*words, *_flags(request.settings, names), *_cameras(request)]
+    assert request.options is not None  # a job of the kind scene has them
+    usual = vars(EditOptions())
+    options = {name: value for name, value in vars(request.options).items() if value != usual[name]}
+    instruction = f"--instruction={options.pop('instruction')}"
+    words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), instruction, *_flags(options)]
+    others = request.settings.given()
+    return [*words, *_flags({name: value for name, value in others.items() if name not in (*usual, "format")})]
 
 
 def export_words(request: JobRequest, places: Places, run: Path) -> list[str]:
     """`editor3d export` of a run."""
-    format = request.settings.get("format", "pointcloud")
+    format = request.settings.given().get("format", "pointcloud")
     words = ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}.ply")]
     return [*words, "--num-points", str(POINTS)] if format == "pointcloud" else words
 
@@ -93,21 +97,18 @@ def export_words(request: JobRequest, places: Places, run: Path) -> list[str]:
 def preview_words(request: JobRequest, places: Places, data: Path) -> list[str]:
     """`editor3d preview` of a scene or a picture."""
     words = ["preview", str(data), *_instruction(request), "--output", str(places.result)]
-    return [*words, *_flags(request.settings, ("editor", "seed", "downscale_factor", "side")), *_cameras(request)]
+    return [*words, *_flags(request.settings.given())]
 
 
 def refine_words(request: JobRequest, places: Places) -> list[str]:
     """`editor3d refine`."""
     inputs = request.inputs
-    names = ("editor", "breadth", "depth", "seed", "budget_seconds")
     words = ["refine", str(inputs["blend"]), "--program", str(inputs["program"]), "--output", str(places.work)]
     if "target" in inputs:
         words += ["--target", str(inputs["target"])]
     # values alone change, so that whoever asked can take them over without running the program
     words += ["--edits", "tweak", "--no-save-scene"]
-    if request.settings.get("allow_weaker_sandbox"):
-        words.append("--allow-weaker-sandbox")
-    return [*words, *_instruction(request), *_flags(request.settings, names)]
+    return [*words, *_instruction(request), *_flags(request.settings.given())]
 
 
 def run_of(made: Mapping[str, Path]) -> Path:
@@ -125,20 +126,17 @@ def _instruction(request: JobRequest) -> list[str]:
     return [f"--instruction={request.instruction}"]  # one word, so that it may start with a minus
 
 
-def _cameras(request: JobRequest) -> list[str]:
-    """From where a file of splats is looked at; each a word of its own, as numbers may start with a minus."""
-    flags = {"cameras": "cameras", "center": "center", "distance": "distance", "scene_up": "up"}
-    given = {flag: request.settings[name] for name, flag in flags.items() if name in request.settings}
-    return [
-        f"--{flag}={','.join(map(repr, value)) if isinstance(value, tuple) else value}" for flag, value in given.items()
-    ]
-
-
-def _flags(settings: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _flags(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as flags of the same names, each one word, so that no value is taken for a flag."""
     words = []
-    for name in names:
-        if name in settings:
-            value = settings[name]
-            words.append(f"--{name.replace('_', '-')}")
-            words += [repr(v) for v in value] if isinstance(value, tuple) else [str(value)]
+    for name, value in settings.items():
+        flag = f"--{_OTHER_NAMES.get(name, name).replace('_', '-')}"
+        if name in ("up", "front"):  # three words of a mesh's command
+            words += [flag, *map(repr, value)]
+        elif isinstance(value, tuple):
+            words.append(f"{flag}={','.join(map(repr, value))}")
+        elif isinstance(value, bool):
+            words += [flag] * value
+        else:
+            words.append(f"{flag}={value['path'] if isinstance(value, dict) else value}")
     return words

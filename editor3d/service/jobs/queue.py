@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.run.events import Progress
@@ -27,6 +28,7 @@ from editor3d.service.jobs.commands import Places, Step, steps_of
 from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
 from editor3d.service.jobs.pictures import PREVIEW, copy_pairs, files_below, save_preview_sheet
 from editor3d.service.jobs.requests import JobRequest
+from editor3d.service.jobs.uploads import UPLOADS
 from editor3d.service.jobs.watched import Watched
 
 _NOTHING_YET = Progress(what="", done=0, total=0, unit="")
@@ -35,12 +37,29 @@ FINISHED = ("done", "failed", "cancelled")
 MAX_QUEUED = 16
 KEPT_JOBS = 50
 """Finished jobs whose folders are kept; the oldest go first."""
-UPLOADS = "uploads-"
-"""How the folder begins that a service keeps uploads in, beside the jobs."""
 KEPT_DAYS = 7
 """Folders of earlier services are kept for so long."""
 _KILL_AFTER = 0.2
 """Seconds between asking a command to end and making it; what it printed and saved is kept."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job stands."""
+
+    id: str
+    kind: str
+    instruction: str
+    settings: dict[str, Any]
+    state: State
+    step: Annotated[str, Meta(description="The step that runs, or ran last.")]
+    steps: Annotated[list[str], Meta(description="All steps, in order.")]
+    progress: Annotated[Progress, Meta(description="Of the step that runs.")]
+    error: Annotated[str, Meta(description="Why it failed, in one sentence; else empty.")]
+    created: Annotated[float, Meta(description="Seconds since 1970.")]
+    seconds: Annotated[float, Meta(description="How long it has run.")]
+    picture_revision: Annotated[int, Meta(description="Grows with each new picture; 0 while there is none.")]
+    files: Annotated[dict[str, int], Meta(description="Sizes in bytes of the results, by name.")]
+    log: Annotated[str, Meta(description="The end of what its commands printed.")]
 
 
 @dataclass
@@ -70,26 +89,26 @@ class Job:
         """What its commands print, for people."""
         return self.places.folder / "log.txt"
 
-    def snapshot(self) -> dict[str, Any]:
-        """The job as strict JSON values."""
+    def snapshot(self) -> Snapshot:
+        """How it stands now."""
         progress = (self.told.progress if self.state == "running" else None) or _NOTHING_YET
         picture = self.told.picture
-        return {
-            "id": self.id,
-            "kind": self.request.kind,
-            "instruction": self.request.instruction,
-            "settings": dict(self.request.settings),
-            "state": self.state,
-            "step": self.steps[min(self.step, len(self.steps) - 1)].name,
-            "steps": [step.name for step in self.steps],
-            "progress": msgspec.structs.asdict(progress),
-            "error": self.error,
-            "created": self.created,
-            "seconds": (self.ended or time.time()) - self.started if self.started else 0.0,
-            "picture_revision": picture[1] if picture else 0,
-            "files": self.files(),
-            "log": _end_of(self.log),
-        }
+        return Snapshot(
+            id=self.id,
+            kind=self.request.kind,
+            instruction=self.request.instruction,
+            settings=self.request.settings.given(),
+            state=self.state,
+            step=self.steps[min(self.step, len(self.steps) - 1)].name,
+            steps=[step.name for step in self.steps],
+            progress=progress,
+            error=self.error,
+            created=self.created,
+            seconds=(self.ended or time.time()) - self.started if self.started else 0.0,
+            picture_revision=picture[1] if picture else 0,
+            files=self.files(),
+            log=_end_of(self.log),
+        )
 
     def files(self) -> dict[str, int]:
         """Sizes in bytes of the results, by name."""

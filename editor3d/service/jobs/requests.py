@@ -5,196 +5,253 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct
 
 from editor3d.errors import ConfigError, shown
-from editor3d.types import MAX_CAMERAS, MIN_CAMERAS
+from editor3d.options import EditOptions, options_from
+from editor3d.service.jobs.settings import (
+    DECIDED,
+    CameraSettings,
+    File,
+    MeshSettings,
+    PictureSettings,
+    PreviewSettings,
+    RefineSettings,
+    SceneSettings,
+    Settings,
+)
 
-Kind = Literal["mesh", "mesh-preview", "scene", "scene-preview", "picture-preview", "refine"]
-"""mesh: restyle a mesh. scene: edit a capture, a run or a file of splats, and export it. refine: change a .blend by a
-program. The previews are 2D edits of a few pictures."""
-KINDS: tuple[Kind, ...] = get_args(Kind)
-INPUTS: dict[Kind, tuple[str, ...]] = {
-    "mesh": ("mesh",),
-    "mesh-preview": ("mesh",),
-    "scene": ("scene",),
-    "scene-preview": ("scene",),
-    "picture-preview": ("picture",),
-    "refine": ("blend", "program"),
-}
-"""What each kind needs."""
-OPTIONAL_INPUTS: dict[Kind, tuple[str, ...]] = {"refine": ("target",)}
+MAX_INSTRUCTION = 2000
+PICTURES = (".png", ".jpg", ".jpeg")
 SUFFIXES = {
     "mesh": (".glb", ".ply", ".obj", ".stl", ".off"),
-    "picture": (".png", ".jpg", ".jpeg"),
-    "target": (".png", ".jpg", ".jpeg"),
+    "picture": PICTURES,
+    "target": PICTURES,
+    "garment": PICTURES,
     "blend": (".blend",),
     "program": (".py",),
 }
 """How a file given as an input ends; a scene may also be a folder."""
 
-_NUMBERS: dict[str, tuple[float, float, bool]] = {
-    "steps": (1, 1_000_000, True),
-    "base_steps": (1, 1_000_000, True),
-    "seed": (0, 2**31 - 1, True),
-    "views": (4, 400, True),
-    "side": (32, 4096, True),
-    "texture_size": (0, 16384, True),
-    "displacement": (0.0, 1.0, False),
-    "guidance_scale": (0.0, 100.0, False),
-    "image_guidance_scale": (0.0, 100.0, False),
-    "downscale_factor": (1, 64, True),
-    "breadth": (1, 64, True),
-    "depth": (1, 64, True),
-    "budget_seconds": (1, 86_400, False),
-    "distance": (1e-9, 1e9, False),
-}
-"""Least, greatest, whole numbers only."""
-_CHOICES = {"format": ("mesh", "pointcloud", "splats")}
-_VECTORS = ("up", "front", "center")
-_SWITCHES = ("allow_weaker_sandbox", "draft", "force")
-_AXIS = re.compile(r"[+-]?[xyz]")
-_FAR = 1e9
-"""Directions and places have smaller numbers; whole numbers of JSON may be larger than any float."""
-_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/\\ ~+@-]{0,400}")
-"""Names of editors, methods and presets; never a word that starts with a minus."""
-MAX_INSTRUCTION = 2000
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
+    """An input: an upload, or what lies on this machine."""
+
+    upload: str | None = None
+    path: Annotated[str, Meta(description="Absolute, or the word demo for a scene.")] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.upload is None) == (self.path is None):
+            raise ValueError('Expected {"upload": ID} or {"path": "/…"} for each input')
+
+
+class Inputs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a job works on."""
+
+
+class MeshInputs(Inputs, frozen=True, kw_only=True):
+    """A mesh."""
+
+    mesh: Source
+
+
+class SceneInputs(Inputs, frozen=True, kw_only=True):
+    """A capture, a run or a file of splats, and for gaussian-vton the picture of a garment."""
+
+    scene: Source
+    garment: Source | None = None
+
+
+class PreviewInputs(Inputs, frozen=True, kw_only=True):
+    """A capture or a file of splats."""
+
+    scene: Source
+
+
+class PictureInputs(Inputs, frozen=True, kw_only=True):
+    """A picture."""
+
+    picture: Source
+
+
+class RefineInputs(Inputs, frozen=True, kw_only=True):
+    """A .blend file, the program to start from, and a picture to match."""
+
+    blend: Source
+    program: Source
+    target: Source | None = None
+
+
+class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What every job says."""
+
+    instruction: Annotated[str, Meta(max_length=MAX_INSTRUCTION, description="What is to change, in one sentence.")]
+
+    def __post_init__(self) -> None:
+        if not self.instruction.strip() or any(ord(c) < 32 for c in self.instruction.strip()):
+            said = f"Expected an instruction of one line, got {shown(self.instruction)}"
+            raise ValueError(f"{said}; say in one sentence what should change")
+
+
+class MeshJob(Job, frozen=True, kw_only=True, tag="mesh"):
+    """Restyle a mesh."""
+
+    inputs: MeshInputs
+    settings: MeshSettings = MeshSettings()
+
+
+class MeshPreviewJob(Job, frozen=True, kw_only=True, tag="mesh-preview"):
+    """Edit a few views of a mesh in 2D."""
+
+    inputs: MeshInputs
+    settings: MeshSettings = MeshSettings()
+
+
+class SceneJob(Job, frozen=True, kw_only=True, tag="scene"):
+    """Edit a capture, a run or a file of splats, and export it."""
+
+    inputs: SceneInputs
+    settings: SceneSettings = SceneSettings()
+
+
+class ScenePreviewJob(Job, frozen=True, kw_only=True, tag="scene-preview"):
+    """Edit a few views of a scene in 2D."""
+
+    inputs: PreviewInputs
+    settings: PreviewSettings = PreviewSettings()
+
+
+class PicturePreviewJob(Job, frozen=True, kw_only=True, tag="picture-preview"):
+    """Edit a picture."""
+
+    inputs: PictureInputs
+    settings: PictureSettings = PictureSettings()
+
+
+class RefineJob(Job, frozen=True, kw_only=True, tag="refine"):
+    """Change a .blend file by a program."""
+
+    inputs: RefineInputs
+    settings: RefineSettings = RefineSettings()
+
+
+AnyJob = MeshJob | MeshPreviewJob | SceneJob | ScenePreviewJob | PicturePreviewJob | RefineJob
+KINDS: tuple[str, ...] = tuple(str(job.__struct_config__.tag) for job in get_args(AnyJob))
+_decoder = msgspec.json.Decoder(AnyJob)
 
 
 @dataclass(frozen=True)
 class JobRequest:
     """One job as it was asked for."""
 
-    kind: Kind
+    kind: str
     instruction: str
     inputs: Mapping[str, Path]
     """Files on this machine; uploads stand here as the files that they were stored in."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings
+    options: EditOptions | None = None
+    """The options of an edit of a scene."""
 
 
-def parse_request(body: Any, uploads: Mapping[str, Path]) -> JobRequest:
+def parse_request(body: bytes, uploads: Mapping[str, Path]) -> JobRequest:
     """Check what a client sent.
 
     Args:
-        body: JSON: `kind`, `instruction`, `inputs` (name to `{"upload": ID}` or `{"path": "/…"}`), `settings`.
+        body: one of `AnyJob` as JSON.
         uploads: files by the ids under which they were uploaded.
 
     Raises:
         ConfigError: something is missing, unknown or out of range; the text names it.
     """
-    if not isinstance(body, dict):
-        raise ConfigError("Expected a JSON object that describes a job.")
-    unknown = sorted(set(body) - {"kind", "instruction", "inputs", "settings"})
-    if unknown:
-        raise ConfigError(f"There is nothing called {', '.join(map(shown, unknown[:5]))} in a job.")
-    kind = body.get("kind")
-    if kind not in KINDS:
-        raise ConfigError(f"Expected one of {', '.join(KINDS)} as the kind of a job, got {shown(kind)}.")
-    instruction = body.get("instruction")
-    if not isinstance(instruction, str) or not instruction.strip():
-        raise ConfigError("Expected an instruction: say in one sentence what should change.")
-    # halves of a character cannot be written into a command, and are no text
-    if len(instruction) > MAX_INSTRUCTION or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in instruction.strip()):
-        raise ConfigError(f"Expected an instruction of one line and at most {MAX_INSTRUCTION} characters.")
-    return JobRequest(
-        kind=kind,
-        instruction=instruction.strip(),
-        inputs=_inputs(kind, body.get("inputs"), uploads),
-        settings=_settings(body.get("settings", {})),
-    )
+    try:
+        job = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_sentence(str(error), body)) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise ConfigError(f"Expected a job as JSON, got something else ({error}): check what is sent.") from error
+    given: dict[str, Source | None] = msgspec.structs.asdict(job.inputs)
+    inputs = {name: _input(name, source, uploads) for name, source in given.items() if source is not None}
+    settings, instruction = job.settings, job.instruction.strip()
+    if isinstance(settings, CameraSettings) and isinstance(settings.cameras, File):
+        _existing("cameras", settings.cameras.path)
+    options = None
+    if isinstance(job, SceneJob):
+        chosen = {name: value for name, value in settings.given().items() if name in _EDIT_OPTIONS}
+        garment = {"garment": str(inputs["garment"])} if "garment" in inputs else {}
+        options = options_from({"instruction": instruction, **garment, **chosen})
+    return JobRequest(str(job.__struct_config__.tag), instruction, inputs, settings, options)
 
 
-def _inputs(kind: Kind, given: Any, uploads: Mapping[str, Path]) -> dict[str, Path]:
-    if not isinstance(given, dict):
-        raise ConfigError(f"Expected inputs for a job of the kind {kind}: {', '.join(INPUTS[kind])}.")
-    known = (*INPUTS[kind], *OPTIONAL_INPUTS.get(kind, ()))
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"A job of the kind {kind} has no input {shown(name)}: it takes {', '.join(known)}.")
-    found = {}
-    for name in known:
-        if name in given:
-            found[name] = _input(name, given[name], uploads)
-        elif name in INPUTS[kind]:
-            raise ConfigError(f"Expected the input {name} for a job of the kind {kind}, got none.")
-    return found
+_EDIT_OPTIONS = frozenset(EditOptions.__dataclass_fields__) - frozenset(DECIDED)
 
 
-def _input(name: str, value: Any, uploads: Mapping[str, Path]) -> Path:
-    if isinstance(value, dict) and list(value) == ["upload"] and isinstance(value["upload"], str):
-        if value["upload"] not in uploads:
-            raise ConfigError(f"There is no upload {shown(value['upload'])} for {name}: send the file first.")
-        path = uploads[value["upload"]]
-    elif isinstance(value, dict) and list(value) == ["path"] and isinstance(value["path"], str):
-        path = Path(value["path"])
-        if name == "scene" and value["path"] == "demo":
-            return path
-        if not path.is_absolute() or "\0" in value["path"]:
-            raise ConfigError(f"Expected an absolute path for {name}, got {shown(value['path'])}.")
-        if not os.path.exists(path):  # also where it is too long, or hidden from this user: `Path.exists` raises then
-            raise ConfigError(f"There is no {path}: check the path of {name}.")
+def _input(name: str, source: Source, uploads: Mapping[str, Path]) -> Path:
+    if source.upload is not None:
+        if source.upload not in uploads:
+            raise ConfigError(f"There is no upload {shown(source.upload)} for {name}: send the file first.")
+        path = uploads[source.upload]
+    elif name == "scene" and source.path == "demo":
+        return Path("demo")
     else:
-        raise ConfigError(f'Expected {{"upload": ID}} or {{"path": "/…"}} for {name}, got {shown(value)}.')
+        path = _existing(name, source.path or "")
     suffixes = SUFFIXES.get(name)
     if suffixes and path.suffix.lower() not in suffixes:
         raise ConfigError(f"Expected a file that ends in {' or '.join(suffixes)} for {name}, got {path.name}.")
     return path
 
 
-def _settings(given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise ConfigError("Expected settings as a JSON object.")
-    return {name: _setting(name, value) for name, value in given.items() if value is not None}
+def _existing(name: str, text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute() or "\0" in text:
+        raise ConfigError(f"Expected an absolute path for {name}, got {shown(text)}.")
+    if not os.path.exists(path):  # also where it is too long, or hidden from this user: `Path.exists` raises then
+        raise ConfigError(f"There is no {path}: check the path of {name}.")
+    return path
 
 
-def _setting(name: str, value: Any) -> Any:
-    if name in _NUMBERS:
-        low, high, whole = _NUMBERS[name]
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high or (whole and value != int(value)):
-            raise ConfigError(f"Expected {name} between {low:g} and {high:g}, got {shown(value)}.")
-        return int(value) if whole else float(value)
-    if name in _CHOICES:
-        if value not in _CHOICES[name]:
-            raise ConfigError(f"Expected one of {', '.join(_CHOICES[name])} for {name}, got {shown(value)}.")
-        return value
-    if name in _VECTORS or (name == "scene_up" and isinstance(value, list)):
-        return _vector(name, value)
-    if name == "scene_up":
-        if not isinstance(value, str) or not _AXIS.fullmatch(value):
-            raise ConfigError(f"Expected an axis (z, -y) or three numbers for {name}, got {shown(value)}.")
-        return value
-    if name == "cameras":
-        return _cameras(value)
-    if name in _SWITCHES:
-        if not isinstance(value, bool):
-            raise ConfigError(f"Expected true or false for {name}, got {shown(value)}.")
-        return value
-    if name in ("editor", "method", "preset", "region"):
-        if not isinstance(value, str) or not (_NAMES.fullmatch(value) or (name == "region" and _region(value))):
-            raise ConfigError(f"Expected a name for {name}, got {shown(value)}.")
-        return value
-    raise ConfigError(f"There is no setting {shown(name)} of a job.")
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "nothing",
+}
+_SEE = "/openapi.json describes what a job takes"
 
 
-def _vector(name: str, value: Any) -> tuple[float, ...]:
-    good = isinstance(value, list) and len(value) == 3
-    good = good and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
-    if not good or not all(abs(v) < _FAR for v in value) or (name != "center" and not any(value)):
-        raise ConfigError(f"Expected three numbers for {name}, got {shown(value)}.")
-    return tuple(float(v) for v in value)
+def _sentence(text: str, body: bytes) -> str:
+    """What msgspec says of a job that is none, with what came in its place."""
+    said, _, place = text.partition(" - at `$")
+    place = place.rstrip("`").lstrip(".")
+    if said.startswith("Object "):
+        lack = said.removeprefix("Object ").replace("missing required", "lacks the").replace("contains", "has the")
+        return f"Expected a job as /openapi.json describes it, but {place or 'it'} {lack.replace('`', '')}: correct it."
+    if place == "kind":
+        said = f"Expected one of {', '.join(KINDS)}"
+    elif said.startswith("Invalid enum value"):
+        said = "Expected another value"
+    elif not re.match(r"Expected `|Number ", said):  # of `__post_init__`, which says all
+        return f"{said}: {_SEE}."
+    said = re.sub(r"`([^`]*)`", lambda found: " or ".join(_TYPES[one] for one in found[1].split(" | ")), said)
+    return f"{said.partition(', got ')[0]} for {place or 'a job'}{_got(place, body)}: {_SEE}."
 
 
-def _cameras(value: Any) -> int | Path:
-    """How many, or the path of what has some."""
-    if isinstance(value, int) and not isinstance(value, bool) and MIN_CAMERAS <= value <= MAX_CAMERAS:
-        return value
-    if isinstance(value, dict) and list(value) == ["path"]:
-        return _input("cameras", value, {})
-    raise ConfigError(f'Expected {MIN_CAMERAS} to {MAX_CAMERAS} or {{"path": "/…"}} for cameras, got {shown(value)}.')
-
-
-def _region(value: str) -> bool:
-    return bool(re.fullmatch(r"[a-z]+:[A-Za-z0-9_.,:/\\ +-]{1,400}", value))
+def _got(place: str, body: bytes) -> str:
+    """What stands at a place of a body; empty where that is not found."""
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    for name in place.split(".") if place else ():
+        name = name.partition("[")[0]  # a list is shown as a whole
+        if not isinstance(value, dict) or name not in value:
+            return ""
+        value = value[name]
+    return f", got {shown(value)}"

@@ -133,6 +133,6 @@ def job() -> Format:
 
     def read(folder: Path) -> object:
         path = folder / "job.json"
-        return parse_request(json.loads(path.read_bytes()), {}) if path.is_file() else None
+        return parse_request(path.read_bytes(), {}) if path.is_file() else None
 
-    return Format(({"job.json": json.dumps(body).encode()},), read, (ValueError, RecursionError))
+    return Format(({"job.json": json.dumps(body).encode()},), read)

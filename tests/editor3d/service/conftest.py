@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from editor3d.service.http.server import HOST, Service
+from editor3d.service.http.server import Server
+from editor3d.service.http.service import HOST, Service
 from editor3d.service.http.signing import signed
 from editor3d.service.jobs.queue import JobQueue
 
@@ -37,7 +38,11 @@ class Answer:
 class Caller:
     """A client that may leave anything out or send anything."""
 
-    service: Service
+    server: Server
+
+    @property
+    def service(self) -> Service:
+        return self.server.service
 
     def __call__(self, method: str, path: str, body: Any = None, raw: bytes | None = None, **headers: str) -> Answer:
         """`headers` with underscores for dashes; one that is "" is not sent."""
@@ -75,23 +80,33 @@ class Caller:
         return self("POST", "/v1/jobs", body | changes)
 
 
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[threading.Thread]]:
+    """Threads of services that end while other tests run, and have ended with the last."""
+    threads: list[threading.Thread] = []
+    yield threads
+    for thread in threads:
+        thread.join()
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Caller]]:
+def serve(tmp_path: Path, ending: list[threading.Thread]) -> Iterator[Callable[..., Caller]]:
     """Starts services; `program` is Python that is run in place of a command, finds its words in `sys.argv` and tells
     events by `tell`."""
-    started = []
+    started: list[Server] = []
+
+    def run(server: Server) -> None:
+        server.run_until_end()
+        server.close()
 
     def start(program: str = "") -> Caller:
         folder = tmp_path / f"service-{len(started)}"
         queue = JobQueue(folder, [sys.executable, "-c", f"{_WORDS}\n{program}"])
-        service = Service(folder, jobs=queue)
-        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        started.append((service, thread))
-        return Caller(service)
+        started.append(Server(folder, jobs=queue))
+        ending.append(threading.Thread(target=run, args=(started[-1],)))
+        ending[-1].start()
+        return Caller(started[-1])
 
     yield start
-    for service, thread in started:
-        service.shutdown()
-        service.close()
-        thread.join()
+    for server in started:
+        server.service.end()

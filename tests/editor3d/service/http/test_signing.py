@@ -53,7 +53,7 @@ def test_a_body_that_was_not_signed_is_refused(serve) -> None:
         header = signed(call.service.token, "POST", path, host, body).header()
         answer = call("POST", path, raw=b"others", Authorization=header, Content_Type="application/json")
         assert (answer.status, answer.body["error"]) == (401, "The body is not the one that was signed.")
-    assert call.service.uploads == {}
+    assert call.service.uploads.files() == {}
 
 
 def _addon_client():
@@ -69,7 +69,7 @@ def test_the_add_on_signs_as_the_service_reads(serve) -> None:
     call, module = serve(), _addon_client()
     client = module.Client(call.service.port, call.service.token)
     assert client.get("/health")["name"] == "editor3d"
-    assert client.upload("a b.glb".replace(" ", "_"), b"mesh")["upload"] in call.service.uploads
+    assert client.upload("a b.glb".replace(" ", "_"), b"mesh")["upload"] in call.service.uploads.files()
     with pytest.raises(module.EngineError, match="no such job"):
         client.get("/jobs/none")
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -55,6 +55,7 @@ def test_the_newest_picture_that_is_still_there_is_found(tmp_path):
     assert told.picture == (pictures[0], 4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), max_size=30))
 def test_events_are_read_once_however_they_come(tmp_path_factory, pieces):
     """In pieces that end within a line, too."""

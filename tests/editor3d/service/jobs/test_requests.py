@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tyro
 
+from editor3d.cli.cameras import CameraOptions
 from editor3d.cli.commands.edit import Edit
+from editor3d.cli.commands.mesh import Mesh
 from editor3d.cli.commands.preview import Preview
+from editor3d.cli.commands.refine import Refine
 from editor3d.errors import ConfigError
+from editor3d.options import EditOptions, schema_of
 from editor3d.service.jobs.commands import Places, steps_of
 from editor3d.service.jobs.requests import parse_request
+from editor3d.service.jobs.settings import (
+    DECIDED,
+    MeshSettings,
+    PictureSettings,
+    PreviewSettings,
+    RefineSettings,
+    SceneSettings,
+)
 from editor3d.types import Around
 
 
 def request(kind: str = "scene", **settings):
-    return parse_request(
-        {"kind": kind, "instruction": "winter", "inputs": {"scene": {"path": "demo"}}, "settings": settings}, {}
-    )
+    body = {"kind": kind, "instruction": "winter", "inputs": {"scene": {"path": "demo"}}, "settings": settings}
+    return parse_request(json.dumps(body).encode(), {})
 
 
 def command(folder: Path, kind: str, made: type, **settings):
@@ -51,6 +64,61 @@ def test_cameras_may_be_those_of_a_file(tmp_path):
     assert asked.around.around() == Around(path)
 
 
+def test_every_option_of_an_edit_is_a_setting_and_reaches_the_command(tmp_path):
+    """Those that are added to the options, too: none is named here."""
+    names = {name for name in EditOptions.__dataclass_fields__ if name not in DECIDED}
+    described = schema_of()["properties"]
+    assert names <= set(SceneSettings.__struct_fields__)
+    for name in names:
+        part = described[name]
+        values = [*part.get("enum", ()), *(value for one in part.get("anyOf", [part]) for value in examples(one))]
+        for value in values:
+            asked = command(tmp_path, "scene", Edit, **{name: value})
+            assert vars(asked.options)[name] == value
+            assert vars(request(**{name: value}).options)[name] == value
+
+
+def examples(part: dict) -> list:
+    """Values that a part of a schema allows, null aside."""
+    if "enum" in part:
+        return [value for value in part["enum"] if value is not None]
+    kind = {"integer": [3], "number": [0.5], "string": ["sphere:0,0,0,1"], "boolean": [True], "null": []}
+    return kind[part["type"]]
+
+
+def test_the_garment_of_an_edit_is_an_input(tmp_path):
+    (tmp_path / "shirt.png").write_bytes(b"png")
+    uploads = {"1": tmp_path / "shirt.png"}
+    body = {"kind": "scene", "instruction": "dress", "inputs": {"scene": {"path": "demo"}, "garment": {"upload": "1"}}}
+    asked = parse_request(json.dumps(body).encode(), uploads)
+    assert asked.options.garment == uploads["1"]
+    words = steps_of(asked, Places(tmp_path, tmp_path))[0].words({})
+    assert tyro.cli(Edit, args=list(words[1:])).options == replace(asked.options, output=tmp_path)
+
+
+COMMANDS = [(MeshSettings, Mesh), (RefineSettings, Refine), (PictureSettings, Preview), (PreviewSettings, Preview)]
+
+
+@pytest.mark.parametrize(("settings", "made"), COMMANDS)
+def test_settings_are_flags_of_the_commands_that_carry_them_out(settings, made):
+    flags = set(made.__dataclass_fields__) | (set(CameraOptions.__dataclass_fields__) if made is Preview else set())
+    renamed = {"scene_up": "up"}
+    assert {renamed.get(name, name) for name in settings.__struct_fields__} <= flags
+
+
+def test_settings_of_a_mesh_reach_its_command(tmp_path):
+    (tmp_path / "a.glb").write_bytes(b"")
+    settings = {"editor": "procedural", "steps": 7, "views": 5, "side": 64, "texture_size": 0, "displacement": 0.25}
+    settings |= {"up": [0, -1, 1e-9], "front": [-1, 0, 0], "region": "sphere:-1,0,0,1", "guidance_scale": 3, "seed": 1}
+    body = {"kind": "mesh", "instruction": "-gold", "inputs": {"mesh": {"path": str(tmp_path / "a.glb")}}}
+    asked = parse_request(json.dumps(body | {"settings": settings}).encode(), {})
+    words = steps_of(asked, Places(tmp_path, tmp_path))[0].words({})
+    made = vars(tyro.cli(Mesh, args=list(words[1:])))
+    assert made["instruction"] == "-gold"
+    for name, value in settings.items():
+        assert made[name] == (tuple(value) if isinstance(value, list) else value)
+
+
 @pytest.mark.parametrize("name", ["force", "draft"])
 def test_a_switch_is_on_where_it_was_asked_for(tmp_path, name):
     for settings, on in ({name: True}, True), ({}, False), ({name: False}, False):
@@ -67,11 +135,20 @@ def test_a_switch_is_on_where_it_was_asked_for(tmp_path, name):
         {"center": [0, 0]},
         {"center": [0, 0, "--force"]},
         {"center": [0, 0, 1e300]},
-        {"center": [0, 0, float("nan")]},
         {"center": [True, 0, 0]},
         {"distance": 0},
         {"distance": -1},
-        {"distance": float("inf")},
+        {"viewer": True},
+        {"output": "/"},
+        {"instruction": "summer"},
+        {"garment": "/a.png"},
+        {"texture_size": 512},
+        {"steps": 0},
+        {"seed": -1},
+        {"region": "box:0;rm"},
+        {"region": "--force"},
+        {"method": "--force"},
+        {"condition_on": "nothing"},
         {"scene_up": "--force"},
         {"scene_up": "up"},
         {"scene_up": [0, 0, 0]},

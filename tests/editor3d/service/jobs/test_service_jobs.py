@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import time
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_a_job_runs_the_command_and_gives_its_files(serve):
     for word in (
         "'mesh', 'style'",
         "'--instruction=turn it into gold'",
-        "'--steps', '20'",
+        "'--steps=20'",
         "'--up', '0.0', '0.0', '1.0'",
     ):
         assert word in body["log"]
@@ -85,7 +86,8 @@ if "--instruction=second" in sys.argv:
 def test_a_job_that_cannot_be_started_fails_alone(serve):
     call = serve("raise SystemExit('started')")
     waiting = call.service.jobs
-    request = parse_request({"kind": "scene", "instruction": "winter", "inputs": {"scene": {"path": "demo"}}}, {})
+    body = {"kind": "scene", "instruction": "winter", "inputs": {"scene": {"path": "demo"}}}
+    request = parse_request(json.dumps(body).encode(), {})
     command, waiting._command = waiting._command, ["/no/such/program"]
     assert "No such file" in finished(call, waiting.submit(request).id)["error"]
     waiting._command = command
@@ -120,7 +122,7 @@ def test_progress_is_read_while_it_runs(serve):
     body = until(lambda: (b := call("GET", f"/v1/jobs/{job}").body)["progress"]["total"] and b)
     assert body["state"] == "running"
     expected = {"what": "mesh-style", "done": 3, "total": 10, "seconds_left": 7.0, "note": "2D edit 2/24"}
-    assert body["progress"] == expected | {"unit": "steps"}
+    assert body["progress"] == expected | {"event": "progress", "unit": "steps"}
 
 
 def test_progress_is_not_read_from_what_is_printed(serve):
@@ -143,7 +145,7 @@ time.sleep(30)
     job = call.job(kind="refine", inputs=inputs, settings={"budget_seconds": 60}).body["id"]
     body = until(lambda: (b := call("GET", f"/v1/jobs/{job}").body)["progress"]["total"] and b)
     told = {"done": 41, "total": 60, "unit": "candidates", "seconds_left": 12.5, "note": "round 6, loss 0.0123"}
-    assert body["progress"] == told | {"what": "search"}
+    assert body["progress"] == told | {"event": "progress", "what": "search"}
 
 
 def test_a_capture_is_exported_from_the_run_that_the_edit_told_of(serve):
@@ -277,12 +279,12 @@ BAD = [
     ({"inputs": {"mesh": {"path": "relative.glb"}}}, "absolute"),
     ({"inputs": {"mesh": {"path": "/nowhere/mesh.glb"}}}, "no /nowhere/mesh.glb"),
     ({"inputs": {"mesh": {"path": __file__}}}, "ends in"),
-    ({"inputs": {"mesh": "text"}}, "upload"),
+    ({"inputs": {"mesh": "text"}}, "inputs.mesh, got 'text'"),
     ({"inputs": {"mesh": {"upload": []}}}, "upload"),
     ({"inputs": {"mesh": {"path": "/" + "x" * 5000 + ".glb"}}}, "no /xxx"),
-    ({"instruction": "half of \ud83d"}, "one line"),
+    ({"instruction": "half of \ud83d"}, "JSON"),
     ({"settings": {"steps": 10**400}}, "steps"),
-    ({"settings": {"displacement": float("nan")}}, "displacement"),
+    ({"settings": {"displacement": float("nan")}}, "JSON"),
     ({"settings": {"up": [0, 0, 10**400]}}, "up"),
     ({"settings": {"steps": 0}}, "steps"),
     ({"settings": {"steps": True}}, "steps"),
@@ -291,7 +293,10 @@ BAD = [
     ({"settings": {"editor": "a;b"}}, "editor"),
     ({"settings": {"up": [0, 0, 0]}}, "up"),
     ({"settings": {"up": [1, 2]}}, "up"),
-    ({"settings": {"displacement": float("inf")}}, "displacement"),
+    ({"settings": {"displacement": float("inf")}}, "JSON"),
+    ({"settings": {"displacement": 1.01}}, "displacement, got 1.01"),
+    ({"settings": {"viewer": True}}, "viewer"),
+    ({"settings": {"draft": True}}, "draft"),
     ({"settings": {"output": "/x"}}, "output"),
     ({"extra": 1}, "extra"),
 ]
@@ -308,8 +313,12 @@ def test_bad_requests_are_refused_by_a_sentence(serve, changes, told):
 
 def test_unknown_places_are_not_found(serve):
     call = serve()
-    for method, path in (("GET", "/"), ("GET", "/v1/jobs/x"), ("POST", "/v1/health"), ("DELETE", "/v1/jobs")):
+    for method, path in (("GET", "/"), ("GET", "/v1/jobs/x"), ("GET", "/v2/jobs"), ("GET", "/v1/jobs/")):
         assert call(method, path).status == 404
+    for method, path in (("POST", "/v1/health"), ("DELETE", "/v1/jobs"), ("BREW", "/v1/jobs")):
+        answer = call(method, path)
+        assert answer.status == 405
+        assert answer.body["error"].endswith("lists what can be.")
 
 
 def _runs(pid: int) -> bool:
