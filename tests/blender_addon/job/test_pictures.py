@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.responses import FileResponse
 
-from editor3d.service.http import server
+from editor3d.service.http import routes
+from editor3d.service.http.server import Server
 from editor3d.service.jobs.queue import JobQueue
 from editor3d.service.jobs.state import ServiceState, write_state
 
@@ -72,15 +74,16 @@ result["left"] = list(thumbnails._pictures), thumbnails.icon("after-0"), thumbna
 def engine(blender, tmp_path: Path) -> Iterator[Path]:
     """A service that the add-on of `blender` finds, whose job waits until its picture was seen; its folder."""
     folder = tmp_path / "jobs"
-    service = server.Service(folder, jobs=JobQueue(folder, [sys.executable, "-c", COMMAND]))
+    server = Server(folder, jobs=JobQueue(folder, [sys.executable, "-c", COMMAND]))
+    service = server.service
     state = Path(blender.environment["XDG_RUNTIME_DIR"]) / "editor3d" / "service.json"
     write_state(state, ServiceState(service.port, service.token, os.getpid(), "0"))
-    thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(target=server.run_until_end)
     thread.start()
     yield service.jobs.folder
-    service.shutdown()
-    service.close()
+    service.end()
     thread.join()
+    server.close()
 
 
 def result_file(folder: Path, name: str) -> bytes:
@@ -112,7 +115,7 @@ def test_the_whole_sheet_is_there_to_be_opened(blender, engine: Path):
 
 
 def test_an_engine_that_makes_no_small_pictures_is_understood(blender, engine: Path, monkeypatch):
-    monkeypatch.setattr(server.Handler, "_sized", lambda self, path: path)
+    monkeypatch.setattr(routes, "_sized", lambda request, path: FileResponse(path))
     told = blender.run(STORY, jobs=engine)
     assert told["phase"] == "pending", told
     assert told["early"] == []
