@@ -34,14 +34,14 @@ def load():
     entries[:] = good[:LENGTH]
 
 
-def note(asked, state):
+def note(request, state):
     """Put a job first."""
     entry = {
-        "kind": asked.kind,
-        "instruction": asked.instruction,
-        "subject": asked.subject,
-        "settings": asked.settings,
-        "target": asked.inputs.get("target", ""),
+        "kind": request.kind,
+        "instruction": request.instruction,
+        "subject": request.subject,
+        "settings": request.settings,
+        "target": request.inputs.get("target", ""),
         "state": state,
         "time": time.time(),
     }

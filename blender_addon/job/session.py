@@ -26,7 +26,7 @@ class Session:
 
     def reset(self):
         self.work = None
-        self.asked = None
+        self.request = None
         self.phase = "idle"
         """idle, running, pending (a result waits for accept or reject)."""
         self.message = ""
@@ -51,12 +51,12 @@ class Session:
         total = progress.get("total") or 0
         return progress["done"] / total if total else None
 
-    def start(self, asked, command):
+    def start(self, request, command):
         """Begin a job; what waited is let go."""
         self.drop()
-        self.asked, self.phase, self.message, self.missing = asked, "running", "Starting the engine…", False
+        self.request, self.phase, self.message, self.missing = request, "running", "Starting the engine…", False
         self.job, self.outcome, self.began = {}, None, time.monotonic()
-        self.work = work.Work(asked, command, thumbnails.sides)
+        self.work = work.Work(request, command, thumbnails.sides)
         self.work.start()
         ensure_ticking()
 
@@ -64,7 +64,7 @@ class Session:
         """Stop at once. The thread tells the engine; whatever else it says is not heard any more."""
         if self.work is not None:
             self.work.cancel()
-            history.note(self.asked, "cancelled")
+            history.note(self.request, "cancelled")
         self.work, self.phase, self.message = None, "idle", "Stopped."
 
     def drop(self):
@@ -80,7 +80,7 @@ class Session:
     def try_on(self):
         """Show the result on the object; `untry` takes it off. Both are for operators with an undo step."""
         self.untry()
-        thing = bpy.data.objects.get(self.asked.subject)
+        thing = bpy.data.objects.get(self.request.subject)
         if thing is None or thing.type != "MESH" or self.outcome is None or self.outcome.styled is None:
             return False
         old = thing.data
@@ -147,7 +147,7 @@ class Session:
             self.message = "Stopped." if name == "cancelled" else value
             if name == "done":
                 self._done(value)
-            history.note(self.asked, name)
+            history.note(self.request, name)
 
     def _done(self, outcome):
         self.outcome, self.phase, self.message = outcome, "pending", "Done."
@@ -156,7 +156,7 @@ class Session:
             self._show(f"after-{index}", after)
         if outcome.shown is not None:
             self._show("sheet", outcome.shown)
-        if self.asked.kind.endswith("preview"):
+        if self.request.kind.endswith("preview"):
             self.message = "This is what the 2D editor makes of it."
 
     def _show(self, name, picture):

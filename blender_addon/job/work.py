@@ -20,8 +20,8 @@ FINISHED = ("done", "failed", "cancelled")
 PICTURES = 4
 
 
-class Asked:
-    """What is to be done.
+class JobRequest:
+    """A job for the engine.
 
     kind: a kind of job of the service. subject: the name of the object, or the path, that it is about. inputs: name to
     (file name, bytes), a function without arguments that gives these (it is called in the thread), or a path.
@@ -47,7 +47,7 @@ class Outcome:
 
 
 class Work(threading.Thread):
-    """Carries out one `Asked`. Events come as (name, value): health, status (the job), picture (small), done (an
+    """Runs one `JobRequest`. Events come as (name, value): health, status (the job), picture (small), done (an
     `Outcome`), cancelled, missing (text), failed (text).
 
     Small pictures are `pixels.Pixels`, or the bytes of a PNG file where the engine is of an earlier version.
@@ -57,9 +57,9 @@ class Work(threading.Thread):
         sides: pixels that pictures are drawn with, by use (`thumbnails.sides`); may change meanwhile.
     """
 
-    def __init__(self, asked, command, sides):
+    def __init__(self, request, command, sides):
         super().__init__(name="editor3d", daemon=True)
-        self.asked, self._command, self._sides = asked, command, sides
+        self.request, self._command, self._sides = request, command, sides
         self.events = SimpleQueue()
         self.stop = threading.Event()
 
@@ -83,17 +83,22 @@ class Work(threading.Thread):
     def _run(self):
         client, health = engine.connect(self._command, self.stop)
         self._tell("health", health)
-        asked = self.asked
-        if asked.kind not in health.get("kinds", ()):
-            raise EngineError(f"This engine knows no {asked.kind}: update it.")
+        request = self.request
+        if request.kind not in health.get("kinds", ()):
+            raise EngineError(f"This engine knows no {request.kind}: update it.")
         inputs = {}
-        for name, value in asked.inputs.items():
+        for name, value in request.inputs.items():
             value = value() if callable(value) else value
             if self.stop.is_set():
                 self._tell("cancelled")
                 return
             inputs[name] = {"path": value} if isinstance(value, str) else client.upload(*value)
-        body = {"kind": asked.kind, "instruction": asked.instruction, "inputs": inputs, "settings": asked.settings}
+        body = {
+            "kind": request.kind,
+            "instruction": request.instruction,
+            "inputs": inputs,
+            "settings": request.settings,
+        }
         job = client.post("/jobs", body)
         job = self._wait(client, job)
         if job["state"] == "cancelled":
@@ -135,10 +140,10 @@ class Work(threading.Thread):
         if sheets:
             sheet = "before_after.png" if "before_after.png" in sheets else sheets[0]
             out.sheet, out.shown = client.file(name, sheet), _small(client.file(name, sheet, self._sides["sheet"]))
-        kind = self.asked.kind
+        kind = self.request.kind
         if kind == "mesh":
             out.styled = glb.read(client.file(name, "result.glb"))
-            out.uvs = glb.corner_uvs(self.asked.geometry, out.styled)
+            out.uvs = glb.corner_uvs(self.request.geometry, out.styled)
         elif kind == "scene":
             out.cloud = ply.read(client.file(name, "result.ply"))
         elif kind == "refine":

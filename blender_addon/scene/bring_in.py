@@ -15,42 +15,42 @@ class CannotAccept(Exception):
     """A result that fits nothing any more, in one sentence."""
 
 
-def accept(context, asked, outcome):
+def accept(context, request, outcome):
     """Take a result into the scene; says what was done.
 
     Raises:
         CannotAccept: what it is about is gone.
     """
-    if asked.kind == "mesh":
-        return _accept_mesh(asked, outcome)
-    if asked.kind == "scene":
-        thing = clouds.add(context, outcome.cloud, f"{os.path.basename(asked.subject)} {asked.instruction}"[:60])
+    if request.kind == "mesh":
+        return _accept_mesh(request, outcome)
+    if request.kind == "scene":
+        thing = clouds.add(context, outcome.cloud, f"{os.path.basename(request.subject)} {request.instruction}"[:60])
         return f"{thing.name}: {len(thing.data.vertices)} points."
-    if asked.kind == "refine":
-        return _accept_program(asked, outcome)
+    if request.kind == "refine":
+        return _accept_program(request, outcome)
     raise CannotAccept("There is nothing to take in.")
 
 
-def _accept_mesh(asked, outcome):
-    thing = bpy.data.objects.get(asked.subject)
+def _accept_mesh(request, outcome):
+    thing = bpy.data.objects.get(request.subject)
     if thing is None or thing.type != "MESH":
-        raise CannotAccept(f"There is no mesh {asked.subject} any more.")
+        raise CannotAccept(f"There is no mesh {request.subject} any more.")
     uvs = outcome.uvs
     if uvs is not None and len(uvs) != 2 * len(thing.data.loops):
         uvs = None  # the mesh was changed meanwhile: the engine's own triangles are whole in any case
     if thing.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    mesh = meshes.new_mesh(thing, outcome.styled, uvs, f"{thing.name} {asked.instruction}"[:60])
+    mesh = meshes.new_mesh(thing, outcome.styled, uvs, f"{thing.name} {request.instruction}"[:60])
     thing.data = mesh
     for slot in thing.material_slots:
         slot.link = "DATA"
     kept = "faces kept" if uvs is not None else "new triangles"
-    return f"{thing.name}: {asked.instruction} ({kept})."
+    return f"{thing.name}: {request.instruction} ({kept})."
 
 
-def _accept_program(asked, outcome):
+def _accept_program(request, outcome):
     try:
-        changes = programs.changes_in(outcome.program, asked.entries)
+        changes = programs.changes_in(outcome.program, request.entries)
     except programs.ProgramError as error:
         raise CannotAccept(str(error)) from error
     if not changes:

@@ -10,7 +10,7 @@ from bpy.props import IntProperty
 from ..job import engine, history
 from ..job.session import redraw, session
 from ..scene import bring_in
-from . import asking, preferences
+from . import preferences, requests
 
 
 class _Starts:
@@ -32,11 +32,11 @@ class _Starts:
 
     def execute(self, context):
         try:
-            asked = asking.ask(context, preview=self.preview)
-        except asking.CannotAsk as error:
+            request = requests.ask(context, preview=self.preview)
+        except requests.CannotAsk as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        session.start(asked, preferences.command())
+        session.start(request, preferences.command())
         return {"FINISHED"}
 
     def modal(self, context, event):
@@ -110,12 +110,12 @@ class EDITOR3D_OT_accept(_Decides, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return super().poll(context) and not session.asked.kind.endswith("preview")
+        return super().poll(context) and not session.request.kind.endswith("preview")
 
     def execute(self, context):
         session.untry()
         try:
-            told = bring_in.accept(context, session.asked, session.outcome)
+            told = bring_in.accept(context, session.request, session.outcome)
         except bring_in.CannotAccept as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -134,7 +134,7 @@ class EDITOR3D_OT_reject(_Decides, bpy.types.Operator):
     bl_label = "Reject"
 
     def execute(self, context):
-        if not session.asked.kind.endswith("preview"):
+        if not session.request.kind.endswith("preview"):
             history.mark("rejected")
         session.drop()
         session.message = "Everything is as it was."
@@ -156,7 +156,7 @@ class EDITOR3D_OT_compare(_Decides, bpy.types.Operator):
         if session.is_tried():
             session.untry()
         elif not session.try_on():
-            self.report({"ERROR"}, f"There is no object {session.asked.subject} any more.")
+            self.report({"ERROR"}, f"There is no object {session.request.subject} any more.")
             return {"CANCELLED"}
         redraw()
         return {"FINISHED"}
@@ -199,7 +199,7 @@ class EDITOR3D_OT_rerun(bpy.types.Operator):
         if not 0 <= self.index < len(history.entries):
             self.report({"ERROR"}, "The history has no such entry.")
             return False
-        asking.recall(context, history.entries[self.index])
+        requests.recall(context, history.entries[self.index])
         return True
 
 

@@ -12,7 +12,7 @@ import bpy
 from ..job import engine, history, thumbnails
 from ..job.session import session
 from . import dataset_operator
-from .asking import subject_mesh
+from .requests import subject_mesh
 
 _STATES = {
     "done": "INFO",
@@ -141,7 +141,7 @@ def _draw_result(layout, chosen):
         box.template_icon(icon_value=thumbnails.icon("sheet"), scale=thumbnails.scales["sheet"])
     if outcome.sheet is not None:
         box.operator("editor3d.open_picture", icon="IMAGE_DATA")
-    if session.asked.kind.endswith("preview"):
+    if session.request.kind.endswith("preview"):
         box.operator("editor3d.reject", text="Close", icon="X")
         return
     if outcome.styled is not None:

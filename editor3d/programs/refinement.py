@@ -17,7 +17,7 @@ from editor3d.host.stopwatch import Stopwatch
 from editor3d.outputs.pictures import Row, save_png
 from editor3d.programs import notices
 from editor3d.programs.core.budget import Account, Budget
-from editor3d.programs.core.contracts import Evaluator, Proposer, Renderer, RenderSettings, Task, Tried
+from editor3d.programs.core.contracts import Candidate, Evaluator, Proposer, Renderer, RenderSettings, Task
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.imagination import Imagination
@@ -329,7 +329,7 @@ class _Run:
         self.ledger.append("imagined", key="imagine", picture=IMAGINED, editor=imagined.editor, seed=self.request.seed)
         return imagined.image
 
-    def _write_best(self, best: Tried) -> None:
+    def _write_best(self, best: Candidate) -> None:
         path, scene = self.folder / BEST, self.folder / SCENE
         stale = path.is_file() and path.read_bytes() != best.source.encode()
         if stale and scene.resolve() != self.request.scene.resolve():
@@ -372,7 +372,7 @@ class _NoEvaluator:
     def parts(self, image: np.ndarray) -> dict[str, float]:
         return {}
 
-    def compare(self, left: Tried, right: Tried) -> None:
+    def compare(self, left: Candidate, right: Candidate) -> None:
         raise AssertionError("nothing is compared before there is a target")
 
 

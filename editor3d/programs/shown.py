@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from editor3d.metrics.image import psnr
-from editor3d.programs.core.contracts import RenderSettings, Tried
+from editor3d.programs.core.contracts import Candidate, RenderSettings
 from editor3d.programs.imagination import VIEW
 from editor3d.programs.request import RefineRequest
 
 METHOD = "refine"
 BEST, SCENE = "best.py", "result.blend"
-WriteScene = Callable[[Tried, Tried, Path], dict[str, Any]]
+WriteScene = Callable[[Candidate, Candidate, Path], dict[str, Any]]
 """Writes a .blend file with what the best program, the second one, changes; gives what the record says of it."""
 
 
@@ -43,9 +43,9 @@ class ShownRefinement:
     def __init__(self, request: RefineRequest, settings: RenderSettings, write_scene: WriteScene | None) -> None:
         self._request, self.write_scene = request, write_scene
         self.views = (RenderedView(settings.width, settings.height),)
-        self.first: Tried | None = None
+        self.first: Candidate | None = None
         """The program as it was given."""
-        self.best: Tried | None = None
+        self.best: Candidate | None = None
         self.target: np.ndarray | None = None
         """[H, W, 3] uint8, the picture to match, where there is one."""
         self.scene: dict[str, Any] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run.record import Times
 
-_TOLD = ("render", "fit", "edit")
+_KINDS = ("render", "fit", "edit")
 """Kinds of work that a record tells apart; all else is `other`."""
 
 
@@ -41,5 +41,5 @@ class RunClock:
 
     def times(self, stopwatch: Stopwatch) -> Times:
         """Where the time of the run went, for its record."""
-        told = {kind: stopwatch.seconds.get(kind, 0.0) for kind in _TOLD}
-        return Times(**told, other=max(0.0, self.seconds - sum(told.values())))
+        known = {kind: stopwatch.seconds.get(kind, 0.0) for kind in _KINDS}
+        return Times(**known, other=max(0.0, self.seconds - sum(known.values())))

@@ -28,7 +28,7 @@ class StepParts:
 
     def should_stop(self) -> bool:
         """Whether the step must end by `StepInterrupted`."""
-        return self.stop.asked
+        return self.stop.requested
 
     def on_progress(self, done: int, due: int) -> None:
         """Report that `done` of `due` parts are done."""
@@ -105,7 +105,7 @@ def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -
 
         job.parts.shown = show
         try:
-            while job.done_steps < steps and not stop.asked:
+            while job.done_steps < steps and not stop.requested:
                 job.step()
                 progress.update(job.done_steps)
                 if job.done_steps % steps_per_save == 0 and job.done_steps < steps:

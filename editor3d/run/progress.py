@@ -25,7 +25,7 @@ _SECONDS_BETWEEN_EVENTS = 0.2
 Item = TypeVar("Item")
 
 
-class Told:
+class ProgressEvents:
     """Emits how far something is, not too often.
 
     Args:
@@ -111,7 +111,7 @@ class TrainingProgress:
     def __init__(self, title: str, start: int, total: int, unit: str = "steps") -> None:
         self._title, self._total = title, total
         self._lines = _Lines(start)
-        self._told = Told(title, unit, start, total)
+        self._events = ProgressEvents(title, unit, start, total)
         self._bar: Progress | None = None
         if CONSOLE.is_terminal:
             self._bar = Progress(
@@ -143,7 +143,7 @@ class TrainingProgress:
             total: how many there are, where that has changed; 0 where nobody knows.
         """
         self._total = self._total if total is None else total
-        left = self._told.update(completed, note, total)
+        left = self._events.update(completed, note, total)
         if self._bar is not None:
             self._bar.update(self._task, completed=completed, total=self._total or None, note=note)
             return
@@ -155,14 +155,14 @@ class TrainingProgress:
 @contextmanager
 def counting(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, and events, moved on by the function that it gives: how many of how many are done."""
-    told: Told | None = None
+    shown: ProgressEvents | None = None
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what)
 
         def update(done: int, of: int) -> None:
-            nonlocal told
-            told = told or Told(what, unit, 0, of)
-            told.update(done)
+            nonlocal shown
+            shown = shown or ProgressEvents(what, unit, 0, of)
+            shown.update(done)
             bar.update(task, completed=done, total=of)
 
         yield update

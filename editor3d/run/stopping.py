@@ -19,32 +19,32 @@ class RunInterrupted(Exception):
 
 
 class StepInterrupted(Exception):
-    """Raised between two parts of a step once a stop was asked for; the step under way is not done."""
+    """Raised between two parts of a step once a stop was requested; the step under way is not done."""
 
 
 class Stop:
-    """Whether a stop was asked for."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
 
 
 @contextmanager
 def stop_on_signal(stop: Stop | None = None) -> Iterator[Stop]:
-    """Within it the first SIGINT or SIGTERM sets `Stop.asked` and says so; the second raises KeyboardInterrupt.
+    """Within it the first SIGINT or SIGTERM sets `Stop.requested` and says so; the second raises KeyboardInterrupt.
 
     Args:
         stop: what to set; a new one by default.
     """
     stop = Stop() if stop is None else stop
 
-    def ask() -> None:
-        if stop.asked:
+    def request() -> None:
+        if stop.requested:
             raise KeyboardInterrupt
-        stop.asked = True
+        stop.requested = True
         print(_AFTER_STEP, flush=True)
 
-    with _on_signals(ask, signal.SIGINT, signal.SIGTERM):
+    with _on_signals(request, signal.SIGINT, signal.SIGTERM):
         yield stop
 
 

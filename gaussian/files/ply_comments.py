@@ -20,7 +20,7 @@ _OFFSET = re.compile(rf"\s*offset\s*[:=]?\s*{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMB
 
 
 @dataclass(frozen=True)
-class Told:
+class Comments:
     """What comments say."""
 
     antialiased: bool
@@ -31,7 +31,7 @@ class Told:
     notes: tuple[str, ...]
 
 
-def read_comments(comments: Sequence[str]) -> Told:
+def read_comments(comments: Sequence[str]) -> Comments:
     """Understand Brush's `SplatRenderMode: mip`, Postshot's `antialiased 1`, and `offset X Y Z`; the last one holds."""
     antialiased, offset, others, notes = False, (0.0, 0.0, 0.0), [], []
     for comment in comments:
@@ -47,7 +47,7 @@ def read_comments(comments: Sequence[str]) -> Told:
                 offset = numbers
         else:
             others.append(comment)
-    return Told(antialiased, offset, tuple(others), tuple(notes))
+    return Comments(antialiased, offset, tuple(others), tuple(notes))
 
 
 def comments_of(contents: SplatFile) -> list[str]:

@@ -40,16 +40,16 @@ SMALL_CLIP_LOSS = ClipLossSettings(smoothness=2.0)
 """The package's small CLIP knows colours and materials, no shapes; blotches please it where they are possible."""
 
 
-def style(asked: Mesh) -> Path:
+def style(options: Mesh) -> Path:
     """Carry out `editor3d mesh style`; the run's folder.
 
     Raises:
         Editor3DError: one sentence on what was expected, what came and what to do; nothing was written.
         KeyboardInterrupt: stopped by Ctrl-C; `resume` continues.
     """
-    config = config_of(asked)
-    above = 2 if asked.runs.exists() else 3
-    folder = new_run_folder(asked.runs / Path(config.mesh).stem / METHOD)
+    config = config_of(options)
+    above = 2 if options.runs.exists() else 3
+    folder = new_run_folder(options.runs / Path(config.mesh).stem / METHOD)
     try:
         return _finished(StyleRun(config, folder))
     finally:
@@ -101,53 +101,55 @@ def announce(surface: Surface, path: str) -> None:
         emit(Warning(sentence=f"{path}: {note}"))
 
 
-def config_of(asked: Mesh) -> StyleConfig:
+def config_of(options: Mesh) -> StyleConfig:
     """The configuration that the flags make; what is left out is the method's own."""
-    if asked.output is not None:
-        check_output(asked.output)
-    by_clip = bool(asked.prompt.strip()) and not asked.instruction.strip()
-    editor, reason = asked.editor, "asked for by name"
+    if options.output is not None:
+        check_output(options.output)
+    by_clip = bool(options.prompt.strip()) and not options.instruction.strip()
+    editor, reason = options.editor, "asked for by name"
     if editor == "auto" and not by_clip:
         editor, reason = resolve_auto()
-    by_small = by_clip and find_encoder(asked.clip)[0] == TINY_CLIP
-    displacement, sigma = asked.displacement, asked.sigma
+    by_small = by_clip and find_encoder(options.clip)[0] == TINY_CLIP
+    displacement, sigma = options.displacement, options.sigma
     if displacement is None:
         displacement = CLIP_DISPLACEMENT if by_clip and not by_small else 0.0
     if sigma is None and by_small:
         sigma = SMALL_CLIP_SIGMA
-    steps = asked.steps
+    steps = options.steps
     if steps is None and by_clip and default_device() == "cuda":
         steps = 1500
-    region = settled(asked.region) if asked.region else ""
+    region = settled(options.region) if options.region else ""
     return _with(
         StyleConfig,
-        mesh=str(asked.data.resolve()),
-        instruction=asked.instruction.strip(),
-        prompt=asked.prompt.strip(),
+        mesh=str(options.data.resolve()),
+        instruction=options.instruction.strip(),
+        prompt=options.prompt.strip(),
         editor=editor,
         editor_reason=reason,
-        clip=asked.clip,
+        clip=options.clip,
         steps=steps,
-        seed=asked.seed,
+        seed=options.seed,
         region=region,
-        detail=asked.detail,
-        background=asked.background,
-        texture_size=asked.texture_size,
-        turntable_frames=asked.turntable_frames,
-        output="" if asked.output is None else str(asked.output.resolve()),
+        detail=options.detail,
+        background=options.background,
+        texture_size=options.texture_size,
+        turntable_frames=options.turntable_frames,
+        output="" if options.output is None else str(options.output.resolve()),
         views=_with(
             ViewSettings,
-            train=asked.views,
-            held_out=asked.held_out,
-            side=asked.side,
-            elevations=asked.elevations,
-            up=asked.up,
-            front=asked.front,
+            train=options.views,
+            held_out=options.held_out,
+            side=options.side,
+            elevations=options.elevations,
+            up=options.up,
+            front=options.front,
         ),
-        lights=LIGHTS[asked.lights],
-        style=_with(FieldSettings, sigma=sigma, displacement=displacement, symmetry=asked.symmetry),
+        lights=LIGHTS[options.lights],
+        style=_with(FieldSettings, sigma=sigma, displacement=displacement, symmetry=options.symmetry),
         clip_loss=SMALL_CLIP_LOSS if by_small else None,
-        edits=_with(EditSettings, guidance_scale=asked.guidance_scale, image_guidance_scale=asked.image_guidance_scale),
+        edits=_with(
+            EditSettings, guidance_scale=options.guidance_scale, image_guidance_scale=options.image_guidance_scale
+        ),
     )
 
 

@@ -78,7 +78,7 @@ class PluginTrainer(Trainer):
     def build(self, test_mode: Literal["test", "val", "inference"]) -> None:
         """The work of `prepare`."""
         self.clock = RunClock()
-        self._stop.asked = False
+        self._stop.requested = False
         self.completed = -1
         seed = self.config.machine.seed
         random.seed(seed)
@@ -124,11 +124,11 @@ class PluginTrainer(Trainer):
     @property
     def stop_training(self) -> bool:
         """nerfstudio's loop ends before the next step where this is set."""
-        return self._stop.asked
+        return self._stop.requested
 
     @stop_training.setter
-    def stop_training(self, asked: bool) -> None:
-        self._stop.asked = asked
+    def stop_training(self, requested: bool) -> None:
+        self._stop.requested = requested
 
     def train_iteration(self, step: int):
         with self.pipeline.stopwatch.measure("fit"):

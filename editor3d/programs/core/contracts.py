@@ -2,7 +2,7 @@
 
 A *program* is Python source that changes a Blender scene through `bpy`. A *candidate* is one such source; a
 *renderer* runs candidates on a scene and gives pictures back; a *proposer* writes candidates; an *evaluator* says which
-of two pictures is nearer to what was asked.
+of two pictures comes nearer to the instruction or the target.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which of two pictures is nearer to what was asked."""
+    """Which of two pictures comes nearer to the instruction or the target."""
 
     winner: Literal["left", "right"]
     calls: int = 0
@@ -96,7 +96,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked."""
+    """What a search is for."""
 
     scene: Path
     """The .blend file."""
@@ -110,8 +110,8 @@ EditKind = Literal["tweak", "leap"]
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
-    """A program and what came of it."""
+class Candidate:
+    """A program and its picture."""
 
     source: str
     image: np.ndarray
@@ -123,7 +123,7 @@ class Tried:
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """What a proposer is told before it writes the candidates of one round."""
+    """What a proposer knows when it writes the candidates of one round."""
 
     task: Task
     number: int
@@ -133,7 +133,7 @@ class Round:
     """Candidates that the round has."""
     seed: int
     """Of this round; every random choice follows from it."""
-    best: Tried
+    best: Candidate
     """The incumbent."""
     target: np.ndarray | None = None
     """[H, W, 3] uint8, the picture to match, where there is one: given, or imagined."""
@@ -142,7 +142,7 @@ class Round:
 class Proposer(Protocol):
     """Writes candidates."""
 
-    def propose(self, asked: Round, index: int) -> Proposal | None:
+    def propose(self, current: Round, index: int) -> Proposal | None:
         """The candidate number `index` of a round; None where it has nothing more to propose in this round.
 
         Raises:
@@ -151,23 +151,23 @@ class Proposer(Protocol):
         """
         ...
 
-    def learn(self, asked: Round, tried: Sequence[Tried], best: Tried) -> None:
-        """Be told what came of a round: the candidates that gave a picture, best first, and the incumbent after it."""
+    def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:
+        """Learn from a finished round: its candidates that gave a picture, best first, and the incumbent after it."""
         ...
 
 
 class Evaluator(Protocol):
-    """Says which of two pictures is nearer to what was asked."""
+    """Says which of two pictures comes nearer to the instruction or the target."""
 
     def loss(self, image: np.ndarray) -> float | None:
-        """How far a picture is from what was asked; None where the evaluator only compares."""
+        """A picture's distance from the target; None where the evaluator only compares."""
         ...
 
     def parts(self, image: np.ndarray) -> dict[str, float]:
         """What that is made of, by name, before it is weighted; empty where the evaluator only compares."""
         ...
 
-    def compare(self, left: Tried, right: Tried) -> Verdict:
+    def compare(self, left: Candidate, right: Candidate) -> Verdict:
         """The nearer of two; `Verdict.decided` is False where it could not tell.
 
         Raises:

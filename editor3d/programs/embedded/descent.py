@@ -51,7 +51,7 @@ class Descent:
         self._jacobian: np.ndarray | None = None
         self._damping = 0.03
         self._probe = PROBE
-        self._asked: list[tuple[np.ndarray, float | None]] = []
+        self._requested: list[tuple[np.ndarray, float | None]] = []
         self.stalled = 0
         """Rounds in a row that did not bring the loss down by half a per cent."""
 
@@ -70,21 +70,21 @@ class Descent:
         """
         information = self._fit(best, residuals)
         unknown = [int(axis) for axis in np.argsort(information, kind="stable") if information[axis] < 0.5]
-        self._asked = []
+        self._requested = []
         if not unknown:
             steps = count if count < 4 else count - 1
-            self._asked += self._steps(best, residuals, steps)
+            self._requested += self._steps(best, residuals, steps)
             # One probe a round keeps the slope of the least known axis fresh.
             unknown = [int(np.argmin(information))]
-        for axis in unknown[: count - len(self._asked)]:
-            self._asked.append((self._probed(best, axis, rng), None))
-        return [point for point, _ in self._asked]
+        for axis in unknown[: count - len(self._requested)]:
+            self._requested.append((self._probed(best, axis, rng), None))
+        return [point for point, _ in self._requested]
 
     def tell(self, improvement: float, winner: np.ndarray | None) -> None:
         """Be told how much a round of these points lowered the loss (as a ratio), and the point that did."""
-        probing_only = all(damping is None for _, damping in self._asked)
+        probing_only = all(damping is None for _, damping in self._requested)
         if winner is not None:
-            for point, damping in self._asked:
+            for point, damping in self._requested:
                 if damping is not None and np.array_equal(point, winner):
                     self._damping = float(np.clip(damping, 1e-6, 1e3))
         if improvement > 0.005:

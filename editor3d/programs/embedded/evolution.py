@@ -64,10 +64,10 @@ class Evolution:
         """Up to `count` points [N] of the present generation."""
         if not self._waiting and not self._open:
             self._waiting = [np.asarray(point) for point in self._strategy.ask()]
-        asked, self._waiting = self._waiting[:count], self._waiting[count:]
-        for point in asked:
+        requested, self._waiting = self._waiting[:count], self._waiting[count:]
+        for point in requested:
             self._open[point[: self.size].tobytes()] = point
-        return [point[: self.size].copy() for point in asked]
+        return [point[: self.size].copy() for point in requested]
 
     def tell(self, scored: Sequence[tuple[np.ndarray, float]]) -> None:
         """Losses, or ranks, of points that were asked for; a generation is learnt from when it is complete.

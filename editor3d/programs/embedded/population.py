@@ -103,21 +103,21 @@ class Population:
         """Best first."""
         self._search = self._batches()
         self._batch = next(self._search)
-        self._asked = 0
+        self._requested = 0
         self._known: dict[bytes, Member] = {}
 
     def ask(self, count: int) -> list[np.ndarray]:
         """Up to `count` points [N] to be rendered next; `tell` comes before the next ones."""
-        begun, self._asked = self._asked, min(self._asked + count, len(self._batch))
-        return self._batch[begun : self._asked]
+        begun, self._requested = self._requested, min(self._requested + count, len(self._batch))
+        return self._batch[begun : self._requested]
 
     def tell(self, rendered: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         """Points that were asked for and gave a picture, with all residuals [R] of it."""
         for point, residuals in rendered:
             self._known[point.tobytes()] = self._member(point, residuals)
-        if self._asked == len(self._batch):
+        if self._requested == len(self._batch):
             results = [self._known.get(point.tobytes()) for point in self._batch]
-            self._known, self._asked = {}, 0
+            self._known, self._requested = {}, 0
             self._batch = self._search.send(results)
             while not self._batch:  # a count that has but one value has no neighbours
                 self._batch = self._search.send([])

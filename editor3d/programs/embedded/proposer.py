@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from editor3d.programs.core.contracts import Proposal, Round, Tried
+from editor3d.programs.core.contracts import Candidate, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.embedded.leaps import leaps
@@ -50,7 +50,7 @@ class Lineage:
 
     space: Space
     descent: Descent
-    best: Tried
+    best: Candidate
     rounds: int = 0
 
     @property
@@ -100,23 +100,23 @@ class EmbeddedProposer:
         self._axes: list[int] = []
         self._swept: Space | None = None
 
-    def propose(self, asked: Round, index: int) -> Proposal | None:
+    def propose(self, current: Round, index: int) -> Proposal | None:
         """The candidate number `index`; candidates of one round are planned together."""
-        if self._plan is None or self._plan.number != asked.number:
-            self._plan = self._planned(asked)
+        if self._plan is None or self._plan.number != current.number:
+            self._plan = self._planned(current)
         if index >= len(self._plan.sources):
             return None
         source, note = self._plan.sources[index]
         return Proposal(source, note=note)
 
-    def learn(self, asked: Round, tried: Sequence[Tried], best: Tried) -> None:
+    def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:
         """Take in what came of a round."""
         plan = self._plan
-        if plan is None or plan.number != asked.number:
+        if plan is None or plan.number != current.number:
             return
-        changed = best.source != asked.best.source
+        changed = best.source != current.best.source
         if plan.origin == "breed":
-            self._bred(asked, plan, tried)
+            self._bred(current, plan, tried)
             if self._left or (self._main is not None and best.source == self._main.best.source):
                 return  # steps go on from what a whole turn has found
             self._fruitful.add(Program(best.source).structure)
@@ -134,11 +134,11 @@ class EmbeddedProposer:
         else:
             self._wait = 0 if changed else min(max(1, 2 * self._wait), LONGEST_WAIT)
             if self._loss is not None and not changed and self._explorer is None:
-                self._explorer = self._most_promising(asked.best, tried)
+                self._explorer = self._most_promising(current.best, tried)
         if self._loss is not None and changed:
             self._follow(best)
 
-    def _most_promising(self, incumbent: Tried, tried: Sequence[Tried]) -> Lineage | None:
+    def _most_promising(self, incumbent: Candidate, tried: Sequence[Candidate]) -> Lineage | None:
         """The best candidate of a structure that was not tuned yet; the incumbent's own has its population."""
         self._explored.add(Program(incumbent.source).structure)
         for one in tried:
@@ -149,34 +149,36 @@ class EmbeddedProposer:
                     return self._lineage(one)
         return None
 
-    def _planned(self, asked: Round) -> _Plan:
-        rng = np.random.default_rng(asked.seed)
-        program, space = Program(asked.best.source), self._space(asked.best.source)
+    def _planned(self, current: Round) -> _Plan:
+        rng = np.random.default_rng(current.seed)
+        program, space = Program(current.best.source), self._space(current.best.source)
         if not len(space):
-            return self._leaps(asked, space, rng, self._new_structures(program, rng))
-        if asked.kind == "leap" and self._waited >= self._wait and not self._goes_well():
+            return self._leaps(current, space, rng, self._new_structures(program, rng))
+        if current.kind == "leap" and self._waited >= self._wait and not self._goes_well():
             self._waited = 0
-            return self._leaps(asked, space, rng, self._new_structures(program, rng))
-        self._waited += asked.kind == "leap"
+            return self._leaps(current, space, rng, self._new_structures(program, rng))
+        self._waited += current.kind == "leap"
         if self._loss is None:
-            return self._evolve(asked, space)
+            return self._evolve(current, space)
         if self._main is None:
-            self._main = self._lineage(asked.best)
+            self._main = self._lineage(current.best)
         if self._main.descent.stalled < PATIENCE:
-            return self._steps(asked, "steps", self._main, rng)
+            return self._steps(current, "steps", self._main, rng)
         if self._explorer is not None and len(self._explorer.space):
-            return self._steps(asked, "explore", self._explorer, rng)
+            return self._steps(current, "explore", self._explorer, rng)
         if self._left == 0:
             self._looks += 1
             known = self._new_structures(program, rng) if self._looks % BREED_EVERY else []
             if known:
-                return self._leaps(asked, space, rng, known)
+                return self._leaps(current, space, rng, known)
             self._left = TURN
             # an incumbent of another descent may be a deep minimum far from the first program, and all its kin
             if program.structure in self._fruitful:
-                self._population(asked).add(self._main.here, self._loss.residuals(asked.best.image))
+                self._population(current).add(self._main.here, self._loss.residuals(current.best.image))
         self._left -= 1
-        return _of_points(asked, "breed", space, space.vector(program), self._population(asked).ask(asked.breadth))
+        return _of_points(
+            current, "breed", space, space.vector(program), self._population(current).ask(current.breadth)
+        )
 
     def _goes_well(self) -> bool:
         """Whether steps bring the loss down at present: a leap can wait."""
@@ -193,11 +195,11 @@ class EmbeddedProposer:
         assert self._loss is not None
         return self._loss
 
-    def _lineage(self, start: Tried) -> Lineage:
+    def _lineage(self, start: Candidate) -> Lineage:
         space = self._space(start.source)
         return Lineage(space, Descent(space.least_steps, self._measure().fine), start)
 
-    def _follow(self, best: Tried) -> None:
+    def _follow(self, best: Candidate) -> None:
         """The incumbent has changed, by whatever it was: steps go on from there."""
         if self._main is not None and self._space(best.source) is self._main.space:
             near = np.abs(self._main.space.vector(Program(best.source)) - self._main.here).max(initial=0.0) < 0.1
@@ -208,27 +210,27 @@ class EmbeddedProposer:
                 return
         self._main = self._lineage(best)
 
-    def _is_hopeless(self, explorer: Lineage, best: Tried) -> bool:
+    def _is_hopeless(self, explorer: Lineage, best: Candidate) -> bool:
         if explorer.descent.stalled >= PATIENCE or explorer.rounds >= EXPLORED:
             return True
         probing = -(-len(explorer.space) // 8)
         return explorer.rounds >= probing + 3 and _loss_of(explorer.best) > HOPELESS * _loss_of(best)
 
-    def _steps(self, asked: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> _Plan:
+    def _steps(self, current: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> _Plan:
         here = lineage.here
-        points = lineage.descent.ask(here, self._measure().residuals(lineage.best.image), asked.breadth, rng)
+        points = lineage.descent.ask(here, self._measure().residuals(lineage.best.image), current.breadth, rng)
         lineage.rounds += 1
-        return _of_points(asked, origin, lineage.space, here, points)
+        return _of_points(current, origin, lineage.space, here, points)
 
-    def _population(self, asked: Round) -> Population:
-        structure = Program(asked.best.source).structure
+    def _population(self, current: Round) -> Population:
+        structure = Program(current.best.source).structure
         if structure not in self._populations:
-            self._populations[structure] = Population(self._spaces[structure], self._measure().fine, asked.seed)
+            self._populations[structure] = Population(self._spaces[structure], self._measure().fine, current.seed)
         return self._populations[structure]
 
-    def _bred(self, asked: Round, plan: _Plan, tried: Sequence[Tried]) -> None:
-        images = {one.source: one.image for one in (asked.best, *tried)}
-        self._population(asked).tell(
+    def _bred(self, current: Round, plan: _Plan, tried: Sequence[Candidate]) -> None:
+        images = {one.source: one.image for one in (current.best, *tried)}
+        self._population(current).tell(
             [
                 (point, self._measure().residuals(images[source]))
                 for (source, _), point in zip(plan.sources, plan.in_order, strict=True)
@@ -236,16 +238,16 @@ class EmbeddedProposer:
             ]
         )
 
-    def _evolve(self, asked: Round, space: Space) -> _Plan:
-        here = space.vector(Program(asked.best.source))
+    def _evolve(self, current: Round, space: Space) -> _Plan:
+        here = space.vector(Program(current.best.source))
         evolution = self._evolution
         if evolution is None or evolution.size != len(here) or evolution.converged:
             spread = SPREADS[self._evolutions % len(SPREADS)]
-            evolution = self._evolution = Evolution(here, spread, asked.breadth, asked.seed)
+            evolution = self._evolution = Evolution(here, spread, current.breadth, current.seed)
             self._evolutions += 1
-        return _of_points(asked, "evolve", space, here, evolution.ask(asked.breadth))
+        return _of_points(current, "evolve", space, here, evolution.ask(current.breadth))
 
-    def _evolved(self, plan: _Plan, tried: Sequence[Tried]) -> None:
+    def _evolved(self, plan: _Plan, tried: Sequence[Candidate]) -> None:
         assert self._evolution is not None
         self._evolution.tell(
             [
@@ -255,18 +257,20 @@ class EmbeddedProposer:
             ]
         )
 
-    def _leaps(self, asked: Round, space: Space, rng: np.random.Generator, known: list[tuple[str, str, str]]) -> _Plan:
+    def _leaps(
+        self, current: Round, space: Space, rng: np.random.Generator, known: list[tuple[str, str, str]]
+    ) -> _Plan:
         """Some of the `known` changes of structure, and numbers drawn anew for what is left of the round."""
-        plan = _Plan(asked.number, "leap")
+        plan = _Plan(current.number, "leap")
         # where numbers can be drawn anew as well, both have a half
-        most = asked.breadth if not len(space) else -(-asked.breadth // 2)
+        most = current.breadth if not len(space) else -(-current.breadth // 2)
         for key, source, note in sorted(known, key=lambda leap: self._tried_leaps[leap[0]])[:most]:
             self._tried_leaps[key] += 1
             plan.sources.append((source, f"leap: {note}"))
         if not len(space):
             return plan
-        here = space.vector(Program(asked.best.source))
-        for point in self._elsewhere(here, space, asked.breadth - len(plan.sources), rng):
+        here = space.vector(Program(current.best.source))
+        for point in self._elsewhere(here, space, current.breadth - len(plan.sources), rng):
             source = space.source(point)
             plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
             plan.points[source] = point
@@ -292,13 +296,13 @@ class EmbeddedProposer:
         return _swept(here, axis, float(space.least_steps[axis]), count, rng)
 
 
-def _loss_of(tried: Tried) -> float:
+def _loss_of(tried: Candidate) -> float:
     """Where there is a target, every candidate has one."""
     assert tried.loss is not None
     return tried.loss
 
 
-def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Tried], loss: PictureLoss) -> None:
+def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Candidate], loss: PictureLoss) -> None:
     """Let a lineage learn from a round of its own, and move to its best."""
     mine = [one for one in tried if one.source in plan.points]
     for one in mine:
@@ -343,8 +347,8 @@ def _swept(here: np.ndarray, axis: int, least_step: float, count: int, rng: np.r
     return list(points)
 
 
-def _of_points(asked: Round, origin: str, space: Space, here: np.ndarray, points: Sequence[np.ndarray]) -> _Plan:
-    plan = _Plan(asked.number, origin)
+def _of_points(current: Round, origin: str, space: Space, here: np.ndarray, points: Sequence[np.ndarray]) -> _Plan:
+    plan = _Plan(current.number, origin)
     for point in points:
         source = space.source(point)
         plan.sources.append((source, f"{origin}: {_moved(space, here, point)}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from editor3d.programs.core.contracts import Tried, Verdict
+from editor3d.programs.core.contracts import Candidate, Verdict
 from editor3d.programs.judge.picture_loss import PictureLoss
 
 
@@ -25,6 +25,6 @@ class TargetEvaluator:
     def parts(self, image: np.ndarray) -> dict[str, float]:
         return self._loss.parts(image)
 
-    def compare(self, left: Tried, right: Tried) -> Verdict:
+    def compare(self, left: Candidate, right: Candidate) -> Verdict:
         one, other = (self.loss(tried.image) if tried.loss is None else tried.loss for tried in (left, right))
         return Verdict("left" if one < other else "right", scores=(one, other), decided=one != other)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from editor3d.errors import Editor3DError
-from editor3d.programs.core.contracts import Tried
+from editor3d.programs.core.contracts import Candidate
 
 if TYPE_CHECKING:
     from editor3d.programs.rendering.pool import Workers
@@ -19,7 +19,7 @@ LEAST = 0.02
 """Of 255: a difference that nobody sees."""
 
 
-def write(workers: Workers, first: Tried, best: Tried, path: Path) -> dict[str, Any]:
+def write(workers: Workers, first: Candidate, best: Candidate, path: Path) -> dict[str, Any]:
     """Write the scene with what the best program changes, and prove it.
 
     Args:

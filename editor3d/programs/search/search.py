@@ -22,6 +22,7 @@ from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.outputs.pictures import save_png
 from editor3d.programs.core.budget import Account, BudgetSpentError
 from editor3d.programs.core.contracts import (
+    Candidate,
     EditKind,
     Evaluator,
     Proposer,
@@ -29,7 +30,6 @@ from editor3d.programs.core.contracts import (
     Renderer,
     Round,
     Task,
-    Tried,
     Verdict,
 )
 from editor3d.programs.core.run_ledger import RunLedger
@@ -77,8 +77,8 @@ class Settings:
 class Found:
     """How a search ended."""
 
-    first: Tried
-    best: Tried
+    first: Candidate
+    best: Candidate
     rounds: int
     """Rounds that were finished."""
     reason: str
@@ -116,8 +116,8 @@ class Search:
         self._on_round, self._on_progress = on_round, on_progress
         self._folder = ledger.path.parent / PICTURES
         self._failures = 0
-        self.first: Tried | None = None
-        self.best: Tried | None = None
+        self.first: Candidate | None = None
+        self.best: Candidate | None = None
         self.rounds = 0
 
     def run(self, source: str) -> Found:
@@ -140,7 +140,7 @@ class Search:
         self._show(0, "")
         return Found(self.first, self.best, self.rounds, reason, complete)
 
-    def start(self, source: str) -> Tried:
+    def start(self, source: str) -> Candidate:
         """Render the first program, which is the first incumbent.
 
         Raises:
@@ -152,7 +152,7 @@ class Search:
                 f"Expected a program that can be rendered, but it was {rendered.status}: "
                 f"{rendered.message.rstrip('.')}. Correct it."
             )
-        self.first = self.best = Tried(source, rendered.image, loss, "the program as it was given")
+        self.first = self.best = Candidate(source, rendered.image, loss, "the program as it was given")
         return self.first
 
     def _rounds(self) -> str:
@@ -160,24 +160,24 @@ class Search:
         while self._settings.depth is None or number < self._settings.depth:
             if self.best.loss == 0.0:
                 return "nothing is left to be improved"
-            asked = Round(
+            current = Round(
                 self._task, number, self._settings.kind(number), self._settings.breadth,
                 _seed(self._settings.seed, number), self.best, self._target,
             )  # fmt: skip
-            idle = 0 if self._round(asked) else idle + 1
+            idle = 0 if self._round(current) else idle + 1
             if idle == 2:
                 return "the proposer has nothing more to try"
             number += 1
         return f"all {self._settings.depth} rounds are done"
 
-    def _round(self, asked: Round) -> bool:
+    def _round(self, current: Round) -> bool:
         """Propose, render, play; whether anything was proposed."""
         tried, proposed, spent = [], 0, None
-        seen = {asked.best.source}
+        seen = {current.best.source}
         try:
-            for index in range(asked.breadth):
-                self._show(self._planned(asked, index), f"round {asked.number + 1}{_loss(asked.best)}")
-                proposal = self._propose(asked, index)
+            for index in range(current.breadth):
+                self._show(self._planned(current, index), f"round {current.number + 1}{_loss(current.best)}")
+                proposal = self._propose(current, index)
                 if proposal is None:
                     continue
                 proposed += 1
@@ -187,30 +187,30 @@ class Search:
                 seen.add(source)
                 rendered, loss = self._render(source)
                 if rendered.image is not None:
-                    tried.append(Tried(source, rendered.image, loss, note))
+                    tried.append(Candidate(source, rendered.image, loss, note))
         except (BudgetSpentError, NoServiceError) as error:
             spent = error
-        outcome = self._play(asked, tried, spent)
+        outcome = self._play(current, tried, spent)
         self.best = outcome.best
         if spent is not None:
             raise spent
-        self._proposer.learn(asked, outcome.ranking, outcome.best)
-        self.rounds = asked.number + 1
-        known = self._ledger.answer(f"{asked.number}.round")
+        self._proposer.learn(current, outcome.ranking, outcome.best)
+        self.rounds = current.number + 1
+        known = self._ledger.answer(f"{current.number}.round")
         if known is None:
             self._ledger.append(
-                "round", key=f"{asked.number}.round", round=asked.number, kind=asked.kind, seed=asked.seed,
+                "round", key=f"{current.number}.round", round=current.number, kind=current.kind, seed=current.seed,
                 best=digest(outcome.best.source), loss=outcome.best.loss, changed=outcome.changed,
                 note=outcome.best.note,
             )  # fmt: skip
             self._account.require_time()
-        self._on_round(asked.number, outcome)
+        self._on_round(current.number, outcome)
         return proposed > 0
 
-    def _planned(self, asked: Round, index: int) -> int | None:
+    def _planned(self, current: Round, index: int) -> int | None:
         """How many candidates are still to come, this one included; None without a depth."""
         depth = self._settings.depth
-        return None if depth is None else (depth - asked.number) * asked.breadth - index
+        return None if depth is None else (depth - current.number) * current.breadth - index
 
     def _show(self, planned: int | None, note: str) -> None:
         """Show how many candidates were rendered, of how many at most, and emit what that has cost."""
@@ -221,32 +221,32 @@ class Search:
             events.Cost(calls=self._account.calls, tokens=self._account.tokens, renders=done, seconds=spent["seconds"])
         )
 
-    def _play(self, asked: Round, tried: list[Tried], spent: Exception | None) -> Outcome:
+    def _play(self, current: Round, tried: list[Candidate], spent: Exception | None) -> Outcome:
         """The round's knock-out. What was rendered before the budget ended still plays, as far as it can."""
 
-        def judge(left: Tried, right: Tried) -> Verdict | None:
+        def judge(left: Candidate, right: Candidate) -> Verdict | None:
             if np.array_equal(left.image, right.image):
                 return None
-            return self._judge(f"{asked.number}.match.{digest(left.source)}.{digest(right.source)}", left, right)
+            return self._judge(f"{current.number}.match.{digest(left.source)}.{digest(right.source)}", left, right)
 
-        if isinstance(spent, NoServiceError) and asked.best.loss is None:
-            return Outcome(asked.best, (), False)
+        if isinstance(spent, NoServiceError) and current.best.loss is None:
+            return Outcome(current.best, (), False)
         try:
-            return knock_out(asked.best, tried, judge, asked.seed)
+            return knock_out(current.best, tried, judge, current.seed)
         except (BudgetSpentError, NoServiceError):
             if spent is None:
                 raise
-            return Outcome(asked.best, (), False)
+            return Outcome(current.best, (), False)
 
-    def _propose(self, asked: Round, index: int) -> tuple[str, str] | None:
+    def _propose(self, current: Round, index: int) -> tuple[str, str] | None:
         """Source and note of a candidate; None where there is none."""
-        key = f"{asked.number}.{index}.propose"
+        key = f"{current.number}.{index}.propose"
         known = self._ledger.answer(key)
         models = getattr(self._proposer, "asks_a_model", False)
         if known is not None and models:
             return None if known["event"] == "failed" else (known["text"], known["note"])
         try:
-            proposal = self._proposer.propose(asked, index)
+            proposal = self._proposer.propose(current, index)
         except ServiceError as error:
             self._failed(key, error)
             return None
@@ -261,11 +261,11 @@ class Search:
         if known is None:
             self._ledger.append(
                 "proposal", key=key, source=digest(proposal.source), text=proposal.source, note=proposal.note,
-                calls=proposal.calls, tokens=proposal.tokens, seed=asked.seed,
+                calls=proposal.calls, tokens=proposal.tokens, seed=current.seed,
             )  # fmt: skip
         return proposal.source, proposal.note
 
-    def _judge(self, key: str, left: Tried, right: Tried) -> Verdict | None:
+    def _judge(self, key: str, left: Candidate, right: Candidate) -> Verdict | None:
         known = self._ledger.answer(key)
         if known is not None:
             if known["event"] == "failed":
@@ -328,7 +328,7 @@ def digest(text: str | bytes) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
 
 
-def _loss(best: Tried) -> str:
+def _loss(best: Candidate) -> str:
     return "" if best.loss is None else f", loss {best.loss:.4f}"
 
 

@@ -10,9 +10,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from editor3d.programs.core.contracts import Tried, Verdict
+from editor3d.programs.core.contracts import Candidate, Verdict
 
-Judge = Callable[[Tried, Tried], Verdict | None]
+Judge = Callable[[Candidate, Candidate], Verdict | None]
 """Takes who stands left and right; None where there is no verdict."""
 
 
@@ -20,14 +20,14 @@ Judge = Callable[[Tried, Tried], Verdict | None]
 class Outcome:
     """How a round ended."""
 
-    best: Tried
+    best: Candidate
     """The incumbent after the round: a candidate, or still the old one."""
-    ranking: tuple[Tried, ...]
+    ranking: tuple[Candidate, ...]
     """The candidates, best first: by loss where it is measured, else by how far each came."""
     changed: bool
 
 
-def knock_out(incumbent: Tried, candidates: Sequence[Tried], judge: Judge, seed: int) -> Outcome:
+def knock_out(incumbent: Candidate, candidates: Sequence[Candidate], judge: Judge, seed: int) -> Outcome:
     """Play all candidates against each other and the winner against the incumbent: one match a candidate.
 
     Args:
@@ -68,7 +68,7 @@ def knock_out(incumbent: Tried, candidates: Sequence[Tried], judge: Judge, seed:
     return Outcome(best, tuple(ranking), changed)
 
 
-def _first_wins(judge: Judge, challenger: Tried, holder: Tried, draw: random.Random) -> bool:
+def _first_wins(judge: Judge, challenger: Candidate, holder: Candidate, draw: random.Random) -> bool:
     """Whether the challenger is found better than the holder, who keeps a match that is not decided."""
     on_left = draw.random() < 0.5
     verdict = judge(challenger, holder) if on_left else judge(holder, challenger)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from editor3d.programs.core.contracts import Task, Tried, Verdict
+from editor3d.programs.core.contracts import Candidate, Task, Verdict
 from editor3d.programs.vision.client import VisionClient, picture, said
 
 ANSWERS = 2
@@ -31,7 +31,7 @@ class VisionEvaluator:
     def parts(self, image: np.ndarray) -> dict[str, float]:
         return {}
 
-    def compare(self, left: Tried, right: Tried) -> Verdict:
+    def compare(self, left: Candidate, right: Candidate) -> Verdict:
         """Two questions, the second with the pictures' places exchanged; not decided where the answers differ.
 
         Raises:
@@ -44,7 +44,7 @@ class VisionEvaluator:
         winner = "right" if decided and one == "second" else "left"
         return Verdict(winner, calls + more_calls, tokens + more_tokens, note=reason, decided=decided)
 
-    def _ask(self, first: Tried, second: Tried) -> tuple[Literal["first", "second"] | None, int, int, str]:
+    def _ask(self, first: Candidate, second: Candidate) -> tuple[Literal["first", "second"] | None, int, int, str]:
         calls = tokens = 0
         for attempt in range(ANSWERS):
             answer = self._client.ask(self._messages(first, second), seed=self._seed + attempt, temperature=0.0)
@@ -54,7 +54,7 @@ class VisionEvaluator:
                 return chosen, calls, tokens, reason
         return None, calls, tokens, "the model named neither picture"
 
-    def _messages(self, first: Tried, second: Tried) -> list[dict[str, Any]]:
+    def _messages(self, first: Candidate, second: Candidate) -> list[dict[str, Any]]:
         parts = []
         if self._task.instruction:
             parts.append(said(f"What is asked: {self._task.instruction}"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from editor3d.errors import ServiceError
-from editor3d.programs.core.contracts import Proposal, Round, Tried
+from editor3d.programs.core.contracts import Candidate, Proposal, Round
 from editor3d.programs.language.diffs import AnswerError, program_of
 from editor3d.programs.vision.client import VisionClient, picture, said
 
@@ -43,20 +43,20 @@ class VisionProposer:
         self._client = client
         self._history: list[str] = []
 
-    def propose(self, asked: Round, index: int) -> Proposal:
+    def propose(self, current: Round, index: int) -> Proposal:
         """One candidate; an answer without a usable program is sent back with what is wrong with it.
 
         Raises:
             ServiceError: no usable program in several answers, or the service failed.
             BudgetSpentError: another call would go beyond the budget.
         """
-        messages = self._messages(asked, index)
+        messages = self._messages(current, index)
         calls = tokens = 0
         for attempt in range(ANSWERS):
-            answer = self._client.ask(messages, seed=asked.seed + 1000 * index + attempt, temperature=1.0)
+            answer = self._client.ask(messages, seed=current.seed + 1000 * index + attempt, temperature=1.0)
             calls, tokens = calls + answer.calls, tokens + answer.tokens
             try:
-                source = program_of(answer.text, asked.best.source)
+                source = program_of(answer.text, current.best.source)
             except AnswerError as error:
                 reason = str(error)
                 messages = [
@@ -68,7 +68,7 @@ class VisionProposer:
             return Proposal(source, calls, tokens, note=_first_sentence(answer.text))
         raise ServiceError(f"The model gave no usable program in {ANSWERS} answers; the last time {reason}.")
 
-    def learn(self, asked: Round, tried: Sequence[Tried], best: Tried) -> None:
+    def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:
         """Remember which changes were kept and which were not."""
         for one in tried[:3]:
             kept = "kept" if one.source == best.source else "not kept"
@@ -76,19 +76,18 @@ class VisionProposer:
                 self._history.append(f"{kept}: {one.note}")
         self._history = self._history[-REMEMBERED:]
 
-    def _messages(self, asked: Round, index: int) -> list[dict[str, Any]]:
+    def _messages(self, current: Round, index: int) -> list[dict[str, Any]]:
         parts = []
-        if asked.task.instruction:
-            parts.append(said(f"What is asked: {asked.task.instruction}"))
-        if asked.target is not None:
-            parts += [said("The picture that the result should look like:"), picture(asked.target)]
-        parts += [said("The present picture:"), picture(asked.best.image)]
+        if current.task.instruction:
+            parts.append(said(f"What is asked: {current.task.instruction}"))
+        if current.target is not None:
+            parts += [said("The picture that the result should look like:"), picture(current.target)]
+        parts += [said("The present picture:"), picture(current.best.image)]
         if self._history:
             parts.append(said("Changes so far:\n" + "\n".join(self._history)))
-        parts.append(said(f"The present program:\n```python\n{asked.best.source.rstrip()}\n```"))
-        parts.append(
-            said(f"{_KINDS[asked.kind]} This is attempt {index + 1} of {asked.breadth}: let it differ from the others.")
-        )
+        parts.append(said(f"The present program:\n```python\n{current.best.source.rstrip()}\n```"))
+        attempt = f"This is attempt {index + 1} of {current.breadth}: let it differ from the others."
+        parts.append(said(f"{_KINDS[current.kind]} {attempt}"))
         return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": parts}]
 
 

@@ -15,7 +15,7 @@ bpy.context.preferences.addons[names["module"]].preferences.command = names["com
 chosen = bpy.context.window_manager.editor3d
 chosen.instruction, chosen.editor, chosen.quality = names["instruction"], "procedural", "DRAFT"
 def ask(**settings):
-    asked = part("ui.asking").ask(bpy.context)
+    asked = part("ui.requests").ask(bpy.context)
     asked.settings.update(settings)
     session.start(asked, part("ui.preferences").command())
     seen = set()
@@ -83,7 +83,7 @@ chosen.what, chosen.part, chosen.target = "REFINE", "LIGHTS", names["target"]
 seen = ask(budget_seconds=60, depth=4, allow_weaker_sandbox=True)
 result = {"phase": session.phase, "message": session.message, "seen": seen}
 if session.phase == "pending":
-    changes = part("scene.programs").changes_in(session.outcome.program, session.asked.entries)
+    changes = part("scene.programs").changes_in(session.outcome.program, session.request.entries)
     result["changes"] = [(entry.target, value) for entry, value in changes]
     bpy.ops.editor3d.accept()
     result["energy"] = lamp.energy

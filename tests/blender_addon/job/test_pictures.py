@@ -43,7 +43,7 @@ load = kind.load
 kind.load = lambda self, name, path, *rest: (loaded.append(path), load(self, name, path, *rest))[1]
 thumbnails.sides.update(progress=100, pair=67, sheet=90)
 inputs = {"picture": ("view.png", b"a picture")}
-session.start(part("job.work").Asked("picture-preview", "winter", "the view", inputs, {}), "")
+session.start(part("job.work").JobRequest("picture-preview", "winter", "the view", inputs, {}), "")
 end = time.monotonic() + 60
 while session.running and time.monotonic() < end:
     part("job.session").tick()

@@ -13,11 +13,11 @@ PENDING = """
 def pending(kind, subject, **values):
     work, session = part("job.work"), part("job.session").session
     geometry, entries = values.pop("geometry", None), values.pop("entries", ())
-    asked = work.Asked(kind, "turn it into gold", subject, {}, {}, geometry, entries)
+    asked = work.JobRequest(kind, "turn it into gold", subject, {}, {}, geometry, entries)
     outcome = work.Outcome()
     for name, value in values.items():
         setattr(outcome, name, value)
-    session.asked, session.outcome, session.phase = asked, outcome, "pending"
+    session.request, session.outcome, session.phase = asked, outcome, "pending"
     return session
 glb, meshes = part("formats.glb"), part("scene.meshes")
 """

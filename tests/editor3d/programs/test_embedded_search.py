@@ -11,7 +11,7 @@ from PIL import Image
 
 from editor3d.errors import ConfigError, DataError, InstructionError
 from editor3d.programs import Budget, RefineRequest, refine
-from editor3d.programs.core.contracts import Rendered, RenderSettings, Tried
+from editor3d.programs.core.contracts import Candidate, Rendered, RenderSettings
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.judge.target_evaluator import TargetEvaluator
@@ -208,7 +208,7 @@ def test_the_loss_is_zero_for_the_target_alone_and_grows_with_distance():
 
 def test_ties_stay_with_the_incumbent():
     image = np.full((16, 16, 3), 90, np.uint8)
-    incumbent, other = Tried("a", image, 0.5), Tried("b", image + 1, 0.5)
+    incumbent, other = Candidate("a", image, 0.5), Candidate("b", image + 1, 0.5)
     for seed in range(8):
         judge = TargetEvaluator(image).compare
         assert knock_out(incumbent, [other], judge, seed).best is incumbent
@@ -217,8 +217,8 @@ def test_ties_stay_with_the_incumbent():
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
 def test_a_knock_out_has_one_match_a_candidate_and_the_best_wins(count):
     image = np.zeros((16, 16, 3), np.uint8)
-    tried = [Tried(str(index), image, 1.0 - index / 10) for index in range(count)]
-    incumbent, matches = Tried("incumbent", image, 2.0), []
+    tried = [Candidate(str(index), image, 1.0 - index / 10) for index in range(count)]
+    incumbent, matches = Candidate("incumbent", image, 2.0), []
 
     def judge(left, right):
         matches.append((left, right))

@@ -21,7 +21,7 @@ from editor3d.cli import COMMANDS, main
 from editor3d.errors import ConfigError, DataError, Editor3DWarning
 from editor3d.host.surroundings import EVENTS_VARIABLE
 from editor3d.run import event_page, events
-from editor3d.run.progress import Told, tracked
+from editor3d.run.progress import ProgressEvents, tracked
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 count = st.integers(0, 2**53)
@@ -248,7 +248,7 @@ def test_a_sink_that_cannot_be_opened_leaves_the_earlier_one(tmp_path):
 def test_progress_ends_at_the_end(tmp_path_factory, start, steps):
     path = tmp_path_factory.mktemp("events") / "events.jsonl"
     with events.writing(str(path)):
-        told = Told("fit", "steps", start, start + steps)
+        told = ProgressEvents("fit", "steps", start, start + steps)
         for done in range(start + 1, start + steps + 1):
             told.update(done)
     found = emitted(path)

@@ -35,9 +35,9 @@ def test_the_first_asks_and_the_second_ends_at_once(first, second, own_handlers,
 
     def work() -> None:
         with stop_on_signal() as stop:
-            assert not stop.asked
+            assert not stop.requested
             signal.raise_signal(first)
-            reached.append(stop.asked)
+            reached.append(stop.requested)
             assert "once more to stop at once" in capsys.readouterr().out
             signal.raise_signal(second)
             reached.append("after the second")
@@ -69,14 +69,14 @@ def test_a_stop_that_is_given_is_the_one_that_is_set():
     with stop_on_signal(stop) as given:
         assert given is stop
         signal.raise_signal(signal.SIGINT)
-    assert stop.asked
+    assert stop.requested
 
 
 def test_a_stop_that_was_asked_for_otherwise_makes_the_first_signal_the_second():
     def work() -> None:
         stop = Stop()
         with stop_on_signal(stop):
-            stop.asked = True
+            stop.requested = True
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +102,7 @@ def test_in_other_threads_nothing_changes():
 
     def work() -> None:
         with stop_on_signal() as stop:
-            seen.append(([signal.getsignal(name) for name in SIGNALS], stop.asked))
+            seen.append(([signal.getsignal(name) for name in SIGNALS], stop.requested))
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from editor3d.cli import main
-from editor3d.programs.core.contracts import RenderSettings, Tried
+from editor3d.programs.core.contracts import Candidate, RenderSettings
 from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.rendering.result_scene import compared, write
 
@@ -60,8 +60,8 @@ def workers(blend):
         yield made
 
 
-def _tried(workers: Workers, source: str) -> Tried:
-    return Tried(source, workers.render(source).image)
+def _tried(workers: Workers, source: str) -> Candidate:
+    return Candidate(source, workers.render(source).image)
 
 
 def test_the_result_has_the_winner_s_picture(workers, programs, tmp_path):

@@ -10,7 +10,7 @@ def test_the_history_asks_the_same_again(blender, tmp_path):
     picture.write_bytes(b"a picture")
     told = blender.run(
         """
-        asking, history = part("ui.asking"), part("job.history")
+        requests, history = part("ui.requests"), part("job.history")
         chosen = bpy.context.window_manager.editor3d
         def told(asked):
             return [asked.kind, asked.instruction, asked.subject, asked.settings, asked.inputs.get("target", "")]
@@ -20,12 +20,12 @@ def test_the_history_asks_the_same_again(blender, tmp_path):
             chosen.seed, chosen.target, chosen.force = seed, target, seed == 7
         for what, quality, target in names["kinds"]:
             choose("make it red", what, quality, "demo", "LIGHTS", "STRONG", 7, target)
-            first = asking.ask(bpy.context)
+            first = requests.ask(bpy.context)
             history.note(first, "done")
             history.load()
             choose("other", "MESH", "NORMAL", "", "MATERIAL", "NORMAL", 1, "/another.png")
-            asking.recall(bpy.context, history.entries[0])
-            result[f"{what} {quality} {target}"] = [told(first), told(asking.ask(bpy.context))]
+            requests.recall(bpy.context, history.entries[0])
+            result[f"{what} {quality} {target}"] = [told(first), told(requests.ask(bpy.context))]
         """,
         kinds=[(what, quality, target) for what, quality in KINDS for target in ("", str(picture))],
     )
@@ -46,19 +46,19 @@ def test_copies_of_the_scene_go_with_the_session(blender):
         os.mkdir(names["folder"])
         def left():
             return [name for _, _, files in os.walk(names["folder"]) for name in files]
-        asking, session = part("ui.asking"), part("job.session").session
+        requests, session = part("ui.requests"), part("job.session").session
         chosen = bpy.context.window_manager.editor3d
         chosen.instruction, chosen.what, chosen.part, chosen.target = "darker", "REFINE", "LIGHTS", "/nowhere.png"
         try:
-            asking.ask(bpy.context)
-        except asking.CannotAsk as error:
+            requests.ask(bpy.context)
+        except requests.CannotAsk as error:
             result = {"told": str(error), "refused": left()}
         chosen.target = ""
-        asked = asking.ask(bpy.context)
+        asked = requests.ask(bpy.context)
         result["asked"] = left()
         result["name"], data = asked.inputs["blend"]()
         result["read"] = left()
-        asking.ask(bpy.context)
+        requests.ask(bpy.context)
         session.close()
         result["closed"] = os.listdir(names["folder"])
         """,

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what is selected and chosen to what the engine is asked: `work.Asked`."""
+"""From what is selected and chosen to what the engine is asked: `work.JobRequest`."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import bpy
 
 from ..formats import glb
 from ..job.session import session
-from ..job.work import Asked
+from ..job.work import JobRequest
 from ..scene import meshes, programs
 from . import preferences, properties
 
@@ -82,7 +82,7 @@ def _mesh(context, chosen, instruction, preview):
         return f"{name}.glb", glb.write(geometry, [look for look, _ in looks])
 
     kind = "mesh-preview" if preview else "mesh"
-    return Asked(kind, instruction, thing.name, {"mesh": written}, settings, geometry)
+    return JobRequest(kind, instruction, thing.name, {"mesh": written}, settings, geometry)
 
 
 def _scene(context, chosen, instruction, preview):
@@ -94,11 +94,11 @@ def _scene(context, chosen, instruction, preview):
         if not os.path.exists(path):
             raise CannotAsk(f"There is no {path}.")
     if preview:
-        return Asked("scene-preview", instruction, path, {"scene": path}, _plain(chosen))
+        return JobRequest("scene-preview", instruction, path, {"scene": path}, _plain(chosen))
     settings = _guided(chosen) | properties.QUALITY["SCENE"][chosen.quality] | {"format": chosen.scene_format}
     if chosen.force:
         settings["force"] = True
-    return Asked("scene", instruction, path, {"scene": path}, settings)
+    return JobRequest("scene", instruction, path, {"scene": path}, settings)
 
 
 def _refine(context, chosen, instruction, preview):
@@ -130,7 +130,7 @@ def _refine(context, chosen, instruction, preview):
     if preferences.weaker_sandbox():
         settings["allow_weaker_sandbox"] = True
     part = {item[0]: item[1] for item in properties.PARTS}[chosen.part]
-    return Asked("refine", instruction, part, inputs, settings, entries=entries)
+    return JobRequest("refine", instruction, part, inputs, settings, entries=entries)
 
 
 def _view(context, chosen, instruction):
@@ -153,7 +153,7 @@ def _view(context, chosen, instruction):
         os.unlink(path)
     if not picture.startswith(b"\x89PNG"):
         raise CannotAsk("Choose PNG as the format of the scene's output for a preview.")
-    return Asked("picture-preview", instruction, "the view", {"picture": ("view.png", picture)}, _plain(chosen))
+    return JobRequest("picture-preview", instruction, "the view", {"picture": ("view.png", picture)}, _plain(chosen))
 
 
 def _copy_of_scene():
