@@ -157,8 +157,25 @@ def _shrink(config, data: Path, output: Path, steps: int) -> None:
     config.machine.device_type = "cpu"
 
 
+@pytest.fixture(scope="session")
+def change() -> Callable[[object, dict | None, dict], object]:
+    """Sets fields of an edit's configuration: some of its pipeline, the options of the edit, the rest its own."""
+
+    def set_fields(config, pipeline: dict | None, own: dict):
+        for name, value in (pipeline or {}).items():
+            setattr(config.pipeline, name, value)
+        for name, value in own.items():
+            if name in vars(config.options):
+                config.choose(**{name: value})
+            else:
+                setattr(config, name, value)
+        return config
+
+    return set_fields
+
+
 @pytest.fixture
-def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
+def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path, change: Callable) -> Callable[..., object]:
     """Makes the configuration of a tiny in2n edit, or of another method's; `pipeline` are fields of its pipeline, the
     rest its own."""
 
@@ -173,14 +190,7 @@ def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
         config.choose(instruction="make it look like winter", editor="procedural")
         config.pipeline.edit_rate, config.pipeline.lpips_weight = 2, 0.0
-        for name, value in (pipeline or {}).items():
-            setattr(config.pipeline, name, value)
-        for name, value in own.items():
-            if name in vars(config.options):
-                config.choose(**{name: value})
-            else:
-                setattr(config, name, value)
-        return config
+        return change(config, pipeline, own)
 
     return make
 

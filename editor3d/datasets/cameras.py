@@ -14,10 +14,10 @@ from editor3d.datasets.formats.frames import Frame
 from editor3d.datasets.reduce import MAX_SIDE
 from editor3d.datasets.views import validate
 from editor3d.datasets.views.headers import PictureInfo, inspect_picture
-from editor3d.datasets.views.intrinsics import Intrinsics, lens_of, parse_intrinsics
+from editor3d.datasets.views.intrinsics import parse_intrinsics
 from editor3d.errors import DataError
 from editor3d.files import safe_open
-from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Split, View
+from editor3d.types import MAX_CAMERAS, MIN_CAMERAS, Intrinsics, Split, View
 
 HELD_OUT = 8
 """Every so many views."""
@@ -40,7 +40,13 @@ def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ..
         DataError: there are no cameras there, too few, too many, or broken ones.
     """
     views = [
-        View("", Path(), "train", c2w=validate.rigid_pose(frame.pose, frame.where), **asdict(_lens(frame)))
+        View(
+            name="",
+            image_path=Path(),
+            split="train",
+            c2w=validate.rigid_pose(frame.pose, frame.where),
+            **asdict(_lens(frame)),
+        )
         for frame in _frames(path)
     ]
     return numbered(views, path, longest_side)
@@ -139,4 +145,4 @@ def limit_side(view: View, longest_side: int) -> View:
     if largest <= longest_side:
         return view
     size = (max(1, round(side * longest_side / largest)) for side in (view.width, view.height))
-    return replace(view, **asdict(lens_of(view).resized(*size)))
+    return view.resized(*size)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from editor3d.datasets.views.intrinsics import lens_of
 from editor3d.types import PosedImages, View
 
 MAX_SIDE = 1600
@@ -33,5 +32,5 @@ def downscale_by_usual_factor(posed: PosedImages) -> PosedImages:
     factor = usual_factor(posed.views)
     if factor == 1:
         return posed
-    views = tuple(replace(view, **asdict(lens_of(view).downscaled(factor, view.name))) for view in posed.views)
+    views = tuple(view.downscaled(factor, view.name) for view in posed.views)
     return replace(posed, views=views, downscale_factor=factor)

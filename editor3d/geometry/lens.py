@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editor3d.datasets.views.intrinsics import Intrinsics, lens_of
+from editor3d.datasets.views.intrinsics import lens_of
+from editor3d.types import Intrinsics, View
 
 if TYPE_CHECKING:
     from nerfstudio.cameras.cameras import Cameras
 
-    from editor3d.types import View
 
 _NEWTON_STEPS = 12
 _CONVERGED = 1e-9

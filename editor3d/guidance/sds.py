@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from editor3d.diffusion.loading import PipelineSource, PipelineSpec
 from editor3d.diffusion.timesteps import Fixed, TimestepSchedule, draw_timesteps
 from editor3d.guidance import GUIDANCES, SD_HUB_ID
 from editor3d.types import GuidanceInfo, GuidanceRequest
+
+D = TypeVar("D")
 
 SPEC = PipelineSpec(
     name="sds",
@@ -119,26 +122,18 @@ def distill(
     return with_gradient(latents, gradient) / count
 
 
-class ScoreDistillation:
-    """Pulls renders towards a description, by a text-to-image model."""
+class DistilledPrior(ABC):
+    """A guidance whose gradient is that of score distillation from a diffusion model."""
 
-    def __init__(
-        self,
-        prior: Prior,
-        *,
-        guidance_scale: float = 100.0,
-        schedule: TimestepSchedule | None = None,
-        name: str = "sds",
-    ) -> None:
+    def __init__(self, prior: Prior, schedule: TimestepSchedule | None, name: str) -> None:
         """Remember the settings.
 
         Args:
             prior: the model.
-            guidance_scale: of `two_way`; DreamFusion's and Vox-E's is 100.
             schedule: of the timesteps; 0.02 to 0.98 at every step by default.
             name: in the registry.
         """
-        self._prior, self._scale, self._schedule, self._name = prior, guidance_scale, schedule or Fixed(), name
+        self._prior, self._schedule, self._name = prior, schedule or Fixed(), name
 
     @property
     def prior(self) -> Prior:
@@ -158,41 +153,83 @@ class ScoreDistillation:
         self._prior.locate()
 
     def loss(self, request: GuidanceRequest) -> Tensor:
-        """See `editor3d.types.Guidance.loss`; `request.prompts` describe the wanted result.
+        """See `editor3d.types.Guidance.loss`.
 
         Raises:
             EditorUnavailableError: the weights cannot be loaded.
         """
-        text = self._prior.embed([*request.prompts, *[""] * len(request.prompts)])
+        return distill(self._prior, request, self._schedule, self.predictor(request))
 
-        def predictor(timesteps: Tensor) -> Callable[[Tensor], Tensor]:
-            return lambda noisy: two_way(
+    @abstractmethod
+    def predictor(self, request: GuidanceRequest) -> Callable[[Tensor], Callable[[Tensor], Tensor]]:
+        """From the timesteps [B] to eps_hat of z_t [B, C, h, w], guided as the request says."""
+
+
+class ScoreDistillation(DistilledPrior):
+    """Pulls renders towards a description, by a text-to-image model: `request.prompts` describe the wanted result."""
+
+    def __init__(
+        self,
+        prior: Prior,
+        *,
+        guidance_scale: float = 100.0,
+        schedule: TimestepSchedule | None = None,
+        name: str = "sds",
+    ) -> None:
+        """Remember the settings.
+
+        Args:
+            prior: the model.
+            guidance_scale: of `two_way`; DreamFusion's and Vox-E's is 100.
+            schedule: as `DistilledPrior` takes it.
+            name: in the registry.
+        """
+        super().__init__(prior, schedule, name)
+        self._scale = guidance_scale
+
+    def predictor(self, request: GuidanceRequest) -> Callable[[Tensor], Callable[[Tensor], Tensor]]:
+        text = self._prior.embed([*request.prompts, *[""] * len(request.prompts)])
+        return lambda timesteps: (
+            lambda noisy: two_way(
                 self._prior.predict(torch.cat([noisy] * 2), torch.cat([timesteps] * 2), text), self._scale
             )
+        )
 
-        return distill(self._prior, request, self._schedule, predictor)
+
+class FromWeights(Generic[D]):
+    """Makes a guidance from a diffusers folder or a hub id."""
+
+    def __init__(self, spec: PipelineSpec, guidance: Callable[..., D], *, condition: bool) -> None:
+        """
+        Args:
+            spec: the model, and what is loaded where no source is given.
+            guidance: made of the model and its settings.
+            condition: whether the model takes an image condition.
+        """
+        self._spec, self._guidance, self._condition = spec, guidance, condition
+
+    def __call__(
+        self,
+        source: str = "",
+        *,
+        device: str = "cpu",
+        half_precision: bool = False,
+        longest_side: int | None = 512,
+        **settings: Any,
+    ) -> D:
+        """
+        Args:
+            source: where the model is; empty is the original.
+            device: as torch names it.
+            half_precision: the UNet and the text encoder in 16 bits.
+            longest_side: pixels that renders are scaled to.
+            settings: of the guidance.
+
+        Raises:
+            ConfigError: the device is unknown or not there.
+        """
+        model = PipelineSource(self._spec, source, device=device, half_precision=half_precision)
+        return self._guidance(LatentPrior(model, condition=self._condition, longest_side=longest_side), **settings)
 
 
-def create(
-    source: str = "",
-    *,
-    device: str = "cpu",
-    half_precision: bool = False,
-    longest_side: int | None = 512,
-    **settings: Any,
-) -> ScoreDistillation:
-    """Score distillation from a diffusers folder or a hub id; empty is Stable Diffusion 1.5.
-
-    Args:
-        source: where the model is.
-        device: as torch names it.
-        half_precision: the UNet and the text encoder in 16 bits.
-        longest_side: pixels that renders are scaled to.
-        settings: of `ScoreDistillation`.
-
-    Raises:
-        ConfigError: the device is unknown or not there.
-    """
-    model = PipelineSource(SPEC, source, device=device, half_precision=half_precision)
-    prior = LatentPrior(model, condition=False, longest_side=longest_side)
-    return ScoreDistillation(prior, **settings)
+create = FromWeights(SPEC, ScoreDistillation, condition=False)

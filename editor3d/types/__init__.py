@@ -11,7 +11,17 @@ Notation
     batches lead: [B, H, W, 3]
 """
 
-from editor3d.types.captures import DEFAULT_SIDE, MAX_CAMERAS, MAX_SIDE, MIN_CAMERAS, Around, PosedImages, Split, View
+from editor3d.types.captures import (
+    DEFAULT_SIDE,
+    MAX_CAMERAS,
+    MAX_SIDE,
+    MIN_CAMERAS,
+    Around,
+    Intrinsics,
+    PosedImages,
+    Split,
+    View,
+)
 from editor3d.types.edits import (
     DIFFUSION_STEPS,
     GUIDANCE_SCALE,
@@ -50,6 +60,7 @@ __all__ = [
     "Guidance",
     "GuidanceInfo",
     "GuidanceRequest",
+    "Intrinsics",
     "ObjectEditor",
     "Output",
     "PosedImages",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from editor3d.errors import ConfigError
 
@@ -20,23 +20,60 @@ Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """One posed picture, its size and intrinsics given as used (after any downscaling)."""
+class Intrinsics:
+    """A pinhole camera with OpenCV distortion; lengths in pixels."""
 
-    name: str
-    """Unique in its set: the picture's path below the images folder, without suffix (`frame_00001`)."""
-    image_path: Path
-    split: Split
     width: int
     height: int
     fl_x: float
     fl_y: float
     cx: float
     cy: float
-    c2w: np.ndarray
-    """[3, 4] float64, OpenGL axes, in the file's own frame."""
     distortion: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     fisheye: bool = False
+
+    def resized(self, width: int, height: int) -> Self:
+        """The same camera with another pixel grid over the same field of view: each axis by its exact ratio.
+
+        Distortion acts on normalised coordinates and stays.
+        """
+        scale_x, scale_y = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fl_x=self.fl_x * scale_x,
+            fl_y=self.fl_y * scale_y,
+            cx=self.cx * scale_x,
+            cy=self.cy * scale_y,
+        )
+
+    def downscaled(self, factor: int, where: str) -> Self:
+        """The camera of a picture scaled down to `width // factor` by `height // factor` pixels.
+
+        Raises:
+            ConfigError: nothing would be left.
+        """
+        if factor == 1:
+            return self
+        if factor > min(self.width, self.height):
+            raise ConfigError(
+                f"A downscale factor of {factor} leaves nothing of {where} ({self.width}x{self.height} pixels): use "
+                f"at most {min(self.width, self.height)}."
+            )
+        return self.resized(self.width // factor, self.height // factor)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class View(Intrinsics):
+    """One posed picture, its size and intrinsics given as used (after any downscaling)."""
+
+    name: str
+    """Unique in its set: the picture's path below the images folder, without suffix (`frame_00001`)."""
+    image_path: Path
+    split: Split
+    c2w: np.ndarray
+    """[3, 4] float64, OpenGL axes, in the file's own frame."""
     mask_path: Path | None = None
     """Picture whose black or transparent pixels are not to be trained on; `image_path` itself where its alpha says."""
     labels_path: Path | None = None

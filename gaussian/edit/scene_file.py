@@ -24,7 +24,7 @@ from editor3d.datasets.write import write_capture
 from editor3d.outputs.pictures import save_png
 from editor3d.plugin.bases.cameras import load_any_cameras
 from editor3d.run import checkpoints
-from editor3d.types import Around, PosedImages, View
+from editor3d.types import Around, Intrinsics, PosedImages, View
 from gaussian.files import FORMATS, read_file, tell
 from gaussian.files.contents import SplatFile
 from gaussian.model.model import SplatModel
@@ -136,9 +136,15 @@ def chosen_views(contents: SplatFile, around: Around) -> list[View]:
     told = f"{around.cameras} cameras {standing.where}, up is {up}"
     Console(stderr=True).print(told, markup=False, highlight=False)  # what a preview prints are paths
     K = intrinsics(side, side, standing.field_of_view)
-    lens = {"fl_x": float(K[0, 0]), "fl_y": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])}
+    lens = Intrinsics(side, side, *(float(length) for length in (K[0, 0], K[1, 1], K[0, 2], K[1, 2])))
     return [
-        View(view_name(index), Path(), split_of(index), side, side, c2w=_moved(c2w, offset), **lens)
+        View(
+            name=view_name(index),
+            image_path=Path(),
+            split=split_of(index),
+            c2w=_moved(c2w, offset),
+            **vars(lens),
+        )
         for index, c2w in enumerate(standing.poses)
     ]
 

@@ -10,9 +10,8 @@ from editor3d.host.device import default_device
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.types import EditorInfo
-from gaussian.fit.datamanager import SplatDataManagerConfig
 from gaussian.fit.training import edit_training
-from gaussian.model.model import SplatModelConfig
+from gaussian.methods.dataset_update import all_at_once
 
 CUDA_STEPS, CUDA_EDIT_RATE = 7500, 2500
 CPU_STEPS, CPU_EDIT_RATE = 900, 300
@@ -39,27 +38,18 @@ def _config() -> EditTrainerConfig:
     """The paper's numbers; a CPU gets steps to suit, in the same three rounds."""
     on_cuda = default_device() == "cuda"
     steps, rate = (CUDA_STEPS, CUDA_EDIT_RATE) if on_cuda else (CPU_STEPS, CPU_EDIT_RATE)
-    optimizers, strategy = edit_training(steps, refine_start=rate // 2)
+    training = edit_training(steps, refine_start=rate // 2)
     if not on_cuda:
-        strategy.refine_stop = steps - rate
-    pipeline = Igs2gsPipelineConfig(
-        datamanager=SplatDataManagerConfig(num_downscales=0),
-        model=SplatModelConfig(
-            sh_degree_interval=0, strategy=strategy, average_share=0.0 if on_cuda else CPU_AVERAGE_SHARE
-        ),
-        lower_bound=0.7,
-        upper_bound=0.98,
-        edit_rate=rate,
-        schedule="all-at-once",
-        lpips_weight=0.0,
-    )
-    return EditTrainerConfig(
+        training[1].refine_stop = steps - rate
+    return all_at_once(
+        EditTrainerConfig,
+        Igs2gsPipelineConfig,
         method_name="igs2gs",
-        max_num_iterations=steps,
+        steps=steps,
+        edit_rate=rate,
+        training=training,
+        average_share=0.0 if on_cuda else CPU_AVERAGE_SHARE,
         steps_per_save=500 if on_cuda else 200,
-        pipeline=pipeline,
-        optimizers=optimizers,
-        base_method="splat",
     )
 
 

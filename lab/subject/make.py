@@ -5,18 +5,14 @@ Needs Blender's Python module (`pip install editor3d[blender]`).
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-import tyro
 from rich.progress import Progress
 
-from editor3d.datasets.demo.make import save_jpeg, save_json, save_png, transforms
+from editor3d.datasets.demo.make import require_blender, run, save_jpeg, save_json, save_png, transforms
 from editor3d.datasets.demo.points import SurfacePoints
-from editor3d.errors import Editor3DError
 from editor3d.files.safe_open import open_picture
 from lab.subject import LABELS
 from lab.subject.views import SIZE, subject_views
@@ -39,11 +35,7 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2, li
     Raises:
         Editor3DError: Blender's Python module is not installed.
     """
-    if importlib.util.find_spec("bpy") is None:
-        raise Editor3DError(
-            "Rendering the test subject needs Blender's Python module, which is not installed: "
-            "run `pip install editor3d[blender]`."
-        )
+    require_blender("Rendering the test subject")
     from editor3d.datasets.demo import passes
     from lab.subject.scene import build_garment, build_scene, cast
 
@@ -98,13 +90,5 @@ def _photograph_garment(passes, scene, path: Path) -> None:
     passes.render(scene, c2w, path)
 
 
-def main() -> None:
-    try:
-        tyro.cli(make)
-    except Editor3DError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run(make)

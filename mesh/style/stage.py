@@ -10,7 +10,7 @@ import torch
 from editor3d.errors import CheckpointError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.regions import parse_region
-from editor3d.types import Freeze, View
+from editor3d.types import Freeze, Intrinsics, View
 from mesh.io.read import read_mesh
 from mesh.model.field import StyleField
 from mesh.model.styled import StyledMesh
@@ -92,9 +92,10 @@ def load_field(field: StyleField, state: dict, path: Path) -> None:
 
 def views_of(cameras: Cameras, folder: Path, split: str) -> tuple[View, ...]:
     """Cameras as the views of a capture whose pictures lie in `folder`."""
-    size = {"width": cameras.side, "height": cameras.side, "cx": cameras.side / 2, "cy": cameras.side / 2}
+    center = cameras.side / 2
+    lens = Intrinsics(cameras.side, cameras.side, cameras.focal, cameras.focal, center, center)
     names = [f"{'view' if split == 'train' else 'held_out'}_{index:03d}" for index in range(len(cameras))]
     return tuple(
-        View(name, folder / f"{name}.png", split, fl_x=cameras.focal, fl_y=cameras.focal, c2w=c2w, **size)
+        View(name=name, image_path=folder / f"{name}.png", split=split, c2w=c2w, **vars(lens))
         for name, c2w in zip(names, cameras.c2ws, strict=True)
     )

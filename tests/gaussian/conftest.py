@@ -52,7 +52,7 @@ def splat_base(
 
 
 @pytest.fixture
-def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path) -> Callable[..., object]:
+def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path, change: Callable) -> Callable[..., object]:
     """Makes the configuration of a tiny igs2gs edit; `pipeline` are fields of its pipeline, the rest its own."""
 
     def make(pipeline: dict | None = None, steps: int = 8, **own):
@@ -65,13 +65,6 @@ def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path) -> Callable
         config.pipeline.edit_rate, config.mixed_precision = 4, False
         config.pipeline.model.strategy.refine_start = 2
         config.pipeline.model.strategy.refine_every = 2
-        for name, value in (pipeline or {}).items():
-            setattr(config.pipeline, name, value)
-        for name, value in own.items():
-            if name in vars(config.options):
-                config.choose(**{name: value})
-            else:
-                setattr(config, name, value)
-        return config
+        return change(config, pipeline, own)
 
     return make

@@ -14,30 +14,19 @@ from editor3d.guidance.ip2p_sds import InstructScoreDistillation
 from editor3d.guidance.sds import ScoreDistillation
 from nerf_methods.distillation.pipeline import DistillationPipelineConfig
 
+from ..pixel_prior import PixelPrior, expected_noise
+
 DEVIATION = 0.05
 
 
-class GaussianPrior:
-    """Knows pictures that are N(color, DEVIATION^2), and is its own encoder.
-
-    With z_t = sqrt(abar) z + sqrt(1 - abar) eps and z ~ N(mu, s^2) the noise to expect is
-    E[eps | z_t] = sqrt(1 - abar) (z_t - sqrt(abar) mu) / (abar s^2 + 1 - abar).
-    """
+class GaussianPrior(PixelPrior):
+    """Knows pictures that are N(color, DEVIATION^2)."""
 
     def __init__(self, colors: dict[str, tuple[float, float, float]], steps: int = 1000) -> None:
         self.colors = colors
         self.alphas_cumprod = torch.cos(torch.linspace(0.01, 1.5, steps, dtype=torch.float64)) ** 2
         self.prompts: list[str] = []
         self.timesteps: list[int] = []
-
-    def locate(self) -> None:
-        pass
-
-    def encode(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        return images.permute(0, 3, 1, 2)
-
-    def encode_condition(self, images: Tensor) -> Tensor:
-        return images.permute(0, 3, 1, 2)
 
     def embed(self, prompts: list[str]) -> Tensor:
         self.prompts += [prompt for prompt in prompts if prompt]
@@ -46,8 +35,7 @@ class GaussianPrior:
 
     def predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor, condition: Tensor | None = None) -> Tensor:
         self.timesteps += timesteps.tolist()
-        abar = self.alphas_cumprod[timesteps].to(noisy).view(-1, 1, 1, 1)
-        return (1 - abar).sqrt() * (noisy - abar.sqrt() * text) / (abar * DEVIATION**2 + 1 - abar)
+        return expected_noise(noisy, self.alphas_cumprod[timesteps].to(noisy), text, DEVIATION)
 
 
 @pytest.fixture
@@ -104,7 +92,7 @@ def nerfacto_base(small_nerfacto, finished: Callable[[object], Path], tmp_path_f
 
 
 @pytest.fixture
-def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[..., object]:
+def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path, change: Callable) -> Callable[..., object]:
     """Makes the configuration of a tiny edit by score distillation; `pipeline` are fields of its pipeline."""
 
     def make(method, pipeline: dict | None = None, steps: int = 7, **own):
@@ -115,13 +103,6 @@ def distilled(tiny_capture: Path, tiny_base: Path, tmp_path: Path) -> Callable[.
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
         config.choose(instruction="turn it gold", editor=config.pipeline.GUIDANCES[0])
         config.pipeline.longest_side = 16
-        for name, value in (pipeline or {}).items():
-            setattr(config.pipeline, name, value)
-        for name, value in own.items():
-            if name in vars(config.options):
-                config.choose(**{name: value})
-            else:
-                setattr(config, name, value)
-        return config
+        return change(config, pipeline, own)
 
     return make

@@ -31,7 +31,7 @@ def foggy_base(small_nerfacto, finished, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def composed(small_nerfacto, foggy_base, tmp_path) -> Callable[..., object]:
+def composed(small_nerfacto, foggy_base, tmp_path, change) -> Callable[..., object]:
     """Makes the configuration of a tiny in2n edit of a tiny nerfacto."""
     from nerf_methods.in2n import in2n
 
@@ -41,12 +41,7 @@ def composed(small_nerfacto, foggy_base, tmp_path) -> Callable[..., object]:
         # fog, on purpose
         config.choose(instruction="make it black", editor="procedural", region=region, force=True)
         config.turntable_frames, config.pipeline.edit_rate, config.pipeline.lpips_weight = 0, 2, 0.0
-        for name, value in own.items():
-            if name in vars(config.options):
-                config.choose(**{name: value})
-            else:
-                setattr(config, name, value)
-        return config
+        return change(config, None, own)
 
     return make
 

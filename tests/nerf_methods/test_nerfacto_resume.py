@@ -41,18 +41,12 @@ def small_run(folder: Path) -> PluginTrainer:
     return trainer
 
 
-def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path):
+def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path, stop_before):
     whole = small_run(tmp_path / "whole")
     assert whole.fit()
 
     part = small_run(tmp_path / "part")
-    train_iteration = part.train_iteration
-
-    def stop_after(step: int):
-        part.stop_training = step == STOP
-        return train_iteration(step)
-
-    part.train_iteration = stop_after
+    stop_before(part, STOP + 1)
     assert not part.fit()
     resumed = small_run(tmp_path / "part")
     assert resumed.fit()

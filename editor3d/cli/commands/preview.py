@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -189,19 +189,17 @@ def scene_of_picture(path: Path, downscale_factor: int | None) -> PosedImages:
 
     from editor3d.datasets.reduce import usual_factor
     from editor3d.datasets.views.headers import inspect_picture
-    from editor3d.datasets.views.intrinsics import lens_of
-    from editor3d.types import PosedImages, View
+    from editor3d.types import Intrinsics, PosedImages, View
 
     found = inspect_picture(path)
     width, height = found.width, found.height
     focal = float(max(width, height))
-    view = View(
-        path.stem, path, "train", width, height, focal, focal, width / 2, height / 2, np.eye(4, dtype=np.float64)[:3]
-    )
+    lens = Intrinsics(width, height, focal, focal, width / 2, height / 2)
+    view = View(name=path.stem, image_path=path, split="train", c2w=np.eye(4)[:3], **vars(lens))
     factor = usual_factor([view]) if downscale_factor is None else downscale_factor
     if factor < 1:
         raise ConfigError(f"The downscale factor must be a whole number of at least 1, not {factor}.")
-    view = replace(view, **asdict(lens_of(view).downscaled(factor, view.name)))
+    view = view.downscaled(factor, view.name)
     return PosedImages(path, "nerfstudio", (view,), downscale_factor=factor)
 
 

@@ -9,7 +9,7 @@ import importlib.util
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from rich.progress import Progress
 from editor3d.datasets.demo import TRUE_EDITS
 from editor3d.datasets.demo.points import SurfacePoints
 from editor3d.datasets.demo.views import FOCAL, SIZE, DemoView, demo_views
-from editor3d.errors import Editor3DError
+from editor3d.errors import USER_ERROR, Editor3DError
 from editor3d.files.safe_open import open_picture
 
 if TYPE_CHECKING:
@@ -113,11 +113,7 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2) ->
     Raises:
         Editor3DError: Blender's Python module is not installed.
     """
-    if importlib.util.find_spec("bpy") is None:
-        raise Editor3DError(
-            "Rendering the demo scene needs Blender's Python module, which is not installed: "
-            "run `pip install editor3d[blender]`."
-        )
+    require_blender("Rendering the demo scene")
     from editor3d.datasets.demo import passes
     from editor3d.datasets.demo.scene import EDITS, build_scene
 
@@ -151,13 +147,25 @@ def make(output: Path, size: int = SIZE, samples: int = 16, threads: int = 2) ->
                 save_json({**about, "objects": _labels(scene)}, folder / "edit.json")
 
 
-def main() -> None:
+def require_blender(what: str) -> None:
+    """
+    Raises:
+        Editor3DError: Blender's Python module, which `what` needs, is not installed.
+    """
+    if importlib.util.find_spec("bpy") is None:
+        raise Editor3DError(
+            f"{what} needs Blender's Python module, which is not installed: run `pip install editor3d[blender]`."
+        )
+
+
+def run(command: Callable[..., None]) -> None:
+    """Call a function with the words of the command line; its errors are one sentence and exit code 2."""
     try:
-        tyro.cli(make)
+        tyro.cli(command)
     except Editor3DError as error:
         print(error, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(USER_ERROR)
 
 
 if __name__ == "__main__":
-    main()
+    run(make)

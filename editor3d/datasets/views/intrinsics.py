@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import fields
 
 from editor3d.datasets.views.headers import PictureInfo, same_aspect
 from editor3d.datasets.views.validate import finite
-from editor3d.errors import ConfigError, DataError, shown
-from editor3d.types import View
+from editor3d.errors import DataError, shown
+from editor3d.types import Intrinsics, View
 
 CAMERA_KEYS = (
     *("camera_model", "is_fisheye", "w", "h", "fl_x", "fl_y", "cx", "cy"),
@@ -32,51 +31,6 @@ MOST_CENTER = 10.0
 MOST_BENT = 1e6
 """How many times farther from the centre a term of the distortion may bring the corners; beyond is no lens."""
 DISTORTION_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
-
-
-@dataclass(frozen=True)
-class Intrinsics:
-    """A pinhole camera with OpenCV distortion; lengths in pixels. The fields are those of `View`."""
-
-    width: int
-    height: int
-    fl_x: float
-    fl_y: float
-    cx: float
-    cy: float
-    distortion: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    fisheye: bool = False
-
-    def resized(self, width: int, height: int) -> Self:
-        """The same camera with another pixel grid over the same field of view: each axis by its exact ratio.
-
-        Distortion acts on normalised coordinates and stays.
-        """
-        scale_x, scale_y = width / self.width, height / self.height
-        return replace(
-            self,
-            width=width,
-            height=height,
-            fl_x=self.fl_x * scale_x,
-            fl_y=self.fl_y * scale_y,
-            cx=self.cx * scale_x,
-            cy=self.cy * scale_y,
-        )
-
-    def downscaled(self, factor: int, where: str) -> Self:
-        """The camera of a picture scaled down to `width // factor` by `height // factor` pixels.
-
-        Raises:
-            ConfigError: nothing would be left.
-        """
-        if factor == 1:
-            return self
-        if factor > min(self.width, self.height):
-            raise ConfigError(
-                f"A downscale factor of {factor} leaves nothing of {where} ({self.width}x{self.height} pixels): use "
-                f"at most {min(self.width, self.height)}."
-            )
-        return self.resized(self.width // factor, self.height // factor)
 
 
 def lens_of(view: View) -> Intrinsics:

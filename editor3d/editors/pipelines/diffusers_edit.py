@@ -11,10 +11,9 @@ from torch import Tensor
 
 from editor3d.diffusion.loading import PipelineSource, PipelineSpec
 from editor3d.diffusion.sizing import around, mask_resized, padded, resized, shrunk, working_size
-from editor3d.editors import EDITORS
 from editor3d.editors.masking import mask_of, named_objects, names_in
+from editor3d.editors.pipelines.local import PipelineEditor
 from editor3d.editors.references import prompt_with, references_for, without_holes
-from editor3d.errors import InstructionError
 from editor3d.types import EditorInfo, EditRequest
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class EditModel:
     """Refuses a pipeline of another architecture, by EditorUnavailableError."""
 
 
-class DiffusersEditor:
+class DiffusersEditor(PipelineEditor):
     """An editor that calls a diffusers pipeline.
 
     A picture of another size than the model's is scaled to it and back, without shift. With a mask, the model sees the
@@ -55,13 +54,9 @@ class DiffusersEditor:
         Raises:
             ConfigError: the device is unknown or not there, or offloading is asked for without CUDA.
         """
+        super().__init__(PipelineSource(model.spec, source, **options))
         self._model = model
-        self._source = PipelineSource(model.spec, source, **options)
         self._checked = False
-
-    @property
-    def info(self) -> EditorInfo:
-        return EDITORS[self._model.spec.name].info
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """Look for an instruction and for the weights; loads and downloads nothing.
@@ -73,11 +68,9 @@ class DiffusersEditor:
                 mean several.
             EditorUnavailableError: the weights are missing or incomplete; the text says how to get them.
         """
-        if not instruction.strip():
-            raise InstructionError("The instruction is empty; say what to change, for example 'turn it into a robot'.")
-        if self.info.needs_mask and objects:
+        if self.info.needs_mask and objects and instruction.strip():
             names_in(instruction, objects)
-        self._source.locate()
+        super().validate(instruction, objects, views)
 
     def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
         """See `ObjectEditor`: an editor that works inside masks leaves the rest alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ from editor3d.diffusion.ip2p_sampling import sample, starting_timestep
 from editor3d.diffusion.loading import PipelineSource, PipelineSpec
 from editor3d.diffusion.sizing import padded, resized, shrunk
 from editor3d.diffusion.weights import IP2P_HUB_ID, how_to_get
-from editor3d.editors import EDITORS
-from editor3d.errors import Editor3DWarning, EditorUnavailableError, InstructionError
-from editor3d.types import EditorInfo, EditRequest
+from editor3d.editors.pipelines.local import PipelineEditor
+from editor3d.errors import Editor3DWarning, EditorUnavailableError
+from editor3d.types import EditRequest
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
@@ -63,7 +63,7 @@ def encode_by_clip(pipeline: Any, instruction: str, size: tuple[int, int], devic
     return Text.stacked(text, empty)
 
 
-class InstructPix2PixEditor:
+class InstructPix2PixEditor(PipelineEditor):
     """Noises the scene's render, and denoises it under the instruction and the original picture.
 
     Weights are loaded at the first edit: from a folder, or from a hub id, which is only downloaded where it was named
@@ -90,24 +90,9 @@ class InstructPix2PixEditor:
         Raises:
             ConfigError: the device is unknown or not there, or offloading is asked for without CUDA.
         """
-        self._model = PipelineSource(spec, source, **options)
+        super().__init__(PipelineSource(spec, source, **options))
         self._encode = encode
         self._texts: dict[tuple[str, tuple[int, int]], Text] = {}
-
-    @property
-    def info(self) -> EditorInfo:
-        return EDITORS[self._model.spec.name].info
-
-    def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
-        """Look for an instruction and for the weights; loads and downloads nothing.
-
-        Raises:
-            InstructionError: the instruction is empty.
-            EditorUnavailableError: the weights are missing or incomplete; the text says how to get them.
-        """
-        if not instruction.strip():
-            raise InstructionError("The instruction is empty; say what to change, for example 'turn it into a robot'.")
-        self._model.locate()
 
     def edit(self, request: EditRequest) -> Tensor:
         """Edit `request.render` under `request.condition`.
@@ -120,7 +105,7 @@ class InstructPix2PixEditor:
             ConfigError: `request.noise_level` cannot be divided into `request.diffusion_steps`.
         """
         if request.render is None:
-            raise ValueError(f"the editor {self._model.spec.name} needs EditRequest.render")
+            raise ValueError(f"the editor {self._source.spec.name} needs EditRequest.render")
         trained = self._scheduler.config["num_train_timesteps"]
         start = starting_timestep(request.noise_level, request.diffusion_steps, trained)
         height, width = request.condition.shape[:2]
@@ -142,21 +127,21 @@ class InstructPix2PixEditor:
             added=text.added,
         )
         self._pipeline.maybe_free_model_hooks()
-        self._model.refuse_infinite(edited)
+        self._source.refuse_infinite(edited)
         picture = ((edited[0].permute(1, 2, 0) + 1.0) / 2.0).clamp(0.0, 1.0).to(request.condition.device, torch.float32)
         return resized(picture[: small.shape[0], : small.shape[1]], height, width)
 
     def _to_model(self, image: Tensor) -> Tensor:
         """[H, W, 3] in 0..1 -> [1, 3, H', W'] in -1..1, mirrored up to the VAE's multiple, on the device."""
         picture = padded(image.detach(), self._pipeline.vae_scale_factor).permute(2, 0, 1)[None]
-        return (2.0 * picture - 1.0).to(self._model.device, self._pipeline.vae.dtype)
+        return (2.0 * picture - 1.0).to(self._source.device, self._pipeline.vae.dtype)
 
     def _text(self, instruction: str, size: tuple[int, int]) -> Text:
         """The instruction for pictures of a size, kept for the next view."""
         if (instruction, size) not in self._texts:
             self._warn_of_length(instruction)
             with torch.no_grad():
-                self._texts[instruction, size] = self._encode(self._pipeline, instruction, size, self._model.device)
+                self._texts[instruction, size] = self._encode(self._pipeline, instruction, size, self._source.device)
         return self._texts[instruction, size]
 
     def _warn_of_length(self, instruction: str) -> None:
@@ -176,13 +161,13 @@ class InstructPix2PixEditor:
         Raises:
             EditorUnavailableError: the weights cannot be read or downloaded, or are of another model.
         """
-        pipeline = self._model.pipeline
+        pipeline = self._source.pipeline
         wanted = 2 * pipeline.vae.config.latent_channels
         if pipeline.unet.config.in_channels != wanted:
-            spec = self._model.spec
+            spec = self._source.spec
             raise EditorUnavailableError(
-                f"Expected {spec.title} at {self._model.where}, whose UNet takes {wanted} channels, but this one takes "
-                f"{pipeline.unet.config.in_channels}; {how_to_get(spec.hub_id)}."
+                f"Expected {spec.title} at {self._source.where}, whose UNet takes {wanted} channels, but this one "
+                f"takes {pipeline.unet.config.in_channels}; {how_to_get(spec.hub_id)}."
             )
         return pipeline
 

@@ -9,12 +9,11 @@ from nerfstudio.plugins.types import MethodSpecification
 from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.host.device import default_device
 from editor3d.plugin.edit.trainer import EditTrainer, EditTrainerConfig
-from gaussian.fit.datamanager import SplatDataManagerConfig
 from gaussian.fit.training import edit_training
+from gaussian.methods.dataset_update import all_at_once
 from gaussian.methods.vton.person import check_person
 from gaussian.methods.vton.pipeline import PERSON_FOLDER, VtonPipelineConfig
 from gaussian.methods.vton.updater import STAGES
-from gaussian.model.model import SplatModelConfig
 
 CUDA_STEPS, CPU_STEPS = 6000, 750
 
@@ -46,23 +45,14 @@ def _config() -> VtonTrainerConfig:
     """A third of the steps for each stage; rates and strategy as igs2gs has them."""
     on_cuda = default_device() == "cuda"
     steps = CUDA_STEPS if on_cuda else CPU_STEPS
-    optimizers, strategy = edit_training(steps, refine_start=steps // 6)
-    pipeline = VtonPipelineConfig(
-        datamanager=SplatDataManagerConfig(num_downscales=0),
-        model=SplatModelConfig(sh_degree_interval=0, strategy=strategy),
-        lower_bound=0.7,
-        upper_bound=0.98,
-        edit_rate=-(-steps // len(STAGES)),
-        schedule="all-at-once",
-        lpips_weight=0.0,
-    )
-    return VtonTrainerConfig(
+    return all_at_once(
+        VtonTrainerConfig,
+        VtonPipelineConfig,
         method_name="gaussian-vton",
-        max_num_iterations=steps,
+        steps=steps,
+        edit_rate=-(-steps // len(STAGES)),
+        training=edit_training(steps, refine_start=steps // 6),
         steps_per_save=500 if on_cuda else 125,
-        pipeline=pipeline,
-        optimizers=optimizers,
-        base_method="splat",
     )
 
 

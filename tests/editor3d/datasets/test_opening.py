@@ -20,7 +20,7 @@ TINY = "/capture: 8 + 2 views, 24×20, 0 masks, 0 points, 1 object, transforms.j
 def view(index: int, **more) -> View:
     lens = {"width": 512, "height": 512, "fl_x": 1.0, "fl_y": 1.0, "cx": 0.0, "cy": 0.0}
     split = "train" if index % 8 else "test"
-    return View(f"{index}", Path(f"{index}.png"), split, **{**lens, **more}, c2w=np.eye(4)[:3])
+    return View(name=f"{index}", image_path=Path(f"{index}.png"), split=split, **{**lens, **more}, c2w=np.eye(4)[:3])
 
 
 def capture(views: list[View], **more) -> PosedImages:

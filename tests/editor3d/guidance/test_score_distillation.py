@@ -20,6 +20,8 @@ from editor3d.guidance.ip2p_sds import InstructScoreDistillation
 from editor3d.guidance.sds import ScoreDistillation, noised, score_gradient, with_gradient
 from editor3d.types import Guidance, GuidanceRequest
 
+from ...pixel_prior import PixelPrior, expected_noise
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 PROMPTS = ["turn it into gold", "make it red"]
 
@@ -161,29 +163,18 @@ def test_the_generator_alone_decides(text_model_folder, request_):
 
 
 @dataclass
-class GaussianPrior:
+class GaussianPrior(PixelPrior):
     """The best denoiser of latents that are distributed as N(mean, spread^2)."""
 
     mean: Tensor
     spread: float
     alphas_cumprod: Tensor
 
-    def locate(self) -> None:
-        pass
-
-    def encode(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        return images.permute(0, 3, 1, 2)
-
-    def encode_condition(self, images: Tensor) -> Tensor:
-        return images.permute(0, 3, 1, 2)
-
     def embed(self, prompts: list[str]) -> Tensor:
         return torch.zeros(len(prompts), 1, 1)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor, condition: Tensor | None = None) -> Tensor:
-        """E[eps | z_t] = sqrt(1 - abar) (z_t - sqrt(abar) mean) / (abar spread^2 + 1 - abar)."""
-        abar = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-        return (1 - abar).sqrt() * (noisy - abar.sqrt() * self.mean) / (abar * self.spread**2 + 1 - abar)
+        return expected_noise(noisy, self.alphas_cumprod[timesteps], self.mean, self.spread)
 
 
 @pytest.mark.parametrize("kind", [ScoreDistillation, InstructScoreDistillation])

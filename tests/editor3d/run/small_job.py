@@ -28,7 +28,10 @@ class ShownColor:
     def __init__(self, color: torch.Tensor, folder: Path, views: int = 2) -> None:
         self.color, self.asked = color, []
         lens = {"width": SIDE, "height": SIDE, "fl_x": 1.0, "fl_y": 1.0, "cx": 2.0, "cy": 2.0}
-        self.views = [View(f"view{i}", folder / f"{i}.png", "test", **lens, c2w=np.eye(4)[:3]) for i in range(views)]
+        self.views = [
+            View(name=f"view{i}", image_path=folder / f"{i}.png", split="test", **lens, c2w=np.eye(4)[:3])
+            for i in range(views)
+        ]
 
     def render(self, *, edited: bool) -> list[torch.Tensor]:
         self.asked.append("edited" if edited else "unedited")

@@ -12,7 +12,7 @@ import torch
 from editor3d.errors import CheckpointError, DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run.stopping import StepInterrupted
-from editor3d.types import EditorInfo, EditRequest, View
+from editor3d.types import EditorInfo, EditRequest, Intrinsics, View
 from editor3d.update.engine import TRIES, DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule
 from editor3d.update.state import EditState, PictureStore
@@ -49,7 +49,14 @@ class World:
 
     def __init__(self, folder: Path, editor, schedule: Schedule, **guidance) -> None:
         self.views = [
-            View(f"frames/view {i}", Path(f"{i}.png"), "train", w, h, 1, 1, 1, 1, np.eye(4)[:3], labels_path=Path("l"))
+            View(
+                name=f"frames/view {i}",
+                image_path=Path(f"{i}.png"),
+                split="train",
+                c2w=np.eye(4)[:3],
+                labels_path=Path("l"),
+                **vars(Intrinsics(w, h, 1, 1, 1, 1)),
+            )
             for i, (w, h) in enumerate(SIZES)
         ]
         generator = torch.Generator().manual_seed(1)

@@ -14,7 +14,8 @@ from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
 from editor3d.plugin.confine.regions import kept_selection
 from editor3d.run.record import read_record
-from gaussian.model.parameters import PARAMETERS
+
+from .frozen import assert_only_the_free_change
 
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
 HOOKS = "from editor3d.plugin.train.trainer import PluginTrainer"
@@ -57,21 +58,7 @@ REGIONS = {"object": lambda folder: "object:ball", "masks": lambda folder: f"mas
     ("region", "kind"), [("object", "default"), ("object", "mcmc"), ("masks", "none"), ("combined", "default")]
 )
 def test_what_is_not_selected_keeps_every_number(splat_edit, mask_folder, region, kind):
-    trainer = start(growing(splat_edit(region=REGIONS[region](mask_folder)), kind))
-    model = trainer.pipeline.model
-    frozen = model.strategy_state["frozen"].clone()
-    before = {name: model.gauss_params[name].detach().clone() for name in PARAMETERS}
-    assert 0 < int(frozen.sum()) < len(frozen)
-    assert trainer.fit()
-    still = model.strategy_state["frozen"]
-    assert len(still) == model.num_points
-    assert int(still.sum()) == int(frozen.sum())
-    for name in PARAMETERS:
-        assert torch.equal(model.gauss_params[name].detach()[still], before[name][frozen]), name
-    colors = model.gauss_params["features_dc"].detach()[~still]
-    assert colors.shape != before["features_dc"][~frozen].shape or not torch.equal(
-        colors, before["features_dc"][~frozen]
-    )
+    assert_only_the_free_change(start(growing(splat_edit(region=REGIONS[region](mask_folder)), kind)))
 
 
 def test_what_is_selected_is_what_the_labels_show(splat_edit):

@@ -226,19 +226,13 @@ def small_run(data: Path, folder: Path, kind: str, steps: int = STEPS, haste: fl
 
 
 @pytest.mark.parametrize("kind", ["default", "mcmc"])
-def test_a_resumed_run_equals_the_uninterrupted_one(tiny_capture, tmp_path, kind):
+def test_a_resumed_run_equals_the_uninterrupted_one(tiny_capture, tmp_path, kind, stop_before):
     whole = small_run(tiny_capture, tmp_path / "whole", kind)
     start = {name: value.detach().clone() for name, value in whole.pipeline.model.gauss_params.items()}
     assert whole.fit()
 
     part = small_run(tiny_capture, tmp_path / "part", kind)
-    train_iteration = part.train_iteration
-
-    def stop_after(step: int):
-        part.stop_training = step == STOP
-        return train_iteration(step)
-
-    part.train_iteration = stop_after
+    stop_before(part, STOP + 1)
     assert not part.fit()
     resumed = small_run(tiny_capture, tmp_path / "part", kind)
     model = resumed.pipeline.model

@@ -13,7 +13,7 @@ from PIL import Image
 
 from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.pictures import TrainingPictures
-from editor3d.types import View
+from editor3d.types import Intrinsics, View
 
 SIDE, RADIUS = 64, 0.4
 
@@ -71,9 +71,10 @@ def captured(
     views = []
     for index, picture in enumerate(ball(cameras, color)):
         side = picture.shape[0]
+        lens = Intrinsics(side, side, side, side, side / 2, side / 2)
         path = folder / f"view_{index:02d}.png"
         Image.fromarray(picture.numpy()).save(path)
-        views.append(View(path.stem, path, "train", side, side, side, side, side / 2, side / 2, np.eye(4)[:3]))
+        views.append(View(name=path.stem, image_path=path, split="train", c2w=np.eye(4)[:3], **vars(lens)))
     pictures = TrainingPictures(views, cameras)
     pictures.read_all()
     return pictures, cameras

@@ -94,10 +94,10 @@ def test_pixels_of_what_lies_outside_a_region_stay(config, tmp_path):
     assert changed > 0
 
 
-def same_states(one: Path, other: Path, same) -> None:
+def same_states(one: Path, other: Path, same_state) -> None:
     last = [checkpoints.latest_checkpoint(run / "checkpoints") for run in (one, other)]
     assert last[0].name == last[1].name
-    same(*(checkpoints.load(path) for path in last))
+    same_state(*(checkpoints.load(path) for path in last))
     for name in ("mesh.glb", "before_after.png"):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     for folder in ("edited", "conditions", "before", "after", "edit_state"):
@@ -173,34 +173,12 @@ def whole(tmp_path_factory, ball) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(death, whole, tmp_path, same):
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(death, whole, tmp_path, same_state):
     read_config(whole).write(tmp_path / "run")
     assert job(tmp_path / "run", DEATHS[death]).returncode == -signal.SIGKILL
     done = job(tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    same_states(tmp_path / "run", whole, same)
-
-
-@pytest.fixture
-def same():
-    """Equal values and bit-equal tensors; times may differ."""
-
-    def compare(one, other, where="state"):
-        assert type(one) is type(other), where
-        if isinstance(one, dict):
-            assert list(one) == list(other), where
-            for key in set(one) - {"seconds", "times"}:
-                compare(one[key], other[key], f"{where}.{key}")
-        elif isinstance(one, list | tuple):
-            assert len(one) == len(other), where
-            for index, pair in enumerate(zip(one, other, strict=True)):
-                compare(*pair, f"{where}[{index}]")
-        elif isinstance(one, torch.Tensor):
-            assert torch.equal(one, other), where
-        else:
-            assert one == other, where
-
-    return compare
+    same_states(tmp_path / "run", whole, same_state)
 
 
 def test_ctrl_c_ends_the_step_saves_and_can_be_resumed(config, tmp_path, capsys):

@@ -16,7 +16,7 @@ from editor3d import editors
 from editor3d.cli import main
 from editor3d.cli.commands.preview import spread_views
 from editor3d.errors import InstructionError
-from editor3d.types import EditorInfo, PosedImages, View
+from editor3d.types import EditorInfo, Intrinsics, PosedImages, View
 
 INSTRUCTION = "make it night"
 
@@ -171,7 +171,8 @@ def test_what_is_no_picture_is_refused(tmp_path, capsys):
 def scene_of(train: int, test: int) -> PosedImages:
     def view(k, split):
         path = Path(f"{k:03}.png")
-        return View(path.stem, path, split, 4, 4, 1.0, 1.0, 2.0, 2.0, np.eye(4)[:3])
+        lens = Intrinsics(4, 4, 1.0, 1.0, 2.0, 2.0)
+        return View(name=path.stem, image_path=path, split=split, c2w=np.eye(4)[:3], **vars(lens))
 
     views = [view(k, "train") for k in reversed(range(train))] + [view(train + k, "test") for k in range(test)]
     return PosedImages(root=Path(), format="nerfstudio", views=tuple(views))

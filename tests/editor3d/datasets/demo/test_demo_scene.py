@@ -237,7 +237,7 @@ def test_hat_is_named_only_in_its_edit():
 def test_importing_the_demo_and_asking_its_script_for_help_needs_no_blender():
     code = (
         "import sys\nimport editor3d.datasets.demo.make as make\nsys.argv = ['make', '--help']\n"
-        "try:\n    make.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "try:\n    make.run(make.make)\nexcept SystemExit as end:\n    assert not end.code\n"
         "assert 'bpy' not in sys.modules and 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

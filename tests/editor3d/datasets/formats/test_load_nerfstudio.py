@@ -11,7 +11,8 @@ from PIL import Image
 from editor3d.datasets import load_posed_images
 from editor3d.datasets.views.headers import PictureInfo, same_aspect
 from editor3d.datasets.views.images import read_depth, read_image, read_mask, read_object_masks
-from editor3d.datasets.views.intrinsics import Intrinsics, parse_intrinsics
+from editor3d.datasets.views.intrinsics import parse_intrinsics
+from editor3d.types import Intrinsics
 
 
 def test_views_keep_the_files_order_poses_and_names(write_capture):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from editor3d.datasets.views.images import read_object_masks
 from editor3d.errors import DataError
-from editor3d.types import View
+from editor3d.types import Intrinsics, View
 
 OBJECTS = {"teapot": 1, "cup": 2, "spoon": 255}
 IDS = np.array([[0, 1, 2, 255], [1, 1, 0, 7], [255, 2, 2, 0]], np.uint8)
@@ -39,7 +39,8 @@ def opencv(pixels: np.ndarray) -> Callable[[Path], None]:
 
 
 def masks_of(path: Path) -> dict[str, np.ndarray]:
-    view = View("a", path, "train", 4, 3, 1.0, 1.0, 2.0, 1.5, c2w=np.eye(4)[:3], labels_path=path)
+    lens = Intrinsics(4, 3, 1.0, 1.0, 2.0, 1.5)
+    view = View(name="a", image_path=path, split="train", c2w=np.eye(4)[:3], labels_path=path, **vars(lens))
     return {name: mask.numpy() for name, mask in read_object_masks(view, OBJECTS).items()}
 
 

@@ -93,3 +93,18 @@ def ask(picture) -> EditRequest:
         guidance_scale=2.0,
         diffusion_steps=2,
     )
+
+
+@pytest.fixture
+def edit_and_latents(monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Makes an edit; gives its picture, and the noised latents [1, 4, h, w] that the UNet begins with."""
+
+    def edit(editor, request: EditRequest) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, unet = [], editor._pipeline.unet
+        forward = unet.forward
+        with monkeypatch.context() as patched:
+            patched.setattr(unet, "forward", lambda x, *a, **k: (inputs.append(x), forward(x, *a, **k))[1])
+            edited = editor.edit(request)
+        return edited, inputs[0][:1, :4]
+
+    return edit

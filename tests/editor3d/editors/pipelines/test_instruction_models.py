@@ -154,16 +154,11 @@ def test_half_precision_is_the_models_own(tiny, ask):
         torch.testing.assert_close(edited, tiny(name).edit(ask), atol=0.15, rtol=0)
 
 
-def test_sdxl_ip2p_equals_diffusers_own_pipeline_from_the_same_latents(tiny, ask, monkeypatch, picture):
+def test_sdxl_ip2p_equals_diffusers_own_pipeline_from_the_same_latents(tiny, ask, edit_and_latents, picture):
     """At noise level 1 the timesteps are diffusers' own; started from our noised render, so is the result."""
     editor = tiny("sdxl-ip2p")
     request = replace(ask, noise_level=1.0, diffusion_steps=5, condition=picture(24, 32, 1), render=picture(24, 32, 2))
-    inputs = []
-    unet = editor._pipeline.unet
-    forward = unet.forward
-    monkeypatch.setattr(unet, "forward", lambda x, *a, **k: (inputs.append(x), forward(x, *a, **k))[1])
-    edited = editor.edit(request)
-    monkeypatch.setattr(unet, "forward", forward)
+    edited, latents = edit_and_latents(editor, request)
     expected = editor._pipeline(
         prompt=request.instruction,
         image=request.condition.permute(2, 0, 1)[None],
@@ -172,7 +167,7 @@ def test_sdxl_ip2p_equals_diffusers_own_pipeline_from_the_same_latents(tiny, ask
         num_inference_steps=5,
         guidance_scale=request.guidance_scale,
         image_guidance_scale=request.image_guidance_scale,
-        latents=inputs[0][:1, :4],
+        latents=latents,
         output_type="pt",
     ).images[0]
     torch.testing.assert_close(edited, expected.permute(1, 2, 0), atol=2e-4, rtol=0)

@@ -198,21 +198,17 @@ def test_every_step_equals_diffusers_own(double_editor, recorder, request_, nois
     assert len(recorder.timesteps) == STEPS
 
 
-def test_an_edit_equals_diffusers_own_pipeline_from_the_same_latents(editor, request_, monkeypatch):
+def test_an_edit_equals_diffusers_own_pipeline_from_the_same_latents(editor, request_, edit_and_latents):
     """At noise level 1 the timesteps are diffusers' own; started from our noised render, so is the result."""
     request = replace(request_, noise_level=1.0, diffusion_steps=5, guidance_scale=2.0)
-    inputs, unet = [], editor._pipeline.unet
-    forward = unet.forward
-    monkeypatch.setattr(unet, "forward", lambda x, *a, **k: (inputs.append(x), forward(x, *a, **k))[1])
-    edited = editor.edit(request)
-    monkeypatch.setattr(unet, "forward", forward)
+    edited, latents = edit_and_latents(editor, request)
     expected = editor._pipeline(
         prompt=request.instruction,
         image=request.condition.permute(2, 0, 1)[None],
         num_inference_steps=5,
         guidance_scale=2.0,
         image_guidance_scale=request.image_guidance_scale,
-        latents=inputs[0][:1, :4],
+        latents=latents,
         output_type="pt",
     ).images[0]
     torch.testing.assert_close(edited, expected.permute(1, 2, 0), atol=2e-4, rtol=0)

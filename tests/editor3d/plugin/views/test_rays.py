@@ -15,7 +15,7 @@ from editor3d.geometry.lens import Lens
 from editor3d.plugin.train.datamanager import PixelStore
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.views.rays import LensTable, camera_rays
-from editor3d.types import View
+from editor3d.types import Intrinsics, View
 
 SIZES = [(24, 20), (13, 31), (24, 20), (40, 9)]
 PLAIN = (0.0,) * 6
@@ -50,7 +50,14 @@ def cameras_of(kind: str) -> Cameras:
 def views_of(sizes=SIZES, mask_paths=None) -> list[View]:
     mask_paths = mask_paths or [None] * len(sizes)
     return [
-        View(f"v{i}", Path(f"v{i}.png"), "train", w, h, 1, 1, 1, 1, np.eye(4)[:3], mask_path=mask)
+        View(
+            name=f"v{i}",
+            image_path=Path(f"v{i}.png"),
+            split="train",
+            c2w=np.eye(4)[:3],
+            mask_path=mask,
+            **vars(Intrinsics(w, h, 1, 1, 1, 1)),
+        )
         for i, ((w, h), mask) in enumerate(zip(sizes, mask_paths, strict=True))
     ]
 

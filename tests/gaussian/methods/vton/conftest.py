@@ -49,7 +49,7 @@ def subject_base(few_views: Path, tmp_path_factory: pytest.TempPathFactory, fini
 
 
 @pytest.fixture
-def try_on(few_views: Path, subject_base: Path, tmp_path: Path) -> Callable[..., object]:
+def try_on(few_views: Path, subject_base: Path, tmp_path: Path, change: Callable) -> Callable[..., object]:
     """Makes the configuration of a try-on; `pipeline` are fields of its pipeline, the rest its own."""
 
     def make(pipeline: dict | None = None, steps: int = 6, data: Path | None = None, **own):
@@ -59,13 +59,6 @@ def try_on(few_views: Path, subject_base: Path, tmp_path: Path) -> Callable[...,
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, subject_base
         config.choose(garment=garment_path(), editor="try-on", force=True)  # a few steps
         config.pipeline.model.strategy.refine_start = 1000
-        for name, value in (pipeline or {}).items():
-            setattr(config.pipeline, name, value)
-        for name, value in own.items():
-            if name in vars(config.options):
-                config.choose(**{name: value})
-            else:
-                setattr(config, name, value)
-        return config
+        return change(config, pipeline, own)
 
     return make
