@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CODE = ("editor3d", "nerf_methods", "gaussian", "mesh", "blender_addon", "lab", "benchmarks")
-APART = ("editor3d/cli/commands/refine.py",)
-"""Its flags are the fields of the request, whose module imports more than `--help` may wait for."""
+APART = ("gaussian/raster/kernels/weights.py",)
+"""Its loop over a tile is that of `composite.py` with other sums; compiled loops are written out."""
 FEWEST_LINES = 6
 """Of a run that counts."""
 

@@ -12,7 +12,7 @@ from editor3d.errors import CheckpointError, ConfigError, first_line
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import jsonable, write_json
 from editor3d.programs.core.budget import Budget
-from editor3d.programs.request import RefineRequest
+from editor3d.programs.core.options import RefineRequest
 from editor3d.run.folders import resume_command
 
 PLAN, LEDGER = "refine.json", "ledger.jsonl"

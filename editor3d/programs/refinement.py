@@ -18,6 +18,7 @@ from editor3d.outputs.pictures import Row, save_png
 from editor3d.programs import notices
 from editor3d.programs.core.budget import Account, Budget
 from editor3d.programs.core.contracts import Candidate, Evaluator, Proposer, Renderer, RenderSettings, Task
+from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.imagination import Imagination
@@ -27,7 +28,6 @@ from editor3d.programs.judge.target_evaluator import TargetEvaluator
 from editor3d.programs.plan import LEDGER, RefinePlan, check_folder, is_begun, read_plan
 from editor3d.programs.rendering import result_scene
 from editor3d.programs.request import (
-    RefineRequest,
     clip_of,
     fingerprint,
     read_picture,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,48 +13,16 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import jsonable
 from editor3d.programs.core.contracts import RenderSettings
+from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.imagination import Imagination
-from editor3d.programs.judge.picture_clip import ClipChoice, clip_model
+from editor3d.programs.judge.picture_clip import clip_model
 from editor3d.programs.language.syntax import Program
-from editor3d.programs.search.search import Edits, digest
+from editor3d.programs.search.search import digest
 from editor3d.programs.vision.client import VisionSettings
 
-ProposerName = Literal["auto", "embedded", "vision"]
-EvaluatorName = Literal["auto", "target", "imagination", "vision"]
 SIDE, MOST_SIDE = 128, 4096
 VISION_DEPTH = 4
 ASPECT_TOLERANCE = 0.02
-
-
-@dataclass(frozen=True)
-class RefineRequest:
-    """What to refine and how; two runs of equal requests take the same steps."""
-
-    scene: Path
-    """The .blend file; it is left as it is."""
-    program: Path
-    instruction: str = ""
-    target: Path | None = None
-    """A picture to match, of the render's shape."""
-    proposer: ProposerName = "auto"
-    evaluator: EvaluatorName = "auto"
-    editor: str = "auto"
-    """The 2D editor that imagines a target."""
-    clip: ClipChoice = "auto"
-    """Whether the distance to a picture has a CLIP part; auto: where a full CLIP is on this machine."""
-    breadth: int = 8
-    depth: int | None = None
-    """Rounds; None is 4 for the vision model, and until the budget is spent for the embedded proposer."""
-    edits: Edits = "alternate"
-    width: int | None = None
-    height: int | None = None
-    """Pixels of the renders; by default those of a target's shape with a longer side of 128, else 128 x 128."""
-    samples: int = 4
-    camera: str | None = None
-    """The scene's own by default."""
-    deadline: float = 60.0
-    """Seconds that one candidate may take."""
-    seed: int = 0
 
 
 def resolved(request: RefineRequest, vision: VisionSettings) -> RefineRequest:

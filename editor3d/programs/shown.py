@@ -13,8 +13,8 @@ from torch import Tensor
 
 from editor3d.metrics.image import psnr
 from editor3d.programs.core.contracts import Candidate, RenderSettings
+from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.imagination import VIEW
-from editor3d.programs.request import RefineRequest
 
 METHOD = "refine"
 BEST, SCENE = "best.py", "result.blend"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from editor3d.errors import ConfigError
 from editor3d.metrics.clip_weights import TINY_CLIP, find_clip, packaged_clip
 from editor3d.metrics.unavailable import Unavailable
+from editor3d.programs.core.options import ClipChoice
 from editor3d.programs.judge.picture_loss import Embed
-
-ClipChoice = Literal["auto", "on", "off"]
-"""auto: where the weights of a full CLIP or SigLIP are on this machine; on: also with the package's small one."""
 
 
 def clip_model(choice: ClipChoice) -> str | None:
     """The name of the model that a choice means on this machine; None for none. Loads nothing.
+
+    Args:
+        choice: auto: where the weights of a full CLIP or SigLIP are on this machine; on: also with the package's small
+            one.
 
     Raises:
         ConfigError: it is to be on, and there is no model at all.

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -32,11 +32,11 @@ from editor3d.programs.core.contracts import (
     Task,
     Verdict,
 )
+from editor3d.programs.core.options import EditSizes
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.search.tournament import Outcome, knock_out
 from editor3d.run import events
 
-Edits = Literal["alternate", "tweak", "leap"]
 PATIENCE = 2
 """Model calls that may fail one after the other before the run stops; each has been tried several times by then."""
 PICTURES = "candidates"
@@ -54,7 +54,7 @@ class Settings:
     breadth: int = 8
     depth: int | None = 4
     """Rounds; None goes on until the budget is spent, nothing more is proposed, or the loss is 0."""
-    edits: Edits = "alternate"
+    edits: EditSizes = "alternate"
     """Whether rounds propose tweaks and leaps in turn, tweaks first, or one of them alone."""
     seed: int = 0
 

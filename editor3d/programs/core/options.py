@@ -1,0 +1,56 @@
+"""The request of a refinement, declared once: its fields are flags of `editor3d refine`, and what Python callers give.
+
+Imports nothing else, so that the command's help is quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ClipChoice = Literal["auto", "on", "off"]
+EditSizes = Literal["alternate", "tweak", "leap"]
+
+
+@dataclass(frozen=True)
+class RefineRequest:
+    """What to refine and how; two runs of equal requests take the same steps."""
+
+    scene: Path
+    """Name the .blend file; it stays unchanged."""
+    program: Path
+    """Name the program to start from."""
+    instruction: str = ""
+    """Say in one sentence what to change."""
+    target: Path | None = None
+    """Name a picture to match, seen through the scene's camera."""
+    proposer: Literal["auto", "embedded", "vision"] = "auto"
+    """Choose what writes candidates: a vision model (EDITOR3D_VISION_URL, _MODEL, _KEY) or the embedded proposer, which
+    needs none; auto takes the model if one is set."""
+    evaluator: Literal["auto", "target", "imagination", "vision"] = "auto"
+    """Choose how renders are compared: by their distance to the target, by their distance to the 2D edit of the first
+    render (imagination), or by a vision model; auto takes the target if there is one, else the model if one is set."""
+    editor: str = "auto"
+    """Choose the 2D editor of imagination by its name in `editor3d list editors`."""
+    clip: ClipChoice = "auto"
+    """Include CLIP in the distance to a picture: auto if the weights of a full CLIP are on this machine, on also with
+    the package's small model."""
+    breadth: int = 8
+    """Set the candidates of a round."""
+    depth: int | None = None
+    """Set the rounds; by default 4 for a vision model, and as many as the budget allows for the embedded proposer."""
+    edits: EditSizes = "alternate"
+    """Alternate rounds that change values (tweak) and structure (leap), or keep to one of them."""
+    width: int | None = None
+    """Set the width of renders in pixels; by default of the target's shape, with 128 at the longer side."""
+    height: int | None = None
+    """Set the height of renders in pixels, as --width."""
+    samples: int = 4
+    """Set the samples per pixel of renders."""
+    camera: str | None = None
+    """Name the camera; by default the scene's own."""
+    deadline: float = 60.0
+    """Limit one candidate to this many seconds."""
+    seed: int = 0
+    """Seed everything random."""
