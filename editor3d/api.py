@@ -85,7 +85,7 @@ class Edit:
 
     @property
     def record(self) -> EditRecord:
-        """What was asked, done and measured (`edit.json`)."""
+        """The request, the work and the measurements (`edit.json`)."""
         from editor3d.run.record import read_record
 
         return read_record(self.folder / "edit.json")
@@ -221,7 +221,7 @@ def change_splats(
     The numbers of all other Gaussians are written as they are.
 
     Args:
-        scene: a file of splats, or the folder of a run whose scene is made of them. It is left as it is.
+        scene: a file of splats, or the folder of a run whose scene is made of them. It stays unchanged.
         select: the part, as `region` of `Scene.edit`; objects and masks are those of a run's training views.
         output: the changed scene, .ply, .spz, .splat or .glb.
         delete: take it away. Masks of what that leaves open are written beside the output, `<stem>_holes/<view>.png`,
@@ -265,7 +265,7 @@ def change_splats(
 
 @settled()
 def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
-    """Go on with an interrupted run, of an edit or a reconstruction; a finished one is left as it is.
+    """Resume an interrupted edit or reconstruction; a finished run stays unchanged.
 
     Args:
         run: its folder.
@@ -277,7 +277,7 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
     Raises:
         CheckpointError: the folder holds no run of one of this project's methods.
         DataError: the capture is gone, or `data` is another.
-        ConfigError: the run would go on with an image service that was not chosen on this machine.
+        ConfigError: the run would use an image service that was not chosen on this machine.
         KeyboardInterrupt: stopped again.
     """
     from editor3d.plugin.bases.captures import place_capture
@@ -297,7 +297,7 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
     if not isinstance(config, PluginTrainerConfig):
         raise CheckpointError(
             f"Expected a run of one of this project's methods (editor3d list methods) at {run}, found one of "
-            f"{config.method_name}: nerfstudio's own ns-train goes on with it."
+            f"{config.method_name}: resume it with nerfstudio's own ns-train."
         )
     place_run(config, run)
     place_capture(config, run, data)

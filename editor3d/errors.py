@@ -85,7 +85,7 @@ def first_line(error: BaseException) -> str:
 
 
 def sentence(error: Editor3DError | OSError) -> str:
-    """What a user is told: an error of ours as it stands, one of the system with its file and what to do."""
+    """The message for a user: an error of ours unchanged, one of the system with its file and what to do."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     if error.strerror.startswith(_NO_TEMPORARY):

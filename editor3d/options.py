@@ -34,7 +34,7 @@ O = TypeVar("O", bound="MethodOptions")  # noqa: E741
 
 @dataclass(frozen=True, kw_only=True)
 class MethodOptions:
-    """What a method of editing is told, however it is started; None and auto leave a choice open."""
+    """The request to a method of editing, however it is started; None and auto leave a choice open."""
 
     instruction: str = field(default="", kw_only=False)
     """Say in one sentence how the scene should change; optional with --garment or the editor folder:DIR."""

@@ -13,9 +13,9 @@ from editor3d.types import Condition, Editor, EditorInfo, PosedImages
 from editor3d.update.engine import edited_objects
 from editor3d.update.schedule import Schedule
 
-BY_NAME = "asked for by name"
+BY_NAME = "chosen by name"
 """Why an editor, where nothing was left to choose."""
-AS_ASKED = "as asked"
+AS_ASKED = "as requested"
 """Why the pictures that are edited, where nothing was left to choose."""
 SettledCondition = Literal["original", "base", "detailed"]
 
@@ -36,7 +36,7 @@ class Plan:
 
     instruction: str
     editor: str
-    """The 2D editor or the guidance, as it could be asked for again: `procedural`, `ip2p:FOLDER`, …"""
+    """The 2D editor or the guidance, as a request names it: `procedural`, `ip2p:FOLDER`, …"""
     region: str
     """Where the scene may change, with absolute paths; empty is everywhere."""
     guidance_scale: float
@@ -44,7 +44,7 @@ class Plan:
     """Why, in one clause, by the name of what was settled: `editor`, `condition_on`."""
 
     def __post_init__(self) -> None:
-        # in the order of config.yml, so that a run gone on with writes the same bytes as one that was not interrupted
+        # in the order of config.yml, so that a resumed run writes the same bytes as an uninterrupted one
         object.__setattr__(self, "reasons", dict(sorted(self.reasons.items())))
 
 

@@ -115,7 +115,7 @@ CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.edit.changes:change_splats", "gaussian
 
 @dataclass(frozen=True)
 class OtherRun:
-    """What goes on with runs that nerfstudio's trainer has no part in, and what judges them: `module:function`."""
+    """What resumes and judges runs that nerfstudio's trainer has no part in: `module:function`."""
 
     resume: str
     """Takes the run's folder and returns it."""

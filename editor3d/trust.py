@@ -27,7 +27,7 @@ def require_chosen(model: str, run: Path) -> None:
 
 
 def require_chosen_service(editor: str, run: Path) -> None:
-    """Refuse an image service of a run's own: it would be sent the pictures, and the key, of whoever goes on with it.
+    """Refuse an image service of a run's own: it would be sent the pictures, and the key, of whoever resumes the run.
 
     Args:
         editor: as the run names it, `service:URL#MODEL` among others. A service on this machine, and the one of

@@ -209,7 +209,7 @@ class EditNerfactoModel(RayModel, NerfactoModel):
         return {"psnr": psnr(outputs["rgb"], truth), "ssim": ssim(outputs["rgb"], truth)}, images
 
     def solid_field(self) -> SolidField:
-        """The field as meshing sees it: what lies among the cameras, which the scene contraction leaves as it is."""
+        """The field as meshing sees it: what lies among the cameras, which the scene contraction leaves unchanged."""
 
         def density(points: Tensor) -> Tensor:
             return self.field.density_fn(points)[..., 0]

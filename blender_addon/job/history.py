@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was asked before, over sessions: a file of the user's own, the newest first."""
+"""The history of requests, kept between sessions in a file of the user's, the newest first."""
 
 import json
 import os

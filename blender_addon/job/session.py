@@ -84,7 +84,7 @@ class Session:
         if thing is None or thing.type != "MESH" or self.outcome is None or self.outcome.styled is None:
             return False
         old = thing.data
-        mesh = meshes.new_mesh(thing, self.outcome.styled, self.outcome.uvs, f"{thing.name} (tried)")
+        mesh = meshes.new_mesh(thing, self.outcome.styled, self.outcome.uvs, f"{thing.name} (preview)")
         self.tried = (thing.name, mesh.name, old.name)
         thing.data = mesh
         return True

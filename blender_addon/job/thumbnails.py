@@ -22,7 +22,7 @@ _EDGE = 8
 scales = {"progress": 7.5, "pair": 3.75, "sheet": 7.5}
 """Units that pictures of each use are drawn with now."""
 sides = {"progress": 142, "pair": 67, "sheet": 142}
-"""Pixels that they have then: what is to be asked for. Read in threads."""
+"""Pixels that they have then, which requests name. Read in threads."""
 
 _pictures = None
 _names = {}
@@ -64,7 +64,7 @@ def show(name, picture):
 
 
 def icon(name):
-    """The icon's number of a picture; 0 where there is none. To be asked when it is drawn."""
+    """The icon's number of a picture; 0 where there is none. Call it when it is drawn."""
     picture = _waiting.pop(name, None)
     if picture is not None:
         _make(name, picture)

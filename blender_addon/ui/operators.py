@@ -204,7 +204,7 @@ class EDITOR3D_OT_rerun(bpy.types.Operator):
 
 
 class EDITOR3D_OT_clear_history(bpy.types.Operator):
-    """Forget what was asked before"""
+    """Clear the history"""
 
     bl_idname = "editor3d.clear_history"
     bl_label = "Clear history"

@@ -170,7 +170,7 @@ class EDITOR3D_PT_history(_BelowMain, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         if not history.entries:
-            layout.label(text="Nothing was asked yet.")
+            layout.label(text="No jobs yet.")
             return
         for index, entry in enumerate(history.entries):
             row = layout.row(align=True)

@@ -2,7 +2,7 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what is selected and chosen to what the engine is asked: `work.JobRequest`."""
+"""Turn what is selected and chosen into a request to the engine: `work.JobRequest`."""
 
 import os
 import re
@@ -168,7 +168,7 @@ def _copy_of_scene():
 
 
 def recall(context, entry):
-    """Choose in the panel what an entry of the history asked for."""
+    """Restore the choices of an entry of the history in the panel."""
     chosen = context.window_manager.editor3d
     settings = entry.get("settings") or {}
     chosen.instruction = entry["instruction"]

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after `editor3d`; those of the process by default.
 
     Returns:
-        0 done, 2 the user's mistake (told in one sentence on stderr), 130 interrupted, or what the subcommand says.
+        0 done, 2 the user's mistake (one sentence on stderr), 130 interrupted, or what the subcommand says.
     """
     return _answered(_dispatch, argv)
 
@@ -82,7 +82,7 @@ def run_program(command: type, prog: str, argv: Sequence[str] | None = None) -> 
 
 
 def _answered(act: Callable[[list[str]], int], argv: Sequence[str] | None) -> int:
-    """The exit code of a command, whose errors are told in one sentence on stderr."""
+    """The exit code of a command, whose errors are one sentence on stderr."""
     settle()
     # what nerfstudio calls has other names in newer versions of torch: nothing that the user could change
     warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.", FutureWarning)

@@ -36,7 +36,7 @@ class CameraOptions:
     is seen well."""
 
     def around(self) -> Around | None:
-        """The cameras that are asked for; None where no flag was given.
+        """The requested cameras; None where no flag was given.
 
         Raises:
             ConfigError: a value is out of range, or there is no such file.

@@ -27,7 +27,7 @@ class EditorState:
 
 
 def editor_state(name: str, entry: EditorEntry) -> EditorState:
-    """Whether an editor can run: its weights are here, or the key of its service is set. Nothing is asked over the
+    """Whether an editor can run: its weights are here, or the key of its service is set. Nothing is sent over the
     network, and the weights of an editor that names no hub id are not looked for."""
     call = f"--editor {name}"
     if entry.argument == "optional":

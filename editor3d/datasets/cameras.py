@@ -53,7 +53,7 @@ def load_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View, ..
 
 
 def numbered(views: Sequence[View], path: Path, longest_side: int) -> tuple[View, ...]:
-    """Views as `load_cameras` gives them: named and split by their order, and no larger than asked for.
+    """Views as `load_cameras` gives them: named and split by their order, and no larger than requested.
 
     Raises:
         DataError: they are too few or too many; `path` says where they come from.

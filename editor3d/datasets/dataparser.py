@@ -113,7 +113,7 @@ class PosedImagesDataParser(DataParser):
 class PosedImagesOutputs(DataparserOutputs):
     """nerfstudio's outputs, whose frame is exact however far away the capture lies.
 
-    It is written whole or not at all: a run writes it anew whenever it goes on.
+    It is written whole or not at all: a resumed run writes it again.
     """
 
     def save_dataparser_transform(self, path: Path) -> None:

@@ -18,7 +18,7 @@ Centring = Literal["poses", "focus", "none"]
 def oriented(poses: np.ndarray, orientation: Orientation, centring: Centring) -> tuple[Tensor, Tensor]:
     """Turn and centre poses by nerfstudio's own methods, which work in float32.
 
-    Poses far from the origin are brought near it in float64 first, also where no centring is asked for: in float32
+    Poses far from the origin are brought near it in float64 first, also where no centring is requested: in float32
     their cameras would fall together. Other poses come out as nerfstudio's parser has them, bit for bit.
 
     Args:
@@ -42,7 +42,7 @@ def oriented(poses: np.ndarray, orientation: Orientation, centring: Centring) ->
 def _orthonormal(rotation: Tensor) -> Tensor:
     """The rotation that a matrix rounded to float32 stands for: its transpose is its inverse, however far away.
 
-    By Newton's iteration R <- R (3 - R^T R) / 2, under which an exact rotation stays as it is.
+    By Newton's iteration R <- R (3 - R^T R) / 2, under which an exact rotation stays unchanged.
     """
     one = torch.eye(3, dtype=torch.float64)
     for _ in range(3):

@@ -57,7 +57,7 @@ def what_to_do(path: Path, expected: str = CAPTURE_OR_SPLATS) -> str | None:
 
     Args:
         path: the file.
-        expected: what was asked for.
+        expected: what was expected.
     """
     known = _BY_SUFFIX.get(path.suffix.lower())
     if known is None:
@@ -68,7 +68,7 @@ def what_to_do(path: Path, expected: str = CAPTURE_OR_SPLATS) -> str | None:
 
 
 def require_run(path: Path, expected: str = RUN) -> None:
-    """Refuse a file of another kind where a run is asked for; one of its checkpoints stands for it.
+    """Refuse a file of another kind where a run is expected; one of its checkpoints counts as the run.
 
     Raises:
         DataError: names what takes such a file, or how to convert it.

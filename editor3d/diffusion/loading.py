@@ -57,7 +57,7 @@ class PipelineSource:
             cpu_offload: keep only the part at work on the device.
 
         Raises:
-            ConfigError: the device is unknown or not there, or offloading is asked for without CUDA.
+            ConfigError: the device is unknown or not there, or offloading is requested without CUDA.
         """
         self.spec = spec
         self.device = _checked_device(spec.name, device, cpu_offload)

@@ -89,7 +89,7 @@ def missing_parts(folder: Path) -> list[str]:
     """What a diffusers folder lacks to be loaded: file names, relative to it; empty when it is complete.
 
     Complete are a readable `model_index.json` and, for each component it names, the component's folder with, where the
-    component has weights, all safetensors of one variant (plain or fp16). The safety checker is not asked for.
+    component has weights, all safetensors of one variant (plain or fp16). The safety checker is not needed.
     """
     components = _components(folder)
     if components is None:

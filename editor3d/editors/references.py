@@ -40,7 +40,7 @@ def without_holes(reference: Reference) -> Tensor:
 
 
 def prompt_with(instruction: str, references: Sequence[Reference]) -> str:
-    """What a model that reads sentences is told: the instruction, and what each picture is, by its number.
+    """The prompt of a model that reads sentences: the instruction, and what each picture is, by its number.
 
     Picture 1 is the one to edit; the references follow in their order. Without references it is the instruction.
     """

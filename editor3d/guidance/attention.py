@@ -113,7 +113,7 @@ def attention_maps(
     Args:
         prior: the model.
         images: [B, H, W, 3] in 0..1.
-        prompt: what the model is told.
+        prompt: the model's prompt.
         words: words or phrases of the prompt; the maps of a phrase's tokens are averaged.
         generator: on the CPU; draws the latents and the noise.
         timestep: that the pictures are noised to; Vox-E's is 200.

@@ -189,7 +189,7 @@ class LatentRestorer:
         Args:
             source: of a model like InstructPix2Pix, whose UNet takes the latents of a picture beside the noisy ones.
             side: pixels of the longer side that the model works at; None takes pictures as they are.
-            text: what the model is told.
+            text: the model's prompt.
         """
         self._prior = LatentPrior(source, condition=True, longest_side=side)
         self._settings, self._side, self._text = settings, side, text

@@ -70,7 +70,7 @@ def _matplotlib_folder(home: Path) -> dict[str, str]:
         while not place.exists() and place != place.parent:
             place = place.parent
         if not os.access(place, os.W_OK | os.X_OK):
-            with suppress(OSError):  # where there is no folder for temporary files it is told once one is needed
+            with suppress(OSError):  # a missing folder for temporary files is reported once one is needed
                 return {"MPLCONFIGDIR": str(private_folder("matplotlib"))}
     return {}
 

@@ -67,7 +67,7 @@ def ssim(a: Tensor, b: Tensor) -> float:
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     found = structural_similarity_index_measure(_batch(a), _batch(b), data_range=1.0)
-    assert not isinstance(found, tuple)  # a picture comes with it only where it is asked for
+    assert not isinstance(found, tuple)  # a picture comes with it only on request
     return found.item()
 
 

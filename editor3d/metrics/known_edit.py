@@ -92,7 +92,7 @@ class KnownEdit:
 
 
 def not_known(instruction: str, remedy: str) -> Unavailable:
-    """What stands in the place of the known-edit test where nobody knows the right result of an instruction."""
+    """What replaces the known-edit test where the right result of an instruction is not known."""
     return Unavailable(f'the right result of "{instruction}" is not known in advance, so there is no edit gap', remedy)
 
 

@@ -41,7 +41,7 @@ class HeldOutView:
     """[H, W] bool, what the edit may change as this view sees it: an object, or what a 3D region touches; None scores
     the whole picture."""
     outside: Tensor | None = None
-    """[H, W] bool, what the edit must leave as it is; None is all that is not `region`."""
+    """[H, W] bool, what the edit must leave unchanged; None is all that is not `region`."""
     truth: Tensor | None = None
     """The scene truly edited, seen from this view; None where the truth is f(photo), or unknown."""
     reference_render: Tensor | None = None
@@ -65,7 +65,7 @@ class HeldOutView:
 
     @property
     def kept(self) -> Tensor | None:
-        """[H, W] bool, what the edit must leave as it is; None where that is nothing."""
+        """[H, W] bool, what the edit must leave unchanged; None where that is nothing."""
         kept = self.outside if self.region is None or self.outside is not None else ~self.region
         return kept if kept is not None and bool(kept.any()) else None
 

@@ -19,7 +19,7 @@ class Imagined:
     image: np.ndarray
     """[H, W, 3] uint8 sRGB."""
     editor: str
-    """The editor, as it could be asked for again, and why it was taken."""
+    """The editor, as a request names it, and why it was chosen."""
 
 
 class Imagination:
@@ -39,7 +39,7 @@ class Imagination:
         """
         from editor3d.editors import create_editor, resolve_auto
 
-        self.spec, self.reason = resolve_auto() if editor == "auto" else (editor, "as asked")
+        self.spec, self.reason = resolve_auto() if editor == "auto" else (editor, "as requested")
         if not instruction.strip() and not self.spec.startswith("folder"):
             raise InstructionError("Expected an instruction or a target picture, got neither: give one.")
         self._editor = create_editor(self.spec)

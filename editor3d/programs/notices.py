@@ -47,7 +47,7 @@ def ending(done: Refinement) -> None:
         print(f"result.blend was not written: {result['error']}", file=sys.stderr)
     elif result["left_out"]:
         names = ", ".join(result["left_out"])
-        print(f"result.blend lacks what best.py does to: {names}; no plain values can tell it", file=sys.stderr)
+        print(f"result.blend lacks what best.py does to: {names}; plain values cannot express it", file=sys.stderr)
     for doubt in result["doubts"]:
         print(f"warning: {doubt}", file=sys.stderr)
         emit(Warning(sentence=doubt))

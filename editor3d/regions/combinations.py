@@ -136,7 +136,7 @@ class Dilate:
 
 
 def _shape(region: Region) -> Shape:
-    """A part that is asked about points: what views show has been made a shape by then."""
+    """A part that contains points: what views show has been made a shape by then."""
     assert isinstance(region, Shape)
     return region
 

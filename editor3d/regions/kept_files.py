@@ -98,7 +98,7 @@ def _copied_mesh(region: MeshRegion, folder: Path) -> Path:
 
 
 def _copied_masks(region: MasksRegion, folder: Path) -> Path:
-    if region.folder.parent == folder or not region.folder.is_dir():  # gone: a run that has looked at them goes on
+    if region.folder.parent == folder or not region.folder.is_dir():  # gone: a run that has read them continues
         return region.folder
     try:
         digest, contents = hashlib.blake2b(digest_size=8), {}

@@ -178,7 +178,7 @@ class HullRegion(MasksRegion):
         if given < 2:
             raise RegionError(
                 f"Expected masks of at least 2 training views for a hull in {self.folder}, found {given}: one alone "
-                f"does not tell how far away it ends."
+                f"does not show how far away it ends."
             )
 
     def to_json(self) -> dict[str, Any]:

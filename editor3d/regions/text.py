@@ -118,7 +118,7 @@ class TextRegion(SeenRegion):
         relations = sorted(_RELATIONS.intersection(split_words(self.text)))
         if relations:
             raise RegionError(
-                f"{lacks}, and names of the capture's objects ({known}) cannot tell what '{relations[0]}' means in it: "
+                f"{lacks}, and names of the capture's objects ({known}) do not say what '{relations[0]}' means in it: "
                 f"{remedy}."
             )
         return names

@@ -1,4 +1,4 @@
-"""What a command tells other programs while it works: typed events, one JSON object a line.
+"""What a command reports to other programs while it works: typed events, one JSON object a line.
 
 A command sets up one sink (`writing`), and whatever it runs calls `emit`. Without a sink `emit` does nothing.
 docs/events.md publishes the schema.
@@ -63,7 +63,7 @@ class Progress(Event, frozen=True, kw_only=True):
     seconds_left: Annotated[float | None, Meta(description="Seconds until this part is done; null while unknown.")] = (
         None
     )
-    note: Annotated[str, Meta(description="What is going on just now, in a few words.")] = ""
+    note: Annotated[str, Meta(description="The work just now, in a few words.")] = ""
 
 
 class Picture(Event, frozen=True, kw_only=True):
@@ -165,7 +165,7 @@ class _Sink:
                 while left:
                     written = os.write(self._descriptor, left)
                     begun, left = begun or written > 0, left[written:]
-            except OSError:  # a full disk, or a reader that has left: the work goes on without
+            except OSError:  # a full disk, or a reader that has left: the work continues without
                 self._torn = self._torn or begun
             else:
                 self._torn = False

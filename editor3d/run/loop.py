@@ -53,7 +53,7 @@ class Job(Protocol):
         """Make one step.
 
         Raises:
-            StepInterrupted: a stop was asked for in the course of it; it will be made again.
+            StepInterrupted: a stop was requested during it; it will be repeated.
         """
         ...
 
@@ -62,7 +62,7 @@ class Job(Protocol):
         ...
 
     def load_state(self, state: Mapping[str, Any], path: Path) -> None:
-        """Take over what `state` gave.
+        """Restore what `state` gave.
 
         Raises:
             CheckpointError: it is of another kind; `path` is the checkpoint.
@@ -75,7 +75,7 @@ class Job(Protocol):
 
 
 def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -> bool:
-    """Make the remaining steps, then write the results; a finished run is left as it is.
+    """Make the remaining steps, then write the results; a finished run stays unchanged.
 
     A run whose folder holds checkpoints continues from the newest, and ends as an uninterrupted run does.
 
@@ -86,7 +86,7 @@ def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -
         steps_per_save: steps between checkpoints.
 
     Returns:
-        False if a stop was asked for before the last step; how to go on was said.
+        False if a stop was requested before the last step; how to resume was printed.
 
     Raises:
         CheckpointError: the newest checkpoint is damaged or of another kind.
@@ -146,4 +146,4 @@ def resume(job: Job, folder: Path) -> None:
     job.load_state(state, path)
     job.clock.load_state(state, job.stopwatch)
     job.done_steps = state["step"]
-    print(f"Going on after step {job.done_steps} of {path}", flush=True)
+    print(f"Resuming after step {job.done_steps} of {path}", flush=True)

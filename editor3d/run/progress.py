@@ -139,7 +139,7 @@ class TrainingProgress:
         """Say that `completed` are done.
 
         Args:
-            note: what is going on just now.
+            note: the work just now, in a few words.
             total: how many there are, where that has changed; 0 where nobody knows.
         """
         self._total = self._total if total is None else total

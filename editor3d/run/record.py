@@ -27,7 +27,7 @@ class Edit2D:
     seed: int
     seconds: float
     instruction: str | None = None
-    """What was asked for then, where that is another instruction than the record's."""
+    """The instruction then, where it is another than the record's."""
     change: float | None = None
     """Mean absolute difference to the picture that was edited, 0..1, where the view could change."""
 
@@ -54,9 +54,9 @@ class EditRecord:
     """As it was at last: the viewer can change it in the course of an edit."""
     method: str
     editor: str
-    """The editor as it could be asked for again: `procedural`, `ip2p:FOLDER`, …"""
+    """The editor as a request names it: `procedural`, `ip2p:FOLDER`, …"""
     editor_reason: str
-    """Why this editor: asked for by name, or what `auto` found."""
+    """Why this editor: chosen by name, or what `auto` found."""
     seed: int
     data: str
     """The folder of the capture."""
@@ -68,7 +68,7 @@ class EditRecord:
     """Which pictures were edited: the `original` photographs, or renders of the `base`. Here and in the fields up to
     `lpips` the default stands in records from before it was noted."""
     condition_reason: str = ""
-    """Why those: as asked, or what `auto` found."""
+    """Why those: as requested, or what `auto` found."""
     guidance_scale: float | None = None
     """As it was at last; so for the image."""
     image_guidance_scale: float | None = None

@@ -45,7 +45,7 @@ class Shown(Protocol):
 
     @property
     def title(self) -> str:
-        """What was asked for."""
+        """The instruction."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class Shown(Protocol):
         """The scene from these views: [H, W, 3] float 0..1 each.
 
         Args:
-            edited: as it is now; otherwise as it was before the edit, which is asked for before the first step only.
+            edited: as it is now; otherwise as it was before the edit, which is rendered before the first step only.
         """
         ...
 

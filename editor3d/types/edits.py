@@ -61,9 +61,9 @@ class EditorInfo:
     download: str = ""
     """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
     guidance_scale: float = GUIDANCE_SCALE
-    """The guidance scale its model is usually run at: an edit's where none is asked for."""
+    """The guidance scale its model is usually run at: the default of an edit."""
     diffusion_steps: int = DIFFUSION_STEPS
-    """The number of denoising steps its model is usually run at: an edit's where none is asked for."""
+    """The number of denoising steps its model is usually run at: the default of an edit."""
     reads_sentences: bool = False
     """Follows sentences about the pictures that it is given; other editors get the bare instruction."""
     references: int = 0
@@ -186,7 +186,7 @@ class ObjectEditor(Editor, Protocol):
     """An editor with `EditorInfo.tells_objects`."""
 
     def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
-        """The objects that an instruction is about, everything else being left as it is.
+        """The objects that an instruction is about; everything else stays unchanged.
 
         Args:
             instruction: one that `validate` takes.

@@ -98,7 +98,7 @@ Region = Shape | SeenRegion
 
 @dataclass(frozen=True, eq=False)
 class Freeze:
-    """Everything but these parts of the scene stays as it is, to the bit."""
+    """Everything but these parts of the scene stays unchanged, to the bit."""
 
     where: Shape | Tensor
     """A shape in scene units, or which parts may change: [N] bool."""
@@ -122,7 +122,7 @@ class Regularise:
     region: Shape
     """In scene units."""
     original: EditableScene
-    """The unedited scene, left as it is."""
+    """The unedited scene."""
 
 
 Confinement = Freeze | Compose | Regularise

@@ -64,7 +64,7 @@ class EditableScene(Protocol[CameraT]):
             also: what to render besides, out of `SceneCapabilities.outputs`.
 
         Returns:
-            rgb [H, W, 3] in 0..1, and what else was asked for.
+            rgb [H, W, 3] in 0..1, and what else was requested.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Render lens distortion: splats are rendered on a pinhole canvas, which is warped to the lens.
 
 A canvas is a pinhole picture that sees all that the lens sees, at the same focal length. Photographs are brought to it
-once, to be trained on; what is drawn on it is bent back where a view is asked for as its camera took it.
+once, to be trained on; what is drawn on it is bent back where a view is rendered as its camera took it.
 """
 
 from __future__ import annotations

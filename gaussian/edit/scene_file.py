@@ -95,7 +95,7 @@ class FileViews:
 
 
 def settled(contents: SplatFile, around: Around | None) -> Around:
-    """The cameras asked for, with the vertical that the file's comments tell of where none is asked for."""
+    """The requested cameras; the file's comments give the vertical where the request does not."""
     around = around or Around()
     if around.up is not None or isinstance(around.cameras, Path):
         return around
@@ -118,7 +118,7 @@ def posed_around(contents: SplatFile, folder: Path, around: Around, given: Seque
     to be made.
 
     Args:
-        given: views that are taken as they are, in the place of chosen ones.
+        given: views to use instead of chosen ones.
     """
     views = given or chosen_views(contents, around)
     views = tuple(replace(view, image_path=folder / "images" / f"{view.name}.png") for view in views)

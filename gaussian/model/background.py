@@ -23,7 +23,7 @@ def color_behind(given: Sequence[float] | None, transparent: bool, step: int | N
     """The colour behind a scene: [3] in 0..1.
 
     Args:
-        given: the colour that is asked for; None for that of the capture's pictures.
+        given: the requested colour; None for that of the capture's pictures.
         transparent: whether these have transparent parts.
         step: of a training before another colour at every step; those pictures are laid over one colour, though.
     """

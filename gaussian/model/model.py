@@ -121,7 +121,7 @@ class SplatModel(PluginModel):
 
     @property
     def strategy_state(self) -> dict[str, Any]:
-        """What densification goes by; `frozen` [N] bool, once an edit is kept to a region."""
+        """What densification depends on; `frozen` [N] bool, once an edit is kept to a region."""
         return self.growth.state
 
     @property
@@ -157,7 +157,7 @@ class SplatModel(PluginModel):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def confine(self, confinement: Confinement) -> None:
-        """Freeze all Gaussians outside: from here on training leaves every one of their numbers as it is.
+        """Freeze all Gaussians outside: from here on training leaves every one of their numbers unchanged.
 
         Out of a shape in which centres may change none may come. Gaussians that are chosen one by one have no border to
         be kept in; their copies belong to them.

@@ -9,7 +9,7 @@ import numpy as np
 from gaussian.start.views import SmallView
 
 _ANGLE = np.radians(10)
-"""Between the rays of two views to a point, at which its depth is told best."""
+"""Between the rays of two views to a point, at which its depth is measured best."""
 _POINTS = 400
 _FEWEST = 20
 """Points of a view that tell of its depths."""
@@ -46,7 +46,7 @@ def nearest(distances: np.ndarray, count: int) -> np.ndarray:
 
 
 def triangulating(views: Sequence[SmallView], points: np.ndarray, count: int, asked: Sequence[int]) -> np.ndarray:
-    """Of each view that is asked for by its index, the others that show the same points [N, 3] at the best angles (as
+    """Of each requested view, by its index, the others that show the same points [N, 3] at the best angles (as
     Yao et al. 2018 choose them): [len(asked), min(count, V - 1)]."""
     some = points[np.random.default_rng(0).permutation(len(points))[:_POINTS]]
     towards = some - np.stack([view.origin for view in views])[:, None]

@@ -96,7 +96,7 @@ def _first_points(
     views: Sequence[SmallView], background: np.ndarray, progress: TrainingProgress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points and colours from depths that are looked for between where a neighbour would no longer show a point and
-    where its distance cannot be told."""
+    where its distance is not known."""
     distances, size = apart(views), extent(views)
     depths = []
     for view, others in zip(views, nearest(distances, _NEIGHBOURS), strict=True):

@@ -41,7 +41,7 @@ SMALL_CLIP_LOSS = ClipLossSettings(smoothness=2.0)
 
 
 def style(options: Mesh) -> Path:
-    """Carry out `editor3d mesh style`; the run's folder.
+    """Run `editor3d mesh style`; the run's folder.
 
     Raises:
         Editor3DError: one sentence on what was expected, what came and what to do; nothing was written.
@@ -57,11 +57,11 @@ def style(options: Mesh) -> Path:
 
 
 def resume(folder: Path) -> Path:
-    """Go on with a run; a finished one is left as it is.
+    """Resume a run; a finished one stays unchanged.
 
     Raises:
         CheckpointError: the folder holds no run of a mesh.
-        ConfigError: it goes on with an image service that was not chosen on this machine, or weights not on it.
+        ConfigError: it uses an image service that was not chosen on this machine, or weights that are not on it.
         KeyboardInterrupt: stopped again.
     """
     if not (folder / CONFIG).is_file():
@@ -106,7 +106,7 @@ def config_of(options: Mesh) -> StyleConfig:
     if options.output is not None:
         check_output(options.output)
     by_clip = bool(options.prompt.strip()) and not options.instruction.strip()
-    editor, reason = options.editor, "asked for by name"
+    editor, reason = options.editor, "chosen by name"
     if editor == "auto" and not by_clip:
         editor, reason = resolve_auto()
     by_small = by_clip and find_encoder(options.clip)[0] == TINY_CLIP

@@ -48,11 +48,11 @@ class StyleConfig:
     mesh: str
     """The file."""
     instruction: str = ""
-    """What a 2D editor is told to do with each view."""
+    """The instruction that the 2D editor gets with each view."""
     prompt: str = ""
-    """What CLIP is told the result looks like."""
+    """The description of the result that CLIP compares renders with."""
     editor: str = "procedural"
-    editor_reason: str = "asked for by name"
+    editor_reason: str = "chosen by name"
     clip: str = "auto"
     """The CLIP of a prompt: a folder, or what is found on this machine."""
     steps: int = 300
@@ -60,7 +60,7 @@ class StyleConfig:
     region: str = ""
     """Where the mesh may change, in the file's frame."""
     detail: Literal["auto", "vertices", "points"] = "auto"
-    """Where the field is asked for colours: at vertices, or at the points that pixels show. auto takes points for
+    """Where the field is evaluated for colours: at vertices, or at the points that pixels show. auto takes points for
     meshes with textures or with few vertices."""
     background: Vector = (1.0, 1.0, 1.0)
     """sRGB behind the mesh."""

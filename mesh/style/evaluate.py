@@ -50,7 +50,7 @@ def evaluate(run: Path) -> EditReport:
     state = checkpoints.load(path)
     if state["step"] < config.steps or not (run / "edit.json").is_file():
         raise CheckpointError(
-            f"Expected a finished edit at {run}, found one of {state['step']} of {config.steps} steps: go on with it "
+            f"Expected a finished edit at {run}, found one of {state['step']} of {config.steps} steps: resume it "
             f"first, {resume_command(run)}"
         )
     styled = styled_mesh(config, torch.Generator().manual_seed(config.seed), default_device())

@@ -76,7 +76,7 @@ class EditObjective:
         on_progress: called with how many of how many edits of a step are done.
 
     Raises:
-        Editor3DError: the editor is not to be had, or refuses the instruction.
+        Editor3DError: the editor is not available, or refuses the instruction.
     """
 
     def __init__(
@@ -177,11 +177,11 @@ class EditObjective:
         self.updater.pictures.publish(self.updater.state.revisions, folder)
 
     def record(self) -> dict[str, Any]:
-        asked = self.updater.guidance
+        guidance = self.updater.guidance
         return {
-            "guidance_scale": asked.guidance_scale,
-            "image_guidance_scale": asked.image_guidance_scale,
-            "diffusion_steps": asked.diffusion_steps,
+            "guidance_scale": guidance.guidance_scale,
+            "image_guidance_scale": guidance.image_guidance_scale,
+            "diffusion_steps": guidance.diffusion_steps,
             "schedule": asdict(self._schedule),
             "edits": tuple(replace(edit, instruction=None) for edit in self.updater.state.edits),
         }

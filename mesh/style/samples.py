@@ -17,7 +17,7 @@ class PixelSamples:
     """Pixels of all training views of a mesh whose shape stays, with what rendering them takes.
 
     Args:
-        supersampling: rays a pixel's side by which the pixels that show something else besides are told.
+        supersampling: rays a pixel's side that find the pixels which also show something else.
     """
 
     def __init__(self, styled: StyledMesh, cameras: Cameras, supersampling: int) -> None:

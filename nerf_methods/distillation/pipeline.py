@@ -272,7 +272,7 @@ class DistillationPipeline(PlannedPipeline):
         return self.session.total_steps
 
     def prompts(self, views: list[DrawnView]) -> list[str]:
-        """What the diffusion model is told of each view."""
+        """The diffusion model's prompt for each view."""
         return [self.plan.instruction] * len(views)
 
     def get_train_loss_dict(self, step: int):

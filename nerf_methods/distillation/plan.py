@@ -9,7 +9,7 @@ from editor3d.plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationPlan(Plan):
-    """What a diffusion model is told, and how closely it is followed."""
+    """The prompt of a diffusion model, and how closely it is followed."""
 
     image_guidance_scale: float | None
     """How closely the render of the unedited scene is kept to; None where the guidance does not look at it."""

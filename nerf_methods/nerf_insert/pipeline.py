@@ -181,7 +181,7 @@ class InsertPipeline(EditPipeline):
 
     def _places_to_fill(self) -> Tensor:
         """Points [N, 3] in the region that some view can see, in front of what the scene shows there: nothing would
-        ever be told of others."""
+        ever be distinguished from others."""
         points, cameras = filled(self.space, self.config.seeds), self.datamanager.train_dataset.cameras
         seen = torch.zeros(len(points), dtype=torch.bool)
         for index, mask in enumerate(self._masks):

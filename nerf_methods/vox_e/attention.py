@@ -24,7 +24,7 @@ START = -4.0
 
 
 class AttentionGrids:
-    """A_e and A_obj, two channels in the place of colour, composited along rays as colour is.
+    """A_e and A_obj, two channels instead of colour, composited along rays as colour is.
 
     Attributes:
         field: [R, R, R, 4] raw: density, A_e, A_obj, nothing. The density is a copy, and its learning rate is to be 0.
@@ -168,7 +168,7 @@ def with_border(labels: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def merge(edited: VoxelField, source: VoxelField, mask: Tensor) -> None:
-    """G_r = M G_e + (1 - M) G_i, in the place of G_e. Outside M the source's bits.
+    """G_r = M G_e + (1 - M) G_i, which replaces G_e. Outside M the source's bits.
 
     Args:
         mask: M, [R, R, R] bool.

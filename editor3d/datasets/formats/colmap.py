@@ -174,7 +174,7 @@ def _frames(root: Path, model: SparseModel) -> list[Frame]:
 
 def _without_camera(image: ColmapImage, model: SparseModel, where: str) -> DataError:
     unknown = next((camera for camera in model.cameras.values() if not camera.parameters), None)
-    if unknown is not None:  # what comes after it in the file cannot be told
+    if unknown is not None:  # what follows it in the file cannot be read
         return _unsupported(unknown, where)
     return DataError(f"The camera {image.camera_id} of {where} is not in the model: write the model anew.")
 

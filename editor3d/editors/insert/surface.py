@@ -31,7 +31,7 @@ def _none(points: np.ndarray) -> np.ndarray:
 
 
 def _noise(points: np.ndarray, frequency: float, seed: int) -> np.ndarray:
-    """A sum of plane waves of random direction, 0..1, smooth and the same everywhere it is asked."""
+    """A sum of plane waves of random direction, 0..1, smooth and the same in every call."""
     rng = np.random.default_rng(seed)
     waves = rng.normal(size=(_WAVES, 3)) * frequency
     phases = rng.uniform(0, 2 * np.pi, _WAVES)

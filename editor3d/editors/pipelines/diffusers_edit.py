@@ -52,7 +52,7 @@ class DiffusersEditor(PipelineEditor):
             options: `device`, `half_precision` and `cpu_offload` of `PipelineSource`.
 
         Raises:
-            ConfigError: the device is unknown or not there, or offloading is asked for without CUDA.
+            ConfigError: the device is unknown or not there, or offloading is requested without CUDA.
         """
         super().__init__(PipelineSource(model.spec, source, **options))
         self._model = model

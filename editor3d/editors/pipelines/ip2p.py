@@ -33,7 +33,7 @@ SPEC = PipelineSpec(
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """What a UNet is told: an instruction and the empty text."""
+    """The conditions of a UNet: an instruction and the empty text."""
 
     embeddings: Tensor
     """[3, L, D] under (the instruction, the empty text, the empty text)."""
@@ -50,7 +50,7 @@ class Text:
 
 
 def encode_by_clip(pipeline: Any, instruction: str, size: tuple[int, int], device: torch.device) -> Text:
-    """What the UNet of Stable Diffusion is told; the size of the picture is not part of it."""
+    """The conditions of Stable Diffusion's UNet; the size of the picture is not part of them."""
     tokenizer = pipeline.tokenizer
     tokens = tokenizer(
         [instruction, ""],
@@ -83,12 +83,12 @@ class InstructPix2PixEditor(PipelineEditor):
         Args:
             source: a diffusers folder or a hub id; empty is the spec's, which must then be on this machine.
             spec: the model.
-            encode: what its UNet is told, from the pipeline, the instruction, the picture's (height, width) and the
-                device.
+            encode: gives the conditions of its UNet from the pipeline, the instruction, the picture's (height, width)
+                and the device.
             options: `device`, `half_precision` and `cpu_offload` of `PipelineSource`.
 
         Raises:
-            ConfigError: the device is unknown or not there, or offloading is asked for without CUDA.
+            ConfigError: the device is unknown or not there, or offloading is requested without CUDA.
         """
         super().__init__(PipelineSource(spec, source, **options))
         self._encode = encode

@@ -21,7 +21,7 @@ SPEC = PipelineSpec(
 
 
 def encode_by_two(pipeline: Any, instruction: str, size: tuple[int, int], device: torch.device) -> Text:
-    """What the UNet of SDXL is told: both encoders' text, the pooled text, and the sizes (original, crop, target)."""
+    """The conditions of SDXL's UNet: both encoders' text, the pooled text, and the sizes (original, crop, target)."""
     text, empty, pooled, empty_pooled = pipeline.encode_prompt(instruction, device=device)
     sizes = torch.tensor([[*size, 0, 0, *size]], device=text.device, dtype=text.dtype)
     return Text.stacked(text, empty, text_embeds=(pooled, empty_pooled), time_ids=(sizes, sizes))

@@ -51,7 +51,7 @@ class TinyInstructPix2PixEditor:
             options: `device`, `half_precision` and `cpu_offload`, as `InstructPix2PixEditor`'s.
 
         Raises:
-            ConfigError: the device is unknown or not there, or offloading is asked for without CUDA.
+            ConfigError: the device is unknown or not there, or offloading is requested without CUDA.
         """
         self._source = source
         spec = replace(SPEC, name=NAME, title="the small InstructPix2Pix", hub_id=HUB_ID)

@@ -67,7 +67,7 @@ def mix(a: Tensor, b: Tensor, weight: Tensor | float) -> Tensor:
 
 
 def saturate(image: Tensor, factor: float) -> Tensor:
-    """Scale the distance to the gray of the same luma; 0 is gray, 1 leaves the picture as it is."""
+    """Scale the distance to the gray of the same luma; 0 is gray, 1 leaves the picture unchanged."""
     gray = luma(image).unsqueeze(-1)
     return gray + factor * (image - gray)
 

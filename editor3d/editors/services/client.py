@@ -91,7 +91,7 @@ class ServiceClient:
             refund: called after an attempt that the service certainly did not charge for.
             sleep: waits a number of seconds.
             time_left: seconds that an attempt may take where those are fewer than the time limits; None is no limit.
-            wanted: what is asked for, in error texts.
+            wanted: what is requested, for error texts.
             most_bytes: of an answer, unpacked; 128 MiB by default.
         """
         self._url, self._key, self._retry = url, key, retry
@@ -222,7 +222,7 @@ class ServiceClient:
                 client.stream(method, url, **request) as response,
             ):
                 if response.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
-                    raise _Failed("its answer is packed in a way that was not asked for", again=False, charged=True)
+                    raise _Failed("its answer is packed in a way that was not requested", again=False, charged=True)
                 for chunk in response.iter_bytes():
                     body += chunk
                     if time.monotonic() > due:

@@ -152,7 +152,7 @@ class ServiceEditor:
         return {"image[]": [picture, *shown]} if shown else {"image": picture}
 
     def _prompt(self, request: EditRequest) -> str:
-        """What the service is told."""
+        """The prompt for the service."""
         return prompt_with(request.instruction, references_for(request, self.info))
 
     def _fit(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:

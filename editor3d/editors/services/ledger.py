@@ -60,7 +60,7 @@ class Ledger:
                 raise ServiceError(
                     f"An edit of {usd:.2f} US dollars would go beyond the budget: {spent:.2f} of {self.budget:.2f} "
                     "were spent in the last 24 hours; raise EDITOR3D_SERVICE_BUDGET, correct EDITOR3D_SERVICE_PRICE, "
-                    "or go on later."
+                    "or resume later."
                 )
             with self.path.open("a+b") as file:
                 # What a crash left unfinished must not swallow this line.

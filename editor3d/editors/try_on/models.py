@@ -21,7 +21,7 @@ INSTRUCTION = (
     "Dress the person of the first picture in the garment of the second picture. Keep the face, the hair, the pose, "
     "the light and the background."
 )
-"""What editors of two pictures are told, before what the user says."""
+"""The prompt of editors of two pictures, before the user's words."""
 GROWTH = 0.04
 """How far a new garment may reach beyond what is worn, as a share of the picture's longer side."""
 _MARGIN = 0.4
@@ -29,7 +29,7 @@ _MARGIN = 0.4
 
 
 def instruction_of(request: EditRequest) -> str:
-    """What a model that takes words is told."""
+    """The prompt of a model that takes words."""
     return f"{INSTRUCTION} {request.instruction}".strip()
 
 

@@ -242,14 +242,14 @@ def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Ba
     """The kept base for an edit's data; trained now if there is none yet.
 
     Raises:
-        RunInterrupted: training it was interrupted; its checkpoint is kept, and the next call goes on. How to go on
+        RunInterrupted: training it was interrupted; its checkpoint is kept, and the next call resumes. How to resume
             with the edit was said.
     """
     config = base_config(method, edit, steps)
     with alone(config.get_base_dir()):
         base = _kept_base(config)
     if base is None:
-        print(f"Go on with the edit, its reconstruction first: {resume_command(edit.get_base_dir())}", flush=True)
+        print(f"Resume the edit, its reconstruction first, with: {resume_command(edit.get_base_dir())}", flush=True)
         raise RunInterrupted
     return base
 

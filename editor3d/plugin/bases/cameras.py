@@ -32,7 +32,7 @@ def load_any_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View
         place_capture(config, path)
     except DataError as error:
         raise DataError(
-            f"Expected the capture of {path}, whose cameras are asked for, found none that is the run's: give the "
+            f"Expected the capture of {path}, which the cameras are read from, found none that is the run's: give the "
             f"capture itself."
         ) from error
     parser: Any = dataparser_of(config)

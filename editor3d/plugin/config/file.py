@@ -39,7 +39,7 @@ _GENERIC = "_operator.getitem"
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """What a configuration may be made of, by dotted name; nothing is imported before it is asked for."""
+    """What a configuration may be made of, by dotted name; nothing is imported before its first use."""
 
     configs: Mapping[str, Callable[[], type]]
     enums: Mapping[str, Callable[[], type[Enum]]]
@@ -248,7 +248,7 @@ def _built(name: str, values: dict[Any, Any], names: Names) -> Any:
         if any(isinstance(part, _Name) for part in _parts(value)):
             raise Refused(f"a class or function within {key} of {kind.__name__}")
         if is_named(_default(known[key])) and value is not None:
-            raise Refused(f"a value in the place of {key} of {kind.__name__}")
+            raise Refused(f"a plain value for {key} of {kind.__name__}")
         if key == "optimizers":
             _check_optimizers(value)
         if not fits(kind, key, value) and value != _default(known[key]):  # some state another type than their default's

@@ -247,7 +247,7 @@ class InCapture:
 
 
 def geometry_of(space: SpaceRegion, cameras: Cameras, index: int, distance: Tensor, lenses: LensTable) -> ViewGeometry:
-    """What an editor that puts things into the scene is told of a view.
+    """What an editor that inserts things into the scene gets for a view.
 
     Args:
         distance: [H, W] scene units, to what the scene shows.

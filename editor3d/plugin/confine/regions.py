@@ -159,7 +159,7 @@ def freeze_outside(
     if not seen_parts(region):
         model.confine(Freeze(CaptureRegion.of(region, manager.train_dataparser_outputs)))
     elif len(which) == len(model.positions):
-        model.confine(Freeze(which))  # else the run goes on, and what is frozen comes with its checkpoint
+        model.confine(Freeze(which))  # else the run is resumed, and what is frozen comes with its checkpoint
     record = {**region.to_json(), "parts": int(which.sum()), "of": len(which)}
     if seen_parts(region):
         record["threshold"] = THRESHOLD

@@ -190,7 +190,7 @@ def _finished_record(run: Path) -> EditRecord:
         if done is None or done < config.max_num_iterations:
             stopped = "one that is not" if done is None else f"one of {done} of {config.max_num_iterations} steps"
             raise CheckpointError(
-                f"Expected a finished edit at {run}, found {stopped}: go on with it first, {resume_command(run)}"
+                f"Expected a finished edit at {run}, found {stopped}: resume it first, {resume_command(run)}"
             )
     return read_record(path)
 

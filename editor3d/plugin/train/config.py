@@ -29,7 +29,7 @@ from editor3d.run.folders import new_run_folder
 from editor3d.trust import require_chosen
 
 _DOWNSCALE_FLAG = "--pipeline.datamanager.dataparser.downscale-factor"
-"""Of ns-train; the project's own commands choose a factor before a trainer is asked."""
+"""Of ns-train; the project's own commands choose a factor before they make a trainer."""
 MAX_SEED = 2**32 - 1
 """Of numpy's global generator."""
 _UNNAMED_RUNS: set[str] = set()
@@ -109,7 +109,7 @@ class PluginTrainerConfig(TrainerConfig):
         return self.pipeline.datamanager.data
 
     def editors_named(self) -> tuple[str, ...]:
-        """The 2D editors or guidances that a run goes on with."""
+        """The 2D editors or guidances that a resumed run uses."""
         return ()
 
     def _factor_of_base(self) -> int | None:
@@ -167,7 +167,7 @@ class PluginTrainerConfig(TrainerConfig):
 
 def place_run(config: PluginTrainerConfig, run: Path) -> None:
     """Make the configuration of a run name the folder that it is in now, OUTPUT/EXPERIMENT/METHOD/TIMESTAMP, and reach
-    nothing beyond this machine that nobody asked for here: a run may be a stranger's.
+    nothing beyond this machine that nobody here requested: a run may be a stranger's.
 
     Raises:
         CheckpointError: the folder lies otherwise.
@@ -177,7 +177,7 @@ def place_run(config: PluginTrainerConfig, run: Path) -> None:
     if len(run.parts) < 4 or run.parent.name != config.method_name:
         raise CheckpointError(
             f"Expected the run in a folder {config.method_name}, as OUTPUT/SCENE/{config.method_name}/{run.name}, "
-            f"found it at {run}: move it into one to go on with it."
+            f"found it at {run}: move it into one to resume it."
         )
     config.output_dir, config.experiment_name, config.timestamp = run.parents[2], run.parents[1].name, run.name
     config.viewer.websocket_host, config.viewer.make_share_url = "127.0.0.1", False

@@ -45,7 +45,7 @@ class PixelStore:
     """Draws rays, with their pixels, from all training pictures.
 
     Attributes:
-        pictures: what is drawn from; written to while training goes on.
+        pictures: what is drawn from; written to during training.
         num_rays_per_batch: how many rays `draw` gives (a multiple of the patch's area).
     """
 

@@ -45,7 +45,7 @@ class EventLog(writer.Writer):
             return act()
         except OSError as error:
             self._inner = None
-            told = f"The event log cannot be written ({error.strerror or error}): the run goes on without it."
+            told = f"The event log cannot be written ({error.strerror or error}): the run continues without it."
             CONSOLE.print(told)
             emit(Warning(sentence=told))
             return None

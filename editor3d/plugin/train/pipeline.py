@@ -159,7 +159,7 @@ class PluginPipeline(VanillaPipeline):
 
     @torch.no_grad()
     def render_view(self, cameras, index: int, also: Collection[Output] = ()) -> dict[str, Tensor]:
-        """What one of `cameras` sees, the model in evaluation mode: rgb [H, W, 3], and what else is asked for."""
+        """What one of `cameras` sees, the model in evaluation mode: rgb [H, W, 3], and what else is requested."""
         was_training = self.training
         self.eval()
         try:

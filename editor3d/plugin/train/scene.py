@@ -54,7 +54,7 @@ class PluginModel(SceneDefaults, Model):
 
     @torch.no_grad()
     def render(self, camera: Cameras, also: Collection[Output] = ()) -> dict[str, Tensor]:
-        """What one camera sees: rgb [H, W, 3], and what else is asked for.
+        """What one camera sees: rgb [H, W, 3], and what else is requested.
 
         Raises:
             ConfigError: this kind of scene renders no such output.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class PluginTrainer(Trainer):
     """nerfstudio's trainer with exact resume.
 
-    A run whose folder already holds checkpoints goes on from the newest: parameters, optimisers, random generators and
+    A run whose folder already holds checkpoints resumes from the newest: parameters, optimisers, random generators and
     the edit's own state are those of an uninterrupted run. Ctrl-C finishes the step, saves and stops; a second one
     stops at once. `max_num_iterations` is the length of the whole run, however often it is resumed.
     """
@@ -91,7 +91,7 @@ class PluginTrainer(Trainer):
         """Run the remaining steps and save.
 
         Returns:
-            False if a stop was asked for before the last step.
+            False if a stop was requested before the last step.
         """
         total, title = self.config.max_num_iterations, str(self.config.method_name)
         note_capture(self.base_dir, self._posed_images())
@@ -186,7 +186,7 @@ class PluginTrainer(Trainer):
             self.clock.load_state(state, self.pipeline.stopwatch)
         self.completed = state["step"]
         self._start_step = state["step"] + 1
-        CONSOLE.print(f"Going on after step {state['step']} of {path}")
+        CONSOLE.print(f"Resuming after step {state['step']} of {path}")
 
     def extra_state(self) -> dict:
         """What a subclass needs besides, as tensors and plain values."""

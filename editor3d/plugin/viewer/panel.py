@@ -91,14 +91,14 @@ def what_next(run: Path | None) -> str:
         return "This run is only looked at; edit it with `editor3d edit RUN --instruction …`"
     if (run / "before_after.png").is_file():
         return f"This is a finished run; edit it with `editor3d edit {run} --instruction …`"
-    return f"This run was interrupted; go on with `editor3d resume {run}`"
+    return f"This run was interrupted; resume it with `editor3d resume {run}`"
 
 
 class EditPanel(nn.Module):
     """Controls of a running edit; of a run that is only looked at, what came of it, and controls that are disabled.
 
     A module because that is where the viewer looks for elements; it has no parameters. The viewer's callbacks come from
-    another thread: they only note what was asked for, and the training thread does it between two steps.
+    another thread: they only note the request, and the training thread carries it out between two steps.
 
     Args:
         still: the run is only looked at.
@@ -129,7 +129,7 @@ class EditPanel(nn.Module):
         self._asked: set[str] = set()
         self._updater: DatasetUpdater | None = None
         self.on_apply: Callable[[Guidance], None] | None = None
-        """Goes on with what was asked for; may refuse."""
+        """Carries out the request; may refuse."""
 
     @property
     def paused(self) -> bool:
@@ -142,7 +142,7 @@ class EditPanel(nn.Module):
         updater.on_edit = self._show
 
     def apply_requests(self) -> None:
-        """Do what was asked for since the last step. Called by the training thread."""
+        """Carry out the requests since the last step. Called by the training thread."""
         while self._asked:
             {"apply": self._do_apply, "reset": self._do_reset}[self._asked.pop()]()
 

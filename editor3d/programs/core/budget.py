@@ -114,7 +114,7 @@ class Account:
         allows at the pace so far. None where nothing says it.
 
         Args:
-            planned: None where a search goes on until something is spent.
+            planned: None where a search continues until something is spent.
         """
         limits = [] if planned is None else [max(0, planned)]
         if self.budget.renders is not None:

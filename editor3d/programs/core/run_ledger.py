@@ -1,6 +1,6 @@
 """The ledger of a refinement, one JSON line per event, so that a killed run resumes without repeating finished work.
 
-The file is only ever appended to, and what is paid for is on disk before the run goes on. Every line has `event` and
+The file is only ever appended to, and what is paid for is on disk before the run continues. Every line has `event` and
 `at`, the seconds of the run up to then, those of earlier sessions included.
 
     call      a model call is about to be made; `reserved` tokens are set aside for it
@@ -89,7 +89,7 @@ class RunLedger:
         self._file.close()
 
     def append(self, event: str, **fields: Any) -> dict[str, Any]:
-        """Write an event down; what is paid for is on disk when this returns."""
+        """Append an event; what is paid for is on disk when this returns."""
         entry = {"event": event, "at": round(self.clock.seconds, 3), **jsonable(fields)}
         self._file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n")
         self._file.flush()

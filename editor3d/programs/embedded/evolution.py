@@ -70,7 +70,7 @@ class Evolution:
         return [point[: self.size].copy() for point in requested]
 
     def tell(self, scored: Sequence[tuple[np.ndarray, float]]) -> None:
-        """Losses, or ranks, of points that were asked for; a generation is learnt from when it is complete.
+        """Losses, or ranks, of requested points; a generation is learnt from when it is complete.
 
         Points that are open and not named gave no picture, and count as the worst.
         """

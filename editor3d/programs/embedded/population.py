@@ -6,7 +6,7 @@ in the one at hand. Here some programs are kept that are good and unlike each ot
 - counts: along the axis of a whole number its neighbours are all tried, as pictures have no slope there;
 - blocks: some groups of numbers that belong together (the parts of one vector, one colour, or a number of its own) are
   drawn anew, around the first program, around their present values, or as in another member, while the others stay.
-  What is drawn can then be told apart by its picture, as what is right already stays where it is;
+  Pictures then tell drawn points apart, as values that are right already stay;
 - of each such batch the best are tuned for some steps before it is decided whether they are kept.
 
 Members are ranked by |r|^2 + lambda |x - x0|^2, with r the residuals of the picture's coarse levels, x the numbers in
@@ -112,7 +112,7 @@ class Population:
         return self._batch[begun : self._requested]
 
     def tell(self, rendered: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Points that were asked for and gave a picture, with all residuals [R] of it."""
+        """Requested points that gave a picture, with all residuals [R] of it."""
         for point, residuals in rendered:
             self._known[point.tobytes()] = self._member(point, residuals)
         if self._requested == len(self._batch):

@@ -99,7 +99,7 @@ def _whole(lines: list[str]) -> str:
 
 
 def _patched(present: str, blocks: list[tuple[list[str], list[str]]]) -> str:
-    """The present program with each block's lines put in the place of those it looks for."""
+    """The present program with the lines that each block looks for replaced by its own."""
     # Other characters at which `str.splitlines` splits, a form feed for one, are no ends of lines to Python.
     lines = present.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     for old, new in blocks:

@@ -193,7 +193,7 @@ class WorkerHandle:
         except (ValueError, RecursionError) as error:
             raise WorkerEnded("its result cannot be read") from error
         if not isinstance(found, dict) or not all(isinstance(found.get(n), list) for n in ("changes", "left_out")):
-            raise WorkerEnded("its result is not the one that was asked for")
+            raise WorkerEnded("its result is not the one that was requested")
         return {"changes": found["changes"], "left_out": names_of(found)}
 
     def kill(self) -> None:
@@ -267,7 +267,7 @@ class WorkerHandle:
         try:
             head = json.loads(line)
             if size > limit or head["nonce"] != nonce or head["bytes"] != len(data):
-                raise WorkerEnded("its result is not the one that was asked for")
+                raise WorkerEnded("its result is not the one that was requested")
         except (ValueError, KeyError, TypeError) as error:
             raise WorkerEnded("its result cannot be read") from error
         return data

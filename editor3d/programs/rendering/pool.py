@@ -142,15 +142,15 @@ class Workers:
     def save_scene(self, source: str, path: Path) -> list[str]:
         """Save the scene with what a program changes, as a .blend file of its own.
 
-        The program runs in a confined worker once more, and what it changed is told as plain values of named places. A
-        second process, in which no program ran, opens the scene itself, takes over these values and saves it.
+        The program runs in a confined worker once more, and its changes are written as plain values of named
+        properties. A second process, in which no program ran, opens the scene itself, applies these values and saves it.
 
         Args:
             source: a program that has been rendered.
             path: the file; nothing of it is written where this fails. Never the scene itself.
 
         Returns:
-            What a person calls the datablocks whose changes cannot be told by plain values: they are as they were.
+            The names of the datablocks whose changes plain values cannot express: they stay unchanged.
 
         Raises:
             Editor3DError: the program does not run to its end, the file cannot be written, or the scene's file is no
@@ -169,7 +169,9 @@ class Workers:
             self._wait(worker)
             found = worker.differ(source, WRITE_SECONDS)
         except (WorkerEnded, WorkerLate) as error:
-            raise ConfigError(f"The program's changes could not be told ({error or 'it took too long'}).") from error
+            raise ConfigError(
+                f"The program's changes could not be written as plain values ({error or 'it took too long'})."
+            ) from error
         finally:
             self._end(worker)
         writer = None

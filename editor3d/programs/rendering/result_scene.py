@@ -56,7 +56,7 @@ def compared(
     Args:
         name: of the scene's file.
         best: [H, W, 3] uint8, the picture that won.
-        before: the picture that it is to be told from: the first program's, or that of the scene without a program.
+        before: the picture that it is compared with: the first program's, or that of the scene without a program.
         again: the best program's picture in a process in which no other program ran; None where it gave none.
         saved: the saved scene's; None where it gave none.
     """

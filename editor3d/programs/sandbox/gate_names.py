@@ -90,7 +90,7 @@ def _write() -> None:
     import bpy
 
     families = tuple(getattr(bpy.types, name) for name in _FAMILIES.split() if hasattr(bpy.types, name))
-    # types come into being when they are asked for by name, not before
+    # types come into being when a name is first used, not before
     every = [getattr(bpy.types, name) for name in dir(bpy.types)]
     kinds = [kind for kind in every if isinstance(kind, type) and issubclass(kind, families)]
     names = set(_EXTRA.split())

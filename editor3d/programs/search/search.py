@@ -3,8 +3,8 @@
 As in BlenderAlchemy, each round takes the best program so far, has `breadth` changes of it proposed and rendered, and
 lets their pictures play a knock-out whose winner meets the incumbent: a round never makes things worse.
 
-Every step has a name. Its answer is looked up in the ledger before it is asked for, so that a run that was killed goes
-through the same steps again, without doing a finished one twice, to where it was.
+Every step has a name. Its answer is looked up in the ledger before it is computed, so that a killed run replays the
+same steps, without doing a finished one twice, to where it was.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Settings:
 
     breadth: int = 8
     depth: int | None = 4
-    """Rounds; None goes on until the budget is spent, nothing more is proposed, or the loss is 0."""
+    """Rounds; None continues until the budget is spent, nothing more is proposed, or the loss is 0."""
     edits: EditSizes = "alternate"
     """Whether rounds propose tweaks and leaps in turn, tweaks first, or one of them alone."""
     seed: int = 0
@@ -108,8 +108,8 @@ class Search:
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one: shown to the proposer.
             on_round: called after each finished round.
-            on_progress: called before each candidate with how many were rendered, what is going on, and how many there
-                are at most.
+            on_progress: called before each candidate with how many were rendered, a note, and how many there are at
+                most.
         """
         self._task, self._renderer, self._proposer, self._evaluator = task, renderer, proposer, evaluator
         self._account, self._ledger, self._settings, self._target = account, ledger, settings, target

@@ -32,7 +32,7 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class VisionSettings:
-    """Which model, and how it is asked. `from_environment` reads them."""
+    """Which model, and how requests reach it. `from_environment` reads them."""
 
     url: str = OPENAI_URL
     """Base URL, to which `/chat/completions` is added."""
@@ -111,7 +111,7 @@ class VisionClient:
         self._reserved = 0
 
     def ask(self, messages: Sequence[dict[str, Any]], *, seed: int, temperature: float | None = None) -> Answer:
-        """One question; the very same one is asked once in a run, and afterwards answered from the ledger.
+        """One request; the same one is sent once in a run, and afterwards answered from the ledger.
 
         Args:
             messages: of the protocol; pictures as `picture` makes them.
@@ -196,7 +196,7 @@ def _read(body: bytes) -> tuple[str, int | None]:
     if not isinstance(content, str):
         raise ValueError("no text")
     if len(content) > MOST_CHARACTERS:
-        raise ValueError("more text than was asked for")
+        raise ValueError("more text than was requested")
     usage = answer.get("usage") or {}
     total = usage.get("total_tokens")
     known = isinstance(total, int) and not isinstance(total, bool) and 0 <= total <= _MOST_TOKENS

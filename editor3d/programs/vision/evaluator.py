@@ -1,4 +1,4 @@
-"""A vision model as the judge of two pictures, asked in both orders to cancel its preference for a position."""
+"""A vision model as the judge of two pictures, shown in both orders to cancel its preference for a position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from editor3d.programs.core.contracts import Candidate, Task, Verdict
 from editor3d.programs.vision.client import VisionClient, picture, said
 
 ANSWERS = 2
-"""How often one order is asked when the answer names no picture."""
+"""Requests for one order while the answers name no picture."""
 
 _SYSTEM = """You compare two renders of a scene and say which of them is nearer to what is asked. Look at what is \
 asked first, then at what differs between the two. Answer with JSON alone: {"reason": "...", "nearer": "first"} or \

@@ -11,9 +11,9 @@ from editor3d.programs.language.diffs import AnswerError, program_of
 from editor3d.programs.vision.client import VisionClient, picture, said
 
 ANSWERS = 3
-"""How often a model is asked for one candidate when its answers hold no program."""
+"""Requests for one candidate while the answers hold no program."""
 REMEMBERED = 6
-"""Earlier changes that the model is told of."""
+"""Earlier changes that the prompt lists."""
 
 _SYSTEM = """You edit Python programs that change a Blender scene through bpy, so that its picture comes nearer to \
 what is asked. The program runs after the scene is opened and must not render, save, read or write files, import \

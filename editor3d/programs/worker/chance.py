@@ -1,6 +1,6 @@
 """Make random numbers repeatable: the same program always draws the same numbers, however it seeds.
 
-Runs inside the worker. `tame` puts seeded generators in the place of those of `random`, `mathutils.noise` and numpy
+Runs inside the worker. `tame` replaces by seeded generators those of `random`, `mathutils.noise` and numpy
 that would take their seed from the system or the clock; `start` begins their sequence anew before each program.
 """
 

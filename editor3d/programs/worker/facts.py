@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 
 _MOST = 20
-"""Names that are told of one thing, at most."""
+"""The most names that a note lists."""
 
 
 def facts() -> dict[str, Any]:

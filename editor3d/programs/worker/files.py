@@ -61,7 +61,7 @@ def gather(scene: str) -> Files:
     for name in _OPERATORS:
         try:
             getattr(bpy.ops.file, name)()
-        except RuntimeError:  # some file is missing, which is told above; the others are packed all the same
+        except RuntimeError:  # some file is missing, as noted above; the others are packed all the same
             continue
     for block, path in _references():
         if _packed(block):

@@ -173,7 +173,7 @@ def _handlers() -> list[tuple[str, list]]:
 
 
 def know_all_types() -> None:
-    """Have Blender make the Python classes of all its types, which it does when they are first asked for.
+    """Have Blender make the Python classes of all its types, which it otherwise does at their first use.
 
     Otherwise the first program that makes a tree of nodes would seem to have registered classes of its own.
     """

@@ -2,7 +2,7 @@
 
 Run as `python -m editor3d.programs.worker.main` by `worker_handle`, never by hand. It is spoken to in lines of JSON: on
 standard input come its settings, then sources and nonces; on `notify` go short answers. A picture goes into the file
-`result`: one line of JSON, then the PNG; so does what a program changed, where that is asked for. The nonce that a
+`result`: one line of JSON, then the PNG; so does what a program changed, where that is requested. The nonce that a
 result must carry arrives when the program has already run.
 """
 

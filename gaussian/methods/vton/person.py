@@ -28,7 +28,7 @@ LEAST_VIEWS = 0.25
 _LEAST_AREA = 0.003
 _CHECKED_VIEWS = 8
 FRONT_COSINE = 0.25
-"""A face that is told from its back: how far the faces' mean direction must stand out, 0..1."""
+"""A face that differs from its back: how far the faces' mean direction must stand out, 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def check_person(views: Sequence[View], pictures: Callable[[View], Tensor], obje
 
     Raises:
         DataError: nobody is found.
-        EditorUnavailableError: there are no masks that tell, and mediapipe is not installed.
+        EditorUnavailableError: no masks show the person, and mediapipe is not installed.
     """
     chosen = [views[i] for i in np.unique(np.linspace(0, len(views) - 1, _CHECKED_VIEWS).round().astype(int))]
     _require_found(sum(_found(segment.parts_of(pictures(view), objects_of(view))) for view in chosen), len(chosen))

@@ -102,7 +102,7 @@ class VtonPipelineConfig(EditPipelineConfig):
         return RestorationSettings(self.restoration_factor, self.restoration_level, self.restoration_steps)
 
     def check_data(self, now: str) -> None:
-        """Refuse to go on with other pictures than those a run began with, and note which those are.
+        """Refuse other pictures than those a run began with, and note which those are.
 
         Args:
             now: digest of the training views, as `persons.digest_together` gives it.
@@ -214,7 +214,7 @@ class VtonPipeline(EditPipeline):
         return super().get_training_callbacks(attributes)
 
     def _make_ready(self) -> None:
-        """See `gaussian.methods.vton.cloth`; a scene of another kind is left as it is."""
+        """See `gaussian.methods.vton.cloth`; a scene of another kind stays unchanged."""
         if not isinstance(self.model, SplatModel):
             return
         cameras = self.datamanager.train_dataset.cameras
@@ -254,7 +254,7 @@ class VtonPipeline(EditPipeline):
         views = len(self.train_views)
         CONSOLE.print(f"A garment is worn in {seen} of {views} views, a face seen in {faces}.")
         if self._person.turns is None:
-            CONSOLE.print("No faces tell where the front is: every view is dressed as if from the front.")
+            CONSOLE.print("No face shows where the front is: every view is dressed as if from the front.")
 
     def notes(self) -> dict[str, Any]:
         """For the record: the garment, and what the stages did."""

@@ -55,7 +55,7 @@ def record() -> Format:
 
     edit = Edit2D(view="a", step=0, noise_level=0.5, seed=3, seconds=0.5)
     made = EditRecord(
-        instruction="make it gold", method="in2n", editor="procedural", editor_reason="asked for by name", seed=1,
+        instruction="make it gold", method="in2n", editor="procedural", editor_reason="chosen by name", seed=1,
         data="capture", base="run", steps=20, edits=(edit,), metrics={"psnr": 20.5},
     )  # fmt: skip
     content = _bytes_of("edit.json", lambda path: write_record(path, made))

@@ -40,7 +40,7 @@ def text() -> str:
         image_guidance_scale=1.5,
         diffusion_steps=20,
         schedule=Schedule(),
-        reasons={"editor": "asked for by name"},
+        reasons={"editor": "chosen by name"},
     )
     return dump_config(config)
 

@@ -90,7 +90,7 @@ def test_the_configuration_of_a_run_is_read_back(tiny_edit, start):
     [
         ({}, "original", "the original photographs: the instruction is about the whole picture"),
         ({"instruction": "make the ball gold"}, "base", "renders of the base: the instruction is about ball"),
-        ({"pipeline": {"condition_on": "base"}}, "base", "renders of the base: as asked"),
+        ({"pipeline": {"condition_on": "base"}}, "base", "renders of the base: as requested"),
     ],
 )
 def test_what_is_edited_and_how_is_said_and_recorded(tiny_edit, capsys, own, chosen, said, start):

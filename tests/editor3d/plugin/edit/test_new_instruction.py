@@ -99,7 +99,7 @@ def test_the_whole_picture_is_edited_in_photographs_again(tiny_edit, start, rend
     assert trainer.fit()
     assert torch.equal(condition(trainer, 0), photographs(trainer)[0])
     said = " ".join(capsys.readouterr().out.split())
-    assert f'"{WHOLE}" by procedural-noisy (asked for by name)' in said
+    assert f'"{WHOLE}" by procedural-noisy (chosen by name)' in said
     assert "Edits change the original photographs: the instruction is about the whole picture" in said
     record = read_record(trainer.base_dir / "edit.json")
     assert (record.condition_on, record.guidance_scale) == ("original", 9.0)
@@ -132,8 +132,8 @@ def test_what_was_asked_for_by_name_stays(tiny_edit, start, after_step, asked):
     assert trainer.fit()
     assert torch.equal(condition(trainer, 0), before)
     record = read_record(trainer.base_dir / "edit.json")
-    assert (record.condition_on, record.condition_reason) == (asked, "as asked")
-    assert (record.editor, record.editor_reason) == ("procedural-noisy", "asked for by name")
+    assert (record.condition_on, record.condition_reason) == (asked, "as requested")
+    assert (record.editor, record.editor_reason) == ("procedural-noisy", "chosen by name")
 
 
 def test_auto_looks_for_its_editor_again(tiny_edit, start, after_step, monkeypatch):

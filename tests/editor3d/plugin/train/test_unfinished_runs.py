@@ -73,7 +73,7 @@ def test_the_edit_goes_on_from_where_its_base_was_interrupted(tiny_edit, small_v
     ctrl_c(tiny_edit(load_dir=None, base_steps=8, steps=2, force=True), 3)
     _, of_edit = printed_commands(capsys.readouterr().out)
     assert main(of_edit) == 0
-    assert "Going on after step 2" in capsys.readouterr().out
+    assert "Resuming after step 2" in capsys.readouterr().out
     assert api.Edit(Path(of_edit[1])).record.steps == 2
 
 
