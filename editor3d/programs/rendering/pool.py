@@ -143,7 +143,7 @@ class Workers:
         """Save the scene with what a program changes, as a .blend file of its own.
 
         The program runs in a confined worker once more, and its changes are written as plain values of named
-        properties. A second process, in which no program ran, opens the scene itself, applies these values and saves it.
+        properties. A second process, in which no program ran, opens the scene, applies these values and saves it.
 
         Args:
             source: a program that has been rendered.
