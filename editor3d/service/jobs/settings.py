@@ -103,11 +103,6 @@ class PreviewSettings(CameraSettings, frozen=True, kw_only=True, omit_defaults=T
     seed: Seed | None = None
 
 
-class _SceneSettings(CameraSettings, frozen=True, kw_only=True, omit_defaults=True):
-    draft: bool = False
-    format: Literal["mesh", "pointcloud", "splats"] = "pointcloud"
-
-
 def _options_of_edits() -> list[tuple[str, Any, Any]]:
     """The options of an edit as fields of a struct: names, types and defaults."""
     hints, docs = get_type_hints(EditOptions, include_extras=True), docs_of(EditOptions)
@@ -118,16 +113,19 @@ def _options_of_edits() -> list[tuple[str, Any, Any]]:
     ]
 
 
-SceneSettings = msgspec.defstruct(
-    "SceneSettings",
+_EditSettings: type[CameraSettings] = msgspec.defstruct(  # pyright: ignore - it is what its bases are
+    "_EditSettings",
     _options_of_edits(),
-    bases=(_SceneSettings,),
-    namespace={
-        "__doc__": "Options of an edit (`editor3d.options`), and flags of `editor3d edit` and `editor3d export`."
-    },
+    bases=(CameraSettings,),
     module=__name__,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
 )
-"""Settings of an edit of a scene."""
+
+
+class SceneSettings(_EditSettings, frozen=True, kw_only=True, omit_defaults=True):
+    """Options of an edit, and other flags of `editor3d edit` and `editor3d export`."""
+
+    draft: bool = False
+    format: Literal["mesh", "pointcloud", "splats"] = "pointcloud"

@@ -70,6 +70,13 @@ def test_it_is_found_by_its_state_file_and_leaves_none(served):
     assert not served.state.exists()
 
 
+def test_help_comes_without_the_server():
+    code = "import sys; from editor3d.cli import main; main(['serve', '--help']); print(sorted(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "'editor3d.cli.commands.serve'" in shown
+    assert not any(f"'{name}'" in shown for name in ("starlette", "uvicorn", "torch"))
+
+
 def test_a_client_can_end_it(served):
     served.call("POST", "/v1/shutdown", b"{}")
     assert served.process.wait(timeout=20) == 0

@@ -212,3 +212,15 @@ def test_a_chunked_body_is_not_taken(serve) -> None:
     answer = talk(call, head + b"5\r\n12345\r\n0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 411 ")
     assert call.service.uploads.files() == {}
+
+
+def test_a_client_that_leaves_leaves_no_half_upload(serve, capfd) -> None:
+    call = serve()
+    head = head_of(call, "POST", "/v1/uploads?name=a.glb", "Content-Length: 5000", body=b"x" * 5000)
+    folder = call.service.uploads.folder
+    with socket.create_connection(("127.0.0.1", call.service.port), timeout=20) as connection:
+        connection.sendall(head + b"x" * 2000)
+        until(lambda: any(path.is_dir() for path in folder.iterdir()))
+    until(lambda: not any(path.is_dir() for path in folder.iterdir()))
+    assert call("GET", "/v1/health").status == 200
+    assert "Traceback" not in capfd.readouterr().err

@@ -105,12 +105,14 @@ def test_a_stranger_on_the_port_of_a_service_learns_no_token_and_is_not_believed
     assert not any(token.encode() in words for words in heard)
 
 
-def test_every_answer_to_a_client_is_signed(serve) -> None:
+def test_every_answer_to_a_client_is_signed(serve, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    """That of a failure, too, whose traceback is in the log."""
     import http.client
 
     call = serve()
+    monkeypatch.setattr(call.service.jobs, "all", lambda: 1 // 0)
     host = f"127.0.0.1:{call.service.port}"
-    for path, status in (("/v1/health", 200), ("/v1/jobs/none", 404), ("/nothing", 404)):
+    for path, status in (("/openapi.json", 200), ("/v1/jobs/none", 404), ("/nothing", 404), ("/v1/jobs", 500)):
         request = signed(call.service.token, "GET", path, host)
         connection = http.client.HTTPConnection("127.0.0.1", call.service.port, timeout=10)
         connection.request("GET", path, headers={"Host": host, "Authorization": request.header()})
@@ -118,3 +120,4 @@ def test_every_answer_to_a_client_is_signed(serve) -> None:
         assert answer.status == status
         assert is_proof(answer.getheader(PROOF), call.service.token, request.nonce, status)
         connection.close()
+    assert "ZeroDivisionError" in capfd.readouterr().err

@@ -62,6 +62,18 @@ def test_a_job_runs_the_command_and_gives_its_files(serve):
         assert word in body["log"]
 
 
+def test_a_part_of_a_file_is_given(serve):
+    call = serve(STYLES)
+    job = call.job().body["id"]
+    finished(call, job)
+    path = f"/v1/jobs/{job}/files/result.glb"
+    for asked, status, part in (("bytes=1-2", 206, b"ty"), ("bytes=-3", 206, b"led"), ("bytes=4-", 206, b"ed")):
+        answer = call("GET", path, Range=asked)
+        assert (answer.status, answer.body) == (status, part)
+    assert call("GET", path, Range="bytes=6-").status == 416
+    assert call("GET", path, Range="lines=1-2").status == 400
+
+
 def test_a_job_shows_no_picture_of_another(serve):
     """Runs of captures lie in one folder; the second of these jobs leaves one picture there, the first none."""
     call = serve(
