@@ -25,6 +25,7 @@ from editor3d.datasets.demo import TRUE_EDITS, demo_path, true_edit_path
 from editor3d.files.writing import write_json
 from editor3d.metrics.report import EditReport
 from editor3d.plugin.bases.base import ensure_base
+from lab.editors.install import install_editors
 
 WHOLE = "make it look like winter"
 OBJECT = "make the teapot gold"
@@ -110,6 +111,7 @@ def main(
         output: folder for the runs.
         only: run only the cases whose name contains this.
     """
+    install_editors()
     cases = [Case(f"demo: {OBJECT}", demo_path(), OBJECT, "procedural")]
     for name in TRUE_EDITS:
         editor = f"folder:{true_edit_path(name) / 'images'}"

@@ -56,6 +56,14 @@ def _ball_on_a_checkerboard(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (picture.clip(0, 1) * 255).round().astype(np.uint8), hit.astype(np.uint8)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _editors_for_measuring() -> None:
+    """The editor `procedural-noisy` in tests, and in the processes that they start."""
+    from lab.editors.install import install_editors
+
+    install_editors()
+
+
 @pytest.fixture(scope="session")
 def tiny_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A nerfstudio capture of ten pictures, 24x20, with one object, `ball`. Not to be changed: see `own_capture`."""

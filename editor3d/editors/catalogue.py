@@ -146,18 +146,6 @@ _ENTRIES = (
         argument="required",
         argument_help="a folder of edited pictures",
     ),
-    EditorEntry(
-        EditorInfo(
-            name="procedural-noisy",
-            summary="The procedural editor, inconsistent from call to call like a diffusion model: for measuring",
-            license="Apache-2.0",
-            keeps_shape=True,
-            varies_with_seed=True,
-            edits_objects=True,
-            tells_objects=True,
-        ),
-        "editor3d.editors.procedural.noisy:NoisyProceduralEditor",
-    ),
     _model(
         "sdxl-ip2p",
         "InstructPix2Pix on SDXL, used as ip2p is",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editor3d.editors import EDITORS, create_editor
+from editor3d.editors import create_editor, find_entry
 from editor3d.errors import ConfigError, RegionError
 from editor3d.options import MethodOptions
 from editor3d.plan import AS_ASKED, BY_NAME, EditPlan, Machine, choose_editor, resolve
@@ -29,7 +29,7 @@ class Stub:
     """An editor that is nothing but its capabilities."""
 
     def __init__(self, name: str) -> None:
-        self.info = replace(EDITORS[name].info, tells_objects=False)
+        self.info = replace(find_entry(name).info, tells_objects=False)
 
 
 def plan_of(options: MethodOptions, *, method=None, editor=None, steps: int = 400, base_is_edit: bool = False):

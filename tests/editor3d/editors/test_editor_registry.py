@@ -40,7 +40,7 @@ def test_every_editor_is_what_its_entry_says(name, tmp_path):
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ("nonsense", "auto, procedural, .*ip2p,.* folder, procedural-noisy"),
+        ("nonsense", "auto, procedural, .*ip2p,.* folder, "),
         ("", "There is no editor ''"),
         ("procedural:x", "takes no argument"),
         ("procedural:", "takes no argument"),

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from editor3d.editors import EDITORS, EditorEntry
+from editor3d.editors import EDITORS, EditorEntry, find_entry
 from editor3d.errors import InstructionError
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.types import EditorInfo
@@ -46,7 +46,7 @@ def recorder(monkeypatch) -> Recorder:
 @pytest.fixture
 def small_editor(monkeypatch) -> None:
     """The editor `procedural-noisy` as one that works on small copies, of 8 pixels."""
-    entry = EDITORS["procedural-noisy"]
+    entry = find_entry("procedural-noisy")
     monkeypatch.setitem(EDITORS, "procedural-noisy", replace(entry, info=replace(entry.info, working_side=8)))
 
 

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from editor3d.editors import create_editor
-from editor3d.editors.procedural.noisy import displacement, hue_rotation, perturb
-from editor3d.types import EditRequest
+from editor3d.editors import EDITORS, available_editors, create_editor
+from editor3d.types import Editor, EditRequest
+from lab.editors.entries import NOISY
+from lab.editors.install import INSTALLED
+from lab.editors.noisy import displacement, hue_rotation, perturb
+
+from ...natural import natural_picture
 
 
 @pytest.fixture
-def image(natural_picture) -> torch.Tensor:
+def image() -> torch.Tensor:
     return natural_picture(12, height=64, width=80)
 
 
 def edit(instruction: str, image: torch.Tensor, seed: int, **fields) -> torch.Tensor:
     return create_editor("procedural-noisy").edit(EditRequest("view", instruction, image, seed=seed, **fields))
+
+
+def test_it_is_an_editor_of_another_package():
+    assert "procedural-noisy" not in EDITORS
+    assert available_editors()["procedural-noisy"] == NOISY
+    editor = create_editor("procedural-noisy")
+    assert isinstance(editor, Editor)
+    assert editor.info == NOISY.info
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_it_is_listed_where_it_is_on_the_path_alone(is_installed, monkeypatch):
+    if not is_installed:
+        monkeypatch.setenv("PYTHONPATH", str(INSTALLED.parents[1]))
+    command = [sys.executable, "-m", "editor3d.cli", "list", "editors"]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert ("procedural-noisy" in listed) == is_installed
 
 
 def test_the_seed_alone_decides(image):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.editors import EDITORS
+from editor3d.editors import find_entry
 from editor3d.editors.procedural.editor import ProceduralEditor, blend_inside, edited_region
 from editor3d.editors.procedural.parse import parse
 from editor3d.types import EditorInfo, EditRequest
@@ -39,7 +39,7 @@ class NoisyProceduralEditor:
 
     @property
     def info(self) -> EditorInfo:
-        return EDITORS["procedural-noisy"].info
+        return find_entry("procedural-noisy").info
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """As `ProceduralEditor.validate`."""

@@ -1,0 +1,19 @@
+"""Entries of the editors for measuring, as packages that are installed give them. Imports no editor."""
+
+from __future__ import annotations
+
+from editor3d.editors import EditorEntry
+from editor3d.types import EditorInfo
+
+NOISY = EditorEntry(
+    EditorInfo(
+        name="procedural-noisy",
+        summary="The procedural editor, inconsistent from call to call like a diffusion model: for measuring",
+        license="Apache-2.0",
+        keeps_shape=True,
+        varies_with_seed=True,
+        edits_objects=True,
+        tells_objects=True,
+    ),
+    "lab.editors.noisy:NoisyProceduralEditor",
+)
