@@ -223,16 +223,19 @@ _TYPES = {
     "object": "an object",
     "null": "nothing",
 }
+_TOLD = re.compile(r"(.*?)(?: - at `\$([\w.\[\]]*)`)?", re.DOTALL)
+"""What msgspec says, and where."""
 _SEE = "/openapi.json describes what a job takes"
 
 
 def _sentence(text: str, body: bytes) -> str:
     """What msgspec says of a job that is none, with what came in its place."""
-    said, _, place = text.partition(" - at `$")
-    place = place.rstrip("`").lstrip(".")
-    if said.startswith("Object "):
-        lack = said.removeprefix("Object ").replace("missing required", "lacks the").replace("contains", "has the")
-        return f"Expected a job as /openapi.json describes it, but {place or 'it'} {lack.replace('`', '')}: correct it."
+    told = _TOLD.fullmatch(text)
+    said, place = (text, "") if told is None else (told[1], (told[2] or "").lstrip("."))
+    for begin, verb in (("Object missing required field `", "lacks"), ("Object contains unknown field `", "takes no")):
+        if said.startswith(begin):
+            name = shown(said.removeprefix(begin)[:-1])  # as a client wrote it: of any length, with line ends
+            return f"Expected a job as /openapi.json describes it, but {place or 'it'} {verb} {name}: correct it."
     if place == "kind":
         said = f"Expected one of {', '.join(KINDS)}"
     elif said.startswith("Invalid enum value"):
@@ -247,7 +250,7 @@ def _got(place: str, body: bytes) -> str:
     """What stands at a place of a body; empty where that is not found."""
     try:
         value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):  # what was wrong came before that
         return ""
     for name in place.split(".") if place else ():
         name = name.partition("[")[0]  # a list is shown as a whole

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import tyro
+from hypothesis import example, given
+from hypothesis import settings as checks
+from hypothesis import strategies as st
 
 from editor3d.cli.cameras import CameraOptions
 from editor3d.cli.commands.edit import Edit
@@ -17,7 +20,7 @@ from editor3d.cli.commands.refine import Refine
 from editor3d.errors import ConfigError
 from editor3d.options import EditOptions, schema_of
 from editor3d.service.jobs.commands import Places, steps_of
-from editor3d.service.jobs.requests import parse_request
+from editor3d.service.jobs.requests import KINDS, parse_request
 from editor3d.service.jobs.settings import (
     DECIDED,
     MeshSettings,
@@ -166,3 +169,33 @@ def test_a_setting_that_is_none_is_refused_by_its_name(settings):
     with pytest.raises(ConfigError, match=name) as caught:
         request(**settings)
     assert "\n" not in str(caught.value)
+
+
+BODY = b'{"kind":"scene","instruction":"it","inputs":{"scene":{"path":"demo"}},"settings":{"steps":2,"center":[0,0,1]}}'
+
+
+PIECES = st.binary(max_size=5) | st.sampled_from([b"null", b"{}", b"1e999"])
+
+
+@checks(deadline=None)
+@example([(BODY.index(b"scene"), b"\n")])
+@example([(BODY.index(b"path"), b"\n")])
+@example([(BODY.index(b"steps"), b"x" * 10_000)])
+@example([(BODY.index(b"scene"), b"x"), (len(BODY) - 4, b"\xf5")])
+@example([(BODY.index(b"demo"), b"\\ud800")])
+@example([(0, b"[" * 60_000)])
+@given(
+    st.lists(st.tuples(st.integers(0, len(BODY)), st.binary(max_size=5) | st.sampled_from([b"null", b"{}", b"1e999"])))
+)
+def test_whatever_is_no_job_is_refused_in_a_sentence(pieces):
+    body = BODY
+    for place, piece in pieces:
+        body = body[:place] + piece + body[place + len(piece) :]
+    said = "A job."
+    try:
+        assert parse_request(body, {}).kind in KINDS
+    except ConfigError as error:
+        said = str(error)
+    assert len(said.splitlines()) == 1
+    assert said.endswith(".")
+    assert len(said) < 500
