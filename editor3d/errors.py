@@ -91,5 +91,5 @@ def sentence(error: Editor3DError | OSError) -> str:
     if error.strerror.startswith(_NO_TEMPORARY):
         places = error.strerror.removeprefix(_NO_TEMPORARY)
         return f"Expected a folder for temporary files, found none that can be written{places}: set TMPDIR to one."
-    told = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"{told} ({_REMEDIES[error.errno]})" if error.errno in _REMEDIES else told
+    message = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{message} ({_REMEDIES[error.errno]})" if error.errno in _REMEDIES else message

@@ -159,9 +159,9 @@ def _condition(
         return own
     if options.region is not None:
         return "base", "what lies outside the region is frozen"
-    asked = options.condition_on or method.condition_on
-    if asked != "auto":
-        return asked, AS_ASKED
+    requested = options.condition_on or method.condition_on
+    if requested != "auto":
+        return requested, AS_ASKED
     if base_is_edit:
         return "base", "the base is itself the result of an edit"
     named = edited_objects(editor, options.instruction.strip(), capture.objects)

@@ -38,10 +38,10 @@ class Composite:
             with torch.no_grad():
                 before = original(positions)
             inside = self.region.contains(positions)
-            asked = self._asked(inside)
-            if asked is None:
+            requested = self._asked(inside)
+            if requested is None:
                 return before
-            return _mixed(before, edited(positions[asked]), asked, inside)
+            return _mixed(before, edited(positions[requested]), requested, inside)
 
         return composed
 
@@ -52,10 +52,10 @@ class Composite:
             with torch.no_grad():
                 values = original(samples, compute_normals=compute_normals)
             inside = self.region.contains(samples.frustums.get_positions())
-            asked = self._asked(inside)
-            if asked is not None:
-                now = edited(samples[asked], compute_normals=compute_normals)
-                values = {name: _mixed(before, now[name], asked, inside) for name, before in values.items()}
+            requested = self._asked(inside)
+            if requested is not None:
+                now = edited(samples[requested], compute_normals=compute_normals)
+                values = {name: _mixed(before, now[name], requested, inside) for name, before in values.items()}
             self.last = None if torch.is_grad_enabled() else (samples, values, inside)  # no graph is held
             return values
 
@@ -70,13 +70,13 @@ class Composite:
             return inside
         if not torch.is_grad_enabled():
             return None
-        asked = torch.zeros_like(inside)
-        asked.view(-1)[0] = True
-        return asked
+        requested = torch.zeros_like(inside)
+        requested.view(-1)[0] = True
+        return requested
 
 
-def _mixed(before: Tensor, now: Tensor, asked: Tensor, inside: Tensor) -> Tensor:
-    """`before` [..., C] with `now` [M, C] at those `asked` for which are `inside`, each [...] bool."""
+def _mixed(before: Tensor, now: Tensor, requested: Tensor, inside: Tensor) -> Tensor:
+    """`before` [..., C] with `now` [M, C] at those `requested` for which are `inside`, each [...] bool."""
     everywhere = torch.zeros_like(before)
-    everywhere[asked] = now.to(before.dtype)
+    everywhere[requested] = now.to(before.dtype)
     return torch.where(inside[..., None], everywhere, before)

@@ -49,8 +49,8 @@ class InstructPipelineConfig(DistillationPipelineConfig):
         return {"image-guidance-scale": self.image_guidance_scale}
 
     def image_scale(self, options: MethodOptions, entry: GuidanceEntry) -> float | None:
-        asked = self.image_guidance_scale if options.image_guidance_scale is None else options.image_guidance_scale
-        return entry.image_scale if asked is None else asked
+        requested = self.image_guidance_scale if options.image_guidance_scale is None else options.image_guidance_scale
+        return entry.image_scale if requested is None else requested
 
 
 class InstructPipeline(DistillationPipeline):

@@ -54,7 +54,7 @@ class EditNerfactoModelConfig(NerfactoModelConfig, PluginModelConfig):
     """Configuration of `EditNerfactoModel`."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "use_proposal_weight_anneal")
-    """Fields that an edit sets itself; all others are taken over from its base."""
+    """Fields that an edit sets itself; all others are copied from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"use_proposal_weight_anneal": False}
     """Values that an edit uses when it was not configured for nerfacto: the base's proposal networks are already
     trained."""

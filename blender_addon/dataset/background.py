@@ -51,8 +51,8 @@ def main(job):
 
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    told = main(job)
-    if told:
-        Path(job["error"]).write_text(told, encoding="utf-8")
+    message = main(job)
+    if message:
+        Path(job["error"]).write_text(message, encoding="utf-8")
     sys.stdout.flush()
-    os._exit(1 if told else 0)
+    os._exit(1 if message else 0)

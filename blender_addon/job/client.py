@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 
 
 class EngineError(Exception):
-    """Something to tell the user, in one sentence."""
+    """A message for the user, in one sentence."""
 
 
 class Client:

@@ -39,7 +39,7 @@ class Session:
         self.drawn = None
         self.folder = None
         self.tried = None
-        """(object's name, the new mesh's name, the old mesh's name) while the result is tried on."""
+        """(object's name, the new mesh's name, the old mesh's name) while the result is previewed."""
 
     @property
     def running(self):
@@ -61,7 +61,7 @@ class Session:
         ensure_ticking()
 
     def cancel(self):
-        """Stop at once. The thread tells the engine; whatever else it says is not heard any more."""
+        """Stop at once. The thread notifies the engine; whatever else it says is not heard any more."""
         if self.work is not None:
             self.work.cancel()
             history.note(self.request, "cancelled")
@@ -97,7 +97,7 @@ class Session:
         return thing is not None and thing.data is not None and thing.data.name == self.tried[1]
 
     def untry(self):
-        """Give the object its own mesh back, and take away what was tried on."""
+        """Give the object its own mesh back, and remove the preview."""
         if self.tried is None:
             return
         thing, mesh, old = (bpy.data.objects.get(self.tried[0]), *map(bpy.data.meshes.get, self.tried[1:]))
@@ -125,7 +125,7 @@ class Session:
         working = self.work
         self.drop()
         if working is not None:
-            working.join(timeout=1.0)  # Blender may be about to end: the engine has to be told before
+            working.join(timeout=1.0)  # Blender may be about to end: the engine must be notified first
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.reset()
@@ -157,7 +157,7 @@ class Session:
         if outcome.shown is not None:
             self._show("sheet", outcome.shown)
         if self.request.kind.endswith("preview"):
-            self.message = "This is what the 2D editor makes of it."
+            self.message = "This is the 2D editor's preview."
 
     def _show(self, name, picture):
         if isinstance(picture, bytes):

@@ -64,7 +64,7 @@ class Work(threading.Thread):
         self.stop = threading.Event()
 
     def cancel(self):
-        """Stop at once; the thread tells the engine."""
+        """Stop at once; the thread notifies the engine."""
         self.stop.set()
 
     def run(self):

@@ -58,5 +58,5 @@ def _accept_program(request, outcome):
     gone = programs.apply(changes)
     if len(gone) == len(changes):
         raise CannotAccept("All that was to be changed is gone from the scene.")
-    told = f"{len(changes) - len(gone)} values changed"
-    return f"{told}, {len(gone)} are gone." if gone else f"{told}."
+    message = f"{len(changes) - len(gone)} values changed"
+    return f"{message}, {len(gone)} are gone." if gone else f"{message}."

@@ -30,7 +30,7 @@ _SOCKETS = {"VALUE": 1, "INT": 1, "RGBA": 4, "VECTOR": 3}
 
 
 class ProgramError(Exception):
-    """A program that cannot be taken over, in one sentence."""
+    """A program that cannot be applied, in one sentence."""
 
 
 class Entry:
@@ -83,12 +83,12 @@ def entries_of(context, part):
             seen.add(entry.path)
             entries.append(entry)
     if not entries:
-        told = {
+        message = {
             "MATERIAL": "Select an object whose material has nodes.",
             "LIGHTS": "There is no light in the scene.",
             "GEOMETRY": "Select an object with a geometry-nodes modifier.",
         }
-        raise ProgramError(told[part])
+        raise ProgramError(message[part])
     return entries[:MAX_ENTRIES]
 
 

@@ -79,7 +79,7 @@ class EDITOR3D_OT_run(_Starts, bpy.types.Operator):
 
 
 class EDITOR3D_OT_preview(_Starts, bpy.types.Operator):
-    """See what the 2D editor makes of a few views, before any 3D work"""
+    """Preview the 2D edit of a few views, before any 3D work"""
 
     bl_idname = "editor3d.preview"
     bl_label = "Preview"

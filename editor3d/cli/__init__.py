@@ -189,8 +189,10 @@ def _run(command: type, prog: str, words: list[str]) -> int:
 
     import tyro
 
-    told = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{_EVENTS_HELP}"
-    return tyro.cli(command, prog=prog, description=told, args=words, config=(tyro.conf.FlagCreatePairsOff,)).run()
+    description = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{_EVENTS_HELP}"
+    return tyro.cli(
+        command, prog=prog, description=description, args=words, config=(tyro.conf.FlagCreatePairsOff,)
+    ).run()
 
 
 def _require_values(words: list[str]) -> None:
@@ -207,8 +209,8 @@ def _require_values(words: list[str]) -> None:
         if not word.startswith("--"):
             flag, equals, value = before, "=", word
         if equals and not value.strip() and flag not in _MAY_BE_EMPTY:
-            told = f"after {flag}" if flag.startswith("--") else "among the words"
-            raise ConfigError(f"Expected a value {told}, got an empty one: say one, or leave it out.")
+            where = f"after {flag}" if flag.startswith("--") else "among the words"
+            raise ConfigError(f"Expected a value {where}, got an empty one: say one, or leave it out.")
         before = word
 
 
@@ -237,14 +239,14 @@ def _print_traceback() -> None:
     traceback.print_exc()
 
 
-def _complain(told: str) -> None:
+def _complain(message: str) -> None:
     in_color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[1;31merror:\033[0m" if in_color else "error:"
-    print(f"{label} {told}", file=sys.stderr)
-    _emit_error(told)
+    print(f"{label} {message}", file=sys.stderr)
+    _emit_error(message)
 
 
-def _emit_error(told: str) -> None:
+def _emit_error(message: str) -> None:
     from editor3d.run.events import Error, emit
 
-    emit(Error(sentence=told))
+    emit(Error(sentence=message))

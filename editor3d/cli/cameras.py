@@ -41,14 +41,14 @@ class CameraOptions:
         Raises:
             ConfigError: a value is out of range, or there is no such file.
         """
-        asked = {
+        requested = {
             "cameras": None if self.cameras is None else parse_cameras(self.cameras),
             "side": self.side,
             "up": None if self.up is None else parse_up(self.up),
             "center": None if self.center is None else parse_vector(self.center, "--center"),
             "distance": self.distance,
         }
-        given = {name: value for name, value in asked.items() if value is not None}
+        given = {name: value for name, value in requested.items() if value is not None}
         return Around(**given) if given else None
 
 

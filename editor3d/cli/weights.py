@@ -13,7 +13,7 @@ from editor3d.metrics.unavailable import Unavailable
 from editor3d.regions.text_weights import find_finder, how_to_get_finder
 
 HUB_IDS = {name: entry.hub_id for name, entry in EDITORS.items() if entry.hub_id}
-"""What an editor loads unless told otherwise."""
+"""What an editor loads by default."""
 
 
 @dataclass(frozen=True)

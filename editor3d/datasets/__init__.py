@@ -55,8 +55,8 @@ def load_posed_images(path: Path, *, downscale_factor: int | None = None, eval_i
     options = {"downscale_factor": downscale_factor, "eval_interval": eval_interval}
     if not path.is_dir():
         if path.suffix.lower() != ".json":
-            told = what_to_do(path) or f"{path} is neither a folder nor a .json file: give the folder of a capture."
-            raise DataError(told)
+            message = what_to_do(path) or f"{path} is neither a folder nor a .json file: give the folder of a capture."
+            raise DataError(message)
         if path.name in nerf_synthetic.SPLIT_FILES:
             return nerf_synthetic.load(path.parent, **options)
         return nerfstudio.load(path, **options)

@@ -27,9 +27,9 @@ def resolve_data(arg: str) -> Path:
     """
     path = Path(arg).expanduser()
     if path.exists():
-        told = None if path.is_dir() else what_to_do(path)
-        if told is not None:
-            raise DataError(told)
+        message = None if path.is_dir() else what_to_do(path)
+        if message is not None:
+            raise DataError(message)
         return path
     if arg == DEMO:
         from editor3d.datasets.demo import demo_path

@@ -18,7 +18,7 @@ def announce(posed: PosedImages, name: str | None = None) -> None:
 
 
 def announce_reduction(posed: PosedImages, flag: str = "--downscale-factor") -> None:
-    """Say on stderr, once a command, that pictures are read smaller without having been told to.
+    """Say on stderr, once a command, that pictures are read smaller by default.
 
     Args:
         flag: what says otherwise to the command that runs.

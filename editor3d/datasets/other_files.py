@@ -63,8 +63,8 @@ def what_to_do(path: Path, expected: str = CAPTURE_OR_SPLATS) -> str | None:
     if known is None:
         return None
     kind, remedy = known
-    told = remedy.format(path=shlex.quote(str(path)), ply=shlex.quote(str(path.with_suffix(".ply"))))
-    return f"Expected {expected}, got {path}, {kind}: {told}."
+    message = remedy.format(path=shlex.quote(str(path)), ply=shlex.quote(str(path.with_suffix(".ply"))))
+    return f"Expected {expected}, got {path}, {kind}: {message}."
 
 
 def require_run(path: Path, expected: str = RUN) -> None:
@@ -75,8 +75,8 @@ def require_run(path: Path, expected: str = RUN) -> None:
     """
     if path.suffix.lower() == ".ckpt" or path.is_dir() or not path.exists():
         return
-    told = what_to_do(path, expected)
-    if told is None and path.suffix.lower() in SCENE_FILES and expected == RUN:
-        told = f"Expected {expected}, got {path}, a file of splats: edit it first, with `editor3d edit`."
-    if told is not None:
-        raise DataError(told)
+    message = what_to_do(path, expected)
+    if message is None and path.suffix.lower() in SCENE_FILES and expected == RUN:
+        message = f"Expected {expected}, got {path}, a file of splats: edit it first, with `editor3d edit`."
+    if message is not None:
+        raise DataError(message)

@@ -46,7 +46,7 @@ HUB_MODELS: dict[str, HubModel] = {
         "CreativeML OpenRAIL-M", "2.1 GB in half precision, 4.3 GB in full"
     ),
 }
-"""The models that editors and guidance load unless told otherwise. Sizes are what the parameters take at the published
+"""The models that editors and guidance load by default. Sizes are what the parameters take at the published
 precision."""
 
 _NOT_LOADED = frozenset(["safety_checker", "feature_extractor", "image_encoder"])

@@ -77,11 +77,11 @@ def create_editor(spec: str, *, device: str = "cpu", half_precision: bool = Fals
     name, colon, argument = spec.partition(":")
     entry = find_entry(name)
     if entry.argument == "none" and colon:
-        raise ConfigError(f"The editor '{name}' takes no argument, but '{spec}' gives one; say '{name}'.")
+        raise ConfigError(f"The editor '{name}' takes no argument, but '{spec}' gives one; write '{name}'.")
     if entry.argument == "required" and not argument:
-        raise ConfigError(f"The editor '{name}' needs {entry.argument_help}: say '{name}:ARG' with it, not '{spec}'.")
+        raise ConfigError(f"The editor '{name}' needs {entry.argument_help}: write '{name}:ARG' with it, not '{spec}'.")
     if colon and not argument:
-        raise ConfigError(f"'{spec}' ends after the colon; say '{name}' or '{name}:' and {entry.argument_help}.")
+        raise ConfigError(f"'{spec}' ends after the colon; write '{name}' or '{name}:' and {entry.argument_help}.")
     options = (
         {"device": device, "half_precision": half_precision, "cpu_offload": cpu_offload} if entry.runs_model else {}
     )

@@ -24,7 +24,7 @@ class EditorEntry:
     runs_model: bool = False
     """Takes the device options; an editor that runs no model works wherever its pictures are."""
     hub_id: str = ""
-    """The weights that it loads unless told otherwise, as `org/name`."""
+    """The weights that it loads by default, as `org/name`."""
     key_variables: tuple[str, ...] = ()
     """Environment variables one of which must hold the key of the service it speaks to."""
 

@@ -26,7 +26,7 @@ class GuidanceEntry:
     target: str
     """`module:callable` that returns the guidance; takes a source and the options of `create_guidance`."""
     hub_id: str = ""
-    """The weights that it loads unless told otherwise, as `org/name`."""
+    """The weights that it loads by default, as `org/name`."""
     scale: float = 7.5
     """The (text) guidance scale that it is usually run at."""
     image_scale: float = 1.5
@@ -112,7 +112,7 @@ def guidance_entry(spec: str) -> GuidanceEntry:
         raise ConfigError(f"There is no guidance '{name}'; choose one of: {', '.join(GUIDANCES)}.")
     if colon and not argument:
         raise ConfigError(
-            f"'{spec}' ends after the colon; say '{name}' or '{name}:' and a diffusers folder or a hub id."
+            f"'{spec}' ends after the colon; write '{name}' or '{name}:' and a diffusers folder or a hub id."
         )
     return GUIDANCES[name]
 

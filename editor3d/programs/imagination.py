@@ -9,12 +9,12 @@ import numpy as np
 from editor3d.errors import InstructionError
 
 VIEW = "render"
-"""The name by which the editor knows the picture; `folder:DIR` looks for render.png."""
+"""The picture's name for the editor; `folder:DIR` looks for render.png."""
 
 
 @dataclass(frozen=True)
 class Imagined:
-    """What an instruction would make of a render."""
+    """An instruction's edit of a render."""
 
     image: np.ndarray
     """[H, W, 3] uint8 sRGB."""

@@ -56,7 +56,7 @@ class RefinePlan:
         remedy = "give the same"
         if other == ["clip"]:  # weights that came or went change what auto means
             was = before.get("clip")
-            remedy = "say --clip off" if was is None else f"make the weights of {was} available again with --clip on"
+            remedy = "give --clip off" if was is None else f"make the weights of {was} available again with --clip on"
         raise ConfigError(
             f"Expected the request that the run in {folder} was begun with, got another {', '.join(other)}: {remedy}, "
             f"or begin a new run in another folder."

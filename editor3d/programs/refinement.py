@@ -318,7 +318,7 @@ class _Run:
         )  # fmt: skip
 
     def _imagined(self, task: Task) -> np.ndarray:
-        """The target that the 2D editor makes of the first program's render; made once in a run."""
+        """The target: the 2D edit of the first program's render, made once in a run."""
         path = self.folder / IMAGINED
         known = self.ledger.answer("imagine")
         if known is not None and path.is_file():

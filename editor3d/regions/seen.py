@@ -187,7 +187,7 @@ class HullRegion(MasksRegion):
 
 
 def seen_parts(region: Region) -> list[SeenRegion]:
-    """The parts of a region that only pictures tell; without any it is a shape, whose `contains` knows any point."""
+    """The parts of a region that only pictures define; without any it is a shape, whose `contains` knows any point."""
     match region:
         case SeenRegion():
             return [region]

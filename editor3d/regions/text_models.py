@@ -26,7 +26,7 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
     Raises:
         RegionError: a folder cannot be loaded.
     """
-    # nor is the user asked whether to trust any
+    # the user gets no question about trust either
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     weights = {"use_safetensors": True, **here}
     try:
@@ -49,10 +49,10 @@ def load_finder(finder: Finder, device: str = "cpu") -> Callable[[str, Tensor], 
         size = tuple(picture.shape[:2])
         pixels = picture.numpy()
         # lower case with a full stop, as GroundingDINO was trained
-        asked = words(images=pixels, text=text.lower().rstrip(" .") + ".", return_tensors="pt").to(device)
+        inputs_of_words = words(images=pixels, text=text.lower().rstrip(" .") + ".", return_tensors="pt").to(device)
         found = words.post_process_grounded_object_detection(
-            detector(**asked),
-            asked["input_ids"],
+            detector(**inputs_of_words),
+            inputs_of_words["input_ids"],
             threshold=BOX_THRESHOLD,
             text_threshold=TEXT_THRESHOLD,
             target_sizes=[size],

@@ -10,7 +10,7 @@ from editor3d.host.stopwatch import Stopwatch
 from editor3d.run.record import Times
 
 _KINDS = ("render", "fit", "edit")
-"""Kinds of work that a record tells apart; all else is `other`."""
+"""Kinds of work that a record distinguishes; all else is `other`."""
 
 
 class RunClock:

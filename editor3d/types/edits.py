@@ -59,7 +59,7 @@ class EditorInfo:
     price: float | None = None
     """US dollars that one request to a paid service is taken to cost, for one picture or for a batch of them."""
     download: str = ""
-    """Size of the weights that it loads unless told otherwise ("16 GB"); empty where it needs none."""
+    """Size of the weights that it loads by default ("16 GB"); empty where it needs none."""
     guidance_scale: float = GUIDANCE_SCALE
     """The guidance scale its model is usually run at: the default of an edit."""
     diffusion_steps: int = DIFFUSION_STEPS

@@ -24,7 +24,7 @@ class GuidanceInfo:
     keeps_shape: bool = False
     """Knows changes of colour alone: what it pulls shapes towards means nothing."""
     download: str = ""
-    """Size of the weights that it loads unless told otherwise; empty where it needs none."""
+    """Size of the weights that it loads by default; empty where it needs none."""
 
 
 @dataclass(frozen=True, eq=False)

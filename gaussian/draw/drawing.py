@@ -45,7 +45,7 @@ def draw(
 
     Returns:
         Picture [H, W, C]; accumulation [H, W, 1]; the expected distance along the ray [H, W, 1], scene units, or None;
-        and what `rasterization` tells of each Gaussian.
+        and what `rasterization` returns for each Gaussian.
     """
     said, device = camera.metadata or {}, values["means"].device
     on_canvas, downscale = bool(said.get("canvas", False)), int(said.get("downscale", 1))

@@ -133,8 +133,8 @@ def chosen_views(contents: SplatFile, around: Around) -> list[View]:
         around = replace(around, center=tuple(np.array(around.center) - offset))
     standing = cameras_around(contents.drawn, around)
     up = ",".join(f"{number:.2g}" for number in standing.up)
-    told = f"{around.cameras} cameras {standing.where}, up is {up}"
-    Console(stderr=True).print(told, markup=False, highlight=False)  # what a preview prints are paths
+    message = f"{around.cameras} cameras {standing.where}, up is {up}"
+    Console(stderr=True).print(message, markup=False, highlight=False)  # what a preview prints are paths
     K = intrinsics(side, side, standing.field_of_view)
     lens = Intrinsics(side, side, *(float(length) for length in (K[0, 0], K[1, 1], K[0, 2], K[1, 2])))
     return [

@@ -98,10 +98,10 @@ def _offset_to_state(path: Path, contents: SplatFile) -> tuple[float, float, flo
 
 
 def _meaning(path: Path) -> str:
-    told = "add it to the coordinates in the file of splats, which are about its middle"
+    message = "add it to the coordinates in the file of splats, which are about its middle"
     if path.suffix.lower() == ".spz":
-        told += "; change the signs of its y and z first, as a .spz has y up"
-    return told
+        message += "; change the signs of its y and z first, as a .spz has y up"
+    return message
 
 
 def _offset_beside(path: Path) -> tuple[float, float, float]:

@@ -46,11 +46,13 @@ def read(path: Path) -> SplatFile:
         raise DataError(
             f"Expected a readable PLY file at {path}, found it damaged ({error}): write it anew."
         ) from error
-    told = read_comments(header.comments)
+    stated = read_comments(header.comments)
     if compressed_ply.is_compressed(header):
-        return SplatFile(compressed_ply.read(path, header), told.offset, False, told.antialiased, comments=told.others)
+        return SplatFile(
+            compressed_ply.read(path, header), stated.offset, False, stated.antialiased, comments=stated.others
+        )
     vertices = header.element("vertex")
-    rest, notes = _rest_names(path, vertices), list(told.notes)
+    rest, notes = _rest_names(path, vertices), list(stated.notes)
     rows = read_rows(path, header, vertices)
     codes = vertices.codes()
     order = list(codes)
@@ -87,18 +89,20 @@ def read(path: Path) -> SplatFile:
             "and look half transparent if they are none. Write the file anew with log(o / (1 - o))."
         )
     double = "f8" in {codes[name] for name in _MEANS}
-    means, offset = centred(columns(_MEANS, np.float64)) if double and not any(told.offset) else (columns(_MEANS), None)
+    means, offset = (
+        centred(columns(_MEANS, np.float64)) if double and not any(stated.offset) else (columns(_MEANS), None)
+    )
     extra = _further(rows, {*_MEANS, *_DC, *_OPACITY, *_SCALES, *_QUATS, *rest})
     if extra is not None and FILTER in extra.dtype.names:
         notes.append("Its filter_3D (Mip-Splatting) is applied where it is drawn.")
     return SplatFile(
         splats_of(means, scales, columns(_QUATS), opacities, sh),
-        told.offset if offset is None else offset,
+        stated.offset if offset is None else offset,
         absolute=offset is not None and any(offset),
-        antialiased=told.antialiased or (extra is not None and FILTER in extra.dtype.names),
+        antialiased=stated.antialiased or (extra is not None and FILTER in extra.dtype.names),
         extra=extra,
         elements=_further_elements(path, header, vertices, notes),
-        comments=told.others,
+        comments=stated.others,
         notes=tuple(notes),
     )
 

@@ -166,10 +166,10 @@ def _entry(path: Path, verb: str) -> SplatFormat:
     if entry is None:
         from editor3d.datasets.other_files import what_to_do
 
-        told = what_to_do(path) if verb == "read" and path.suffix.lower() not in FORMATS else None
+        message = what_to_do(path) if verb == "read" and path.suffix.lower() not in FORMATS else None
         remedy = ", or give the file that it was made from" if verb == "read" and path.suffix else ""
         raise DataError(
-            told
+            message
             or f"{path}: splats cannot be {'read from' if verb == 'read' else 'written to'} "
             f"'{path.suffix or 'a file without suffix'}'; choose one of {', '.join(known)}{remedy}."
         )

@@ -17,7 +17,7 @@ class SplatSettings(PluginModelConfig):
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = (
         "strategy", "ssim_lambda", "sh_degree_interval", "random_background", "average_share"
     )  # fmt: skip
-    """Fields that an edit sets itself; all others are taken over from its base."""
+    """Fields that an edit sets itself; all others are copied from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"sh_degree_interval": 0, "random_background": False}
     """Values that an edit uses when it was not configured for splats: all harmonics from the start, and the scene
     before the background colour of the edited renders."""

@@ -174,7 +174,7 @@ def _hand_over_absolute_gradients(means2d: Tensor, meta: dict[str, Any]) -> None
 
 
 def _intersections(lists: list, packed: Tensor | None, n: int, width: int, height: int) -> dict[str, Any]:
-    """The part of `meta` that tells what touches which tile. Gaussians are counted in [C * N] or, where `packed` [C, N]
+    """The part of `meta` that says what touches which tile. Gaussians are counted in [C * N] or, where `packed` [C, N]
     says which are visible, among those."""
     starts, ids, counts, at = [], [], [], 0
     for camera, found in enumerate(lists):

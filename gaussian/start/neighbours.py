@@ -12,7 +12,7 @@ _ANGLE = np.radians(10)
 """Between the rays of two views to a point, at which its depth is measured best."""
 _POINTS = 400
 _FEWEST = 20
-"""Points of a view that tell of its depths."""
+"""Points of a view by which its depths are judged."""
 _MARGIN = 1.25
 _OUTLIERS = 0.01
 
@@ -45,15 +45,15 @@ def nearest(distances: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(others, axis=1, kind="stable")[:, : min(count, len(distances) - 1)]
 
 
-def triangulating(views: Sequence[SmallView], points: np.ndarray, count: int, asked: Sequence[int]) -> np.ndarray:
+def triangulating(views: Sequence[SmallView], points: np.ndarray, count: int, requested: Sequence[int]) -> np.ndarray:
     """Of each requested view, by its index, the others that show the same points [N, 3] at the best angles (as
     Yao et al. 2018 choose them): [len(asked), min(count, V - 1)]."""
     some = points[np.random.default_rng(0).permutation(len(points))[:_POINTS]]
     towards = some - np.stack([view.origin for view in views])[:, None]
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
     shown = np.stack([np.isfinite(view.project(some)[2]) for view in views])
-    scores = np.empty((len(asked), len(views)))
-    for row, index in enumerate(asked):
+    scores = np.empty((len(requested), len(views)))
+    for row, index in enumerate(requested):
         angles = np.arccos(np.clip((towards * towards[index]).sum(-1), -1, 1))
         width = np.where(angles < _ANGLE, _ANGLE / 2, _ANGLE)
         gain = np.exp(-((angles - _ANGLE) ** 2) / (2 * width**2))
@@ -66,6 +66,6 @@ def depth_ranges(views: Sequence[SmallView], points: np.ndarray) -> list[tuple[f
     """The nearest and the farthest z-depth of points [N, 3] in each view, outliers apart and with some margin."""
     shown = [depth[np.isfinite(depth)] for depth in (view.project(points)[2] for view in views)]
     everywhere = np.concatenate(shown)
-    told = [depths if len(depths) >= _FEWEST else everywhere for depths in shown]
-    ends = (np.quantile(depths, [_OUTLIERS, 1 - _OUTLIERS]) for depths in told)
+    chosen = [depths if len(depths) >= _FEWEST else everywhere for depths in shown]
+    ends = (np.quantile(depths, [_OUTLIERS, 1 - _OUTLIERS]) for depths in chosen)
     return [(float(near) / _MARGIN, float(far) * _MARGIN) for near, far in ends]

@@ -92,7 +92,7 @@ def _agreement_of_views(
     """
     origins = cameras.camera_to_worlds[views, :3, 3].cpu()
     towards = torch.nn.functional.normalize(points[None] - origins[:, None], dim=-1)
-    better = told = 0
+    better = known = 0
     for place, view in enumerate(views):
         cosine = (towards[place] * towards).sum(-1)  # of the angle between this view's ray and each other one's
         fitting = held & held[place] & (cosine < _ANGLES[0]) & (cosine > _ANGLES[1])
@@ -105,8 +105,8 @@ def _agreement_of_views(
             elsewhere, inside = _color_at(pictures, cameras, views[other], moved)
             nearer = ((color - elsewhere).abs().sum(-1) - (color - there).abs().sum(-1))[inside]
             better += int((nearer > _SAME).sum())
-            told += int((nearer.abs() > _SAME).sum())
-    return 1.0 if told < FEWEST_POINTS else better / told
+            known += int((nearer.abs() > _SAME).sum())
+    return 1.0 if known < FEWEST_POINTS else better / known
 
 
 def _agreement_of_colors(
@@ -119,15 +119,15 @@ def _agreement_of_colors(
 ) -> float:
     """How often a view shows a point [N, 3] in a colour more like its own [N, 3] than like that of another point in
     sight: 0.5 where they have nothing to do with each other, 1 where points have no colours to tell by."""
-    better = told = 0
+    better = known = 0
     for view in views:
         shown, inside = _color_at(pictures, cameras, view, points)
         shown, own = shown[inside], colors[inside]
         other = own[torch.randperm(len(own), generator=generator)]
         nearer = (shown - other).abs().sum(-1) - (shown - own).abs().sum(-1)
         better += int((nearer > _SAME).sum())
-        told += int((nearer.abs() > _SAME).sum())
-    return 1.0 if told < FEWEST_POINTS else better / told
+        known += int((nearer.abs() > _SAME).sum())
+    return 1.0 if known < FEWEST_POINTS else better / known
 
 
 def _color_at(pictures: TrainingPictures, cameras: Cameras, index: int, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -50,7 +50,9 @@ def read_mesh(path: Path | str) -> Surface:
     except OSError as error:
         raise DataError(f"Expected a mesh file at {path} that can be read ({error.strerror}): check it.") from error
     if not parts:
-        told = "; ".join(notes.clauses)[:_LONGEST] or "points or lines at most"
-        raise DataError(f"Expected a mesh with faces in {path}, found none ({told}): mesh it first, or export it anew.")
+        message = "; ".join(notes.clauses)[:_LONGEST] or "points or lines at most"
+        raise DataError(
+            f"Expected a mesh with faces in {path}, found none ({message}): mesh it first, or export it anew."
+        )
     surface = joined(parts)
     return repaired(replace(surface, notes=notes.clauses), str(path))

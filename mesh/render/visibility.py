@@ -61,15 +61,15 @@ def find_hits(vertices: Tensor, faces: Tensor, cameras: Cameras) -> Hits:
 
 @cache
 def _can_rasterize() -> bool:
-    """Whether the GPU finds what is seen; told once where it does not."""
+    """Whether the GPU finds what is seen; a warning says once where it does not."""
     reason = pytorch3d.missing()
     if reason:
-        told = (
+        message = (
             f"PyTorch3D is {reason}: the CPU finds what each pixel of the mesh shows; {pytorch3d.INSTALL} has the GPU "
             "do it."
         )
-        print(told, file=sys.stderr)
-        emit(Warning(sentence=told))
+        print(message, file=sys.stderr)
+        emit(Warning(sentence=message))
     return not reason
 
 

@@ -86,7 +86,7 @@ class StyleConfig:
         if bool(self.instruction.strip()) == bool(self.prompt.strip()) and not self.editor.startswith("folder:"):
             got = "both" if self.prompt.strip() else "neither"
             raise InstructionError(
-                f"Expected an instruction for a 2D editor or a prompt for CLIP, got {got}: say one of --instruction "
+                f"Expected an instruction for a 2D editor or a prompt for CLIP, got {got}: give one of --instruction "
                 f"and --prompt."
             )
         for name, value, smallest in (

@@ -69,7 +69,7 @@ class Objective(Protocol):
 class EditObjective:
     """Iterative dataset update: views are edited by a 2D editor, and the field is fitted to them (L1).
 
-    Only pixels that show nothing but the mesh count: what an editor makes of the background is not the mesh's.
+    Only pixels that show nothing but the mesh count: an edit of the background does not belong to the mesh.
 
     Args:
         should_stop: whether a step must end between two of its edits, by `StepInterrupted`.

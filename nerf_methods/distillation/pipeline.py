@@ -91,7 +91,7 @@ class DistillationPipelineConfig(PlannedPipelineConfig):
                     f"it out."
                 )
         if not options.instruction.strip():
-            raise InstructionError(f"Expected an instruction for {self.method}, got none: say --instruction.")
+            raise InstructionError(f"Expected an instruction for {self.method}, got none: give --instruction.")
         for key, value in (("guidance-scale", self.guidance_scale), *self.scales().items()):
             if value is not None and not (math.isfinite(value) and value >= 0.0):
                 raise ConfigError(f"Expected a number of at least 0, got {value}: correct {key}.")
@@ -114,12 +114,12 @@ class DistillationPipelineConfig(PlannedPipelineConfig):
             raise ConfigError(
                 f"Expected one of {', '.join(self.GUIDANCES)} to guide {self.method}, got {guidance}: choose one."
             )
-        asked = self.guidance_scale if options.guidance_scale is None else options.guidance_scale
+        requested = self.guidance_scale if options.guidance_scale is None else options.guidance_scale
         return DistillationPlan(
             instruction=options.instruction.strip(),
             editor=guidance,
             region="" if options.region is None else settled(options.region),
-            guidance_scale=entry.scale if asked is None else asked,
+            guidance_scale=entry.scale if requested is None else requested,
             image_guidance_scale=self.image_scale(options, entry),
             reasons={"editor": reason},
         )

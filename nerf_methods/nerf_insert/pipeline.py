@@ -56,7 +56,7 @@ class InsertPipelineConfig(EditPipelineConfig):
         super().check(options)
         if not options.region:
             raise RegionError(
-                "Expected a region to put something into, got none: say --region box:cx,cy,cz,hx,hy,hz in the "
+                "Expected a region to put something into, got none: give --region box:cx,cy,cz,hx,hy,hz in the "
                 "capture's own frame."
             )
         if not 0.0 <= self.mask_rays <= 1.0 or not 0.0 <= self.min_mask <= 1.0 or self.mask_dilation < 0:

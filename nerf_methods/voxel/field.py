@@ -176,7 +176,7 @@ class VoxelField(nn.Module):
         initial_density: density of the empty field, per field unit.
         steps_per_voxel: marching steps along one lattice cell.
         near: distance at which rays start, scene units.
-        background: [3] in 0..1, colour behind everything; a parameter that is not trained unless asked to be.
+        background: [3] in 0..1, colour behind everything; a parameter, trained only on request.
         activation: of density.
     """
 

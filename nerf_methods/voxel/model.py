@@ -31,7 +31,7 @@ class VoxelModelConfig(PluginModelConfig):
     """Configuration of `VoxelModel`."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ("loss", "occupancy_start", "explore_every", "learn_background")
-    """Fields that an edit sets itself; all others are taken over from its base."""
+    """Fields that an edit sets itself; all others are copied from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {"occupancy_start": 0, "learn_background": True}
     """Values that an edit uses when it was not configured for voxels: the base's empty space is known, and the
     background changes with the scene."""

@@ -63,7 +63,7 @@ class Export:
         if not path.is_dir() and (path.suffix.lower() in SCENE_FILES or (path.is_file() and path.suffix != ".ckpt")):
             return self._convert()
         if self.format is None:
-            raise ConfigError("Expected what to write, got nothing: say --format mesh, pointcloud, splats or images.")
+            raise ConfigError("Expected what to write, got nothing: give --format mesh, pointcloud, splats or images.")
         suffixes = _SUFFIXES.get(self.format)
         if suffixes and self.output is not None and self.output.suffix not in suffixes:
             raise ConfigError(
@@ -96,7 +96,7 @@ class Export:
                 f"the run, for pictures."
             )
         if self.output is None:
-            raise ConfigError(f"Expected a file to write, got none: say --output FILE with {_choices('splats')}.")
+            raise ConfigError(f"Expected a file to write, got none: give --output FILE with {_choices('splats')}.")
         self._tell(self.output, f"{load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
         return 0
 

@@ -151,8 +151,8 @@ def _entries(path: Path, read_binary: Callable[[_Bytes], Iterator], read_text: C
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             yield from read_binary(_Bytes(content))
     except (_Damaged, OSError) as error:
-        told = f"{path} cannot be read as a part of a COLMAP model ({error}): write the model anew."
-        raise DataError(told) from error
+        message = f"{path} cannot be read as a part of a COLMAP model ({error}): write the model anew."
+        raise DataError(message) from error
 
 
 # Binary files

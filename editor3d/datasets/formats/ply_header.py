@@ -147,8 +147,8 @@ def parse_header(content: bytes) -> PlyHeader:
             case ["property", "list", count, kind, name] if {count, kind} <= _CODES.keys() and elements:
                 elements[-1].properties[name] = Property(name, _CODES[kind], _CODES[count])
             case _:
-                told = line[:80].decode("latin-1")
-                raise ValueError(f"the line {told!r} of its header cannot be understood")
+                message = line[:80].decode("latin-1")
+                raise ValueError(f"the line {message!r} of its header cannot be understood")
     if byte_order is None:
         raise ValueError("its header lacks the 'format' line")
     return PlyHeader(byte_order, tuple(elements), end.end(), tuple(comments))

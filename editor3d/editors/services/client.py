@@ -49,7 +49,7 @@ class RetryPolicy:
     """Before the second attempt; doubles each time, and each is shortened at random by up to a half."""
     longest_wait: float = 60.0
     longest_retry_after: float = 600.0
-    """A service that asks for more patience than that is not asked again."""
+    """A service that asks for a longer pause gets no further request."""
     connect: float = 10.0
     silence: float = 120.0
     """The longest time in which no byte may come: the service paints meanwhile."""
@@ -136,8 +136,8 @@ class ServiceClient:
                 if not failure.charged:
                     self._refund()
             if not again:
-                asked = "edit" if self._wanted == "picture" else "request"
-                raise ServiceError(f"The service {self._host} refused the {asked}: {reason}.")
+                requested = "edit" if self._wanted == "picture" else "request"
+                raise ServiceError(f"The service {self._host} refused the {requested}: {reason}.")
             if attempt < self._retry.attempts:
                 self._sleep(self._waiting_time(attempt, wait))
         raise ServiceError(

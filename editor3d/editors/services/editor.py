@@ -171,8 +171,8 @@ class ServiceEditor:
         for name, given in sorted(files.items()):
             for _, content, _ in given if isinstance(given, list) else [given]:
                 digest.update(name.encode() + hashlib.sha256(content).digest())
-        asked = digest.hexdigest()
-        cached = self.settings.folder / f"{asked}.png"
+        fingerprint = digest.hexdigest()
+        cached = self.settings.folder / f"{fingerprint}.png"
         found = _opened(cached)
         if found is not None:
             return found
@@ -180,8 +180,8 @@ class ServiceEditor:
             f"{self.settings.url}/images/edits",
             self.settings.key,
             self.settings.retry,
-            pay=partial(self._ledger.pay, self.settings.price, asked),
-            refund=partial(self._ledger.pay, -self.settings.price, asked),
+            pay=partial(self._ledger.pay, self.settings.price, fingerprint),
+            refund=partial(self._ledger.pay, -self.settings.price, fingerprint),
         )
         answer = client.edit(fields, files)
         if abs(math.log((answer.width / answer.height) / (size[1] / size[0]))) > 0.01:

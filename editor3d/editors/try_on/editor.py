@@ -49,7 +49,7 @@ class TryOnEditor:
             DataError: nobody is seen.
         """
         if request.garment is None:
-            raise ConfigError("Expected the picture of a garment, got none: say --garment FILE.")
+            raise ConfigError("Expected the picture of a garment, got none: give --garment FILE.")
         parts = parts_of(request.condition, request.objects)
         if parts is None:
             raise DataError(f"Expected a person in {request.view}, found none: try-on needs pictures of a person.")

@@ -59,7 +59,7 @@ def garment_of(request: EditRequest) -> Garment:
         ConfigError: the request carries none.
     """
     if request.garment is None:
-        raise ConfigError("Expected the picture of a garment, got none: say --garment FILE.")
+        raise ConfigError("Expected the picture of a garment, got none: give --garment FILE.")
     return request.garment
 
 

@@ -139,8 +139,8 @@ def place_capture(config: TrainerConfig, run: Path, data: Path | str | None = No
         place = next((place for place in _places(noted, run) if place.exists()), None)
         if place is None:
             raise DataError(
-                f"Expected the capture of {run} at {noted}, found nothing there: say --data FOLDER with the place that "
-                f"it was moved to."
+                f"Expected the capture of {run} at {noted}, found nothing there: give --data FOLDER, the "
+                f"folder that it was moved to."
             )
     else:
         place = resolve_data(str(data))

@@ -140,7 +140,7 @@ def require_good_base(run: Path, quality: BaseQuality, force: bool, *, reported:
         return
     raise CheckpointError(
         f"Expected a reconstruction that shows views better than the mean of the training pictures does "
-        f"({quality.bound:.1f} dB), got {quality.psnr:.1f} dB in {run}: {quality.cause}; or say --force to edit it all "
+        f"({quality.bound:.1f} dB), got {quality.psnr:.1f} dB in {run}: {quality.cause}; or add --force to edit it all "
         f"the same."
     )
 
@@ -173,9 +173,11 @@ def _number(value: Any) -> float:
 def _say(run: Path, quality: BaseQuality) -> None:
     CONSOLE.print(f"Base: {quality}", markup=False)
     if not quality.good:
-        told = f"Warning: the reconstruction in {run} shows its views no better than their mean does: {quality.cause}."
-        CONSOLE.print(told, soft_wrap=True, markup=False)
-        emit(Warning(sentence=told.removeprefix("Warning: ")))
+        message = (
+            f"Warning: the reconstruction in {run} shows its views no better than their mean does: {quality.cause}."
+        )
+        CONSOLE.print(message, soft_wrap=True, markup=False)
+        emit(Warning(sentence=message.removeprefix("Warning: ")))
 
 
 @torch.no_grad()

@@ -33,7 +33,7 @@ _REACH = 1.5
 
 
 def require_shapes(region: Region, purpose: str = "to put something into") -> None:
-    """Refuse a region that does not tell of empty space.
+    """Refuse a region that does not cover empty space.
 
     Args:
         purpose: what it is for, for the refusal.

@@ -220,7 +220,7 @@ def require_parts(capabilities: SceneCapabilities, name: str, what: str) -> None
 
     Raises:
         RegionError: a scene whose parts cannot be frozen one by one; a nerfacto, which is composed with its original
-            instead, is not asked here.
+            instead, is not checked here.
     """
     if not capabilities.parts:
         raise RegionError(

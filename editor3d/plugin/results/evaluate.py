@@ -74,8 +74,8 @@ def evaluate(
         truth = Path(record.editor.removeprefix("folder:"))
     if truth is None and reference is not None:
         raise ConfigError(
-            f"Expected a reference with pictures of the scene truly edited, got {reference} alone: say --truth FOLDER, "
-            f"or leave it out."
+            f"Expected a reference with pictures of the scene truly edited, got {reference} alone: give --truth "
+            f"FOLDER, or leave it out."
         )
     masks = {view.name: read_object_masks(view, posed.objects) for view in views}
     rows = [_held_out(i, view, base, edited) for i, view in enumerate(views)]

@@ -82,7 +82,7 @@ def export_points(
         count: how many rays, shared evenly by the views.
         min_accumulation: rays that are less opaque in all give no point.
         radius: half the side of the cube that points are kept in, scene units (cameras are within 1).
-        on_view: told how many of how many views are done.
+        on_view: called with how many of how many views are done.
 
     Returns:
         The number of points.
@@ -134,7 +134,7 @@ def export_capture(
 
     Args:
         edited: a folder of 2D edits by view name to take the pictures from, instead of renders of the scene.
-        on_view: told how many of how many views are done.
+        on_view: called with how many of how many views are done.
 
     Returns:
         The number of views.

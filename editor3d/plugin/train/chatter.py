@@ -29,8 +29,8 @@ def without_chatter() -> Iterator[None]:
 
 
 def _unless_left_out(tell: Callable[..., None]) -> Callable[..., None]:
-    def told(*said: Any, **style: Any) -> None:
+    def quiet_print(*said: Any, **style: Any) -> None:
         if not any(part in str(one) for one in said for part in LEFT_OUT):
             tell(*said, **style)
 
-    return told
+    return quiet_print

@@ -71,12 +71,12 @@ class PluginTrainerConfig(TrainerConfig):
             Editor3DError: one sentence about the first thing wrong.
         """
         manager = self.pipeline.datamanager
-        asked = manager.data or manager.dataparser.data
-        if str(asked) in ("", "."):
+        requested = manager.data or manager.dataparser.data
+        if str(requested) in ("", "."):
             raise DataError(
-                "Expected a captured scene, got none: say --data FOLDER, or --data demo for the shipped one."
+                "Expected a captured scene, got none: give --data FOLDER, or --data demo for the shipped one."
             )
-        manager.data = resolve_data(str(asked))
+        manager.data = resolve_data(str(requested))
         manager.data = manager.data.resolve()
         if self.experiment_name is None and manager.data == demo_path():
             self.experiment_name = DEMO  # its folder's name says nothing
@@ -97,7 +97,7 @@ class PluginTrainerConfig(TrainerConfig):
         if not 0 <= self.machine.seed <= MAX_SEED:
             raise ConfigError(f"Expected a seed of 0 to {MAX_SEED}, got {self.machine.seed}: choose another.")
         if self.machine.device_type == "cuda" and not torch.cuda.is_available():
-            raise ConfigError("Expected a CUDA device, found none: say --machine.device-type cpu.")
+            raise ConfigError("Expected a CUDA device, found none: give --machine.device-type cpu.")
         if self.load_dir is not None:
             checkpoints.latest_checkpoint(self.load_dir, self.load_step)
         if self.load_checkpoint is not None and not self.load_checkpoint.is_file():

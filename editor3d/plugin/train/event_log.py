@@ -45,9 +45,9 @@ class EventLog(writer.Writer):
             return act()
         except OSError as error:
             self._inner = None
-            told = f"The event log cannot be written ({error.strerror or error}): the run continues without it."
-            CONSOLE.print(told)
-            emit(Warning(sentence=told))
+            message = f"The event log cannot be written ({error.strerror or error}): the run continues without it."
+            CONSOLE.print(message)
+            emit(Warning(sentence=message))
             return None
 
 

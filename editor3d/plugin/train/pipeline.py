@@ -40,7 +40,7 @@ class PluginPipelineConfig(VanillaPipelineConfig):
         return ""
 
     def adopted(self, edit: Any) -> None:
-        """Called when an edit has taken over the kind of its base, which it was not configured for: what a method
+        """Called when an edit has adopted the kind of its base, which it was not configured for: what a method
         chooses otherwise there.
 
         Args:

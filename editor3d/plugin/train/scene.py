@@ -23,7 +23,7 @@ class PluginModelConfig(ModelConfig):
     """What the configuration of a scene says of edits besides its own fields."""
 
     EDIT_SETTINGS: ClassVar[tuple[str, ...]] = ()
-    """Fields that an edit sets itself; all others are taken over from its base."""
+    """Fields that an edit sets itself; all others are copied from its base."""
     EDIT_DEFAULTS: ClassVar[dict[str, Any]] = {}
     """Values that an edit uses when it was configured for another kind of scene."""
 

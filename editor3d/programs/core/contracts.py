@@ -168,7 +168,7 @@ class Evaluator(Protocol):
         ...
 
     def compare(self, left: Candidate, right: Candidate) -> Verdict:
-        """The nearer of two; `Verdict.decided` is False where it could not tell.
+        """The nearer of two; `Verdict.decided` is False where it found no difference.
 
         Raises:
             ServiceError: a model gave no usable answer.

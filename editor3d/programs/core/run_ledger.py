@@ -131,7 +131,7 @@ class RunLedger:
         return whole
 
     def _answered(self) -> dict[str, dict[str, Any]]:
-        """Answers by key. Failures after the last success are what stopped the run: they are to be tried again."""
+        """Answers by key. Failures after the last success are what stopped the run: they are repeated."""
         successes = [
             index for index, entry in enumerate(self.events) if entry["event"] in ("proposal", "verdict", "imagined")
         ]

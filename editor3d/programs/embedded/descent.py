@@ -81,7 +81,7 @@ class Descent:
         return [point for point, _ in self._requested]
 
     def tell(self, improvement: float, winner: np.ndarray | None) -> None:
-        """Be told how much a round of these points lowered the loss (as a ratio), and the point that did."""
+        """Learn how much a round of these points lowered the loss (as a ratio), and the point that did."""
         probing_only = all(damping is None for _, damping in self._requested)
         if winner is not None:
             for point, damping in self._requested:

@@ -27,7 +27,7 @@ _FENCE = re.compile(r"[ \t]*```[ \t]*(?P<language>[\w+-]*)")
 
 
 class AnswerError(ValueError):
-    """An answer that holds no program that can be used; the text tells the model what to put right."""
+    """An answer that holds no program that can be used; the text says to the model what to correct."""
 
 
 def program_of(answer: str, present: str) -> str:

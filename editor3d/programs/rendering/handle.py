@@ -173,7 +173,7 @@ class WorkerHandle:
         return Rendered("ok", image, time.monotonic() - began)
 
     def differ(self, source: str, seconds: float) -> dict[str, Any]:
-        """Run one program in a worker that tells changes, and wait for what it changed: `changes` and `left_out`.
+        """Run one program in a worker that reports changes, and wait for what it changed: `changes` and `left_out`.
 
         Raises:
             WorkerEnded: the program was refused, failed, or was not what was expected; the text says why.

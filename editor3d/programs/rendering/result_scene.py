@@ -33,19 +33,26 @@ def write(workers: Workers, first: Candidate, best: Candidate, path: Path) -> di
         winner's picture, and the `change` that the program makes (both mean absolute, of 255); `doubts`, one
         sentence for each thing that is not as it should be. Nothing that goes wrong here costs the search's result.
     """
-    told: dict[str, Any] = {"file": None, "left_out": [], "error": "", "difference": None, "change": None, "doubts": []}
+    report: dict[str, Any] = {
+        "file": None,
+        "left_out": [],
+        "error": "",
+        "difference": None,
+        "change": None,
+        "doubts": [],
+    }
     try:
-        told["left_out"] = workers.save_scene(best.source, path)
+        report["left_out"] = workers.save_scene(best.source, path)
     except Editor3DError as error:
         path.unlink(missing_ok=True)
-        return told | {"error": str(error)}
-    told["file"] = path.name
+        return report | {"error": str(error)}
+    report["file"] = path.name
     try:
         again, saved = workers.render_anew(best.source), workers.render_scene(path)
         before = first.image if first.source != best.source else workers.render("").image
     except Editor3DError as error:
-        return told | {"doubts": [f"{path.name} could not be opened again to look at it: {error}"]}
-    return told | compared(path.name, best.image, before, again=again.image, saved=saved.image)
+        return report | {"doubts": [f"{path.name} could not be opened again to look at it: {error}"]}
+    return report | compared(path.name, best.image, before, again=again.image, saved=saved.image)
 
 
 def compared(

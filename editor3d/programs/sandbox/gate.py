@@ -254,8 +254,10 @@ class _Gate:
         noted = id(node) in self.annotations and not isinstance(parent, ast.Attribute | ast.Call)
         if chain[1] == "types" and len(chain) == 3 and noted:
             return
-        told = "only `bpy.app.version` may be used" if chain[1] == "app" else "types may be named in annotations only"
-        self._refuse(node, f"of `bpy.{chain[1]}`, {told}")
+        message = (
+            "only `bpy.app.version` may be used" if chain[1] == "app" else "types may be named in annotations only"
+        )
+        self._refuse(node, f"of `bpy.{chain[1]}`, {message}")
 
     def _operator(self, node: ast.Attribute, chain: list[str]) -> None:
         parent = self.parents.get(id(node))

@@ -138,7 +138,7 @@ class Worker:
         self.say(state="done")
 
     def differ(self) -> NoReturn:
-        """Run one program, and tell what it changed as typed changes, and what of it these leave out."""
+        """Run one program, and report what it changed as typed changes, and what of it these leave out."""
         from editor3d.programs.worker import chance as worker_chance
         from editor3d.programs.worker import guard as worker_guard
         from editor3d.programs.worker import scene as worker_scene
@@ -195,7 +195,7 @@ class Worker:
         os._exit(0)
 
     def prepare(self) -> NoReturn:
-        """Save a copy of the scene that holds its pictures and libraries; tell what it still reads, and what it is."""
+        """Save a copy of the scene that holds its pictures and libraries; report what it still reads and what it is."""
         import bpy
 
         from editor3d.programs.worker import facts as worker_facts

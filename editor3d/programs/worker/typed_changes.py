@@ -293,7 +293,7 @@ def _geometry(mesh: bpy.types.Mesh) -> dict[str, Any]:
     """Corners, edges and faces of a mesh as numbers, with what faces and their corners look like where they differ."""
     uvs, faces = mesh.uv_layers.active, mesh.polygons
     # the edges of faces come with them
-    told = {"position", "sharp_face", "material_index", uvs.name if uvs is not None else ""}
+    covered = {"position", "sharp_face", "material_index", uvs.name if uvs is not None else ""}
     smooth, material = [face.use_smooth for face in faces], [face.material_index for face in faces]
     return {
         "vertices": [list(vertex.co) for vertex in mesh.vertices],
@@ -302,5 +302,5 @@ def _geometry(mesh: bpy.types.Mesh) -> dict[str, Any]:
         "smooth": None if all(smooth) else smooth,
         "material": material if any(material) else None,
         "uvs": None if uvs is None else [list(corner.uv) for corner in uvs.data],
-        "untold": sorted(a.name for a in mesh.attributes if a.name not in told and not a.name.startswith(".")),
+        "untold": sorted(a.name for a in mesh.attributes if a.name not in covered and not a.name.startswith(".")),
     }

@@ -67,7 +67,7 @@ class VtonPipelineConfig(EditPipelineConfig):
     def check(self, options: MethodOptions) -> None:
         super().check(options)
         if options.garment is None:
-            raise ConfigError("Expected the picture of a garment, got none: say --garment FILE.")
+            raise ConfigError("Expected the picture of a garment, got none: give --garment FILE.")
         if self.reedits < 0:
             raise ConfigError(f"Expected at least 0 reedits of a view, got {self.reedits}: 0 keeps what disagrees.")
         self.restoration_settings()
@@ -86,9 +86,9 @@ class VtonPipelineConfig(EditPipelineConfig):
         return digests
 
     def own_condition(self, options: MethodOptions, base_is_edit: bool) -> tuple[SettledCondition, str]:
-        asked = options.condition_on or self.condition_on
-        if asked != "auto":
-            return asked, AS_ASKED
+        requested = options.condition_on or self.condition_on
+        if requested != "auto":
+            return requested, AS_ASKED
         if base_is_edit:
             return "base", "the base is itself the result of an edit"
         return "original", "a view is always edited against its original; what is not the garment is frozen"

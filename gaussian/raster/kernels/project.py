@@ -119,7 +119,7 @@ def project(
         means2d, depths, conics: [N, 2], [N], [N, 3], filled.
         compensations: [N], filled: sqrt(det cov / det(cov + eps2d I)), by which antialiasing takes back the opacity
             that the blur adds.
-        determinants: [N], filled: A C - B^2 of the conics, which their own rounded numbers may no longer tell.
+        determinants: [N], filled: A C - B^2 of the conics, which their own rounded numbers may no longer give.
         radii: [N] int32, filled: three standard deviations of the longer axis in pixels, rounded up; 0 where unseen.
     """
     for i in prange(means.shape[0]):

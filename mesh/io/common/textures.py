@@ -86,10 +86,10 @@ class Textures:
             with open_picture(source, max_pixels=min(MAX_PIXELS, self._left)) as picture:
                 pixels = to_rgb8(picture)
         except UNREADABLE as error:
-            told = first_line(error)
+            message = first_line(error)
             if isinstance(error, Image.UnidentifiedImageError):
-                told = "no picture of a known kind"
-            self._notes.add(f"{what} cannot be read ({told}), drawn without it")
+                message = "no picture of a known kind"
+            self._notes.add(f"{what} cannot be read ({message}), drawn without it")
             return None
         self._left -= pixels.shape[0] * pixels.shape[1]
         return pixels

@@ -227,7 +227,7 @@ def test_requests_of_one_call_are_alike():
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ("sheet", "needs another editor, .*say 'sheet:ARG'"),
+        ("sheet", "needs another editor, .*write 'sheet:ARG'"),
         ("sheet:nonsense", "no editor 'nonsense'"),
         ("sheet:folder:somewhere", "belong to one view"),
         ("sheet:sheet:procedural", "belong to one view"),

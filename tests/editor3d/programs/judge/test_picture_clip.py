@@ -90,6 +90,6 @@ def test_weights_that_came_since_do_not_end_a_run(no_weights, files, tmp_path):
     for name in ("config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"):
         (no_weights / name).write_text("{}")
     more = {"renderer": Painter, "budget": Budget(renders=10), "resume": True}
-    with pytest.raises(ConfigError, match="another clip: say --clip off"):
+    with pytest.raises(ConfigError, match="another clip: give --clip off"):
         refine(asked, tmp_path / "run", **more)
     assert refine(replace(asked, clip="off"), tmp_path / "run", **more).summary["spent"]["renders"] == 10
