@@ -17,9 +17,9 @@ doing nothing: read the four together. Editors that differ from call to call dif
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from statistics import fmean, geometric_mean
 
 import cv2
 import numpy as np
@@ -64,7 +64,7 @@ class EditedView:
         size = (surface.camera.lens.width, surface.camera.lens.height)
         pictures = [np.ascontiguousarray(picture.detach().cpu().float().numpy()) for picture in (before, after)]
         energy = np.concatenate([_energies(picture) for picture in pictures], -1)
-        small = [torch.from_numpy(cv2.GaussianBlur(shrunk(picture, size), (0, 0), _BLUR)) for picture in pictures]
+        small = [prepared(picture, surface) for picture in (before, after)]
         where = None if inside is None else torch.from_numpy(shrunk(inside.cpu().float().numpy(), size) >= 0.5)
         return EditedView(surface, *small, torch.from_numpy(shrunk(energy, size)), where)
 
@@ -77,6 +77,10 @@ class Agreement:
     style: float
     change: float
     detail: float
+    apart: float
+    """mean|E - bar E'|, 0..1."""
+    apart_before: float
+    """p, 0..1."""
     seen: float
     """Share of the view's pixels that were compared, 0..1."""
 
@@ -106,14 +110,14 @@ def compared(view: EditedView, other: EditedView, match: Match) -> Agreement | N
         return float((difference.double().abs().mean(-1) * weight).sum() / total)
 
     mine, theirs = (max(mean(change), _BARE) for change in (view.after - view.before, after - before))
-    differed, most = mean(view.before - before), max(mine, theirs)
-    color = max(0.0, mean(view.after - after) - differed) / most
+    apart, differed, most = mean(view.after - after), mean(view.before - before), max(mine, theirs)
+    color = max(0.0, apart - differed) / most
     style = max(0.0, mean(view.after - _mapped(after, view.after, weight)) - differed) / most
     kept = []
     for values in (view.energy, energy):
         fine, coarse, fine_after, coarse_after = ((values.double() * weight[..., None]).sum((0, 1)) / total).tolist()
         kept.append((fine_after + _STILL) / (coarse_after + _STILL) * (coarse + _STILL) / (fine + _STILL))
-    return Agreement(color, style, mine / theirs, kept[0] / kept[1], seen)
+    return Agreement(color, style, mine / theirs, kept[0] / kept[1], apart, differed, seen)
 
 
 def disagreement(view: EditedView, others: Sequence[EditedView], found: Sequence[Match]) -> Agreement | None:
@@ -133,11 +137,19 @@ def mean_agreement(rows: Sequence[Agreement]) -> Agreement | None:
     """The mean of several comparisons of a view, of ratios the geometric one; None of none."""
     if not rows:
         return None
-    color, style, seen = (sum(getattr(row, name) for row in rows) / len(rows) for name in ("color", "style", "seen"))
-    change, detail = (
-        math.exp(sum(math.log(getattr(row, name)) for row in rows) / len(rows)) for name in ("change", "detail")
-    )
-    return Agreement(color, style, change, detail, seen)
+    values = {}
+    for field in fields(Agreement):
+        column = [getattr(row, field.name) for row in rows]
+        is_ratio = field.name in ("change", "detail")
+        values[field.name] = geometric_mean(column) if is_ratio else fmean(column)
+    return Agreement(**values)
+
+
+def prepared(picture: Tensor, surface: SeenSurface) -> Tensor:
+    """A picture [H', W', 3] as pictures are compared: [H, W, 3] of the surface's size, slightly blurred."""
+    size = (surface.camera.lens.width, surface.camera.lens.height)
+    small = shrunk(np.ascontiguousarray(picture.detach().cpu().float().numpy()), size)
+    return torch.from_numpy(cv2.GaussianBlur(small, (0, 0), _BLUR))
 
 
 def shrunk(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -56,7 +56,7 @@ class Camera:
         return -self.lens.directions()[:, 2].double().view(self.lens.height, self.lens.width)
 
     def points(self, depth: Tensor) -> Tensor:
-        """The points [H, W, 3] float64 behind the pixel centres at z-depths [H, W]; see `ViewCamera`."""
+        """The points [H, W, 3] float64 behind the pixel centres at z-depths [H, W]; any where that is unknown."""
         ahead = self.cosines().clamp(min=_NEAR)  # beside and behind a fisheye there is no z-depth
         return self.points_along(depth.double() / ahead)
 
@@ -66,7 +66,11 @@ class Camera:
         return (local @ self.c2w[:, :3].T + self.origin).view(*distance.shape, 3)
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels [N, 2] and z-depths [N] of points [N, 3]; see `ViewCamera`."""
+        """Where points [N, 3] appear.
+
+        Returns:
+            pixels [N, 2] float64 as of `pixels`, and z-depths [N], 0 where the picture does not hold the point.
+        """
         pixels, held = self.pixels(points)
         ahead = -((points.cpu().double() - self.origin) @ self.c2w[:, 2])
         return pixels, torch.where(held, ahead, torch.zeros_like(ahead))

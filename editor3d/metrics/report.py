@@ -17,6 +17,7 @@ from editor3d.metrics.change import Change, measure_change
 from editor3d.metrics.consistency import Consistency, measure_consistency
 from editor3d.metrics.known_edit import KnownEdit, known_edit
 from editor3d.metrics.learned import ClipScores, clip_scores, lpips_to_base
+from editor3d.metrics.pictures import EditedPicture, PictureAgreement, measure_pictures
 from editor3d.metrics.table import scores_table, summary_line, views_table
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
@@ -39,6 +40,8 @@ class EditReport:
     known: KnownEdit | Unavailable
     """Where the right result is known."""
     cost: Cost
+    pictures: PictureAgreement | Unavailable | None = None
+    """Of the pictures that a 2D editor made; None where there are none."""
     region: Mapping[str, Any] | None = None
     """The 3D region that the edit was kept to, in JSON notation; None where there was none."""
     others: Mapping[str, float | Unavailable] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class EditReport:
                 "region": self.region,
                 "change": self.change.to_json(),
                 "consistency": _part(self.consistency),
+                "pictures": None if self.pictures is None else _part(self.pictures),
                 "lpips": _part(self.lpips),
                 "clip": _part(self.clip),
                 "known_edit": _part(self.known),
@@ -96,6 +100,7 @@ def edit_report(
     caption: str = "",
     f: Map | None = None,
     unknown: Unavailable | None = None,
+    pictures: Sequence[EditedPicture] = (),
     region: Mapping[str, Any] | None = None,
 ) -> EditReport:
     """Judge an edit by held-out views.
@@ -106,6 +111,7 @@ def edit_report(
         caption: what the edited scene shows, for CLIP; empty where nobody said.
         f: the known map of the instruction, see `known_edit`.
         unknown: why the right result is not known; given exactly where the views bring no `truth` and f is missing.
+        pictures: those that a 2D editor made, one a view.
         region: the 3D region that the edit was kept to, in JSON notation; it is only reported.
 
     Raises:
@@ -124,12 +130,13 @@ def edit_report(
         clip=clip_scores(views, caption),
         known=known_edit(views, f) if unknown is None else unknown,
         cost=cost,
+        pictures=measure_pictures(pictures) if pictures else None,
         region=region,
         others=other_scores(views),
     )
 
 
-def _part(part: Change | Consistency | ClipScores | KnownEdit | Unavailable | float) -> Any:
+def _part(part: Change | Consistency | PictureAgreement | ClipScores | KnownEdit | Unavailable | float) -> Any:
     if isinstance(part, float | int):
         return part
     if isinstance(part, Unavailable):

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def scores_table(report: EditReport) -> Table:
     """One row a score, section by section; below, one line for each part that could not be computed."""
-    parts = [rows(report) for rows in (_change_rows, _agreement_rows, _learned_rows, _known_rows, _other_rows)]
+    sections = (_change_rows, _agreement_rows, _picture_rows, _learned_rows, _known_rows, _other_rows)
+    parts = [rows(report) for rows in sections]
     table = Table(title="The edit, in held-out views", caption=_caption(report), caption_justify="left")
     table.add_column("score", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -77,6 +78,8 @@ def summary_line(report: EditReport) -> str:
         ]
     if mean.locality is not None:
         said.append(f"locality {_number(mean.locality)} dB")
+    if report.pictures is not None and not isinstance(report.pictures, Unavailable) and report.pictures.doubted:
+        said.append(f"2D edits that disagree with the others: {', '.join(report.pictures.doubted)}")
     return f"{', '.join(said)}; {report.cost.edits_2d} 2D edits, {report.cost.seconds:.0f} s"
 
 
@@ -105,6 +108,17 @@ def _agreement_rows(report: EditReport) -> Iterator[Row]:
         if found is not None:
             value = f"{_number(found.after, 4)} (was {_number(found.before, 4)})"
             yield f"consistency, {name}", value, f"colour error at the same points of views that share {which}"
+
+
+def _picture_rows(report: EditReport) -> Iterator[Row]:
+    if report.pictures is None or isinstance(report.pictures, Unavailable):
+        return
+    mean = report.pictures.mean
+    value = f"{_number(mean.between, 4)} (was {_number(mean.between_before, 4)})"
+    yield "edited pictures, between views", value, "colour error at the same points; read it beside the next three"
+    yield "edited pictures, to the scene", _number(mean.to_render, 4), "colour error to renders of the edited scene"
+    yield "edited pictures, change", _number(mean.change, 4), "mean difference to the photographs"
+    yield "edited pictures, sharpness", _number(mean.sharpness), "fine beside coarse detail: below 1 they were blurred"
 
 
 def _learned_rows(report: EditReport) -> Iterator[Row]:
@@ -153,7 +167,9 @@ def _caption(report: EditReport) -> str:
             f"{c.contrast_kept:.0%} of their contrast "
             f"({'enough' if c.keeps_contrast else 'TOO LITTLE'}, at least {MIN_CONTRAST_KEPT:.0%})"
         )
-    parts = (report.consistency, report.lpips, report.clip, report.known, *report.others.values())
+    if report.pictures is not None and not isinstance(report.pictures, Unavailable):
+        lines += [f"{name} {why}" for name, why in report.pictures.doubted.items()]
+    parts = (report.consistency, report.pictures, report.lpips, report.clip, report.known, *report.others.values())
     lines += [str(part) for part in parts if isinstance(part, Unavailable)]
     return "\n".join(lines)
 

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-class ViewCamera(Protocol):
-    """Where a view looks from, lens and all."""
-
-    def points(self, depth: Tensor) -> Tensor:
-        """The points [H, W, 3] of space behind the pixel centres, at z-depths [H, W]; any where that is unknown."""
-        ...
-
-    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Where points [N, 3] of space appear.
-
-        Returns:
-            pixels [N, 2] (x, y), the centre of the first being (0.5, 0.5), and z-depths [N], 0 where the picture does
-            not hold the point.
-        """
-        ...
+    from editor3d.geometry.camera import Camera
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +40,7 @@ class HeldOutView:
     """z-depth [H, W] of the reconstruction before the edit."""
     edited_depth: Tensor | None = None
     """z-depth [H, W] of the reconstruction after the edit."""
-    camera: ViewCamera | None = None
+    camera: Camera | None = None
     """Needed to find the same points in other views."""
 
     @property

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from editor3d.errors import ConfigError
+from editor3d.geometry.camera import Camera
+from editor3d.geometry.lens import Lens
 from editor3d.outputs.orbit import look_at
 from mesh.render.pytorch3d import require as require_pytorch3d
 
@@ -88,6 +90,11 @@ class Cameras:
         side = max(1, round(self.side * factor))
         return Cameras(self.c2ws, self.focal * side / self.side, side)
 
+    def camera(self, index: int) -> Camera:
+        """One of them, for finding what it shows in other views; points are in the mesh's unit frame."""
+        lens = Lens(self.side, self.side, self.focal, self.focal, self.side / 2, self.side / 2)
+        return Camera(lens, torch.from_numpy(self.c2ws[index]))
+
     def rays(self) -> tuple[Tensor, Tensor]:
         """Origins [N, 3] and directions through the centres of the pixels [N, side, side, 3] of z-depth 1, float32."""
         c2ws = torch.from_numpy(self.c2ws)
@@ -118,29 +125,6 @@ class Cameras:
             image_size=torch.full((count, 2), float(self.side)),
             device=device,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class MeshCamera:
-    """One of a mesh's cameras, for finding what it shows in other views; points are in the mesh's unit frame."""
-
-    cameras: Cameras
-    """One alone."""
-
-    def points(self, depth: Tensor) -> Tensor:
-        """The points [H, W, 3] behind the pixel centres at z-depths [H, W]; see `ViewCamera`."""
-        origins, directions = self.cameras.rays()
-        return origins[0] + directions[0] * depth[..., None]
-
-    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels [N, 2] and z-depths [N] of points [N, 3]; see `ViewCamera`."""
-        c2w, side = torch.from_numpy(self.cameras.c2ws[0]), self.cameras.side
-        local = (points.double() - c2w[:, 3]) @ c2w[:, :3]
-        ahead = -local[:, 2]
-        flat = local[:, :2] * torch.tensor([1.0, -1.0], dtype=torch.float64) / ahead.clamp(min=1e-9)[:, None]
-        pixels = flat * self.cameras.focal + side / 2
-        held = (ahead > 0) & (pixels >= 0).all(-1) & (pixels < side).all(-1)
-        return pixels, torch.where(held, ahead, torch.zeros_like(ahead))
 
 
 def cameras_round(vertices: np.ndarray, settings: ViewSettings) -> tuple[Cameras, Cameras]:

@@ -24,7 +24,7 @@ from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest
 from mesh.model.styled import StyledMesh
-from mesh.render.cameras import Cameras, MeshCamera, cameras_round
+from mesh.render.cameras import Cameras, cameras_round
 from mesh.render.render import bounded, compose, shrink
 from mesh.style.config import StyleConfig, read_config
 from mesh.style.samples import PixelSamples
@@ -99,7 +99,7 @@ def held_out_views(styled: StyledMesh, held_out: Cameras, config: StyleConfig) -
                 outside=torch.maximum(*shares) == 0.0,
                 base_depth=z_depth(styled, styled.rest, camera),
                 edited_depth=z_depth(styled, displaced, camera),
-                camera=MeshCamera(camera),
+                camera=camera.camera(0),
             )
         )
     return views

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from editor3d.plugin.config.file import read_config
 from editor3d.plugin.confine.regions import REGION_FOLDER, kept_selection, select
 from editor3d.plugin.edit.based import BasedTrainerConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
+from editor3d.plugin.results.edited_pictures import edited_pictures
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.regions import parse_region
@@ -96,6 +98,7 @@ def evaluate(
         caption=f"{CAPTION_BEFORE}, {record.instruction}" if record.instruction else "",
         f=f,
         unknown=unknown,
+        pictures=edited_pictures(run, edited, partial(_edited_part, record.instruction)),
         region=(record.region or None) if shares else None,
     )
 

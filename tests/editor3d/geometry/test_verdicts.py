@@ -142,10 +142,13 @@ def test_a_region_alone_is_compared(demo):
     assert not any(verdict.bad for verdict in judge(views))
 
 
+def agreeing(color: float) -> Agreement:
+    return Agreement(color, style=0.02, change=1.0, detail=1.0, apart=color / 5, apart_before=0.0, seen=0.5)
+
+
 def test_limits_give_room_where_good_views_spread():
-    calm, apart = Agreement(0.1, 0.02, 1.0, 1.0, 0.5), Agreement(0.6, 0.02, 1.0, 1.0, 0.5)
-    assert verdict_of(apart).bad
-    spread = [Agreement(0.1 + 0.1 * i, 0.02, 1.0, 1.0, 0.5) for i in range(6)]
-    assert not verdict_of(apart, spread).bad
-    assert verdict_of(Agreement(1.5, 0.02, 1.0, 1.0, 0.5), spread).bad
-    assert verdict_of(apart, [calm] * 6).bad
+    assert verdict_of(agreeing(0.6)).bad
+    spread = [agreeing(0.1 + 0.1 * i) for i in range(6)]
+    assert not verdict_of(agreeing(0.6), spread).bad
+    assert verdict_of(agreeing(1.5), spread).bad
+    assert verdict_of(agreeing(0.6), [agreeing(0.1)] * 6).bad

@@ -6,9 +6,8 @@ import math
 import pytest
 import torch
 
-from editor3d.metrics.depth import depth_scores
 from editor3d.metrics.image import psnr
-from editor3d.metrics.known_edit import known_edit
+from editor3d.metrics.known_edit import depth_scores, known_edit
 from editor3d.metrics.views import HeldOutView
 
 H, W = 20, 24

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
+from editor3d.geometry.camera import Camera
+from editor3d.geometry.lens import Lens
 from editor3d.metrics.views import HeldOutView
 
 SIDE, FOCAL, AWAY = 48, 60.0, 3.0
 
 
-@dataclass(frozen=True)
-class WallCamera:
+def wall_camera(x: float) -> Camera:
     """A pinhole at (x, 0, 0) that looks along -z at the wall z = -`AWAY`."""
-
-    x: float
-
-    def points(self, depth: torch.Tensor) -> torch.Tensor:
-        step = (torch.arange(SIDE, dtype=torch.float64) + 0.5 - SIDE / 2) / FOCAL
-        down, right = torch.meshgrid(step, step, indexing="ij")
-        depth = depth.double()
-        return torch.stack([self.x + right * depth, -down * depth, -depth], -1)
-
-    def project(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        ahead = -points[:, 2]
-        pixels = torch.stack([points[:, 0] - self.x, -points[:, 1]], -1) / ahead[:, None] * FOCAL + SIDE / 2
-        held = (ahead > 0) & (pixels >= 0).all(-1) & (pixels < SIDE).all(-1)
-        return pixels, torch.where(held, ahead, torch.zeros_like(ahead))
+    pose = torch.eye(4, dtype=torch.float64)[:3].clone()
+    pose[0, 3] = x
+    return Camera(Lens(SIDE, SIDE, FOCAL, FOCAL, SIDE / 2, SIDE / 2), pose)
 
 
 def painted(points: torch.Tensor) -> torch.Tensor:
@@ -40,7 +28,7 @@ def wall_views(places: list[float], edit=lambda index, picture: picture, **field
     """Views from those x; `edit` gives the render after the edit."""
     views = []
     for index, x in enumerate(places):
-        camera, depth = WallCamera(x), torch.full((SIDE, SIDE), AWAY)
+        camera, depth = wall_camera(x), torch.full((SIDE, SIDE), AWAY)
         picture = painted(camera.points(depth)).float()
         views.append(
             HeldOutView(

@@ -15,7 +15,7 @@ from editor3d.errors import ConfigError, DeviceError
 from editor3d.metrics.image import psnr
 from lab.references.mesh import pytorch3d_pictures
 from mesh.render import pytorch3d
-from mesh.render.cameras import MeshCamera, ViewSettings, cameras_at, cameras_round
+from mesh.render.cameras import ViewSettings, cameras_at, cameras_round
 from mesh.render.gather import add_rows, sum_rows, take_rows
 from mesh.render.render import LightSettings, bounded, compose, shade, vertex_normals
 from mesh.render.visibility import _can_rasterize, _cast, _rasterized, find_hits
@@ -216,7 +216,7 @@ def test_cuda_draws_the_same_pictures(bumpy):
 def test_what_a_pixel_shows_at_its_depth_is_found_again_in_it():
     settings = ViewSettings(train=2, held_out=0, side=24)
     cameras, _ = cameras_round(np.array([[1.0, 0.0, 0.0], [-0.5, 0.8, 0.1], [0.0, -0.6, 0.7]]), settings)
-    camera = MeshCamera(cameras[[1]])
+    camera = cameras.camera(1)
     depth = torch.linspace(1.0, 4.0, 24 * 24).view(24, 24)
     pixels, found = camera.project(camera.points(depth).reshape(-1, 3))
     y, x = torch.meshgrid(torch.arange(24) + 0.5, torch.arange(24) + 0.5, indexing="ij")
