@@ -10,13 +10,13 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.views.images import read_depth, read_image
 from editor3d.editors.procedural.editor import ProceduralEditor
-from editor3d.editors.procedural.noisy import perturb
 from editor3d.geometry.agreement import Agreement, EditedView, compared, disagreement
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.matching import matches
 from editor3d.geometry.surface import SeenSurface
 from editor3d.geometry.verdicts import judge, verdict_of
 from editor3d.types import EditRequest
+from lab.editors.noisy import perturb
 
 WINTER, OTHERS = "make it look like winter", ("make it night", "make it look like autumn")
 SIDE = 96

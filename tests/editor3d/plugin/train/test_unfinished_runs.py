@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -104,4 +105,6 @@ def test_an_edit_is_judged_only_when_it_is_finished(tiny_edit, ctrl_c, capsys, k
     assert not (run / "eval.json").exists()
     assert main(printed_commands(said)[0]) == 0
     assert main(["eval", str(run)]) == 0
-    assert (run / "eval.json").is_file()
+    pictures = json.loads((run / "eval.json").read_text())["pictures"]
+    assert set(pictures["views"]) == {path.stem for path in (run / "edited").glob("*.png")}
+    assert pictures["mean"]["change"] > 0.02
