@@ -67,6 +67,9 @@ class MethodOptions:
     noise_schedule: NoiseChoice | None = None
     """Draw noise levels between the bounds (uniform) or below a falling upper bound (decaying), or use 1 - 0.8
     sqrt(step / total) (sqrt), or the upper bound first and 0.7 later (high); by default the method's own schedule."""
+    quick: bool = False
+    """Fit the scene's colours alone to the edited pictures, within seconds, and end there: a first look at an edit that
+    keeps the scene's shape."""
     base_steps: Count | None = None
     """Set the training steps of the reconstruction, if there is none yet; by default its method's own number."""
     force: bool = False
@@ -102,6 +105,11 @@ class EditOptions(MethodOptions):
     """Name the folder of runs."""
     viewer: bool = False
     """Serve nerfstudio's viewer on this machine during the edit."""
+
+    def check(self) -> None:
+        super().check()
+        if self.quick and self.steps is not None:
+            raise ConfigError(f"Expected no --steps with --quick, which makes none, got {self.steps}: leave one out.")
 
     def of_method(self) -> MethodOptions:
         """Those that a method's own configuration takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from editor3d.options import MethodOptions
@@ -135,6 +135,7 @@ def resolve(
     info = editor.info
     spec, editor_reason = choose_editor(options, machine)
     condition, condition_reason = _condition(options, capture, method, editor, base_is_edit)
+    schedule = method.schedule_for(info, method.rounds(steps, len(capture.train_views)), options)
     own_scale, own_image_scale = options.guidance_scale, options.image_guidance_scale
     return EditPlan(
         instruction=options.instruction.strip(),
@@ -145,7 +146,7 @@ def resolve(
         guidance_scale=method.usual_guidance_scale(info) if own_scale is None else own_scale,
         image_guidance_scale=method.image_guidance_scale if own_image_scale is None else own_image_scale,
         diffusion_steps=options.diffusion_steps or method.usual_diffusion_steps(info),
-        schedule=method.schedule_for(info, method.rounds(steps, len(capture.train_views)), options),
+        schedule=replace(schedule, kind="all-at-once") if options.quick else schedule,
         reasons={"editor": editor_reason, "condition_on": condition_reason},
     )
 

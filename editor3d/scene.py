@@ -49,6 +49,12 @@ class SceneDefaults:
     def region_share(self, camera: Any) -> Tensor:
         raise RegionError(f"Expected a scene that an edit can be confined in, got {type(self).__name__}.")
 
+    def fit_colors(self, cameras: Any, pictures: Mapping[int, Tensor], weights: Mapping[int, Tensor]) -> None:
+        raise ConfigError(
+            f"Expected a scene of Gaussian splats to fit colours alone to, got {type(self).__name__}: leave --quick "
+            "out, or reconstruct by splat."
+        )
+
     def insert(self, points: Tensor) -> None:
         raise RegionError(f"Expected a scene that takes new parts, got {type(self).__name__}: reconstruct it by splat.")
 

@@ -20,6 +20,8 @@ from editor3d.run.events import Picture, absolute, emit, emit_results
 from editor3d.run.record import EditRecord, write_record
 
 SHEET, TURNTABLE, RECORD, EDITED = "before_after.png", "turntable.mp4", "edit.json", "edited"
+FIRST = "first_3d.png"
+"""The first picture of the edited scene, of its colours alone."""
 PROGRESS = "progress.png"
 """The scene as it was at the last checkpoint; gone when the run is done."""
 SHOWN_VIEWS = 4
@@ -127,6 +129,12 @@ class EditResults:
         rows = [Row("before", self._read("before")), Row("now", self._render(edited=True))]
         save_side_by_side(self.folder / PROGRESS, rows, title=f"{self.shown.title} ({done} of {total} steps)")
         emit(Picture(path=absolute(self.folder / PROGRESS)))
+
+    def save_first(self) -> None:
+        """The scene as it is after its colours alone were fitted, beside the unedited one."""
+        rows = [Row("before", self._read("before")), Row("now", self._render(edited=True))]
+        save_side_by_side(self.folder / FIRST, rows, title=self.shown.title)
+        emit(Picture(path=absolute(self.folder / FIRST)))
 
     def save_after(self) -> None:
         """The edited scene: beside the unedited one, on a turntable, and as files; and the edited pictures."""

@@ -38,6 +38,8 @@ class SceneCapabilities:
     """It takes new parts (`EditableScene.insert`)."""
     whole_pictures: bool = False
     """It is fitted to whole pictures, not to single rays: an edited picture counts everywhere."""
+    fits_colors: bool = False
+    """Its colours alone can be fitted to pictures within seconds (`EditableScene.fit_colors`)."""
     has_density: bool = False
     """It has a density, whose surface can be meshed (`EditableScene.solid_field`)."""
     scene_suffixes: tuple[str, ...] = ()
@@ -97,6 +99,20 @@ class EditableScene(Protocol[CameraT]):
 
     def region_share(self, camera: CameraT) -> Tensor:
         """How much of what each pixel of a view shows may change: [H, W, 1] in 0..1. The edit is confined."""
+        ...
+
+    def fit_colors(self, cameras: CameraT, pictures: Mapping[int, Tensor], weights: Mapping[int, Tensor]) -> None:
+        """Give the scene the colours with which it looks like pictures, the rest of it being as it is.
+
+        The change that they show is carried over to what none of them shows. A confined edit changes what it may.
+
+        Args:
+            pictures: [H, W, 3] in 0..1 by the index of a camera, at least one.
+            weights: [H, W] by the same: how much each pixel counts, at least 0.
+
+        Raises:
+            ConfigError: the colours of this kind of scene cannot be fitted alone (`SceneCapabilities.fits_colors`).
+        """
         ...
 
     def insert(self, points: Tensor) -> None:

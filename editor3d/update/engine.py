@@ -139,6 +139,8 @@ class DatasetUpdater:
         self.scene, self.editor, self.guidance, self.schedule = scene, editor, guidance, schedule
         self.state, self.pictures, self.total_steps, self.stopwatch = state, pictures, total_steps, stopwatch
         self.should_stop = should_stop
+        self.only: frozenset[int] | None = None
+        """The views that are edited; None is all."""
         self.on_edit: Callable[[int, Tensor], None] = lambda index, picture: None
         """Called after each edit with the view's index and its new picture [H, W, 3] uint8."""
         self.on_progress: Callable[[int, int], None] = lambda done, due: None
@@ -158,6 +160,8 @@ class DatasetUpdater:
         planned = self.schedule.plan(step, self.total_steps, self.state.cursor, n_views, self.state.generator)
         if one_edit_is_final(self.editor.info):
             planned = planned[: n_views - self.state.cursor]
+        if self.only is not None:
+            planned = [edit for edit in planned if edit.view in self.only]
         for done, edit in enumerate(planned):
             if done and self.should_stop():
                 self.state.load_state_dict(before)

@@ -60,7 +60,7 @@ class Canvas:
         return None if self.same else _to_picture(self)
 
     def flatten(self, picture: Tensor) -> Tensor:
-        """A photograph [H, W, C] uint8, brought to the canvas: [H', W', C] uint8."""
+        """A photograph [H, W, C], brought to the canvas: [H', W', C] of the same type, uint8 or float32."""
         where = self.to_canvas
         if where is None:
             return picture

@@ -75,7 +75,7 @@ class Growth:
             average: take this step's scene into the mean,
             last: and put that in its place.
         """
-        if self.strategy is not None:
+        if self.strategy is not None and self.info:  # nothing was drawn where colours alone were fitted
             rate = self._optimizers["means"].param_groups[0]["lr"]
             more = {"lr": rate} if self._kind == "mcmc" else {"packed": False}
             self.strategy.step_post_backward(self._parameters, self._optimizers, self.state, step, self.info, **more)

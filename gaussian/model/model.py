@@ -28,6 +28,7 @@ from gaussian.draw.lens import canvas_of, ray_lengths
 from gaussian.draw.selection import PosedPinhole, light, vote
 from gaussian.files import write_splats
 from gaussian.files.contents import SplatFile
+from gaussian.fit.colors import ColorTarget, fit_colors
 from gaussian.fit.growth import Growth
 from gaussian.fit.initialize import from_points, random_points, seeds
 from gaussian.fit.losses import elongation, photometric
@@ -56,7 +57,9 @@ class SplatModel(PluginModel):
     """A scene of Gaussians, rendered through a pinhole canvas that is bent to each view's lens."""
 
     config: SplatModelConfig
-    capabilities = SceneCapabilities(parts=True, inserts=True, whole_pictures=True, scene_suffixes=(".ply",))
+    capabilities = SceneCapabilities(
+        parts=True, inserts=True, whole_pictures=True, fits_colors=True, scene_suffixes=(".ply",)
+    )
 
     def __init__(self, *args, seed_points: tuple[Tensor, Tensor] | None = None, **kwargs) -> None:
         self.seed_points = seed_points
@@ -198,6 +201,22 @@ class SplatModel(PluginModel):
             return self._draw(camera, colors=torch.zeros_like(self.means), sh_degree=None)[1][..., 0] != 0
         finally:
             opacities.data = kept
+
+    @torch.no_grad()
+    def fit_colors(self, cameras: Cameras, pictures: Mapping[int, Tensor], weights: Mapping[int, Tensor]) -> None:
+        """Fit the colours alone by linear least squares; see `gaussian.fit.colors`. On the CPU."""
+        near = self.near
+        targets = [ColorTarget.of(cameras, index, pictures[index], weights[index], near) for index in pictures]
+        frozen = self.strategy_state.get("frozen")
+        fitted = fit_colors(
+            {name: value.detach().cpu() for name, value in self.gauss_params.items()},
+            targets,
+            background=self._background(),
+            antialiased=self.config.rasterize_mode == "antialiased",
+            free=None if frozen is None else ~frozen.cpu(),
+        )
+        for name, value in fitted.items():
+            self.gauss_params[name].copy_(value)
 
     def get_param_groups(self) -> dict[str, list[nn.Parameter]]:
         return {name: [self.gauss_params[name]] for name in PARAMETERS}

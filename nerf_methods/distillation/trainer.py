@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from editor3d.errors import CheckpointError
+from editor3d.errors import CheckpointError, ConfigError
 from editor3d.guidance import guidance_entry
 from editor3d.plugin.bases.base import Base
 from editor3d.plugin.confine.regions import check_seen
@@ -24,6 +24,8 @@ class DistillationTrainerConfig(BasedTrainerConfig):
 
     def check(self) -> None:
         self.check_options()
+        if self.options.quick:
+            raise ConfigError(f"Expected no --quick with {self.method_name}, which edits no pictures: leave it out.")
         self.pipeline.check(self.options)
         plan = self.pipeline.plan or self.pipeline.resolve(self.options)
         self.pipeline.create_guidance(plan, "cpu").validate()

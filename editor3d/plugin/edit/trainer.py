@@ -7,7 +7,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import torch
 from nerfstudio.utils.rich_utils import CONSOLE
+from torch import Tensor
 
 from editor3d.errors import Editor3DError
 from editor3d.methods import method_config
@@ -18,6 +20,7 @@ from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
 from editor3d.plugin.edit.conditions import IN_WORDS
 from editor3d.plugin.edit.edited import EditedScene
 from editor3d.plugin.edit.pipeline import EditPipeline
+from editor3d.plugin.edit.quick import FIRST_VIEWS, check_quick, fit_quickly, views_of_quick
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.trust import require_chosen
@@ -36,6 +39,8 @@ class EditTrainerConfig(BasedTrainerConfig):
         self.check_options()
         self.pipeline.check(self.options)
         plan = self.pipeline.plan
+        if self.options.quick:
+            self.max_num_iterations = 1
         region = (self.options.region or "") if plan is None else plan.region
         if region and self.load_dir is None and self.load_checkpoint is None:
             base = method_config(self.base_method, PluginTrainerConfig)
@@ -44,6 +49,10 @@ class EditTrainerConfig(BasedTrainerConfig):
         capture = self.capture()
         if plan is None:
             editor = self.create_editor(self.options)
+            if self.options.quick:
+                given = self.load_dir is not None or self.load_checkpoint is not None
+                base = method_config(self.base_method, PluginTrainerConfig)
+                check_quick(editor.info, None if given else base.pipeline.model._target)
             plan = self.resolve(self.options, capture, editor)
         else:
             editor = self.pipeline.create_editor(plan.editor, self.machine.device_type)
@@ -124,7 +133,20 @@ class EditTrainer(BasedTrainer):
     def extra_state(self) -> dict:
         return {"edit": self.pipeline.begun().state_dict(), "plan": self.pipeline.plan.to_state()}
 
+    def train_iteration(self, step: int) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        if not self.config.options.quick:
+            return super().train_iteration(step)
+        fit_quickly(self.pipeline, FIRST_VIEWS)
+        self.results.save_first()
+        if len(self.pipeline.begun().state.revisions) > FIRST_VIEWS:
+            fit_quickly(self.pipeline)
+        self.completed = step
+        self._progress.update(step + 1)
+        return torch.zeros(()), {}, {}
+
     def begin(self) -> None:
+        if self.config.options.quick:
+            check_quick(self.editor.info, type(self.pipeline.model))
         self.pipeline.known_digests = self.digests
         self.pipeline.should_stop = lambda: self.stop_training
         self.pipeline.load_base = self.load_base
@@ -132,6 +154,8 @@ class EditTrainer(BasedTrainer):
         self.pipeline.begun().on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
+        if self.config.options.quick:
+            self.pipeline.begun().only = frozenset(views_of_quick(self.pipeline, self.editor.info))
         self.pipeline.edit_panel.on_apply = self.start_over
         self.results = self.results_of(EditedScene(self.base_dir, self.pipeline, self.config, self.base))
 

@@ -1,0 +1,76 @@
+"""A first 3D picture of an edit of colours: the scene's colours alone, fitted to edited pictures of a few views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from editor3d.datasets.views.images import read_mask
+from editor3d.errors import ConfigError
+from editor3d.types import EditableScene, EditorInfo
+from editor3d.update.schedule import one_edit_is_final
+
+if TYPE_CHECKING:
+    from editor3d.plugin.edit.pipeline import EditPipeline
+
+FIRST_VIEWS, PAID_VIEWS, FREE_VIEWS = 8, 12, 24
+"""Edited pictures that the first 3D picture is made of, and that the result is made of: with an editor that takes time
+or money, or is not the same at every call; and with any other."""
+
+
+def check_quick(info: EditorInfo, scene: type[EditableScene] | None) -> None:
+    """Refuse to fit colours alone where shapes change, or where colours cannot be.
+
+    Args:
+        info: of the 2D editor.
+        scene: the kind of scene that is edited; None where that is not known yet.
+
+    Raises:
+        ConfigError: one of these.
+    """
+    if not info.keeps_shape:
+        raise ConfigError(
+            f"Expected an editor that keeps the scene's shape with --quick, which fits colours alone, got {info.name}: "
+            "leave --quick out."
+        )
+    if scene is not None and not scene.capabilities.fits_colors:
+        raise ConfigError(
+            f"Expected a scene of Gaussian splats with --quick, which fits colours alone, got {scene.__name__}: leave "
+            "--quick out, or edit by igs2gs."
+        )
+
+
+def views_of_quick(pipeline: EditPipeline, info: EditorInfo) -> list[int]:
+    """The training views that a quick edit by such an editor changes, evenly spread."""
+    free = one_edit_is_final(info) and not info.remote
+    return _spread(range(len(pipeline.train_views)), FREE_VIEWS if free else PAID_VIEWS)
+
+
+def fit_quickly(pipeline: EditPipeline, most: int | None = None) -> None:
+    """Give the pipeline's scene the colours of its edited training pictures, or of so many of them at most."""
+    manager, edited = pipeline.datamanager, pipeline.begun().state.revisions
+    pictures, views = manager.train_pictures, pipeline.train_views
+    chosen = [index for index, view in enumerate(views) if view.name in edited]
+    chosen = _spread(chosen or range(len(views)), len(views) if most is None else most)
+    with pipeline.stopwatch.measure("fit"):
+        pipeline.model.fit_colors(
+            manager.train_dataset.cameras,
+            {index: pictures[index].float() / 255.0 for index in chosen},
+            {index: _allowed(pipeline, index) for index in chosen},
+        )
+
+
+def _spread(indices: Sequence[int], most: int) -> list[int]:
+    """At most so many of some indices, evenly spread."""
+    places = np.linspace(0, len(indices) - 1, min(most, len(indices)))
+    return [indices[round(place)] for place in places]
+
+
+def _allowed(pipeline: EditPipeline, index: int) -> Tensor:
+    """How much each pixel of a training picture counts: [H, W] in 0..1."""
+    view = pipeline.train_views[index]
+    return torch.ones(view.height, view.width) if view.mask_path is None else read_mask(view).float()

@@ -1,0 +1,104 @@
+"""A quick edit fits colours alone, ends with the usual results, keeps to its region, and resumes exactly."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from editor3d.errors import ConfigError
+from editor3d.options import EditOptions
+from editor3d.run.record import read_record
+from gaussian.model.parameters import PARAMETERS
+
+BALL = "sphere:0,0,0,0.7"
+COLORS = ("features_dc", "features_rest")
+HOOKS = """
+from editor3d.plugin.train.trainer import PluginTrainer
+from editor3d.run.results import EditResults
+from editor3d.update.engine import DatasetUpdater
+"""
+KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
+DEATHS = {
+    "between two edits": f"at(DatasetUpdater, '_apply', 2, {KILL})",
+    "after the first picture": f"at(EditResults, 'save_first', 0, {KILL})",
+    "before its results": f"at(EditResults, 'save_after', 0, {KILL})",
+}
+
+
+def start(config):
+    config.check()
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.prepare()
+    return trainer
+
+
+def parameters(trainer) -> dict[str, torch.Tensor]:
+    return {name: trainer.pipeline.model.gauss_params[name].detach().clone() for name in PARAMETERS}
+
+
+def test_only_colours_change_and_all_results_are_there(splat_edit):
+    trainer = start(splat_edit(quick=True))
+    before = parameters(trainer)
+    pictures = [trainer.pipeline.render_view(trainer.pipeline.datamanager.train_dataset.cameras, 0)["rgb"]]
+    assert trainer.fit()
+    after = parameters(trainer)
+    for name in PARAMETERS:
+        assert torch.equal(before[name], after[name]) == (name != "features_dc"), name
+    cameras = trainer.pipeline.datamanager.train_dataset.cameras
+    pictures.append(trainer.pipeline.render_view(cameras, 0)["rgb"])
+    wanted = trainer.pipeline.datamanager.train_pictures[0].float() / 255.0
+    errors = [(picture - wanted).square().mean() for picture in pictures]
+    assert errors[1] < 0.5 * errors[0]
+    for name in ("before_after.png", "first_3d.png", "scene.ply", "edited"):
+        assert (trainer.base_dir / name).exists(), name
+    record = read_record(trainer.base_dir / "edit.json")
+    assert record.steps == 1
+    assert len(record.edits) == len(trainer.pipeline.train_views)
+
+
+def test_outside_of_a_region_every_bit_stays(splat_edit):
+    trainer = start(splat_edit(quick=True, region=BALL))
+    before = parameters(trainer)
+    assert trainer.fit()
+    after, frozen = parameters(trainer), trainer.pipeline.model.strategy_state["frozen"]
+    assert frozen.any()
+    for name in PARAMETERS:
+        assert torch.equal(before[name][frozen], after[name][frozen])
+    assert not torch.equal(before["features_dc"][~frozen], after["features_dc"][~frozen])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_killed_quick_edit_resumes_exactly(death, splat_edit, lab, saved, same_runs):
+    configs = [splat_edit(quick=True, editor="procedural-noisy", timestamp=name) for name in ("whole", "killed")]
+    for config in configs:
+        config.max_num_iterations = 1
+    whole, killed = configs
+    result = lab.run("run(load(path))", path=saved(whole))
+    assert result.code == 0, result.stderr
+    path = saved(killed)
+    assert lab.run(f"{HOOKS}\n{DEATHS[death]}\nrun(load(path))", path=path).code == -9
+    result = lab.run("run(load(path))", path=path)
+    assert result.code == 0, result.stderr
+    same_runs(killed.get_base_dir(), whole.get_base_dir())
+
+
+def test_an_editor_that_changes_shapes_is_refused(splat_edit, tmp_path):
+    config = splat_edit(quick=True, editor=f"folder:{tmp_path}")
+    with pytest.raises(ConfigError, match="keeps the scene's shape"):
+        config.check()
+
+
+def test_a_scene_whose_colours_cannot_be_fitted_alone_is_refused(tiny_base, splat_edit):
+    config = splat_edit(quick=True)
+    config.load_dir = tiny_base
+    config.check()
+    config.save_config()
+    with pytest.raises(ConfigError, match="Gaussian splats"):
+        config.setup(local_rank=0, world_size=1).prepare()
+
+
+def test_steps_are_refused():
+    with pytest.raises(ConfigError, match="--steps"):
+        EditOptions(quick=True, steps=5).check()
