@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
@@ -44,12 +44,12 @@ def splat_scene(data: str, count: int, seed: int = 0) -> SplatScene:
         chosen = rng.choice(len(points), count, replace=False)
         means = points[chosen].astype(np.float64)
     else:
-        spacing = cKDTree(points).query(points, 4)[0][:, 1:].mean(1)
+        spacing = KDTree(points).query(points, 4)[0][:, 1:].mean(1)
         extra = rng.integers(0, len(points), count - len(points))
         chosen = np.concatenate([np.arange(len(points)), extra])
         scatter = rng.normal(size=(len(extra), 3)) * spacing[extra, None] * 0.7
         means = np.concatenate([points, points[extra] + scatter])
-    distance = cKDTree(means).query(means, 4)[0][:, 1:]
+    distance = KDTree(means).query(means, 4)[0][:, 1:]
     size = np.clip(np.sqrt((distance**2).mean(1)), 1e-4, np.quantile(distance.mean(1), 0.99))
     viewmats = []
     for view in posed.views:

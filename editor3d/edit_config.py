@@ -13,7 +13,7 @@ from editor3d.registry import SCENE_FILES, load_target
 from editor3d.types import Around
 
 if TYPE_CHECKING:
-    from editor3d.plugin.edit.trainer import EditTrainerConfig
+    from editor3d.plugin.edit.based import BasedTrainerConfig
 
 GARMENT_METHOD = "gaussian-vton"
 """What auto takes where a garment is given."""
@@ -40,7 +40,7 @@ class Source:
         return self.data.suffix.lower() in SCENE_FILES and self.data.is_file()
 
 
-def edit_config(scene: Source, options: EditOptions) -> EditTrainerConfig:
+def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
     """The configuration that `ns-train METHOD` would have with the same choices.
 
     Raises:

@@ -28,12 +28,13 @@ def warm_up() -> float:
     viewmat[0, 2, 3] = 2.0
     for degree, absgrad in product((None, 1), (False, True)):
         colors = some(_COUNT, 3) if degree is None else some(_COUNT, 4, 3)
-        leaves = [some(_COUNT, 3), some(_COUNT, 4), some(_COUNT, 3) * 0.1, some(_COUNT), colors]
-        leaves = [leaf.requires_grad_() for leaf in leaves]
+        made = (some(_COUNT, 3), some(_COUNT, 4), some(_COUNT, 3) * 0.1, some(_COUNT), colors)
+        means, quats, scales, opacities, colors = (leaf.requires_grad_() for leaf in made)
         for mode in ("RGB", "RGB+ED"):
             picture, _, _ = rasterization(
-                *leaves, viewmat, K, _SIDE, _SIDE, sh_degree=degree, packed=False, render_mode=mode, absgrad=absgrad
-            )
+                means, quats, scales, opacities, colors, viewmat, K, _SIDE, _SIDE, sh_degree=degree, packed=False,
+                render_mode=mode, absgrad=absgrad,
+            )  # fmt: skip
             picture.sum().backward()
     weights = ViewWeights.of(*(leaf.detach() for leaf in leaves[:4]), viewmat[0], K[0], _SIDE, _SIDE)
     colors, importance = np.zeros((_COUNT, 3), np.float32), np.ones((_SIDE, _SIDE), np.float32)

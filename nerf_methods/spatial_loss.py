@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 SPATIAL_WEIGHT, DENSITY_WEIGHT, COLOR_WEIGHT = 10.0, 100.0, 10.0
@@ -9,14 +10,14 @@ SPATIAL_WEIGHT, DENSITY_WEIGHT, COLOR_WEIGHT = 10.0, 100.0, 10.0
 
 
 def spatial_loss(
-    density: Tensor,
-    rgb: Tensor,
-    weights: Tensor,
-    density0: Tensor,
-    rgb0: Tensor,
-    weights0: Tensor,
-    outside: Tensor,
-) -> Tensor:
+    density: Float[Tensor, "*samples 1"],
+    rgb: Float[Tensor, "*samples 3"],
+    weights: Float[Tensor, "*samples 1"],
+    density0: Float[Tensor, "*samples 1"],
+    rgb0: Float[Tensor, "*samples 3"],
+    weights0: Float[Tensor, "*samples 1"],
+    outside: Bool[Tensor, "*samples"],
+) -> Float[Tensor, ""]:
     """How far a field is from the original at samples outside a region, where either of them shows something.
 
     L = 10 mean[(100 (exp(-sigma) - exp(-sigma_0))^2 + 10 |c - c_0|^2) (w + w_0)]

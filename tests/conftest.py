@@ -17,7 +17,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from jaxtyping import install_import_hook
 from PIL import Image
+
+# Shapes that functions of these modules state are checked whenever tests call them. Modules with compiled kernels are
+# left out, since the compiler cannot read what the check wraps; so is gaussian.raster, which refuses shapes itself.
+SHAPES_CHECKED = (
+    "editor3d.geometry.camera",
+    "editor3d.geometry.lens",
+    "editor3d.geometry.matching",
+    "editor3d.geometry.surface",
+    "editor3d.metrics.change",
+    "editor3d.metrics.consistency",
+    "editor3d.metrics.depth",
+    "editor3d.metrics.image",
+    "editor3d.metrics.views",
+    "gaussian.fit.losses",
+    "mesh.render.cameras",
+    "mesh.render.render",
+    "mesh.render.visibility",
+    "nerf_methods.spatial_loss",
+)
+install_import_hook(SHAPES_CHECKED, "beartype.beartype")
 
 if TYPE_CHECKING:
     from editor3d.types import PosedImages

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from editor3d.datasets.views.intrinsics import lens_of
@@ -31,9 +32,10 @@ class Lens(Intrinsics):
         """The lens of one of `cameras` (perspective or fisheye)."""
         from nerfstudio.cameras.cameras import CameraType
 
-        distortion = (0.0,) * 6
+        distortion = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         if cameras.distortion_params is not None:
-            distortion = tuple(cameras.distortion_params[index].tolist())
+            k1, k2, k3, k4, p1, p2 = cameras.distortion_params[index].tolist()
+            distortion = (k1, k2, k3, k4, p1, p2)
         return Lens(
             int(cameras.width[index]),
             int(cameras.height[index]),
@@ -50,7 +52,7 @@ class Lens(Intrinsics):
         """The lens of a view of a capture."""
         return Lens(**vars(lens_of(view)))
 
-    def directions(self) -> Tensor:
+    def directions(self) -> Float[Tensor, "pixels 3"]:
         """Unit directions through the pixel centres in the camera's frame (OpenGL axes): [H * W, 3] float32."""
         x, y = np.meshgrid(np.arange(self.width) + 0.5, np.arange(self.height) + 0.5)
         seen = np.stack([(x.ravel() - self.cx) / self.fl_x, (y.ravel() - self.cy) / self.fl_y], -1)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from editor3d.geometry.lens import rim
@@ -85,7 +86,7 @@ def matches(
     if dilate and not weights.all():
         kept = (weights > 0).astype(np.uint8)
         size = 2 * dilate + 1
-        kept = cv2.erode(kept, np.ones((size, size), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+        kept = cv2.erode(kept, np.ones((size, size), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(1,))
         weights = weights * kept
     return Match(
         torch.from_numpy(pixels.reshape(height, width, 2)),
@@ -94,7 +95,7 @@ def matches(
     )
 
 
-def warp(picture: Tensor, match: Match) -> Tensor:
+def warp(picture: Float[Tensor, "source_h source_w c"], match: Match) -> Float[Tensor, "h w c"]:
     """The source's picture as the target would show it.
 
     Args:

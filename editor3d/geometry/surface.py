@@ -8,6 +8,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from editor3d.geometry.camera import Camera
@@ -67,29 +68,31 @@ class SeenSurface:
         )
 
     @staticmethod
-    def of_depth(camera: Camera, depth: Tensor, accumulation: Tensor | None = None) -> SeenSurface:
+    def of_depth(
+        camera: Camera, depth: Float[Tensor, "*hw"], accumulation: Float[Tensor, "*hw"] | None = None
+    ) -> SeenSurface:
         """The surface at z-depths [H, W]; see `of_distance`. Beside and behind a fisheye there is none."""
         ahead = camera.cosines()
         depth = depth.detach().cpu().reshape(ahead.shape).double()
         return SeenSurface.of_distance(camera, depth / ahead.clamp(min=1e-6) * (ahead > 1e-3), accumulation)
 
     @cached_property
-    def points(self) -> Tensor:
+    def points(self) -> Float[Tensor, "h w 3"]:
         """[H, W, 3] float64: the points of the scene behind the pixel centres; any where nothing is seen."""
         return self.camera.points_along(self.distance)
 
     @property
-    def valid(self) -> Tensor:
+    def valid(self) -> Bool[Tensor, "h w"]:
         """[H, W] bool: a surface is seen."""
         return self.distance > 0
 
     @property
-    def depth(self) -> Tensor:
+    def depth(self) -> Float[Tensor, "h w"]:
         """[H, W] float32: z-depth; 0 where nothing is seen."""
         return (self.distance * self.camera.cosines()).float()
 
     @property
-    def footprint(self) -> Tensor:
+    def footprint(self) -> Float[Tensor, "h w"]:
         """[H, W] float64: the width of a pixel at the surface, in the camera's units; 0 where nothing is seen."""
         lens = self.camera.lens
         return self.distance.double() / (0.5 * (lens.fl_x + lens.fl_y))
@@ -133,9 +136,7 @@ def _planes(camera: Camera, distance: np.ndarray) -> tuple[np.ndarray, np.ndarra
             # how far the neighbour lies off this pixel's plane, as a share of its distance
             off = np.abs(1.0 - other * -(normals * toward).sum(-1) / (distance * cosine))
         ends = ~(off <= jump)
-        border = [slice(None), slice(None)]
-        border[axis] = 0 if step > 0 else -1
-        ends[tuple(border)] = False  # rolled in from the other side
+        np.moveaxis(ends, axis, 0)[0 if step > 0 else -1] = False  # rolled in from the other side
         edges |= ends
     size = 2 * max(1, round(max(height, width) / _EDGE_SIDE)) - 1
     if size > 1:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jaxtyping import Bool, Float
+from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from editor3d.metrics.image import SSIM_MIN_SIDE, luminance, psnr, ssim
 from editor3d.metrics.views import HeldOutView, mean
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 DETAIL_SIGMA = 1.0
 """Pixels. What a Gaussian of this width takes away is fine detail."""
@@ -63,7 +62,7 @@ def measure_change(views: Sequence[HeldOutView]) -> Change:
     return Change(changes, ViewChange(**means), in_region=any(view.region is not None for view in views))
 
 
-def fine_detail(picture: Tensor, mask: Tensor | None = None) -> float | None:
+def fine_detail(picture: Float[Tensor, "h w 3"], mask: Bool[Tensor, "h w"] | None = None) -> float | None:
     """Energy of fine detail, mean((Y - G * Y)^2), with Y the luminance and G a Gaussian of `DETAIL_SIGMA`.
 
     Args:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
 
 from editor3d.metrics.unavailable import Unavailable
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
 """torchvision's ImageNet weights of AlexNet, the trunk of LPIPS, as the torch hub cache names them."""
@@ -24,12 +22,12 @@ LPIPS_MIN_SIDE = 32
 REC709_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
-def luminance(picture: Tensor) -> Tensor:
+def luminance(picture: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
     """Y = 0.2126 R + 0.7152 G + 0.0722 B of a picture [H, W, 3]: [H, W] float64."""
     return picture.double() @ picture.new_tensor(REC709_LUMINANCE, dtype=torch.float64)
 
 
-def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
+def psnr(a: Float[Tensor, "h w 3"], b: Float[Tensor, "h w 3"], mask: Bool[Tensor, "h w"] | None = None) -> float:
     """Peak signal-to-noise ratio, -10 log10(mean((a - b)^2)), in dB.
 
     Args:
@@ -51,7 +49,7 @@ def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     return math.inf if mse == 0 else -10 * math.log10(mse)
 
 
-def ssim(a: Tensor, b: Tensor) -> float:
+def ssim(a: Float[Tensor, "h w 3"], b: Float[Tensor, "h w 3"]) -> float:
     """Structural similarity (Wang et al. 2004): Gaussian window of sigma 1.5, averaged over pixels and channels.
 
     Args:
@@ -71,7 +69,7 @@ def ssim(a: Tensor, b: Tensor) -> float:
     return found.item()
 
 
-def lpips(a: Tensor, b: Tensor) -> float | Unavailable:
+def lpips(a: Float[Tensor, "h w 3"], b: Float[Tensor, "h w 3"]) -> float | Unavailable:
     """Learned perceptual distance (Zhang et al. 2018) with the AlexNet trunk; 0 is identical, lower is more alike.
 
     Never downloads: without the weights in the torch hub cache the answer is `Unavailable`.
@@ -91,7 +89,7 @@ def lpips(a: Tensor, b: Tensor) -> float | Unavailable:
         return net(_batch(a), _batch(b)).item()
 
 
-def lpips_loss(a: Tensor, b: Tensor) -> Tensor:
+def lpips_loss(a: Float[Tensor, "b 3 h w"], b: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:
     """LPIPS as a loss: the mean over patches [B, 3, H, W] in 0..1, differentiable. Needs what `lpips_weights` finds."""
     net = _lpips_net(lpips_weights(), str(a.device))
     trunk = net.net

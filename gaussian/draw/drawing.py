@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ def draw(
     background: Tensor | None = None,
     with_depth: bool = True,
     absgrad: bool = False,
-    rasterize_mode: str = "classic",
+    rasterize_mode: Literal["classic", "antialiased"] = "classic",
 ) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Any]]:
     """Draw Gaussians as one camera sees them.
 

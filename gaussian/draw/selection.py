@@ -49,12 +49,13 @@ class PosedPinhole:
         """(height, width) of the picture that masks belong to."""
         if self.canvas is None or self.canvas.to_picture is None:
             return self.height, self.width
-        return tuple(self.canvas.to_picture.shape[:2])
+        height, width = self.canvas.to_picture.shape[:2]
+        return height, width
 
     def flatten(self, mask: Tensor) -> tuple[Tensor, Tensor]:
         """A mask [H, W] bool on the pinhole [H', W'], and which of its pixels [H', W'] bool the picture holds."""
         seen = None if self.canvas is None else self.canvas.seen(*mask.shape)
-        if seen is None:
+        if self.canvas is None or seen is None:
             return mask, torch.ones_like(mask)
         flat = self.canvas.flatten(mask.to(torch.uint8)[..., None] * 255)
         return (flat.view(seen.shape) >= 128) & seen, seen

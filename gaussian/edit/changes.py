@@ -19,7 +19,7 @@ from editor3d.plugin.edit.edited import SCENE_FILE
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.regions import parse_region, seen_parts
-from editor3d.types import Around, View
+from editor3d.types import Around, Shape, View
 from gaussian.draw.selection import PosedPinhole, delete, duplicate, holes, recolor
 from gaussian.edit.scene_file import camera_of, extent_of, given_views, model_of, picture_of, posed_around, settled
 from gaussian.files import FORMATS, check_output, read_file, tell, write_splats
@@ -94,6 +94,7 @@ def _open_file(path: Path, region: str) -> tuple[SplatFile, Tensor]:
         )
     contents = read_file(path)
     tell(path, contents.notes)
+    assert isinstance(shape, Shape)
     which = shape.contains(contents.centres)
     if not bool(which.any()):
         raise RegionError(
@@ -126,8 +127,10 @@ def _open_run(run: Path, region: str, output: Path) -> tuple[SplatFile, Tensor, 
 
 def _holes_of_run(pipeline: PluginPipeline, which: Tensor, folder: Path) -> Holes:
     """Holes in the views that the run was trained on."""
-    dataset, before = pipeline.datamanager.train_dataset, pipeline.model.splats
-    cameras = [PosedPinhole.of(dataset.cameras, index, pipeline.model.near) for index in range(len(dataset.cameras))]
+    dataset, model = pipeline.datamanager.train_dataset, pipeline.model
+    assert isinstance(model, SplatModel)
+    before = model.splats
+    cameras = [PosedPinhole.of(dataset.cameras, index, model.near) for index in range(len(dataset.cameras))]
     masks = holes(before, delete(before, which.to(before.device)), cameras)
     return _write_masks(folder, dataset.metadata["views"], masks)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -136,7 +136,8 @@ def chosen_views(contents: SplatFile, around: Around) -> list[View]:
     message = f"{around.cameras} cameras {standing.where}, up is {up}"
     Console(stderr=True).print(message, markup=False, highlight=False)  # what a preview prints are paths
     K = intrinsics(side, side, standing.field_of_view)
-    lens = Intrinsics(side, side, *(float(length) for length in (K[0, 0], K[1, 1], K[0, 2], K[1, 2])))
+    fx, fy, cx, cy = (float(length) for length in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))
+    lens = Intrinsics(side, side, fx, fy, cx, cy)
     return [
         View(
             name=view_name(index),
@@ -218,19 +219,24 @@ def _mode_of(contents: SplatFile) -> Literal["classic", "antialiased"]:
 
 def _base_run(contents: SplatFile, capture: Path, output: Path, suffix: str) -> Path:
     """A run of the method `splat` that has done nothing but take the scene over."""
+    from editor3d.plugin.train.config import PluginTrainerConfig
     from gaussian.methods.splat import splat
+    from gaussian.model.settings import SplatSettings
 
     config = deepcopy(splat.config)
+    assert isinstance(config, PluginTrainerConfig)
+    model = config.pipeline.model
+    assert isinstance(model, SplatSettings)
     manager, parser = config.pipeline.datamanager, config.pipeline.datamanager.dataparser
     manager.data = parser.data = capture
     parser.orientation_method = parser.center_method = "none"
     parser.auto_scale_poses = False
-    config.pipeline.model.scene_scale = extent_of(load_posed_images(capture).views)
-    config.pipeline.model.sh_degree = contents.splats.sh_degree
-    config.pipeline.model.rasterize_mode = _mode_of(contents)
-    config.pipeline.model.hold_unseen = True
-    config.pipeline.model.scene_comments = contents.comments
-    config.pipeline.model.scene_suffix = suffix if FORMATS[suffix].writes else ".ply"
+    model.scene_scale = extent_of(load_posed_images(capture).views)
+    model.sh_degree = contents.splats.sh_degree
+    model.rasterize_mode = _mode_of(contents)
+    model.hold_unseen = True
+    model.scene_comments = contents.comments
+    model.scene_suffix = suffix if FORMATS[suffix].writes else ".ply"
     config.max_num_iterations, config.vis = 1, "tensorboard"
     config.output_dir, config.experiment_name, config.timestamp = output, "scene", "base"
     folder = config.get_checkpoint_dir()

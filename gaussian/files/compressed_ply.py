@@ -37,8 +37,8 @@ def read(path: Path, header: PlyHeader) -> Splats:
         DataError: as `read_splats`.
     """
     chunks, vertices = header.element("chunk"), header.element("vertex")
-    _require(path, chunks, "chunk", [*_POSITION, *_SCALE], "f4")
-    _require(path, vertices, "vertex", _PACKED, "u4")
+    chunks = _required(path, chunks, "chunk", [*_POSITION, *_SCALE], "f4")
+    vertices = _required(path, vertices, "vertex", _PACKED, "u4")
     if chunks.count != -(-vertices.count // _CHUNK):
         raise DataError(
             f"{path}: {vertices.count} Gaussians belong in {-(-vertices.count // _CHUNK)} chunks of {_CHUNK}, "
@@ -55,7 +55,7 @@ def read(path: Path, header: PlyHeader) -> Splats:
     colors = _unit(packed["packed_color"], (24, 16, 8, 0), (8, 8, 8, 8))
     rgb = colors[:, :3]
     if "min_r" in chunks.properties:
-        _require(path, chunks, "chunk", _COLOR, "f4")
+        _required(path, chunks, "chunk", _COLOR, "f4")
         rgb = between(_COLOR, rgb)
     rotation = packed["packed_rotation"]
     smallest = (_unit(rotation, (20, 10, 0), (10, 10, 10)) - 0.5) * 2**0.5
@@ -74,7 +74,7 @@ def _sh_rest(path: Path, header: PlyHeader, count: int) -> np.ndarray:
     if element is None:
         return np.empty((count, 0, 3))
     names = [f"f_rest_{i}" for i in range(len(element.properties))]
-    _require(path, element, "sh", names, "u1")
+    _required(path, element, "sh", names, "u1")
     if len(names) not in _SH_COUNTS or element.count != count:
         raise DataError(
             f"{path}: expected {count} rows of 9, 24, 45 or 72 spherical harmonics, the header announces "
@@ -94,10 +94,11 @@ def _unit(packed: np.ndarray, shifts: tuple[int, ...], bits: tuple[int, ...]) ->
     return np.stack(fields, 1)
 
 
-def _require(path: Path, element: Element | None, name: str, properties: list[str], kind: str) -> None:
+def _required(path: Path, element: Element | None, name: str, properties: list[str], kind: str) -> Element:
     codes = element.codes() if element else {}
     wrong = [prop for prop in properties if codes.get(prop) != kind]
-    if wrong:
+    if element is None or wrong:
         raise DataError(
             f"{path} has packed splats, but its element '{name}' lacks {', '.join(wrong)}, or has another type."
         )
+    return element

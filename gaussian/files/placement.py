@@ -134,4 +134,5 @@ def _offset_in(value: object, path: Path) -> tuple[float, float, float]:
         raise DataError(
             f"Expected three numbers in 'offset' in {path}, got {shown(offset)}: correct it, or remove the file."
         )
-    return tuple(float(number) for number in offset)
+    x, y, z = (float(number) for number in offset)
+    return x, y, z

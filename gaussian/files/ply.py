@@ -53,6 +53,7 @@ def read(path: Path) -> SplatFile:
         )
     vertices = header.element("vertex")
     rest, notes = _rest_names(path, vertices), list(stated.notes)
+    assert vertices is not None  # they have names
     rows = read_rows(path, header, vertices)
     codes = vertices.codes()
     order = list(codes)
@@ -99,7 +100,7 @@ def read(path: Path) -> SplatFile:
         splats_of(means, scales, columns(_QUATS), opacities, sh),
         stated.offset if offset is None else offset,
         absolute=offset is not None and any(offset),
-        antialiased=stated.antialiased or (extra is not None and FILTER in extra.dtype.names),
+        antialiased=stated.antialiased or (extra is not None and FILTER in (extra.dtype.names or ())),
         extra=extra,
         elements=_further_elements(path, header, vertices, notes),
         comments=stated.others,
@@ -123,8 +124,8 @@ def write(path: Path, contents: SplatFile) -> None:
         means = contents.centres.numpy()
         if not np.array_equal(means.astype(np.float32), means):
             kinds |= dict.fromkeys(_MEANS, "f8")
-    further = () if extra is None else extra.dtype.names
-    kinds |= {name: extra.dtype[name].str[1:] for name in further}  # normals, too, where they are not zero
+    layouts = {} if extra is None else {name: extra.dtype[name] for name in extra.dtype.names or ()}
+    kinds |= {name: layout.str[1:] for name, layout in layouts.items()}  # normals, too, where they are not zero
     layout = np.dtype([(name, f"<{kind}") for name, kind in kinds.items()])
     header = [f"element vertex {len(splats)}"]
     header += [f"property {NAMES[kind]} {name}" for name, kind in kinds.items()]
@@ -151,7 +152,7 @@ def write(path: Path, contents: SplatFile) -> None:
             rows = np.empty(len(normals), layout)
             for name, values in zip(names, np.concatenate(columns, 1).T, strict=True):
                 rows[name] = values
-            for name in further:
+            for name in layouts if extra is not None else ():
                 rows[name] = extra[name][part]
             file.write(rows.tobytes())
         for rows in contents.elements.values():

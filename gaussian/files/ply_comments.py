@@ -42,9 +42,9 @@ def read_comments(comments: Sequence[str]) -> Comments:
             if mode["brush"] and mode["brush"].lower() not in ("mip", "default"):
                 others.append(comment)
         elif place := _OFFSET.match(comment):
-            numbers = tuple(float(number) for number in place.groups())
-            if all(math.isfinite(number) for number in numbers):
-                offset = numbers
+            x, y, z = (float(number) for number in place.groups())
+            if all(math.isfinite(number) for number in (x, y, z)):
+                offset = (x, y, z)
         else:
             others.append(comment)
     return Comments(antialiased, offset, tuple(others), tuple(notes))

@@ -123,8 +123,11 @@ def _numbers(path: Path, meta: Mapping[str, object], part: str, key: str, count:
         ends = values[1], values[-1]
         guess = ends[0] + (ends[0] - ends[1]) / 255 if all(isinstance(end, int | float) for end in ends) else None
         values = [guess, *values[1:]]
-    sound = isinstance(values, list) and len(values) == count
-    if not sound or not all(isinstance(value, int | float) and abs(value) < 1e38 for value in values):
+    if (
+        not isinstance(values, list)
+        or len(values) != count
+        or not all(isinstance(value, int | float) and abs(value) < 1e38 for value in values)
+    ):
         raise DataError(f"{path}: expected {count} numbers in '{key}' of '{part}' in its meta.json.")
     return np.array(values, dtype=np.float64)
 

@@ -48,5 +48,5 @@ class ParameterMean:
         """Take over what `state` gave, and return what is none of it."""
         self.count = int(state.get(_COUNT, 0))
         own = {key: value for key, value in state.items() if key.startswith(_PREFIX)}
-        self.values = {key.removeprefix(_PREFIX): value.to(device) for key, value in own.items()}
+        self.values = {key.removeprefix(_PREFIX): torch.as_tensor(value).to(device) for key, value in own.items()}
         return {key: value for key, value in state.items() if key not in own and key != _COUNT}

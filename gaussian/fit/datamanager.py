@@ -78,8 +78,9 @@ class PictureSampler:
             canvas = canvas_of(lens)
             mask = canvas.seen(lens.height, lens.width)
             if view.mask_path is not None:
-                allowed = read_mask(view).to(torch.uint8)[..., None] * 255
-                flat = canvas.flatten(allowed)
+                drawn = read_mask(view)
+                assert drawn is not None  # it has a path
+                flat = canvas.flatten(drawn.to(torch.uint8)[..., None] * 255)
                 allowed = (flat if flat.ndim == 2 else flat[..., 0]) == 255
                 mask = allowed if mask is None else mask & allowed
             self._masks[index] = None if mask is None or bool(mask.all()) else mask

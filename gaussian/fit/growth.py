@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor, nn
 
 from editor3d.errors import RegionError
@@ -86,9 +86,9 @@ class Growth:
             self._average(last)
 
     def _average(self, last: bool) -> None:
-        self._mean.add(self._parameters)
+        self._mean.add(dict(self._parameters.items()))
         if last:
-            self._mean.put(self._parameters)
+            self._mean.put(dict(self._parameters.items()))
             self._mean = ParameterMean()
             if self.region is not None:  # the mean of places inside may lie in a hollow
                 self._keep_inside(self.region)
@@ -99,7 +99,7 @@ class Growth:
         left = (~self.state["frozen"] & ~inside_of(region, self._means)).nonzero()[:, 0]
         if len(left):
             # an index, since a scene may have a million Gaussians and the region most of them
-            nearest = cKDTree(self._before.cpu().numpy()).query(self._means.data[left].cpu().numpy())[1]
+            nearest = KDTree(self._before.cpu().numpy()).query(self._means.data[left].cpu().numpy())[1]
             self._means.data[left] = self._before[torch.from_numpy(nearest).to(self._before.device)]
 
     def held(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -117,7 +117,7 @@ class Growth:
     def load_counters(self, counters: Mapping[str, int | Tensor], device: torch.device) -> None:
         """Take over what `counters` gave."""
         gathered = self._mean.load_state(counters, device)
-        self.state.update({name: value.to(device) for name, value in gathered.items()})
+        self.state.update({name: torch.as_tensor(value).to(device) for name, value in gathered.items()})
 
 
 def inside_of(region: Shape, points: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from gaussian.splats import SH_C0, Splats
@@ -26,7 +26,7 @@ def from_points(points: Tensor, colors: Tensor, sh_degree: int, generator: torch
     n = len(points)
     neighbours = min(_NEIGHBOURS, n - 1)
     if neighbours:
-        distance = cKDTree(points.numpy()).query(points.numpy(), neighbours + 1)[0][:, 1:].mean(1)
+        distance = KDTree(points.numpy()).query(points.numpy(), neighbours + 1)[0][:, 1:].mean(1)
     else:
         distance = torch.full((n,), 0.1).numpy()
     log_scale = torch.from_numpy(distance).float().clamp_min(_SMALLEST).log()

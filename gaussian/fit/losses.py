@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -17,7 +18,7 @@ _KERNEL = np.exp(-(_offsets**2) / (2 * _SIGMA**2)).astype(np.float32)
 _KERNEL /= _KERNEL.sum()
 
 
-def fused_ssim(a: Tensor, b: Tensor) -> Tensor:
+def fused_ssim(a: Float[Tensor, "h w c"], b: Float[Tensor, "h w c"]) -> Float[Tensor, ""]:
     """Mean structural similarity (Wang et al. 2004) of pictures [H, W, C] in 0..1, over windows that lie inside.
 
     Differentiable in `a` alone. Where a side is shorter than the window, 1: there is no window to compare.
@@ -32,7 +33,9 @@ def fused_ssim(a: Tensor, b: Tensor) -> Tensor:
     return _SSIM.apply(a, b.detach())
 
 
-def photometric(drawn: Tensor, wanted: Tensor, ssim_lambda: float) -> dict[str, Tensor]:
+def photometric(
+    drawn: Float[Tensor, "h w 3"], wanted: Float[Tensor, "h w 3"], ssim_lambda: float
+) -> dict[str, Float[Tensor, ""]]:
     """3D Gaussian Splatting's loss (1 - lambda) L1 + lambda (1 - SSIM) of pictures [H, W, 3], its terms apart."""
     losses = {"rgb_loss": (1 - ssim_lambda) * (drawn - wanted).abs().mean()}
     if ssim_lambda > 0:
@@ -40,7 +43,7 @@ def photometric(drawn: Tensor, wanted: Tensor, ssim_lambda: float) -> dict[str, 
     return losses
 
 
-def elongation(log_scales: Tensor, limit: float) -> Tensor:
+def elongation(log_scales: Float[Tensor, "n 3"], limit: float) -> Float[Tensor, ""]:
     """How far Gaussians are longer than `limit` times their shortest axis: mean max(longest / shortest, limit) - limit,
     the anisotropy loss of PhysGaussian.
 

@@ -14,6 +14,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.models.splatfacto import SplatfactoModelConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
@@ -87,7 +88,7 @@ class SplatModel(PluginModel):
     @property
     def splats(self) -> Splats:
         """The scene, sharing memory with the parameters."""
-        return splats_of(self.gauss_params)
+        return splats_of(dict(self.gauss_params.items()))
 
     def set_splats(self, splats: Splats) -> None:
         """Take over a scene. The Parameter objects stay the same, so that optimisers go on holding what is rendered."""
@@ -247,7 +248,9 @@ class SplatModel(PluginModel):
         if not is_splatfacto(state, base):
             return state
         if base is not None:
-            for name, value in settings_of(base.pipeline.model).items():
+            theirs = base.pipeline.model
+            assert isinstance(theirs, SplatfactoModelConfig)
+            for name, value in settings_of(theirs).items():
                 setattr(self.config, name, value)
         return scene_of(state)
 
@@ -264,6 +267,8 @@ class SplatModel(PluginModel):
         self.step = step
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        assert attributes.optimizers is not None
+        assert attributes.trainer is not None
         optimizers = attributes.optimizers.optimizers
         rates = attributes.optimizers.schedulers["means"]
         total = attributes.trainer.config.max_num_iterations
@@ -272,7 +277,8 @@ class SplatModel(PluginModel):
         def begin(step: int) -> None:
             self.step = step
             if step == 0 and self.config.hold_unseen:
-                self._hold_unseen(attributes.pipeline.datamanager.train_dataset.cameras)
+                pipeline: Any = attributes.pipeline
+                self._hold_unseen(pipeline.datamanager.train_dataset.cameras)
             optimizers["means"].param_groups[0]["lr"] = rates.get_last_lr()[0] * self.config.scene_scale
             self.growth.before_step({name: optimizers[name] for name in PARAMETERS})
 
@@ -298,7 +304,7 @@ class SplatModel(PluginModel):
         if "mask" in batch:
             mask = batch["mask"].to(self.device)
             drawn, wanted = drawn * mask, wanted * mask
-        trained = self.growth.held(self.gauss_params)
+        trained = self.growth.held(dict(self.gauss_params.items()))
         losses = photometric(drawn, wanted, self.config.ssim_lambda)
         if self.config.use_scale_regularization and self.step % _REGULARIZE_EVERY == 0:
             losses["scale_reg"] = 0.1 * elongation(trained["scales"], self.config.max_gauss_ratio)
@@ -317,12 +323,12 @@ class SplatModel(PluginModel):
             the ray, scene units.
         """
         degree = min(MAX_DEGREE, self._degree_in_use())
-        sh = harmonics_of(self.gauss_params, degree)
+        sh = harmonics_of(dict(self.gauss_params.items()), degree)
         drawn, accumulation, depth = self._draw(camera, sh, degree, self._background()[None].to(self.device))
         outputs = {"rgb": drawn, "accumulation": accumulation}
         if not self.training or self.config.clamp_in_training:
             outputs["rgb"] = drawn.clamp(0.0, 1.0)
-        if not self.training:
+        if not self.training and depth is not None:
             outputs["depth"] = depth
         return outputs
 

@@ -64,6 +64,7 @@ class Project(torch.autograd.Function):
             )  # fmt: skip
             v_viewmats[c, :3] = by_block.sum(0)
             totals = gradients if totals is None else [a + b for a, b in zip(totals, gradients, strict=True)]
+        assert totals is not None  # there is a camera
         return (*(torch.from_numpy(array) for array in totals), torch.from_numpy(v_viewmats), *(None,) * 7)
 
 

@@ -153,7 +153,7 @@ def require_cuda_kernels() -> None:
         DeviceError: there are none, and there is no compiler or it fails.
     """
     try:
-        from gsplat.cuda._backend import _C
+        from gsplat.cuda._backend import _C  # pyright: ignore[reportAttributeAccessIssue]  # made when it is imported
     except (ImportError, OSError, RuntimeError) as error:
         reason = f"compiling them failed ({str(error).strip().splitlines()[0]})"
     else:
@@ -170,7 +170,8 @@ def _hand_over_absolute_gradients(means2d: Tensor, meta: dict[str, Any]) -> None
     packed, where = meta["means2d"], (meta["camera_ids"], meta["gaussian_ids"])
     if packed.requires_grad:
         # runs once the gradient of the packed tensor is known, which is after compositing's own backward
-        packed.register_hook(lambda _: setattr(packed, "absgrad", means2d.absgrad[where]))
+        vars_of: Any = means2d  # as in gsplat, an attribute of the tensor
+        packed.register_hook(lambda _: setattr(packed, "absgrad", vars_of.absgrad[where]))
 
 
 def _intersections(lists: list, packed: Tensor | None, n: int, width: int, height: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _ALIKE = 4
 def fused(
     views: Sequence[SmallView],
     depths: Sequence[np.ndarray],
-    compared: Sequence[Sequence[int]],
+    compared: Sequence[Sequence[int]] | np.ndarray,
     *,
     background: np.ndarray,
     cell: float,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from editor3d.plugin.train.pictures import TrainingPictures
@@ -112,6 +112,6 @@ def _not_stray(points: np.ndarray, cameras: Cameras) -> np.ndarray:
     """Which points [N, 3] have neighbours near enough for a Gaussian between them to be no cloud: [N] bool."""
     if len(points) <= _BESIDE:
         return np.zeros(len(points), bool)
-    spacing = cKDTree(points).query(points, _BESIDE + 1)[0][:, 1:].mean(1)
-    distance = cKDTree(cameras.camera_to_worlds[:, :3, 3].cpu().numpy()).query(points)[0]
+    spacing = KDTree(points).query(points, _BESIDE + 1)[0][:, 1:].mean(1)
+    distance = KDTree(cameras.camera_to_worlds[:, :3, 3].cpu().numpy()).query(points)[0]
     return spacing < _LARGEST * distance

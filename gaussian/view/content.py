@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from gaussian.splats import Splats, select
 
@@ -65,7 +65,7 @@ class Content:
         places = splats.means[chosen].double().numpy()
         near = min(_NEIGHBOURS, len(places) - 1)
         gaps, neighbours = (
-            found.reshape(len(places), -1) for found in cKDTree(places).query(places, near + 1, workers=-1)
+            found.reshape(len(places), -1) for found in KDTree(places).query(places, near + 1, workers=-1)
         )
         spacing = gaps[:, -1]
         around = places[neighbours] - places[neighbours].mean(1, keepdims=True)
@@ -111,8 +111,8 @@ class Content:
         return max(float(np.median(widths[self.detailed])), 1e-12)
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        return cKDTree(self.places[self.detailed])
+    def _tree(self) -> KDTree:
+        return KDTree(self.places[self.detailed])
 
     def clearance(self, places: np.ndarray) -> np.ndarray:
         """How far the nearest detail is from places [P, 3]: [P], scene units."""

@@ -48,9 +48,9 @@ def up_of_comments(comments: Sequence[str]) -> Vector | None:
             if by_brush and comment.lower().startswith("vertical"):
                 continue
             if found["vector"]:
-                numbers = tuple(float(number) for number in re.split(r"[\s,]+", found["vector"].strip()))
-                if 0 < math.hypot(*numbers) < math.inf:
-                    return numbers
+                x, y, z = (float(number) for number in re.split(r"[\s,]+", found["vector"].strip()))
+                if 0 < math.hypot(x, y, z) < math.inf:
+                    return x, y, z
                 continue
             return _axis(found["axis"], (found["sign"] + found["after"]) == "-")
         if found := _TURNED.search(comment):
@@ -59,7 +59,8 @@ def up_of_comments(comments: Sequence[str]) -> Vector | None:
 
 
 def _axis(name: str, negative: bool) -> Vector:
-    return tuple((-1.0 if negative else 1.0) if other == name.lower() else 0.0 for other in "xyz")
+    x, y, z = ((-1.0 if negative else 1.0) if other == name.lower() else 0.0 for other in "xyz")
+    return x, y, z
 
 
 def shown_up(content: Content, ahead: np.ndarray | None = None) -> Vector | None:
@@ -102,7 +103,8 @@ def shown_up(content: Content, ahead: np.ndarray | None = None) -> Vector | None
     aligned = content.normals[detail] @ found
     close = np.abs(aligned) > math.cos(math.radians(12))
     mean = (content.normals[detail][close] * np.sign(aligned[close])[:, None]).mean(0)
-    return tuple(float(number) for number in mean / np.linalg.norm(mean))
+    x, y, z = (mean / np.linalg.norm(mean)).tolist()
+    return x, y, z
 
 
 def _peaks(often: np.ndarray, directions: np.ndarray) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from editor3d.host.compiled import njit
@@ -16,7 +17,7 @@ def _add_rows(total: np.ndarray, index: np.ndarray, rows: np.ndarray) -> None:
             total[index[i], c] += rows[i, c]
 
 
-def add_rows(count: int, index: Tensor, rows: Tensor) -> Tensor:
+def add_rows(count: int, index: Int[Tensor, " n"], rows: Float[Tensor, "n c"]) -> Float[Tensor, "{count} c"]:
     """Sum of the rows [N, C] at each index [N]: [count, C]. In order on a CPU, where torch's own way is far slower."""
     if rows.device.type != "cpu":
         return rows.new_zeros(count, rows.shape[1]).index_add(0, index, rows)
@@ -50,11 +51,11 @@ class _Sums(torch.autograd.Function):
         return gradient.index_select(0, index), None, None
 
 
-def take_rows(table: Tensor, index: Tensor) -> Tensor:
+def take_rows(table: Float[Tensor, "v c"], index: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape c"]:
     """table[index]: [V, C] by int64 of any shape [...] -> [..., C]; differentiable in the table."""
     return _Rows.apply(table, index.reshape(-1)).view(*index.shape, table.shape[1])
 
 
-def sum_rows(rows: Tensor, index: Tensor, count: int) -> Tensor:
+def sum_rows(rows: Float[Tensor, "n c"], index: Int[Tensor, " n"], count: int) -> Float[Tensor, "{count} c"]:
     """Sum of rows [N, C] at each index [N]: [count, C]; differentiable in the rows."""
     return _Sums.apply(rows, index, count)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from editor3d.errors import ConfigError
@@ -63,7 +64,7 @@ def bounded(values: Tensor) -> Tensor:
     return _Bounded.apply(values)
 
 
-def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+def vertex_normals(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) -> Float[Tensor, "v 3"]:
     """Unit normals [V, 3]: the sum of those of the faces around, weighted by area, as PyTorch3D has them."""
     corners = take_rows(vertices, faces)
     normal = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -81,13 +82,13 @@ class Shading:
     light: Tensor
     """[P, 1], what colours are multiplied by."""
 
-    def interpolate(self, values: Tensor, faces: Tensor) -> Tensor:
+    def interpolate(self, values: Float[Tensor, "v c"], faces: Int[Tensor, "f 3"]) -> Float[Tensor, "p c"]:
         """Values of the vertices [V, C] at the pixels: [P, C]."""
         corners = take_rows(values, faces[self.hits.face])
         return (self.weights[..., None] * corners).sum(1)
 
 
-def shade(vertices: Tensor, faces: Tensor, hits: Hits, lights: LightSettings) -> Shading:
+def shade(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"], hits: Hits, lights: LightSettings) -> Shading:
     """The light on what each pixel shows; differentiable in the vertices [V, 3]."""
     triangles = faces[hits.face]
     weights, front = barycentrics(take_rows(vertices, triangles), hits)
@@ -105,7 +106,9 @@ def shade(vertices: Tensor, faces: Tensor, hits: Hits, lights: LightSettings) ->
     return Shading(hits, weights, light)
 
 
-def compose(hits: Hits, pixels: Tensor, background: Tensor) -> Tensor:
+def compose(
+    hits: Hits, pixels: Float[Tensor, "p c"], background: Float[Tensor, " c"]
+) -> Float[Tensor, "n side side c"]:
     """Pictures [N, side, side, C] of the pixels [P, C] that show the mesh, before a background [C]."""
     side = hits.cameras.side
     picture = background.to(pixels).expand(len(hits.cameras) * side * side, -1)
@@ -113,7 +116,7 @@ def compose(hits: Hits, pixels: Tensor, background: Tensor) -> Tensor:
     return picture.view(len(hits.cameras), side, side, -1)
 
 
-def shrink(pictures: Tensor, factor: int) -> Tensor:
+def shrink(pictures: Float[Tensor, "n h w c"], factor: int) -> Float[Tensor, "n small_h small_w c"]:
     """Means of squares of `factor` pixels a side: [N, H, W, C] -> [N, H / factor, W / factor, C]."""
     if factor == 1:
         return pictures

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from editor3d.run.events import Warning, emit
@@ -32,7 +33,7 @@ class Hits:
     direction: Tensor
     """[P, 3] float32, through the pixel's centre, of z-depth 1."""
 
-    def mask(self) -> Tensor:
+    def mask(self) -> Bool[Tensor, "n side side"]:
         """Where the mesh is seen: [N, side, side] bool."""
         side = self.cameras.side
         mask = torch.zeros(len(self.cameras) * side * side, dtype=torch.bool, device=self.pixel.device)
@@ -40,7 +41,7 @@ class Hits:
         return mask.view(len(self.cameras), side, side)
 
 
-def find_hits(vertices: Tensor, faces: Tensor, cameras: Cameras) -> Hits:
+def find_hits(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"], cameras: Cameras) -> Hits:
     """The first triangle along the ray through each pixel's centre, seen from either side.
 
     Args:
@@ -79,10 +80,10 @@ def _cast(vertices: Tensor, faces: Tensor, origins: Tensor, directions: Tensor) 
 
     scene = open3d.t.geometry.RaycastingScene(nthreads=_cores())
     corners = vertices.contiguous().numpy(), faces.to(torch.int32).contiguous().numpy().view(np.uint32)
-    scene.add_triangles(*(open3d.core.Tensor(array) for array in corners))
+    scene.add_triangles(*(open3d.core.Tensor.from_numpy(array) for array in corners))
     starts = origins[:, None, None].expand_as(directions)
     rays = torch.cat([starts, directions], -1).reshape(-1, 6).contiguous().numpy()
-    found = scene.cast_rays(open3d.core.Tensor(rays), nthreads=_cores())["primitive_ids"].numpy()
+    found = scene.cast_rays(open3d.core.Tensor.from_numpy(rays), nthreads=_cores())["primitive_ids"].numpy()
     return torch.from_numpy(np.where(found == scene.INVALID_ID, -1, found.astype(np.int64)))
 
 
@@ -101,7 +102,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def barycentrics(corners: Tensor, hits: Hits) -> tuple[Tensor, Tensor]:
+def barycentrics(corners: Float[Tensor, "p 3 3"], hits: Hits) -> tuple[Float[Tensor, "p 3"], Bool[Tensor, " p"]]:
     """Where the rays meet the planes of their triangles (Moeller and Trumbore 1997), differentiable in the corners.
 
     These are the barycentrics of the projected triangle with their perspective corrected: b_k ~ w_k / z_k.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from editor3d.editors.pipelines.guided_upsampling import upsample_edit
 from editor3d.editors.sheets.faults import bled, shifted, unedited
 from editor3d.editors.sheets.layout import Layout
 from editor3d.errors import ConfigError
-from editor3d.types import Editor, EditorInfo, EditRequest, Reference
+from editor3d.types import Editor, EditorInfo, EditRequest, ObjectEditor, Reference
 
 TILES = 4
 _BY_NAME = ("folder", "sheet")
@@ -69,7 +69,9 @@ class SheetEditor:
 
     def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
         """As the other editor's; none where it cannot tell."""
-        return self._editor.edited_objects(instruction, objects) if self._editor.info.tells_objects else ()
+        if not self._editor.info.tells_objects:
+            return ()
+        return cast(ObjectEditor, self._editor).edited_objects(instruction, objects)
 
     def edit(self, request: EditRequest) -> Tensor:
         """One view without a sheet."""
@@ -85,7 +87,8 @@ class SheetEditor:
         if len(requests) == 1:
             return [self._editor.edit(first)]
         anchor = _anchor_of(first) if self._holds_anchor else None
-        layout = Layout.fitting(len(requests) + (anchor is not None), *first.condition.shape[:2], self._editor.info)
+        height, width = first.condition.shape[:2]
+        layout = Layout.fitting(len(requests) + (anchor is not None), height, width, self._editor.info)
         before, request = self._sheet(requests, anchor, layout)
         after = self._editor.edit(request).detach().to("cpu", torch.float32)
         return self._cut(requests, layout, before, after)

@@ -35,15 +35,15 @@ def shifted(before: Tensor, after: Tensor) -> bool:
         before: [h, w, 3] in 0..1.
         after: [h, w, 3].
     """
-    edges = [_edges(picture) for picture in (before, after)]
-    window = cv2.createHanningWindow(edges[0].shape[::-1], cv2.CV_64F)
-    (x, y), _ = cv2.phaseCorrelate(*edges, window)
-    height, width = edges[0].shape
+    one, other = _edges(before), _edges(after)
+    height, width = one.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_64F)
+    (x, y), _ = cv2.phaseCorrelate(one, other, window)
     if math.hypot(x, y) <= max(_SHIFT_LEAST, _SHIFT_SHARE * max(height, width)):
         return False
     back = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y]])
-    moved = cv2.warpAffine(edges[1], back, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    return _correlation(edges[0], moved) > _correlation(*edges) + _BETTER
+    moved = cv2.warpAffine(other, back, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return _correlation(one, moved) > _correlation(one, other) + _BETTER
 
 
 def bled(sheet: Tensor, layout: Layout, index: int) -> bool:

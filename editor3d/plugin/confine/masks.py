@@ -19,7 +19,7 @@ from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import bounds_of, chosen, seen_parts
 from editor3d.regions.shapes import slab
-from editor3d.types import PosedImages, Region, SeenRegion, Solid, View, ViewGeometry
+from editor3d.types import PosedImages, Region, SeenRegion, Shape, Solid, View, ViewGeometry
 
 SAMPLES = 96
 """Places along a ray, within the box round a region, that are tested."""
@@ -255,11 +255,13 @@ def geometry_of(space: SpaceRegion, cameras: Cameras, index: int, distance: Tens
     rays, frame = camera_rays(cameras, index, lenses, "cpu"), space.frame
     rotation = frame.transform[:, :3].double().cpu()
     corners = frame.to_capture(torch.cartesian_prod(*torch.stack([space.low, space.high], 1)))
+    shape = InCapture(space) if space.masks else space.region
+    assert isinstance(shape, Shape)
     return ViewGeometry(
         origin=frame.to_capture(rays.origins[0]),
         directions=(rays.directions.double() @ rotation).view(*distance.shape, 3),
         depth=distance.double() / frame.scale,
-        region=InCapture(space) if space.masks else space.region,
+        region=shape,
         low=corners.amin(0),
         high=corners.amax(0),
         up=torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64) @ rotation,

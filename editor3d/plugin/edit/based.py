@@ -170,7 +170,7 @@ class BasedTrainer(PluginTrainer):
     def load_base(self) -> None:
         """Put the base in the place of the scene as it is now."""
         state = self.pipeline.model.adapt_base_state(self.base_state(), self.base.config, self.pipeline.train_views)
-        self.pipeline.load_model_state(state, self.base.checkpoint)
+        self.pipeline.load_model_state(dict(state), self.base.checkpoint)
 
     def results_of(self, shown: Shown) -> EditResults:
         """The results of this run, of a scene as they show it."""

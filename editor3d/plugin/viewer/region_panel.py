@@ -223,20 +223,18 @@ class RegionPanel(nn.Module):
                 self.shape = Sphere(center, self.shape.radius)
             else:
                 rotation = self.shape.rotation
-                turn = vtf.SO3(self._pose()["wxyz"]).inverse() @ vtf.SO3(np.asarray(handle.wxyz, dtype=np.float64))
+                turn = vtf.SO3(self._wxyz()).inverse() @ vtf.SO3(np.asarray(handle.wxyz, dtype=np.float64))
                 if np.linalg.norm(turn.log()) > _TURNED:
                     rotation = tuple((vtf.SO3(np.array(rotation)) @ turn).wxyz.tolist())
                 self.shape = Box(center, self.shape.half_extents, rotation)
-            pose = self._pose()
-            self._edges.position, self._edges.wxyz = pose["position"], pose["wxyz"]
-            self._size.position, self._size.wxyz = self._rim(), pose["wxyz"]
+            self._edges.position, self._edges.wxyz = self._position(), self._wxyz()
+            self._size.position, self._size.wxyz = self._rim(), self._wxyz()
             self._tell()
 
     def _sized(self, handle: TransformControlsHandle) -> None:
         """The handle at the rim was dragged."""
         with self._lock:
-            pose = self._pose()
-            reach = vtf.SO3(pose["wxyz"]).as_matrix().T @ (np.asarray(handle.position) - pose["position"])
+            reach = vtf.SO3(self._wxyz()).as_matrix().T @ (np.asarray(handle.position) - self._position())
             reach = np.maximum(np.abs(reach) / self.frame.unit, 1e-6 / self.frame.unit)
             if isinstance(self.shape, Sphere):
                 self.shape = Sphere(self.shape.center, float(np.linalg.norm(reach)))

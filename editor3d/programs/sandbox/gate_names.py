@@ -87,11 +87,11 @@ def main() -> None:
 
 
 def _write() -> None:
-    import bpy
+    from bpy import types
 
-    families = tuple(getattr(bpy.types, name) for name in _FAMILIES.split() if hasattr(bpy.types, name))
+    families = tuple(getattr(types, name) for name in _FAMILIES.split() if hasattr(types, name))
     # types come into being when a name is first used, not before
-    every = [getattr(bpy.types, name) for name in dir(bpy.types)]
+    every = [getattr(types, name) for name in dir(types)]
     kinds = [kind for kind in every if isinstance(kind, type) and issubclass(kind, families)]
     names = set(_EXTRA.split())
     for kind in kinds:

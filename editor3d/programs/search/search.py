@@ -138,6 +138,12 @@ class Search:
         except NoServiceError as error:
             reason, complete = str(error), False
         self._show(0, "")
+        return self.found(reason, complete)
+
+    def found(self, reason: str, complete: bool) -> Found:
+        """What a search that has started found up to now."""
+        assert self.first is not None
+        assert self.best is not None
         return Found(self.first, self.best, self.rounds, reason, complete)
 
     def start(self, source: str) -> Candidate:
@@ -158,6 +164,7 @@ class Search:
     def _rounds(self) -> str:
         number, idle = 0, 0
         while self._settings.depth is None or number < self._settings.depth:
+            assert self.best is not None  # `start` has rendered the first
             if self.best.loss == 0.0:
                 return "nothing is left to be improved"
             current = Round(

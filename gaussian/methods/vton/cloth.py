@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from gsplat.strategy.ops import split
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from gaussian.draw.selection import PosedPinhole
@@ -53,7 +53,7 @@ def make_ready(model: SplatModel, optimizers: Mapping[str, torch.optim.Optimizer
             if int(wide.sum()) > left:
                 kept = torch.where(wide, largest, -1.0).argsort(descending=True, stable=True)[:left]
                 wide = torch.zeros_like(wide).index_fill(0, kept, True)
-            split(params=params, optimizers=optimizers, state=state, mask=wide)
+            split(params=params, optimizers=dict(optimizers), state=state, mask=wide)
     return model.num_points - before
 
 
@@ -97,6 +97,6 @@ def paint(model: SplatModel, colors: Tensor, seen: Tensor) -> None:
         return
     means = params["means"].detach().cpu().numpy()
     places = known.nonzero()[:, 0]
-    nearest = places[torch.from_numpy(cKDTree(means[known.numpy()]).query(means[free.cpu().numpy()])[1])]
+    nearest = places[torch.from_numpy(KDTree(means[known.numpy()]).query(means[free.cpu().numpy()])[1])]
     params["features_dc"].data[free] = ((colors[nearest] - 0.5) / SH_C0).to(params["features_dc"])
     params["features_rest"].data[free] = 0.0

@@ -39,13 +39,13 @@ def look_of(picture: Tensor, mask: Tensor) -> Look:
         mask: [H, W] bool, with at least one pixel.
     """
     pixels, inside = picture.numpy().astype(np.float32) / 255.0, mask.numpy()
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB) * np.float32([_LIGHTNESS, 1.0, 1.0])
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB) * np.array([_LIGHTNESS, 1.0, 1.0], np.float32)
     values = lab[inside]
     rows, columns = np.nonzero(inside.any(1))[0], np.nonzero(inside.any(0))[0]
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     grey = np.where(inside[box], lab[box][..., 0], values[:, 0].mean())
     small = cv2.resize(grey, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
-    low = dctn(small, norm="ortho")[:HASH_KEPT, :HASH_KEPT].ravel()[1:]
+    low = np.asarray(dctn(small, norm="ortho"))[:HASH_KEPT, :HASH_KEPT].ravel()[1:]
     return Look(np.concatenate([values.mean(0), values.std(0)]), low > np.median(low))
 
 
@@ -74,7 +74,7 @@ def disagreements(looks: Sequence[Look | None], neighbours: Sequence[Sequence[in
     """For each view, None where it or all its neighbours show no garment."""
     found: list[Disagreement | None] = []
     for look, beside in zip(looks, neighbours, strict=True):
-        others = [looks[i] for i in beside if looks[i] is not None]
+        others = [other for i in beside if (other := looks[i]) is not None]
         if look is None or not others:
             found.append(None)
             continue

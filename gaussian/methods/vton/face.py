@@ -69,7 +69,7 @@ def _aligned(edited: np.ndarray, points: np.ndarray, moved: np.ndarray, face: np
     height, width = face.shape
     rows = np.nonzero(face.any(1))[0]
     reach = max(2.0, _REACH * (rows[-1] - rows[0] + 1))
-    fade = np.clip(1.0 - distance_transform_edt(~face) / reach, 0.0, 1.0)
+    fade = np.clip(1.0 - np.asarray(distance_transform_edt(~face)) / reach, 0.0, 1.0)
     y, x = np.mgrid[:height, :width].astype(np.float64)
     target = np.stack([x + 0.5, y + 0.5, np.ones_like(x)], -1) @ transform.T - 0.5
     map_x = (x + fade * (target[..., 0] - x)).astype(np.float32)

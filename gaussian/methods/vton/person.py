@@ -88,7 +88,7 @@ def find_person(
             held = _found(parts)
             found += held
             nothing = np.zeros((view.height, view.width), bool)
-            _save_mask(folder / GARMENT_FOLDER / f"{view.name}.png", parts.garment if held else nothing)
+            _save_mask(folder / GARMENT_FOLDER / f"{view.name}.png", parts.garment if parts and held else nothing)
             _save_mask(folder / FACE_FOLDER / f"{view.name}.png", nothing if parts is None else parts.face)
         _require_found(found, len(views))
     garments = tuple(_read_mask(folder / GARMENT_FOLDER / f"{view.name}.png", view) for view in views)

@@ -210,6 +210,7 @@ class VtonPipeline(EditPipeline):
         return self.datamanager.train_pictures.within(self._originals, index).float() / 255.0
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        assert attributes.optimizers is not None
         self._optimizers = attributes.optimizers.optimizers
         return super().get_training_callbacks(attributes)
 

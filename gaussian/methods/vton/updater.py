@@ -132,6 +132,7 @@ class DressingUpdater(DatasetUpdater):
     def _edit_again(self, step: int, stage: str, index: int, looks: list[Look | None]) -> None:
         """Edit one view until it agrees, `Wearer.reedits` times at most, and keep the best try; updates `looks`."""
         name, first = self.scene.views[index].name, disagreements(looks, self.wearer.neighbours)[index]
+        assert first is not None  # it is one of those that disagree
         kept, least = self.state.revisions[name], first.color
         for _ in range(self.wearer.reedits):
             if self.should_stop():
@@ -139,7 +140,7 @@ class DressingUpdater(DatasetUpdater):
             self._apply(step, self.schedule.plan(0, self.total_steps, index, len(looks), self.state.generator)[0])
             looks[index] = self._look(index)
             now = disagreements(looks, self.wearer.neighbours)[index]
-            if now.color < least:
+            if now is not None and now.color < least:
                 kept, least = self.state.revisions[name], now.color
             if index not in self._outliers(looks):
                 break
