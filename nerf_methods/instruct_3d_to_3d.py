@@ -59,6 +59,7 @@ class InstructPipeline(DistillationPipeline):
     config: InstructPipelineConfig
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        assert attributes.optimizers is not None
         optimizer = attributes.optimizers.optimizers["fields"]
 
         def scale(step: int) -> None:
@@ -71,15 +72,15 @@ class InstructPipeline(DistillationPipeline):
 
     def scale(self, step: int, optimizer) -> None:
         """Give the field the resolution that a step asks for."""
-        session, model = self.session, self.model
+        session, field = self.session, self.voxel_field()
         if session is None:
             return
         level = Scaling(self.config.scaling, session.total_steps).level(step)
         wanted = lattice_side(session.source.resolution**3 / 2**level)
-        if wanted != model.field.resolution:
-            rescale(model.field, wanted, optimizer, session.source if self.config.keep_detail else None)
+        if wanted != field.resolution:
+            rescale(field, wanted, optimizer, session.source if self.config.keep_detail else None)
             self.freeze()
-            model.field.update_occupancy(model.config.min_alpha)
+            self.update_occupancy()
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "scaling": list(self.config.scaling), "keep_detail": self.config.keep_detail}

@@ -33,7 +33,7 @@ from editor3d.plugin.train.datamanager import EditDataManagerConfig
 from editor3d.plugin.train.pipeline import MODEL_PREFIX, PluginPipelineConfig
 from editor3d.plugin.train.scene import PluginModelConfig, RayModel
 from editor3d.plugin.views.rays import camera_rays
-from editor3d.types import Compose, Confinement, Regularise, SceneCapabilities, Shape, View
+from editor3d.types import Compose, Confinement, EditableScene, Regularise, SceneCapabilities, Shape, View
 from nerf_methods.composite import Composite
 from nerf_methods.spatial_loss import spatial_loss
 
@@ -87,7 +87,7 @@ class EditNerfactoModel(RayModel, NerfactoModel):
             case Compose(region):
                 self._compose(region)
             case Regularise():
-                self._regularise(confinement.original)
+                self._regularise(_nerfacto(confinement.original))
             case _:
                 super().confine(confinement)
         self.confinement = confinement
@@ -102,12 +102,11 @@ class EditNerfactoModel(RayModel, NerfactoModel):
             region: in scene units.
         """
         self.composite = composite = Composite(region)
-        kept = nn.ModuleDict({_FIELD: deepcopy(self.field), _PROPOSALS: deepcopy(self.proposal_networks)})
-        self.original = kept.requires_grad_(False).eval()
-        own, originals = list(self.proposal_networks), list(kept[_PROPOSALS])
+        field, original, proposals = self.field, deepcopy(self.field), deepcopy(self.proposal_networks)
+        self.original = nn.ModuleDict({_FIELD: original, _PROPOSALS: proposals}).requires_grad_(False).eval()
+        own, originals = list(self.proposal_networks), list(proposals)
         pairs = [(function, originals[own.index(function.__self__)].density_fn) for function in self.density_fns]
         self.density_fns = [composite.density(*pair) for pair in pairs]
-        field, original = self.field, kept[_FIELD]
         # a hook would not be called: nerfstudio calls `forward` itself
         field.forward, field.density_fn = (
             composite.field(field.forward, original.forward),
@@ -131,16 +130,19 @@ class EditNerfactoModel(RayModel, NerfactoModel):
         """How much of what each pixel of a view shows lies in the region: [H, W, 1] in 0..1."""
         camera = camera.reshape((1,))
         rays, found = camera_rays(camera, 0, self.lenses, self.device), []
-        self.composite.alone, was_training = of_original, self.training
+        composite, was_training = self.composite, self.training
+        assert composite is not None
+        composite.alone = of_original
         self.eval()
         try:
             for part in torch.arange(len(rays), device=self.device).split(self.config.eval_num_rays_per_chunk):
                 self(rays[part])
-                samples, values, inside = self.composite.last
+                assert composite.last is not None
+                samples, values, inside = composite.last
                 weights = samples.get_weights(values[FieldHeadNames.DENSITY])
                 found.append((weights * inside[..., None]).sum(-2))
         finally:
-            self.composite.alone, self.composite.last = False, None
+            composite.alone, composite.last = False, None
             self.train(was_training)
         return torch.cat(found).view(int(camera.height[0]), int(camera.width[0]), 1).clamp(0.0, 1.0)
 
@@ -152,10 +154,10 @@ class EditNerfactoModel(RayModel, NerfactoModel):
         original.requires_grad_(False).train()  # in which mode each picture has its own appearance
         forward = self.field.forward
 
-        def noting(samples: RaySamples, *args, **kwargs) -> dict[FieldHeadNames, Tensor]:
-            values = forward(samples, *args, **kwargs)
+        def noting(ray_samples: RaySamples, compute_normals: bool = False) -> dict[FieldHeadNames, Tensor]:
+            values = forward(ray_samples, compute_normals)
             if self.training:
-                self._sampled = samples, values
+                self._sampled = ray_samples, values
             return values
 
         self.field.forward = noting  # a hook would not be called: nerfstudio calls `forward` itself
@@ -167,16 +169,21 @@ class EditNerfactoModel(RayModel, NerfactoModel):
         return outputs
 
     def _spatial_loss(self, confinement: Regularise) -> Tensor:
+        assert self._sampled is not None  # `get_outputs` has
         samples, now = self._sampled
         with torch.no_grad():
-            before = confinement.original.field(samples)
+            before = _nerfacto(confinement.original).field(samples)
             outside = ~confinement.region.contains(samples.frustums.get_positions())
-        names = FieldHeadNames.DENSITY, FieldHeadNames.RGB
-        fields = [
-            (*(values[name] for name in names), samples.get_weights(values[FieldHeadNames.DENSITY]))
-            for values in (now, before)
-        ]
-        return spatial_loss(*fields[0], *fields[1], outside)
+        density, density0 = now[FieldHeadNames.DENSITY], before[FieldHeadNames.DENSITY]
+        return spatial_loss(
+            density,
+            now[FieldHeadNames.RGB],
+            samples.get_weights(density),
+            density0,
+            before[FieldHeadNames.RGB],
+            samples.get_weights(density0),
+            outside,
+        )
 
     def get_loss_dict(self, outputs, batch, metrics_dict=None) -> dict[str, Tensor]:
         losses = super().get_loss_dict(outputs, batch, metrics_dict)
@@ -280,8 +287,13 @@ class EditNerfactoModel(RayModel, NerfactoModel):
         return state
 
 
+def _nerfacto(scene: EditableScene) -> EditNerfactoModel:
+    assert isinstance(scene, EditNerfactoModel)  # the original is of the edited scene's kind
+    return scene
+
+
 def _training_pictures(base: TrainerConfig) -> list:
-    manager = base.pipeline.datamanager
+    manager: Any = base.pipeline.datamanager
     parser = manager.dataparser
     parser.data = manager.data or base.data or parser.data
     try:

@@ -37,6 +37,12 @@ class BakedMesh:
     normal_map: np.ndarray | None = None
     """[S, S, 3] uint8: tangent, bitangent, normal (+Y, as in glTF), 0..255 for -1..1."""
 
+    def pictures(self) -> tuple[np.ndarray, np.ndarray]:
+        """Texture and normal map of a mesh that has them."""
+        assert self.texture is not None
+        assert self.normal_map is not None
+        return self.texture, self.normal_map
+
 
 @torch.no_grad()
 def baked(styled: StyledMesh, texture_size: int) -> BakedMesh:

@@ -23,12 +23,12 @@ def covering(uvs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     corners = np.zeros((3 * len(uvs), 3), np.float32)
     corners[:, :2] = uvs.reshape(-1, 2)
     triangles = np.arange(len(corners), dtype=np.uint32).reshape(-1, 3)
-    scene.add_triangles(open3d.core.Tensor(corners), open3d.core.Tensor(triangles))
+    scene.add_triangles(open3d.core.Tensor.from_numpy(corners), open3d.core.Tensor.from_numpy(triangles))
     u = (np.arange(size, dtype=np.float32) + 0.5) / size
     rays = np.zeros((size, size, 6), np.float32)
     rays[..., 0], rays[..., 1] = u[None, :], 1.0 - u[:, None]
     rays[..., 2], rays[..., 5] = 1.0, -1.0
-    found = scene.cast_rays(open3d.core.Tensor(rays))
+    found = scene.cast_rays(open3d.core.Tensor.from_numpy(rays))
     face = found["primitive_ids"].numpy()
     one_two = found["primitive_uvs"].numpy()
     weights = np.concatenate([1.0 - one_two.sum(-1, keepdims=True), one_two], -1)
@@ -41,5 +41,5 @@ def spread(texture: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
     if covered.all() or not covered.any():
         return texture
-    rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    rows, columns = np.asarray(distance_transform_edt(~covered, return_distances=False, return_indices=True))
     return texture[rows, columns]

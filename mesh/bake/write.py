@@ -59,12 +59,12 @@ class _Corners:
     """[N, 4]."""
 
 
-def _split(baked: BakedMesh) -> _Corners:
-    tangents = corner_tangents(baked.vertices, baked.faces, baked.uvs).reshape(-1, 4)
+def _split(baked: BakedMesh, uvs: np.ndarray) -> _Corners:
+    tangents = corner_tangents(baked.vertices, baked.faces, uvs).reshape(-1, 4)
     flat = baked.faces.reshape(-1)
-    key = np.column_stack([flat, baked.uvs.reshape(-1, 2).view(np.int32), tangents[:, 3].astype(np.int32)])
+    key = np.column_stack([flat, uvs.reshape(-1, 2).view(np.int32), tangents[:, 3].astype(np.int32)])
     _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return _Corners(flat[first], which.reshape(-1, 3), baked.uvs.reshape(-1, 2)[first], tangents[first])
+    return _Corners(flat[first], which.reshape(-1, 3), uvs.reshape(-1, 2)[first], tangents[first])
 
 
 def _write_glb(path: Path, baked: BakedMesh) -> None:
@@ -95,27 +95,27 @@ def _write_glb(path: Path, baked: BakedMesh) -> None:
         return len(accessors) - 1
 
     attributes = gltf.Attributes()
-    material = gltf.Material(
-        name="style", doubleSided=True, pbrMetallicRoughness=gltf.PbrMetallicRoughness(metallicFactor=0.0)
-    )
+    surface = gltf.PbrMetallicRoughness(metallicFactor=0.0)
+    material = gltf.Material(name="style", doubleSided=True, pbrMetallicRoughness=surface)
     document = gltf.GLTF2(asset=gltf.Asset(version="2.0", generator="editor3d"))
     if baked.uvs is None:
         vertex, faces = np.arange(len(vertices)), baked.faces
         attributes.COLOR_0 = accessor(to_linear(baked.colors), _FLOAT, _ARRAY)
     else:
-        corners = _split(baked)
+        corners = _split(baked, baked.uvs)
         vertex, faces = corners.vertex, corners.faces
         attributes.TEXCOORD_0 = accessor(corners.uvs * [1.0, -1.0] + [0.0, 1.0], _FLOAT, _ARRAY)
         attributes.TANGENT = accessor(_orthogonal(corners.tangents, baked.normals[vertex]), _FLOAT, _ARRAY)
         # COLOR_0 would be multiplied into the texture
-        attributes._COLOR = accessor(baked.colors[vertex], _FLOAT, _ARRAY)
-        for index, picture in enumerate((baked.texture, baked.normal_map)):
+        color = accessor(baked.colors[vertex], _FLOAT, _ARRAY)
+        attributes._COLOR = color  # pyright: ignore[reportAttributeAccessIssue]  # of an application's own
+        for index, picture in enumerate(baked.pictures()):
             buffer = io.BytesIO()
             Image.fromarray(picture).save(buffer, format="PNG")
             document.images.append(gltf.Image(bufferView=add(buffer.getvalue()), mimeType="image/png"))
             document.textures.append(gltf.Texture(source=index, sampler=0))
         document.samplers.append(gltf.Sampler(magFilter=9729, minFilter=9987, wrapS=10497, wrapT=10497))
-        material.pbrMetallicRoughness.baseColorTexture = gltf.TextureInfo(index=0)
+        surface.baseColorTexture = gltf.TextureInfo(index=0)
         material.normalTexture = gltf.NormalMaterialTexture(index=1)
     attributes.POSITION = accessor(vertices[vertex], _FLOAT, _ARRAY, bounds=True)
     attributes.NORMAL = accessor(baked.normals[vertex], _FLOAT, _ARRAY)
@@ -148,8 +148,9 @@ def _write_obj(path: Path, baked: BakedMesh) -> None:
     lines = ["# editor3d"]
     corners = baked.faces + 1
     if baked.uvs is not None:
-        save_png(path.with_name(f"{path.stem}_color.png"), baked.texture)
-        save_png(path.with_name(f"{path.stem}_normal.png"), baked.normal_map)
+        texture, normal_map = baked.pictures()
+        save_png(path.with_name(f"{path.stem}_color.png"), texture)
+        save_png(path.with_name(f"{path.stem}_normal.png"), normal_map)
         with replacing(path.with_suffix(".mtl")) as temporary:
             temporary.write_text(
                 f"newmtl style\nKd 1 1 1\nKs 0 0 0\nmap_Kd {path.stem}_color.png\nnorm {path.stem}_normal.png\n"

@@ -217,7 +217,7 @@ def _materials(
 
 def _moved(uvs: np.ndarray, where: Map) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
-        return (uvs * np.float32(where.scale) + np.float32(where.offset)).astype(np.float32)
+        return (uvs * np.asarray(where.scale, np.float32) + np.asarray(where.offset, np.float32)).astype(np.float32)
 
 
 def _libraries(path: Path, lines: list[str], notes: Notes) -> dict[str, ObjMaterial]:

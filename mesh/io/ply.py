@@ -96,8 +96,8 @@ def _colors(element: Rows) -> np.ndarray | None:
     for name in element.scalars:
         plain = _COLOR_PREFIX.sub("", name.lower())
         by_name.setdefault(plain, name)
-    found = [next((by_name[name] for name in names if name in by_name), None) for names in _CHANNELS]
-    if None in found:
+    found = [by_name[known[0]] for names in _CHANNELS if (known := [name for name in names if name in by_name])]
+    if len(found) < len(_CHANNELS):
         return None
     return scaled_colors(np.stack([np.float64(element.scalars[name]) for name in found], -1), kinds[found[0]])
 

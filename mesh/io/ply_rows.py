@@ -93,16 +93,20 @@ def _lists(element: Rows) -> list[Property]:
     return [found for found in element.properties if found.counted is not None]
 
 
+def _ordered(kind: np.dtype, order: str) -> np.dtype:
+    return kind.newbyteorder(">" if order == ">" else "<")
+
+
 def _row_type(element: Rows, body: memoryview, at: int, order: str) -> np.dtype | None:
     """A row whose lists are as long as the first row's; None where that does not fit."""
     fields: list[tuple] = []
     for found in element.properties:
-        kind = found.kind.newbyteorder(order)
+        kind = _ordered(found.kind, order)
         if found.counted is None:
             fields.append((found.name, kind))
             at += kind.itemsize
             continue
-        counted = found.counted.newbyteorder(order)
+        counted = _ordered(found.counted, order)
         if at + counted.itemsize > len(body):
             return None
         size = int(np.frombuffer(body, counted, 1, at)[0])
@@ -123,7 +127,7 @@ def _take(element: Rows, found: Property, values: np.ndarray, table: np.ndarray)
 
 def _read_uneven(element: Rows, body: memoryview, at: int, order: str) -> int:
     """Rows whose lists differ in length, one by one; where they end."""
-    pieces: dict[str, list[bytes]] = {found.name: [] for found in element.properties}
+    pieces: dict[str, list[memoryview]] = {found.name: [] for found in element.properties}
     sizes: dict[str, list[int]] = {found.name: [] for found in element.properties}
     steps = [
         (
@@ -151,7 +155,7 @@ def _read_uneven(element: Rows, body: memoryview, at: int, order: str) -> int:
             values.append(body[at:stop])
             at = stop
     for found in element.properties:
-        values = np.frombuffer(b"".join(pieces[found.name]), found.kind.newbyteorder(order)).astype(found.kind)
+        values = np.frombuffer(b"".join(pieces[found.name]), _ordered(found.kind, order)).astype(found.kind)
         if found.counted is None:
             element.scalars[found.name] = values
         else:

@@ -46,8 +46,9 @@ def read(path: Path, notes: Notes) -> list[Surface]:
     _check_content(content, path)
     kind = path.suffix.lower()[1:]
     textures = Textures(path.parent, notes, percent_encoded=True)
+    pictures: Any = _Pictures(textures)  # it has what trimesh calls
     try:
-        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=_Pictures(textures), process=False)
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=pictures, process=False)
         check_size(sum(len(scene.geometry[scene.graph[node][1]].faces) for node in scene.graph.nodes_geometry), "faces",
                    path)  # fmt: skip
         parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
@@ -129,13 +130,13 @@ def _surface_of(part: trimesh.Trimesh) -> Surface:
     faces = np.asarray(part.faces, np.int64)
     vertices = np.asarray(part.vertices, np.float64)
     faces = faces[((faces >= 0) & (faces < len(vertices))).all(axis=1)]
-    visual = part.visual
+    visual: Any = part.visual  # its kind tells its class
     if visual.kind == "texture":
         uv = getattr(visual, "uv", None)  # trimesh has it with some kinds of textures only
         uvs = None if uv is None or len(uv) != len(vertices) else np.asarray(uv, np.float32)[faces]
         return Surface(vertices, faces, None, uvs, (_material(visual.material, uvs is not None),))
     if visual.kind == "vertex":
-        return Surface(vertices, faces, np.float32(visual.vertex_colors[:, :3]) / np.float32(255.0))
+        return Surface(vertices, faces, np.asarray(visual.vertex_colors[:, :3], np.float32) / np.float32(255.0))
     if visual.kind == "face" and len(visual.face_colors) == len(faces):
         return colored_faces(vertices, faces, visual.face_colors[:, :3] / 255.0)
     return Surface(vertices, faces)

@@ -62,6 +62,9 @@ class StyleField(nn.Module):
         generator: on the CPU; draws the frequencies and the layers.
     """
 
+    frequencies: Tensor
+    open: Tensor
+
     def __init__(self, settings: FieldSettings, generator: torch.Generator) -> None:
         super().__init__()
         self.settings = settings
@@ -96,6 +99,7 @@ class StyleField(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Colour change [N, 3] and displacement [N] of points, given by what `encode` makes of them."""
         first, *rest = self.trunk
+        assert isinstance(first, nn.Linear)
         hidden = F.relu(F.linear(features, first.weight * self.open, first.bias))
         for layer in rest:
             hidden = F.relu(layer(hidden))

@@ -15,13 +15,13 @@ class Looks:
     """Colours of a surface before it is lit, sRGB in 0..1: its vertices' where it has any, else its materials'."""
 
     def __init__(self, surface: Surface, device: torch.device | str = "cpu") -> None:
-        def tensor(array: np.ndarray | None) -> Tensor | None:
-            return None if array is None else torch.from_numpy(np.array(array)).to(device)
+        def tensor(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.array(array)).to(device)
 
         self._faces = tensor(surface.faces)
-        self._vertex_colors = tensor(surface.vertex_colors)
-        self._uvs = tensor(surface.uvs)
-        self._tints = tensor(surface.tints)
+        self._vertex_colors = None if surface.vertex_colors is None else tensor(surface.vertex_colors)
+        self._uvs = torch.zeros(0, 3, 2, device=device) if surface.uvs is None else tensor(surface.uvs)
+        self._tints = None if surface.tints is None else tensor(surface.tints)
         self._material = tensor(surface.material_of)
         self._flat = torch.tensor([material.color for material in surface.materials], device=device).float()
         self._textures = {

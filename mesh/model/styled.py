@@ -10,7 +10,7 @@ from torch import Tensor
 
 from editor3d.errors import RegionError
 from editor3d.scene import SceneDefaults
-from editor3d.types import Confinement, Freeze, Output, SceneCapabilities
+from editor3d.types import Confinement, Freeze, Output, SceneCapabilities, Shape
 from mesh.model.field import StyleField
 from mesh.model.looks import Looks
 from mesh.render.cameras import Cameras
@@ -86,6 +86,7 @@ class StyledMesh(SceneDefaults):
         """Which points [N, 3] in the file's frame the field acts on: [N] bool."""
         if not isinstance(self.confinement, Freeze):
             return torch.ones(len(points), dtype=torch.bool, device=points.device)
+        assert isinstance(self.confinement.where, Shape)  # `confine` takes no other
         return self.confinement.where.contains(points)
 
     def style(self) -> tuple[Tensor, Tensor]:
@@ -159,8 +160,10 @@ class StyledMesh(SceneDefaults):
         Returns:
             Each [side, side, 3], and which pixels show nothing but the mesh [side, side] bool.
         """
-        change, displacement = self.all_style() if styled else (None, None)
-        vertices = self.displaced(displacement) if styled else self.rest
+        vertices, change = self.rest, torch.zeros_like(self.rest)
+        if styled:
+            change, displacement = self.all_style()
+            vertices = self.displaced(displacement)
         for index in range(len(cameras)):
             shading = self.shading(vertices, cameras[[index]].scaled(supersampling))
             colors = self.looks.at(shading.hits.face, shading.weights)

@@ -14,7 +14,7 @@ from torch import Tensor
 from editor3d.files.writing import replacing
 from editor3d.metrics.image import psnr
 from editor3d.run.results import shown_of
-from mesh.bake.bake import baked
+from mesh.bake.bake import BakedMesh, baked
 from mesh.bake.write import write_baked
 from mesh.render.cameras import Cameras, cameras_at
 from mesh.style.objectives import Objective
@@ -101,7 +101,7 @@ class ShownMesh:
         }
 
 
-def write_or_copy(found: Path, path: Path, mesh: object) -> None:
+def write_or_copy(found: Path, path: Path, mesh: BakedMesh) -> None:
     """Write a mesh to `path`; a file of the same kind is copied."""
     if path.suffix.lower() != found.suffix:
         write_baked(path, mesh)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from editor3d.errors import CheckpointError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.regions import parse_region
-from editor3d.types import Freeze, Intrinsics, View
+from editor3d.types import Freeze, Intrinsics, Shape, Split, View
 from mesh.io.read import read_mesh
 from mesh.model.field import StyleField
 from mesh.model.styled import StyledMesh
@@ -71,11 +73,13 @@ def styled_mesh(config: StyleConfig, generator: torch.Generator, device: str) ->
         device=device,
     )
     if config.region:
-        styled.confine(Freeze(parse_region(config.region)))
+        region = parse_region(config.region)
+        assert isinstance(region, Shape)  # `check` has refused all others
+        styled.confine(Freeze(region))
     return styled
 
 
-def load_field(field: StyleField, state: dict, path: Path) -> None:
+def load_field(field: StyleField, state: Mapping[str, Any], path: Path) -> None:
     """Take over a field's parameters from a checkpoint.
 
     Raises:
@@ -90,7 +94,7 @@ def load_field(field: StyleField, state: dict, path: Path) -> None:
         ) from error
 
 
-def views_of(cameras: Cameras, folder: Path, split: str) -> tuple[View, ...]:
+def views_of(cameras: Cameras, folder: Path, split: Split) -> tuple[View, ...]:
     """Cameras as the views of a capture whose pictures lie in `folder`."""
     center = cameras.side / 2
     lens = Intrinsics(cameras.side, cameras.side, cameras.focal, cameras.focal, center, center)

@@ -24,7 +24,7 @@ class DistilledScene(PlannedScene):
         """No picture was edited."""
 
     def export(self, folder: Path) -> None:
-        save_field(folder / FIELD_FILE, self.pipeline.model.field)
+        save_field(folder / FIELD_FILE, self.pipeline.voxel_field())
 
     def exported(self, folder: Path) -> list[tuple[str, Path]]:
         return [("Scene", folder / FIELD_FILE)]

@@ -191,6 +191,7 @@ class DistillationPipeline(PlannedPipeline):
     rendering and exporting a result need none of it."""
 
     config: DistillationPipelineConfig
+    plan: DistillationPlan
 
     def __init__(self, config: DistillationPipelineConfig, *args, **kwargs) -> None:
         if kwargs.get("test_mode") == "val":
@@ -199,6 +200,23 @@ class DistillationPipeline(PlannedPipeline):
         self.session: Session | None = None
         self._free: Tensor | None = None
         self.generator = torch.Generator().manual_seed(0)
+
+    def begun(self) -> Session:
+        """That of a run that has begun."""
+        assert self.session is not None
+        return self.session
+
+    def voxel_field(self) -> VoxelField:
+        """The scene's; only voxel grids are edited by distillation."""
+        field = self.model.field
+        assert isinstance(field, VoxelField)
+        return field
+
+    def update_occupancy(self) -> None:
+        """After the field was changed otherwise than by a step."""
+        config = self.model.config
+        assert isinstance(config, VoxelModelConfig)
+        self.voxel_field().update_occupancy(config.min_alpha)
 
     def generators(self) -> dict[str, torch.Generator]:
         return {**super().generators(), "pipeline.guidance": self.generator}
@@ -210,7 +228,7 @@ class DistillationPipeline(PlannedPipeline):
             base: the pipeline's state in the base's checkpoint.
             total_steps: of the run.
         """
-        source = deepcopy(self.model.field).requires_grad_(False)
+        source = deepcopy(self.voxel_field()).requires_grad_(False)
         own = {key.removeprefix(FIELD_PREFIX): value for key, value in base.items() if key.startswith(FIELD_PREFIX)}
         source.load_state_dict(own)
         self.session = Session(
@@ -225,7 +243,7 @@ class DistillationPipeline(PlannedPipeline):
             total_steps,
         )
         if self.plan.region:
-            self._restrict(self.config.run / REGION_FOLDER)
+            self._restrict(self.config.run_folder() / REGION_FOLDER)
 
     def _restrict(self, folder: Path) -> None:
         """Freeze what lies outside the region. Which lattice points of the base it holds is kept in `folder`.
@@ -244,12 +262,12 @@ class DistillationPipeline(PlannedPipeline):
         the base's again, to the bit. With fewer, those may change whose cells reach into the region."""
         if self._free is None:
             return
-        source, field = self.session.source, self.model.field
+        source, field = self.begun().source, self.voxel_field()
         free = self._free.to(self.device).view(source.grid.shape[:3])
         if field.resolution == source.resolution:
             field.grid.copy_(torch.where(free[..., None], field.grid, source.grid))
         else:
-            side = (field.resolution,) * 3
+            side = (field.resolution, field.resolution, field.resolution)
             share = F.interpolate(
                 F.max_pool3d(free[None, None].float(), 3, 1, 1), side, mode="trilinear", align_corners=True
             )
@@ -269,14 +287,14 @@ class DistillationPipeline(PlannedPipeline):
 
     def distill_steps(self) -> int:
         """Steps of score distillation."""
-        return self.session.total_steps
+        return self.begun().total_steps
 
     def prompts(self, views: list[DrawnView]) -> list[str]:
         """The diffusion model's prompt for each view."""
         return [self.plan.instruction] * len(views)
 
     def get_train_loss_dict(self, step: int):
-        session = self.session
+        session = self.begun()
         views = session.views.draw(self.config.batch_views, self.generator)
         with self.stopwatch.measure("render"):
             pictures = torch.stack([self.render(view) for view in views])
@@ -290,13 +308,13 @@ class DistillationPipeline(PlannedPipeline):
 
     def render(self, view: DrawnView) -> Tensor:
         """The scene as it is now, with a gradient: [H, W, 3]."""
-        return self.model(self.session.views.rays(view, self.device))["rgb"].view(*view.size, 3)
+        return self.model(self.begun().views.rays(view, self.device))["rgb"].view(*view.size, 3)
 
     @torch.no_grad()
     def render_source(self, view: DrawnView) -> Tensor:
         """The base: [H, W, 3]."""
-        rays = self.session.views.rays(view, self.device)
-        return self.session.source.render(rays.origins, rays.directions)[0].view(*view.size, 3)
+        rays = self.begun().views.rays(view, self.device)
+        return self.begun().source.render(rays.origins, rays.directions)[0].view(*view.size, 3)
 
     def describe(self) -> dict[str, Any]:
         """How the run was carried out, for its record."""

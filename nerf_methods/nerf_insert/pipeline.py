@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -252,11 +253,11 @@ class InsertPipeline(EditPipeline):
 
     def _distance(self, index: int) -> Tensor:
         """How far away is what the base shows of a view: [H, W] scene units, infinite off the box round the region."""
-        path = self.config.run / REGION_FOLDER / f"{self.train_views[index].name}{DISTANCE_SUFFIX}"
+        path = self.config.run_folder() / REGION_FOLDER / f"{self.train_views[index].name}{DISTANCE_SUFFIX}"
         return load_file(path)["distance"].float()
 
 
 def _feathered(mask: Tensor) -> Tensor:
     """A mask [H, W] bool as shares that rise to 1 over `FEATHER` pixels inside of it."""
-    inside = ndimage.distance_transform_edt(mask.numpy())
+    inside = np.asarray(ndimage.distance_transform_edt(mask.numpy()))
     return torch.from_numpy(inside / FEATHER).float().clamp(0.0, 1.0)

@@ -138,7 +138,9 @@ def cut(
     labels = graph_cut.minimise(cost_in, cost_out, weights, settings.smoothness, nodes)
     kept = graph_cut.largest_component(labels, mass)
     model = ColorModel(_colors(source)) if settings.color_weight > 0.0 else None
-    for _ in range(ROUNDS if model is not None else 0):
+    for _ in range(ROUNDS):
+        if model is None:
+            break
         ratio = settings.color_weight * model.log_ratio(kept, mass**2, opinion)
         labels = graph_cut.minimise(
             cost_in + np.maximum(-ratio, 0.0), cost_out + np.maximum(ratio, 0.0), weights, settings.smoothness, nodes
@@ -147,7 +149,7 @@ def cut(
     if model is not None:  # highlights and shadows have colours of their own
         kept = graph_cut.largest_component(kept | (ndimage.binary_closing(kept) & nodes), mass)
     mask = with_border(kept, nodes)
-    return Cut(torch.from_numpy(mask), int(kept.sum()), int(nodes.sum()), int(ndimage.label(labels)[1]))
+    return Cut(torch.from_numpy(mask), int(kept.sum()), int(nodes.sum()), graph_cut.parts_of(labels)[1])
 
 
 def _colors(field: VoxelField) -> np.ndarray:
@@ -162,8 +164,8 @@ def with_border(labels: np.ndarray, nodes: np.ndarray) -> np.ndarray:
         nodes: [X, Y, Z] bool, the voxels that hold something.
     """
     touch = np.ones((3, 3, 3), bool)
-    others = ndimage.binary_dilation(nodes & ~labels, touch)
-    return labels | (ndimage.binary_dilation(labels, touch) & ~nodes & ~others)
+    others = np.asarray(ndimage.binary_dilation(nodes & ~labels, touch))
+    return labels | (np.asarray(ndimage.binary_dilation(labels, touch)) & ~nodes & ~others)
 
 
 @torch.no_grad()

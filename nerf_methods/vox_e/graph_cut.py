@@ -122,6 +122,12 @@ def minimise(
     return labels
 
 
+def parts_of(labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """The parts that hang together by faces, numbered from 1 on [X, Y, Z], and how many they are."""
+    numbered = np.empty(labels.shape, np.int32)
+    return numbered, int(np.asarray(ndimage.label(labels, output=numbered)))
+
+
 def largest_component(labels: np.ndarray, mass: np.ndarray | None = None) -> np.ndarray:
     """The largest of the parts that hang together by faces; of several, the first. However many there are.
 
@@ -129,7 +135,7 @@ def largest_component(labels: np.ndarray, mass: np.ndarray | None = None) -> np.
         labels: [X, Y, Z] bool.
         mass: [X, Y, Z], at least 0: what a voxel counts for; None for one each.
     """
-    parts, count = ndimage.label(labels)
+    parts, count = parts_of(labels)
     if count < 2:
         return labels.copy()
     weights = None if mass is None else mass.ravel()

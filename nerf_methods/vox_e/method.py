@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nerfstudio.plugins.types import MethodSpecification
 
 from editor3d.host.device import default_device
@@ -30,15 +32,15 @@ def _config() -> DistillationTrainerConfig:
     if not on_gpu:
         share = CPU_STEPS / PAPER_STEPS
         pipeline.anneal_start, pipeline.anneal_every = (round(n * share) for n in (4000, 600))
-    fixed = dict(density_smoothness=0.0, color_smoothness=0.0)
+    unsmoothed = partial(VoxelAdamConfig, density_smoothness=0.0, color_smoothness=0.0)
     return DistillationTrainerConfig(
         method_name="vox-e",
         max_num_iterations=PAPER_STEPS if on_gpu else CPU_STEPS,
         steps_per_save=250,
         pipeline=pipeline,
         optimizers={
-            "fields": {"optimizer": VoxelAdamConfig(lr=LEARNING_RATE, eps=1e-8, **fixed), "scheduler": None},
-            "attention": {"optimizer": VoxelAdamConfig(lr=0.1, density_lr_scale=0.0, **fixed), "scheduler": None},
+            "fields": {"optimizer": unsmoothed(lr=LEARNING_RATE, eps=1e-8), "scheduler": None},
+            "attention": {"optimizer": unsmoothed(lr=0.1, density_lr_scale=0.0), "scheduler": None},
         },
         base_method="relu-field",
     )

@@ -21,6 +21,7 @@ from nerf_methods.distillation.pipeline import DistillationPipeline, Distillatio
 from nerf_methods.distillation.views import DrawnView
 from nerf_methods.vox_e.attention import AttentionGrids, CutSettings, cut, merge, save_attention
 from nerf_methods.vox_e.correlation import DensityReference
+from nerf_methods.voxel.model import VoxelModelConfig
 
 ATTENTION_FILE = "attention.safetensors"
 
@@ -104,7 +105,7 @@ class VoxEPipeline(DistillationPipeline):
         self._reference: DensityReference | None = None
         self._cut: dict[str, int] = {}
         local = config.is_local and kwargs.get("test_mode") == "val"
-        self._attention = AttentionGrids(self.model.field) if local else None
+        self._attention = AttentionGrids(self.voxel_field()) if local else None
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         own = {} if self._attention is None else {"attention": [self._attention.field.grid]}
@@ -112,9 +113,9 @@ class VoxEPipeline(DistillationPipeline):
 
     def begin(self, base: Mapping[str, Tensor], total_steps: int) -> None:
         super().begin(base, total_steps)
-        self._reference = DensityReference(self.session.source)
+        self._reference = DensityReference(self.begun().source)
         if self._attention is not None:
-            self._attention.begin(self.session.source)
+            self._attention.begin(self.begun().source)
 
     def front(self) -> int:
         if not self.config.front_view:
@@ -128,7 +129,7 @@ class VoxEPipeline(DistillationPipeline):
         return names.index(self.config.front_view)
 
     def distill_steps(self) -> int:
-        return self.session.total_steps - (self.config.refine_steps if self.config.is_local else 0)
+        return self.begun().total_steps - (self.config.refine_steps if self.config.is_local else 0)
 
     def prompts(self, views: list[DrawnView]) -> list[str]:
         words = self.config.view_words
@@ -146,17 +147,19 @@ class VoxEPipeline(DistillationPipeline):
     def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if not self.config.reg_weight:
             return {}
-        return {"reg3d_loss": self.config.reg_weight * self._reference.loss(self.model.field)}
+        assert self._reference is not None
+        return {"reg3d_loss": self.config.reg_weight * self._reference.loss(self.voxel_field())}
 
     def _attention_loss(self) -> Tensor:
-        (view,) = self.session.views.draw(1, self.generator)
+        session: Any = self.begun()  # only guidance with attention has a prior to look at
+        (view,) = session.views.draw(1, self.generator)
         with self.stopwatch.measure("render"), torch.no_grad():
             picture = self.render(view)
         chosen = self.config
         words = [chosen.edit_words] + ([chosen.object_words] if chosen.object_words else [])
         with self.stopwatch.measure("edit"):
             maps = attention_maps(
-                self.session.guidance.prior,
+                session.guidance.prior,
                 picture[None],
                 self.plan.instruction,
                 words,
@@ -164,7 +167,11 @@ class VoxEPipeline(DistillationPipeline):
                 timestep=chosen.attention_timestep,
                 resolution=chosen.attention_resolution,
             )[0]
-        return self._attention.loss(self.session.views.rays(view, self.device), view.size, maps)
+        return self._grids().loss(session.views.rays(view, self.device), view.size, maps)
+
+    def _grids(self) -> AttentionGrids:
+        assert self._attention is not None  # the edit is local
+        return self._attention
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         before = TrainingCallbackLocation.BEFORE_TRAIN_ITERATION
@@ -175,7 +182,7 @@ class VoxEPipeline(DistillationPipeline):
     def _before(self, step: int) -> None:
         if self._attention is not None and self.session is not None and step == self.distill_steps():
             with self.stopwatch.measure("fit"):
-                self._attention.begin(self.model.field)
+                self._attention.begin(self.voxel_field())
 
     def _after(self, step: int) -> None:
         """Runs before the checkpoint of the last step, which so holds the result."""
@@ -184,15 +191,16 @@ class VoxEPipeline(DistillationPipeline):
                 self._refine()
 
     def _refine(self) -> None:
-        chosen, source = self.config, self.session.source
-        edit, rest = self._attention.values()
+        chosen, source, field = self.config, self.begun().source, self.voxel_field()
+        edit, rest = self._grids().values()
         rest = rest if chosen.object_words else None
+        assert isinstance(self.model.config, VoxelModelConfig)
         least = self.model.config.min_alpha
         settings = CutSettings(chosen.smoothness, chosen.sigma, chosen.temperature, chosen.color_weight, least)
-        found = cut(edit, rest, self._attention.seen, self.model.field, source, settings)
-        save_attention(chosen.run / ATTENTION_FILE, edit, rest, found.mask)
-        merge(self.model.field, source, found.mask)
-        self.model.field.update_occupancy(self.model.config.min_alpha)
+        found = cut(edit, rest, self._grids().seen, field, source, settings)
+        save_attention(chosen.run_folder() / ATTENTION_FILE, edit, rest, found.mask)
+        merge(field, source, found.mask)
+        field.update_occupancy(least)
         self._cut = {"edited_voxels": found.voxels, "filled_voxels": found.of, "components": found.components}
         CONSOLE.print(f"The edit takes {found.voxels} of {found.of} voxels, the largest of {found.components} parts.")
 

@@ -203,7 +203,8 @@ class VoxelField(nn.Module):
 
     @staticmethod
     def _occupancy_shape(resolution: int) -> tuple[int, int, int]:
-        return (-(-resolution // kernels.OCCUPANCY_BLOCK),) * 3
+        blocks = -(-resolution // kernels.OCCUPANCY_BLOCK)
+        return blocks, blocks, blocks
 
     @property
     def resolution(self) -> int:

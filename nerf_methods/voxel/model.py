@@ -138,12 +138,16 @@ class VoxelModel(RayModel):
         return shares(self.field, cameras, masks, self.lenses)
 
     def region_share(self, camera: Cameras) -> Tensor:
-        return self._shown(camera, ~self._frozen)
+        return self._shown(camera, self._free())
 
     def region_touches(self, camera: Cameras) -> Tensor:
         """The pixels of a view to which something contributes that is free to change, or has a neighbour that is:
         [H, W] bool."""
-        return self._shown(camera, spread(~self._frozen, self.field.grid.shape[:3]))[..., 0] > _TOUCHED
+        return self._shown(camera, spread(self._free(), self.field.grid.shape[:3]))[..., 0] > _TOUCHED
+
+    def _free(self) -> Tensor:
+        assert self._frozen is not None  # the edit is confined
+        return ~self._frozen
 
     @torch.no_grad()
     def _shown(self, camera: Cameras, chosen: Tensor) -> Tensor:
@@ -176,6 +180,7 @@ class VoxelModel(RayModel):
         return {"fields": [self.field.grid], **behind}
 
     def get_training_callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
+        assert attributes.optimizers is not None
         optimizer = attributes.optimizers.optimizers["fields"]
 
         def refine(step: int) -> None:

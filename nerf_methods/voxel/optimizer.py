@@ -71,6 +71,7 @@ class VoxelAdam(torch.optim.Optimizer):
 
     @staticmethod
     def _step_compiled(p: torch.Tensor, state: dict, group: dict) -> None:
+        assert p.grad is not None
         f4 = np.float32  # Python floats would turn the kernels' arithmetic into float64
         grad = p.grad if p.grad.is_contiguous() else p.grad.contiguous()
         if group["density_smoothness"] or group["color_smoothness"]:
@@ -94,6 +95,7 @@ class VoxelAdam(torch.optim.Optimizer):
 
     @staticmethod
     def _step_torch(p: torch.Tensor, state: dict, group: dict) -> None:
+        assert p.grad is not None
         grad = p.grad
         used = grad != 0
         seen = used[..., :2].any(-1, keepdim=True)

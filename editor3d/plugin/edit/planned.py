@@ -25,6 +25,11 @@ class PlannedPipelineConfig(PluginPipelineConfig):
     run: Annotated[Path | None, tyro.conf.Suppress] = None
     """The run's folder; set when the run begins, so that a viewer finds its files."""
 
+    def run_folder(self) -> Path:
+        """That of a run that has begun."""
+        assert self.run is not None
+        return self.run
+
     def where(self) -> str:
         return "" if self.plan is None else self.plan.region
 

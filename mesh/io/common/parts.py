@@ -107,8 +107,9 @@ def joined(parts: list[Surface]) -> Surface:
     if len(parts) == 1:
         return parts[0]
     colors = None
-    if all(part.vertex_colors is not None for part in parts):
-        colors = np.vstack([part.vertex_colors for part in parts])
+    own_colors = [part.vertex_colors for part in parts if part.vertex_colors is not None]
+    if len(own_colors) == len(parts):
+        colors = np.vstack(own_colors)
     else:
         parts = [_colors_as_tints(part) for part in parts]
     offsets = np.cumsum([0] + [len(part.vertices) for part in parts])
@@ -137,5 +138,5 @@ def _stacked(corners: list[np.ndarray | None], parts: list[Surface], blank: np.n
 def _colors_as_tints(part: Surface) -> Surface:
     if part.vertex_colors is None:
         return part
-    tints = to_linear(np.float32(part.vertex_colors))[part.faces]
+    tints = to_linear(np.asarray(part.vertex_colors, np.float32))[part.faces]
     return replace(part, vertex_colors=None, tints=tints, materials=(WHITE,), face_material=None)

@@ -7,7 +7,7 @@ import numpy as np
 from mesh.io.common.parts import check_size
 from mesh.io.gltf.document import Document
 from mesh.io.gltf.meshopt import decoded_view
-from mesh.io.gltf.schema import Accessor
+from mesh.io.gltf.schema import Accessor, Sparse
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5124: "<i4", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -65,11 +65,10 @@ class Accessors:
             stride = self._stride(accessor.buffer_view)
             values = self._rows(accessor.buffer_view, accessor.byte_offset, accessor.count, kind, width, stride)
         if accessor.sparse is not None:
-            values = self._with_sparse(values.copy(), accessor)
+            values = self._with_sparse(values.copy(), accessor.sparse)
         return values
 
-    def _with_sparse(self, values: np.ndarray, accessor: Accessor) -> np.ndarray:
-        sparse = accessor.sparse
+    def _with_sparse(self, values: np.ndarray, sparse: Sparse) -> np.ndarray:
         kind = _COMPONENTS.get(sparse.indices.component_type)
         if kind is None or np.dtype(kind).kind == "f":
             raise self._document.damaged("a sparse accessor's indices are no whole numbers")

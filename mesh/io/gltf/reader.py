@@ -63,6 +63,7 @@ class _Reader:
 
     def _of_node(self, found: Placed, world: dict[int, np.ndarray]) -> list[Surface]:
         document, node = self._document, found.node
+        assert node.mesh is not None  # only such nodes are placed
         mesh = document.item(document.json.meshes, node.mesh, "mesh")
         surfaces = []
         self._parts += len(mesh.primitives) * len(found.transforms)
@@ -195,7 +196,7 @@ def _dressed(shape: _Shape) -> Surface:
     places = None
     if look is not None and look.material.texture is not None:
         places = shape.attributes.get(f"TEXCOORD_{look.tex_coord}")
-    if places is None:
+    if places is None or look is None:
         if tints is not None:
             factor = 1.0 if look is None else look.factor
             return Surface(points, faces, to_srgb(tints * factor).astype(np.float32))
