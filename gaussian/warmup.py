@@ -36,7 +36,9 @@ def warm_up() -> float:
                 render_mode=mode, absgrad=absgrad,
             )  # fmt: skip
             picture.sum().backward()
-    weights = ViewWeights.of(*(leaf.detach() for leaf in leaves[:4]), viewmat[0], K[0], _SIDE, _SIDE)
+    weights = ViewWeights.of(
+        means.detach(), quats.detach(), scales.detach(), opacities.detach(), viewmat[0], K[0], _SIDE, _SIDE
+    )
     colors, importance = np.zeros((_COUNT, 3), np.float32), np.ones((_SIDE, _SIDE), np.float32)
     weights.residual(colors, importance, np.zeros((_SIDE, _SIDE, 3), np.float32))
     weights.sums(importance)

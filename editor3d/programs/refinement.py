@@ -17,7 +17,7 @@ from editor3d.host.stopwatch import Stopwatch
 from editor3d.outputs.pictures import Row, save_png
 from editor3d.programs import notices
 from editor3d.programs.core.budget import Account, Budget
-from editor3d.programs.core.contracts import Candidate, Evaluator, Proposer, Renderer, RenderSettings, Task
+from editor3d.programs.core.contracts import Candidate, Evaluator, Proposer, Renderer, RenderSettings, Task, Verdict
 from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
@@ -260,7 +260,7 @@ class _Run:
             except KeyboardInterrupt:
                 if search.best is not None and search.rounds >= self.known_rounds:
                     self.shown.write_scene = None
-                    self._write(Found(search.first, search.best, search.rounds, "it was interrupted", False))
+                    self._write(search.found("it was interrupted", complete=False))
                 say_stopped(self.folder, self.account.renders, None, "candidates")
                 raise
 
@@ -300,6 +300,7 @@ class _Run:
         return None if self.request.evaluator == "vision" else self.target
 
     def _target_evaluator(self) -> TargetEvaluator:
+        assert self.target is not None  # given, or imagined
         weights = IMAGINED_WEIGHTS if self.request.evaluator == "imagination" else {}
         embed = None if clip_of(self.request) is None else embedding()
         return TargetEvaluator(self.target, PictureLoss(self.target, **weights, embed=embed))
@@ -323,6 +324,7 @@ class _Run:
         known = self.ledger.answer("imagine")
         if known is not None and path.is_file():
             return read_picture(path)
+        assert self.imagination is not None
         first = self._search(task, EmbeddedProposer(), _NoEvaluator()).start(self.source)
         imagined = self.imagination.imagine(first.image, self.request.seed)
         save_png(path, imagined.image)
@@ -372,7 +374,7 @@ class _NoEvaluator:
     def parts(self, image: np.ndarray) -> dict[str, float]:
         return {}
 
-    def compare(self, left: Candidate, right: Candidate) -> None:
+    def compare(self, left: Candidate, right: Candidate) -> Verdict:
         raise AssertionError("nothing is compared before there is a target")
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.fuzzing.formats import FORMATS
 
@@ -45,7 +46,7 @@ class Report:
     def failed(self) -> int:
         return sum(self.outcomes[kind] for kind in ("error", "hang", "crash", "memory"))
 
-    def count(self, number: int, answer: dict[str, object]) -> None:
+    def count(self, number: int, answer: dict[str, Any]) -> None:
         """Take in what became of one case."""
         outcome = str(answer["outcome"])
         self.outcomes[outcome] += 1

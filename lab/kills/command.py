@@ -23,6 +23,7 @@ class Running:
 
     def kill(self) -> None:
         """Kill it and whatever it started, at once."""
+        assert self.process.pid is not None  # it was started
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.join()

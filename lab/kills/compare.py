@@ -58,4 +58,4 @@ def _equal(one: Any, other: Any) -> bool:
         return keys <= set(one) & set(other) and all(_equal(one[key], other[key]) for key in keys)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_equal, one, other))
-    return one == other or (one != one and other != other)
+    return bool(one == other or (one != one and other != other))

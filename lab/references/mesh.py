@@ -43,7 +43,7 @@ def pytorch3d_shaded(meshes: Meshes, fragments: Fragments, cameras: Cameras, lig
     from pytorch3d.renderer.lighting import diffuse
 
     count = len(cameras)
-    corners = meshes.verts_normals_packed()[meshes.faces_packed()]
+    corners = meshes.verts_normals_packed()[meshes.faces_packed()]  # pyright: ignore[reportOptionalSubscript]
     normals = interpolate_face_attributes(fragments.pix_to_face, fragments.bary_coords, corners)
     light = torch.full_like(normals, lights.ambient)
     turns = torch.from_numpy(cameras.c2ws[:, :, :3]).to(normals)

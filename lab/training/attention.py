@@ -42,6 +42,9 @@ class CrossAttentionRecorder:
         def split(x: Tensor) -> Tensor:
             return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
+        assert attn.to_k is not None
+        assert attn.to_v is not None
+        assert attn.to_out is not None
         query = split(attn.to_q(hidden_states))
         key, value = split(attn.to_k(encoder_hidden_states)), split(attn.to_v(encoder_hidden_states))
         probabilities = (query @ key.transpose(-1, -2) * attn.scale).float().softmax(-1)

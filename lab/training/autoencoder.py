@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ def train(
         checkpoint: to go on from and save to.
         tell: gets the learning curve.
     """
-    vae.to(memory_format=torch.channels_last).train()
+    torch.nn.Module.to(vae, memory_format=torch.channels_last).train()
 
     def loss(generator: torch.Generator) -> dict[str, Tensor]:
         # A third originals, the rest edits: there are more of these, and they are more varied.
@@ -51,10 +51,10 @@ def train(
         second = torch.randint(len(pairs.edited), (batch - few,), generator=generator).numpy()
         pixels = to_model(np.concatenate([pairs.originals[first], pairs.edited[second]]))
         with mixed_precision():
-            posterior = vae.encode(pixels).latent_dist
+            posterior = vae.encode(pixels, return_dict=False)[0]
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)
-            decoded = vae.decode(mean + (0.5 * logvar).exp() * noise).sample.float()
+            decoded = vae.decode(mean + (0.5 * logvar).exp() * noise, return_dict=False)[0].float()
         error = decoded - pixels
         kl = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum() / pixels.numel()
         return {"mse": error.square().mean(), "l1": 0.5 * error.abs().mean(), "kl": _KL_WEIGHT * kl}
@@ -70,7 +70,7 @@ def encode(vae: AutoencoderKL, pictures: np.ndarray, batch: int = 64) -> Tensor:
     out = []
     for start in range(0, len(pictures), batch):
         with mixed_precision():
-            out.append(vae.encode(to_model(pictures[start : start + batch])).latent_dist.mode().float())
+            out.append(vae.encode(to_model(pictures[start : start + batch]), return_dict=False)[0].mode().float())
     return torch.cat(out)
 
 
@@ -81,7 +81,11 @@ def colour_map(latents: Tensor, pictures: np.ndarray) -> Tensor:
         latents: [N, 4, h, w] of the pictures.
         pictures: [N, H, W, 3] uint8.
     """
-    colours = F.adaptive_avg_pool2d(to_model(pictures), latents.shape[2:]).permute(0, 2, 3, 1).flatten(0, 2)
+    colours = (
+        F.adaptive_avg_pool2d(to_model(pictures), (latents.shape[2], latents.shape[3]))
+        .permute(0, 2, 3, 1)
+        .flatten(0, 2)
+    )
     known = F.pad(latents.permute(0, 2, 3, 1).flatten(0, 2), (0, 1), value=1.0)
     return torch.linalg.lstsq(known, colours).solution[:-1].T.contiguous()
 
@@ -98,14 +102,15 @@ def whiten(vae: AutoencoderKL, pictures: np.ndarray) -> None:
         vae: changed in place.
         pictures: [N, H, W, 3] uint8 to measure on.
     """
-    channels = vae.config.latent_channels
+    channels = vae.config["latent_channels"]
     values = encode(vae, pictures).double().permute(1, 0, 2, 3).reshape(channels, -1)
     mean = values.mean(1)
     variance, basis = torch.linalg.eigh(torch.cov(values))
     forward = basis @ torch.diag(variance.rsqrt()) @ basis.T
     backward = basis @ torch.diag(variance.sqrt()) @ basis.T
 
-    outer, inner = vae.quant_conv, vae.post_quant_conv
+    outer: Any = vae.quant_conv
+    inner: Any = vae.post_quant_conv
     weight, bias = outer.weight.double()[..., 0, 0], outer.bias.double()
     # log variances: var' = sum_j W_ij^2 var_j, here with all var_j at their channel's own shift
     shift = forward.square().sum(1).log()

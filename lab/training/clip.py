@@ -130,7 +130,8 @@ def fit_clip(
     def loss(generator: torch.Generator) -> dict[str, Tensor]:
         drawn = [part.draw(generator) for part in parts]
         shown, captions = (np.concatenate([one[i] for one in drawn], 1) for i in (0, 3))
-        tokens, wrong = (torch.cat([one[i] for one in drawn], 1).flatten(0, 1) for i in (1, 2))
+        tokens = torch.cat([one[1] for one in drawn], 1).flatten(0, 1)
+        wrong = torch.cat([one[2] for one in drawn], 1).flatten(0, 1)
         pictures = normalized(shown.reshape(-1, *shown.shape[2:]))
         with mixed_precision():
             seen = F.normalize(model.visual_projection(model.vision_model(pixel_values=pictures).pooler_output).float())

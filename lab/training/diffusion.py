@@ -173,11 +173,11 @@ def train_unet(
     """
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    unet.to(memory_format=torch.channels_last).train()
+    torch.nn.Module.to(unet, memory_format=torch.channels_last).train()
     text_encoder.train()
     recorder = CrossAttentionRecorder(unet)
     alphas = make_scheduler().alphas_cumprod
-    edits = unet.config.in_channels == 2 * data.edited.shape[1]
+    edits = unet.config["in_channels"] == 2 * data.edited.shape[1]
 
     def loss(generator: torch.Generator) -> dict[str, Tensor]:
         draw = draw_pairs if edits else draw_captioned
@@ -302,9 +302,9 @@ def _chosen(rows: Tensor, instead: Tensor, place: Tensor) -> Tensor:
 @torch.no_grad()
 def without_condition(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """A copy whose first layer lacks the channels of the picture condition."""
-    out = make_unet(unet.config.out_channels)
+    out = make_unet(unet.config["out_channels"])
     weights = unet.state_dict()
-    weights["conv_in.weight"] = weights["conv_in.weight"][:, : unet.config.out_channels].clone()
+    weights["conv_in.weight"] = weights["conv_in.weight"][:, : unet.config["out_channels"]].clone()
     out.load_state_dict(weights)
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.training.networks import TEXT_LENGTH
 
@@ -37,7 +37,8 @@ def make_tokenizer(texts: Iterable[str]) -> CLIPTokenizer:
     tokens = [*alphabet, *(a + _END for a in alphabet), *("".join(pair) for pair in merges)]
     tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: i for i, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TEXT_LENGTH)
+    pairs: Any = merges  # it takes pairs too
+    return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=TEXT_LENGTH)
 
 
 def encode(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:

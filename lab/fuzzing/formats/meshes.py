@@ -59,19 +59,22 @@ def _of(*wholes: Files) -> Format:
 def _box(textured: bool = False):
     import trimesh
     from PIL import Image
+    from trimesh.visual import ColorVisuals, TextureVisuals
+    from trimesh.visual.material import PBRMaterial
 
     box = trimesh.creation.box()
     if textured:
         picture = Image.fromarray(photograph())
-        material = trimesh.visual.material.PBRMaterial(baseColorTexture=picture, baseColorFactor=[200, 100, 50, 255])
-        box.visual = trimesh.visual.TextureVisuals(uv=np.random.default_rng(0).random((8, 2)), material=material)
+        material = PBRMaterial(baseColorTexture=picture, baseColorFactor=[200, 100, 50, 255])
+        box.visual = TextureVisuals(uv=np.random.default_rng(0).random((8, 2)), material=material)
     else:
-        box.visual.vertex_colors = np.random.default_rng(0).integers(0, 255, (8, 4), np.uint8)
+        box.visual = ColorVisuals(box, vertex_colors=np.random.default_rng(0).integers(0, 255, (8, 4), np.uint8))
     return box
 
 
 def _exported(kind: str, textured: bool = False) -> bytes:
     content = _box(textured).export(file_type=kind)
+    assert isinstance(content, bytes | str)
     return content if isinstance(content, bytes) else content.encode()
 
 
@@ -80,9 +83,9 @@ def obj() -> Format:
 
 
 def ply() -> Format:
-    import trimesh
+    from trimesh.exchange.ply import export_ply
 
-    ascii_ply = trimesh.exchange.ply.export_ply(_box(), encoding="ascii")
+    ascii_ply = export_ply(_box(), encoding="ascii")
     textured = {"model.ply": _TEXTURED_PLY, "t.png": png(photograph())}
     return _of({"model.ply": _exported("ply")}, {"model.ply": ascii_ply}, textured)
 
@@ -101,10 +104,11 @@ def glb() -> Format:
 
 def gltf() -> Format:
     import trimesh
+    from trimesh.exchange.gltf import export_gltf
 
     wholes = []
     for textured in (False, True):
-        files = trimesh.exchange.gltf.export_gltf(trimesh.Scene(_box(textured)))
+        files = export_gltf(trimesh.Scene(_box(textured)))
         wholes.append({"model.gltf" if name == "model.gltf" else name: bytes(body) for name, body in files.items()})
     return _of(*wholes)
 

@@ -187,6 +187,7 @@ def _tree(content: bytes, rng: random.Random) -> bytes:
         tree = json.loads(content)
     except (ValueError, RecursionError):
         return _text(content, rng)
+    owner: Any
     owner, key = rng.choice(_places(tree) or [([tree], 0)])
     way = rng.randrange(6)
     if way <= 2:

@@ -66,7 +66,7 @@ def mesh_run() -> Format:
     from mesh.style.config import CONFIG, StyleConfig, read_config
 
     def write(path: Path) -> None:
-        StyleConfig(mesh=Path("horse.obj"), instruction="make it gold").write(path.parent)
+        StyleConfig(mesh="horse.obj", instruction="make it gold").write(path.parent)
 
     return Format(({CONFIG: _bytes_of(CONFIG, write)},), read_config)
 

@@ -8,6 +8,7 @@ import struct
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from lab.fuzzing.formats.contract import Format
 
@@ -61,7 +62,8 @@ def sog() -> Format:
     numbers = np.random.default_rng(0)
     book = np.linspace(-4, 1, 256).round(3).tolist()
     names = {"means": ["l", "u"], "scales": ["s"], "quats": ["q"], "sh0": ["c"], "shN": ["n", "k"]}
-    meta = {"version": 2, "count": _COUNT} | {part: {"files": files, "codebook": book} for part, files in names.items()}
+    meta: dict[str, Any] = {"version": 2, "count": _COUNT}
+    meta |= {part: {"files": files, "codebook": book} for part, files in names.items()}
     meta["means"] |= {"mins": [-2.0, -1.5, -1.0], "maxs": [2.0, 1.0, 3.0]}
     meta["shN"] |= {"count": 60, "bands": 1}
     packed = io.BytesIO()

@@ -145,6 +145,7 @@ def _demo_views() -> tuple[list[DemoView], dict[str, int]]:
     for view in images.train_views:
         with open_picture(view.image_path) as picture:
             pixels = opencv_pixels(picture, cv2.IMREAD_COLOR)[..., ::-1]
+        assert view.labels_path is not None  # the demo scene has them
         with open_picture(view.labels_path) as picture:
             labels = opencv_pixels(picture, cv2.IMREAD_UNCHANGED)
         views.append(DemoView(np.ascontiguousarray(pixels).astype(np.float32) / 255.0, labels))

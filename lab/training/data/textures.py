@@ -58,9 +58,10 @@ def dead_leaves(
         mask = np.zeros((side, side), np.float32)
         if rng.random() < 0.5:
             axes = (max(1, int(radius)), max(1, int(radius * rng.uniform(0.3, 1.0))))
-            cv2.ellipse(mask, tuple(int(c) for c in centre), axes, rng.uniform(0, 180), 0, 360, 1.0, -1, cv2.LINE_AA)
+            middle = (int(centre[0]), int(centre[1]))
+            cv2.ellipse(mask, middle, axes, rng.uniform(0, 180), 0, 360, (1.0,), -1, cv2.LINE_AA)
         else:
-            cv2.fillPoly(mask, [points.round().astype(np.int32)], 1.0, cv2.LINE_AA)
+            cv2.fillPoly(mask, [points.round().astype(np.int32)], (1.0,), cv2.LINE_AA)
         fill = fills[int(rng.integers(len(fills)))]
         if rng.random() < 0.5:
             fill = fill * rng.uniform(0.4, 1.3) * (0.6 + 0.4 * random_color(rng))
