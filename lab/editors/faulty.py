@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import torch
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from editor3d.editors import EditorEntry, create_editor
 from editor3d.editors.procedural.editor import ProceduralEditor, blend_inside, union
-from editor3d.types import Editor, EditorInfo, EditRequest, ObjectEditor
+from editor3d.types import Editor, EditorInfo, EditRequest
+from editor3d.update.engine import edited_objects
 
 Fault = Literal["style", "blur", "nothing"]
 SHARE = 0.2
@@ -55,9 +56,7 @@ class FaultyEditor:
 
     def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
         """As the other editor's; none where it cannot tell."""
-        if not self._editor.info.tells_objects:
-            return ()
-        return cast(ObjectEditor, self._editor).edited_objects(instruction, objects)
+        return edited_objects(self._editor, instruction, objects)
 
     def edit(self, request: EditRequest) -> Tensor:
         """As the other editor's, but for the fault, which keeps to the named objects as the edit does."""
