@@ -28,8 +28,6 @@ SHAPES_CHECKED = (
     "editor3d.geometry.matching",
     "editor3d.geometry.surface",
     "editor3d.metrics.change",
-    "editor3d.metrics.consistency",
-    "editor3d.metrics.depth",
     "editor3d.metrics.image",
     "editor3d.metrics.views",
     "gaussian.fit.losses",

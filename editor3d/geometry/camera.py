@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from editor3d.geometry.lens import Lens, distorted, rim
@@ -43,7 +44,7 @@ class Camera:
         return Camera(Lens.of_view(view), torch.as_tensor(view.c2w, dtype=torch.float64))
 
     @property
-    def origin(self) -> Tensor:
+    def origin(self) -> Float[Tensor, 3]:
         """[3] float64."""
         return self.c2w[:, 3]
 
@@ -51,21 +52,21 @@ class Camera:
         """The same camera with another pixel grid over the same field of view."""
         return replace(self, lens=self.lens.resized(width, height))
 
-    def cosines(self) -> Tensor:
+    def cosines(self) -> Float[Tensor, "h w"]:
         """Of the angle between each pixel's ray and the viewing axis [H, W] float64: z-depth over distance."""
         return -self.lens.directions()[:, 2].double().view(self.lens.height, self.lens.width)
 
-    def points(self, depth: Tensor) -> Tensor:
+    def points(self, depth: Float[Tensor, "h w"]) -> Float[Tensor, "h w 3"]:
         """The points [H, W, 3] float64 behind the pixel centres at z-depths [H, W]; any where that is unknown."""
         ahead = self.cosines().clamp(min=_NEAR)  # beside and behind a fisheye there is no z-depth
         return self.points_along(depth.double() / ahead)
 
-    def points_along(self, distance: Tensor) -> Tensor:
+    def points_along(self, distance: Float[Tensor, "h w"]) -> Float[Tensor, "h w 3"]:
         """The points [H, W, 3] float64 at distances [H, W] along the rays through the pixel centres."""
         local = self.lens.directions().double() * distance.double().flatten()[:, None]
         return (local @ self.c2w[:, :3].T + self.origin).view(*distance.shape, 3)
 
-    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def project(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
         """Where points [N, 3] appear.
 
         Returns:
@@ -75,7 +76,7 @@ class Camera:
         ahead = -((points.cpu().double() - self.origin) @ self.c2w[:, 2])
         return pixels, torch.where(held, ahead, torch.zeros_like(ahead))
 
-    def pixels(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def pixels(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n 2"], Bool[Tensor, " n"]]:
         """Where the picture shows points.
 
         What lies behind the camera is in no picture, nor what a lens bends beyond the rim, where its model folds over.

@@ -1,15 +1,12 @@
 """The held-out views that an edit is judged by, before and after it, and its cost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from jaxtyping import Bool, Float
+from torch import Tensor
 
-    from editor3d.geometry.camera import Camera
+from editor3d.geometry.camera import Camera
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,28 +14,28 @@ class HeldOutView:
     """One view that neither training nor editing saw. Pictures [H, W, 3] in 0..1, on the CPU."""
 
     name: str
-    photo: Tensor
-    base_render: Tensor
+    photo: Float[Tensor, "h w 3"]
+    base_render: Float[Tensor, "h w 3"]
     """The reconstruction before the edit."""
-    edited_render: Tensor
+    edited_render: Float[Tensor, "h w 3"]
     """The reconstruction after the edit."""
-    region: Tensor | None = None
+    region: Bool[Tensor, "h w"] | None = None
     """[H, W] bool, what the edit may change as this view sees it: an object, or what a 3D region touches; None scores
     the whole picture."""
-    outside: Tensor | None = None
+    outside: Bool[Tensor, "h w"] | None = None
     """[H, W] bool, what the edit must leave unchanged; None is all that is not `region`."""
-    truth: Tensor | None = None
+    truth: Float[Tensor, "h w 3"] | None = None
     """The scene truly edited, seen from this view; None where the truth is f(photo), or unknown."""
-    reference_render: Tensor | None = None
+    reference_render: Float[Tensor, "h w 3"] | None = None
     """What a perfect edit of this reconstruction gives, seen from this view: for a true edit a reconstruction made
     from truly edited photographs."""
-    photo_depth: Tensor | None = None
+    photo_depth: Float[Tensor, "h w"] | None = None
     """True z-depth [H, W] before the edit, scene units; 0 or non-finite is unknown."""
-    truth_depth: Tensor | None = None
+    truth_depth: Float[Tensor, "h w"] | None = None
     """True z-depth [H, W] after the edit."""
-    base_depth: Tensor | None = None
+    base_depth: Float[Tensor, "h w"] | None = None
     """z-depth [H, W] of the reconstruction before the edit."""
-    edited_depth: Tensor | None = None
+    edited_depth: Float[Tensor, "h w"] | None = None
     """z-depth [H, W] of the reconstruction after the edit."""
     camera: Camera | None = None
     """Needed to find the same points in other views."""
@@ -49,7 +46,7 @@ class HeldOutView:
         return self.region is None or bool(self.region.any())
 
     @property
-    def kept(self) -> Tensor | None:
+    def kept(self) -> Bool[Tensor, "h w"] | None:
         """[H, W] bool, what the edit must leave unchanged; None where that is nothing."""
         kept = self.outside if self.region is None or self.outside is not None else ~self.region
         return kept if kept is not None and bool(kept.any()) else None

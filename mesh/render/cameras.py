@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from editor3d.errors import ConfigError
@@ -95,7 +96,7 @@ class Cameras:
         lens = Lens(self.side, self.side, self.focal, self.focal, self.side / 2, self.side / 2)
         return Camera(lens, torch.from_numpy(self.c2ws[index]))
 
-    def rays(self) -> tuple[Tensor, Tensor]:
+    def rays(self) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n side side 3"]]:
         """Origins [N, 3] and directions through the centres of the pixels [N, side, side, 3] of z-depth 1, float32."""
         c2ws = torch.from_numpy(self.c2ws)
         step = (torch.arange(self.side, dtype=torch.float64) + 0.5 - self.side / 2) / self.focal
