@@ -60,7 +60,7 @@ class Editor3DSettings(bpy.types.PropertyGroup):
     instruction: StringProperty(
         name="Instruction", description='What to change, in one sentence: "turn it into gold"', maxlen=2000
     )
-    what: EnumProperty(name="Edit", description="What is to be changed", items=WHAT)
+    what: EnumProperty(name="Edit", description="What to change", items=WHAT)
     part: EnumProperty(name="Part", description="Which numbers are turned", items=PARTS)
     editor: StringProperty(
         name="Editor",

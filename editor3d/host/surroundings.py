@@ -15,7 +15,7 @@ EVENTS_VARIABLE = "EDITOR3D_EVENTS"
 
 
 def settle() -> None:
-    """Set what is not set, for this process and those that it starts: the first thing a command does.
+    """Set the variables that are not set, for this process and its children: the first thing a command does.
 
     Importing the project sets nothing: the process may be that of somebody else.
     """
@@ -24,14 +24,14 @@ def settle() -> None:
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """The same for a while, in a process of others: `import editor3d` and a call. Decorates functions too."""
+    """The same within a block, for a call from another program's Python. Decorates functions too."""
     with lent(**_lacking()):
         yield
 
 
 @contextmanager
 def lent(**variables: str) -> Iterator[None]:
-    """Set those variables of the environment that are not set, and take them back in the end."""
+    """Set those variables of the environment that are not set, and unset them at the end."""
     own = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(own)
     try:
@@ -62,7 +62,7 @@ def _user() -> dict[str, str]:
 
 
 def _matplotlib_folder(home: Path) -> dict[str, str]:
-    """Where it cannot keep its list of fonts it makes the list anew in every run, and complains."""
+    """Without a folder for its list of fonts, matplotlib makes the list anew in every run, and complains."""
     if "MPLCONFIGDIR" in os.environ:
         return {}
     for variable, usual in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):

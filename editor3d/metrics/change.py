@@ -14,7 +14,7 @@ from editor3d.metrics.image import SSIM_MIN_SIDE, luminance, psnr, ssim
 from editor3d.metrics.views import HeldOutView, mean
 
 DETAIL_SIGMA = 1.0
-"""Pixels. What a Gaussian of this width takes away is fine detail."""
+"""Pixels. What a Gaussian of this width removes is fine detail."""
 _KERNEL = 7
 
 

@@ -258,7 +258,7 @@ class _Run:
                 with interrupt_on_sigterm():
                     return self._finished(search)
             except KeyboardInterrupt:
-                if search.best is not None and search.rounds >= self.known_rounds:
+                if search.first is not None and search.best is not None and search.rounds >= self.known_rounds:
                     self.shown.write_scene = None
                     self._write(search.found("it was interrupted", complete=False))
                 say_stopped(self.folder, self.account.renders, None, "candidates")
@@ -303,6 +303,7 @@ class _Run:
         assert self.target is not None  # given, or imagined
         weights = IMAGINED_WEIGHTS if self.request.evaluator == "imagination" else {}
         embed = None if clip_of(self.request) is None else embedding()
+        assert self.target is not None  # given, or imagined
         return TargetEvaluator(self.target, PictureLoss(self.target, **weights, embed=embed))
 
     def _search(
@@ -326,6 +327,7 @@ class _Run:
             return read_picture(path)
         assert self.imagination is not None
         first = self._search(task, EmbeddedProposer(), _NoEvaluator()).start(self.source)
+        assert self.imagination is not None
         imagined = self.imagination.imagine(first.image, self.request.seed)
         save_png(path, imagined.image)
         self.ledger.append("imagined", key="imagine", picture=IMAGINED, editor=imagined.editor, seed=self.request.seed)

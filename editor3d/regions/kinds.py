@@ -33,7 +33,7 @@ def region_from_text(kind: str, text: str) -> Region:
     """The region that `KIND:TEXT` names, of an installed kind.
 
     Raises:
-        RegionError: the text makes no such region.
+        RegionError: the text describes no such region.
         ConfigError: the package of the kind cannot be loaded.
     """
     try:

@@ -39,7 +39,7 @@ class MeshRegion(Solid):
         object.__setattr__(self, "file", Path(self.file).expanduser().absolute())
         if not self.file.is_file():
             raise RegionError(f"Expected a mesh at {self.file}, found no file: check the path.")
-        self.mesh  # noqa: B018  # read now: what is wrong with it is said at once
+        self.mesh  # noqa: B018  # read now: a damaged file is refused at once
 
     @cached_property
     def mesh(self) -> trimesh.Trimesh:

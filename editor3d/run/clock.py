@@ -14,10 +14,10 @@ _KINDS = ("render", "fit", "edit")
 
 
 class RunClock:
-    """Seconds since loading began, those of earlier sittings included.
+    """Seconds since loading began, those of earlier sessions included.
 
     Args:
-        before: seconds of earlier sittings.
+        before: seconds of earlier sessions.
         now: seconds, from any start.
     """
 

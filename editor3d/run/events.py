@@ -26,7 +26,7 @@ from editor3d.errors import ConfigError, Editor3DWarning
 from editor3d.host.surroundings import EVENTS_VARIABLE
 
 STDOUT = "-"
-"""In the place of a file: the standard output, which holds nothing else then."""
+"""Names the standard output instead of a file; nothing else is printed there then."""
 
 
 _RESULTS = {

@@ -46,7 +46,7 @@ class Job(Protocol):
     parts: StepParts
 
     def prepare(self) -> None:
-        """Do what takes time or writes files before the first step of a sitting."""
+        """Do what takes time or writes files before the first step of a session."""
         ...
 
     def step(self) -> object:
@@ -58,7 +58,7 @@ class Job(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs besides steps and times, as tensors and plain values; `pipeline` is in it."""
+        """What a resumed run needs besides steps and times, as tensors and plain values, `pipeline` among them."""
         ...
 
     def load_state(self, state: Mapping[str, Any], path: Path) -> None:
@@ -70,7 +70,7 @@ class Job(Protocol):
         ...
 
     def saved(self) -> None:
-        """A checkpoint was written: what only earlier ones needed can go."""
+        """A checkpoint was written: remove what only earlier ones needed."""
         ...
 
 

@@ -51,7 +51,7 @@ class EditRecord:
     """Everything `edit.json` says. Equal to what `read_record` reads back."""
 
     instruction: str
-    """As it was at last: the viewer can change it in the course of an edit."""
+    """The last one: the viewer can change it during an edit."""
     method: str
     editor: str
     """The editor as a request names it: `procedural`, `ip2p:FOLDER`, …"""
@@ -70,7 +70,7 @@ class EditRecord:
     condition_reason: str = ""
     """Why those: as requested, or what `auto` found."""
     guidance_scale: float | None = None
-    """As it was at last; so for the image."""
+    """The last one; so for the image."""
     image_guidance_scale: float | None = None
     diffusion_steps: int | None = None
     schedule: Mapping[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from pathlib import Path
 from editor3d.run.events import Result, absolute, emit
 from editor3d.run.folders import resume_command
 
-_AFTER_STEP = "Stopping after this step; once more to stop at once."
+_AFTER_STEP = "Stopping after this step; press Ctrl-C again to stop at once."
 
 
 class RunInterrupted(Exception):

@@ -63,7 +63,7 @@ def announce_offset(path: Path, written: Path, contents: SplatFile) -> None:
     a comment, which not every program reads, so that it is beside those, too.
 
     Args:
-        path: the file that is to be replaced, or is not there yet.
+        path: the file to write or replace.
         written: what takes its place.
 
     Raises:

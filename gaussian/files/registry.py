@@ -44,7 +44,7 @@ def read_file(path: Path | str) -> SplatFile:
 
     Every format gives the scene in the frame of a .ply, in which 3D Gaussian Splatting trains: .spz, whose y points
     up where a .ply's points down, is turned by 180 degrees about x. What the headers claim is checked against the
-    size of the file before memory is taken for it.
+    size of the file before memory is allocated.
 
     Returns:
         N >= 1 Gaussians on the CPU, all of which can be drawn, and what to tell of them in `notes`.
@@ -70,7 +70,7 @@ def read_file(path: Path | str) -> SplatFile:
 
 
 def read_splats(path: Path | str) -> Splats:
-    """The Gaussians of a file as they are drawn; what `read_file` notes is said on stderr.
+    """The Gaussians of a file as they are drawn; what `read_file` notes is printed on stderr.
 
     Far from the origin centres are as good as float32 has them there: `read_file` keeps them exact.
 
@@ -94,7 +94,7 @@ def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
     """Write a file of splats, whole or not at all; its suffix names the format.
 
     A .ply read back is bit-equal to what was written. How close the other formats come stands in their modules. What
-    else is known of the Gaussians is kept where the format can hold it, and what it cannot is said on stderr.
+    else is known of the Gaussians is kept where the format can hold it, and what it cannot is printed on stderr.
 
     Args:
         path: the file; its folder is made where it is missing.

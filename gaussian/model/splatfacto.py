@@ -37,7 +37,7 @@ def is_splatfacto(state: Mapping[str, Any], config: TrainerConfig | None) -> boo
 def scene_of(state: Mapping[str, Any]) -> dict[str, Any]:
     """Splatfacto's checkpoint as `SplatModel` would have written it.
 
-    What belongs to single pictures is left out, and that is said. Colours of degree 0, which splatfacto keeps as
+    What belongs to single pictures is left out, with a note. Colours of degree 0, which splatfacto keeps as
     logits, become harmonics that look the same.
 
     Args:

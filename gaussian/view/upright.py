@@ -38,7 +38,7 @@ Vector = tuple[float, float, float]
 
 
 def up_of_comments(comments: Sequence[str]) -> Vector | None:
-    """The first direction that one of a file's comments calls up, in its frame; None where nothing is said.
+    """The first direction that one of a file's comments calls up, in its frame; None without one.
 
     Brush writes "Vertical axis: y" into every file, whatever the scene: from it that line says nothing.
     """

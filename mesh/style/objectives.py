@@ -46,7 +46,7 @@ class Objective(Protocol):
         ...
 
     def saved(self) -> None:
-        """A checkpoint was written: what only earlier ones needed can go."""
+        """A checkpoint was written: remove what only earlier ones needed."""
         ...
 
     def publish(self, folder: Path) -> None:
@@ -54,11 +54,11 @@ class Objective(Protocol):
         ...
 
     def record(self) -> dict[str, Any]:
-        """What edit.json says of it: fields of `EditRecord`."""
+        """Its fields of `EditRecord`."""
         ...
 
     def metrics(self) -> dict[str, Any]:
-        """What edit.json says of how far it got."""
+        """Its metrics in edit.json."""
         ...
 
     def state_dict(self) -> dict[str, Any]: ...

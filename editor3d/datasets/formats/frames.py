@@ -57,7 +57,7 @@ def build_views(
 ) -> tuple[View, ...]:
     """Check frames and turn them into views, in the same order.
 
-    Pictures, masks and labels are opened here. Depth is not: what is wrong with it is said where it is needed.
+    Pictures, masks and labels are opened here. Depth is not: a damaged one is refused where it is needed.
 
     Args:
         frames: as the file gives them.

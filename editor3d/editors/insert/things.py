@@ -73,7 +73,7 @@ _USUAL: dict[Kind, Look] = {
     "cylinder": MATERIALS["stone"],
     "cone": _COLORS["orange"],
 }
-"""Where nothing is said."""
+"""The default."""
 _BEFORE = frozenset(
     ("a", "an", "the", "some", "one", "it", "there", "is", "be", "let", "put", "place", "add", "insert", "make", "set",
      "cover", "made", "out", "of", "in", "with")

@@ -22,7 +22,7 @@ def parse(instruction: str, objects: Collection[str]) -> tuple[Step, ...]:
         objects: names of the objects that the data has masks of.
 
     Returns:
-        Steps in the order in which they are to be applied, at least one.
+        The steps in their order, at least one.
 
     Raises:
         InstructionError: empty, negated, or holding a word or an object that is not known; the text lists what is.

@@ -1,6 +1,6 @@
 """Check whether a reconstruction shows its scene at all, and name the likely cause where it does not.
 
-A reconstruction is held against what can be said of a view without one: the mean colour of the training pictures, and
+A reconstruction is compared with what is known of a view without one: the mean colour of the training pictures, and
 their mean picture, which knows what captures have in common (a sky above, an object in the middle). A few training
 steps already give a scene that is blurred but better than both; fog, poses that do not belong to the pictures, or
 points of another scene give none. The bound is the better of the two, which depends on the capture alone.

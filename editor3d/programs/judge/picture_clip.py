@@ -19,7 +19,7 @@ def clip_model(choice: ClipChoice) -> str | None:
             one.
 
     Raises:
-        ConfigError: it is to be on, and there is no model at all.
+        ConfigError: `on` was chosen, and there is no model.
     """
     if choice == "off":
         return None

@@ -61,7 +61,7 @@ def small_root(libc: ctypes.CDLL, folder: Path, read: Iterable[str], *, at: dict
     """Make a tree that holds only `read`, read-only, and an empty folder `PRIVATE` in memory; and enter it.
 
     Args:
-        folder: an empty folder to build upon, outside what is to be hidden or not.
+        folder: an empty folder to build upon, outside all that is shown or hidden.
         read: absolute paths that keep their names.
         at: further files: name inside, name outside.
         quota: bytes that `PRIVATE` may hold.

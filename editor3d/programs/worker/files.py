@@ -31,7 +31,7 @@ class Files:
     """What became of a scene's files."""
 
     shown: list[str] = field(default_factory=list)
-    """Absolute paths of what is not in the copy and is to be shown to workers."""
+    """Absolute paths of what the copy lacks and workers must see."""
     missing: list[str] = field(default_factory=list)
     """Paths at which there is nothing."""
     refused: list[str] = field(default_factory=list)

@@ -38,7 +38,7 @@ def test_the_first_asks_and_the_second_ends_at_once(first, second, own_handlers,
             assert not stop.requested
             signal.raise_signal(first)
             reached.append(stop.requested)
-            assert "once more to stop at once" in capsys.readouterr().out
+            assert "press Ctrl-C again to stop at once" in capsys.readouterr().out
             signal.raise_signal(second)
             reached.append("after the second")
 
