@@ -47,7 +47,6 @@ from editor3d.datasets.demo import demo_path
 from editor3d.datasets.views.images import read_image
 from editor3d.edit_config import edit_config
 from editor3d.editors.procedural.editor import ProceduralEditor
-from editor3d.editors.procedural.noisy import GAIN, HUE_DEGREES, OFFSET, UNCHANGED_SHARE, hue_rotation
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.matching import matches, warp
 from editor3d.geometry.surface import SeenSurface
@@ -57,6 +56,8 @@ from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.results.runs import open_run
 from editor3d.types import EditRequest, PosedImages, View
 from editor3d.update.schedule import PlannedEdit, Schedule
+from lab.editors.install import install_editors
+from lab.editors.noisy import GAIN, HUE_DEGREES, OFFSET, UNCHANGED_SHARE, hue_rotation
 
 _LOOKED_AT = 64  # pixels a side by which it is decided which views are compared
 
@@ -202,6 +203,7 @@ def main(
     """
     capture = load_posed_images(demo_path())
     n_views = sum(view.split == "train" for view in capture.views)
+    install_editors()
     unknown = [name for name in rows if name not in (*ROWS, "all")]
     if unknown:
         raise SystemExit(f"Expected rows out of {', '.join(ROWS)} and all, got {unknown[0]}.")

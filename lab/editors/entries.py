@@ -17,3 +17,11 @@ NOISY = EditorEntry(
     ),
     "lab.editors.noisy:NoisyProceduralEditor",
 )
+
+FAULTY = EditorEntry(
+    EditorInfo("faulty", "Another editor with one fault in five planted: for measuring", "Apache-2.0"),
+    "lab.editors.faulty:create",
+    argument="optional",
+    argument_help="the other editor",
+    runs_model=True,
+)

@@ -16,7 +16,7 @@ import cv2
 import torch
 from torch import Tensor
 
-from editor3d.editors import EditorEntry, create_editor
+from editor3d.editors import create_editor, find_entry
 from editor3d.editors.procedural.editor import ProceduralEditor, blend_inside, union
 from editor3d.types import Editor, EditorInfo, EditRequest
 from editor3d.update.engine import edited_objects
@@ -47,7 +47,7 @@ class FaultyEditor:
 
     @property
     def info(self) -> EditorInfo:
-        own = FAULTY.info
+        own = find_entry("faulty").info
         return replace(self._editor.info, name=own.name, summary=own.summary, varies_with_seed=True)
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
@@ -87,15 +87,6 @@ def create(argument: str = "procedural", **options: Any) -> FaultyEditor:
         options: `device`, `half_precision` and `cpu_offload` of `create_editor`.
     """
     return FaultyEditor(create_editor(argument, **options))
-
-
-FAULTY = EditorEntry(
-    EditorInfo("faulty", "Another editor with one fault in five planted: for measuring", "Apache-2.0"),
-    "lab.editors.faulty:create",
-    argument="optional",
-    argument_help="the other editor",
-    runs_model=True,
-)
 
 
 def _generator(text: str, seed: int) -> torch.Generator:

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from editor3d.editors import EDITORS, create_editor
+from editor3d.editors import create_editor
 from editor3d.types import EditRequest
-from lab.editors.faulty import FAULTY, FaultyEditor, planted_fault
+from lab.editors.entries import FAULTY
+from lab.editors.faulty import FaultyEditor, planted_fault
 
 
 @pytest.fixture
-def faulty(monkeypatch) -> FaultyEditor:
-    monkeypatch.setitem(EDITORS, "faulty", FAULTY)
+def faulty() -> FaultyEditor:
     return create_editor("faulty")
 
 
@@ -72,7 +72,7 @@ def test_faults_keep_to_the_named_objects(faulty, ask):
         assert torch.equal(edited[~mask], ask.condition[~mask])
 
 
-def test_it_is_what_the_other_editor_is(monkeypatch, faulty):
+def test_it_is_what_the_other_editor_is(faulty):
     clean = create_editor("procedural").info
     assert faulty.info == replace(clean, name="faulty", summary=FAULTY.info.summary, varies_with_seed=True)
     assert create_editor("faulty:tiny-ip2p").info.uses_render
