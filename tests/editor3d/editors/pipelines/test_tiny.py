@@ -69,21 +69,6 @@ def test_a_render_that_shows_the_edit_already_is_not_edited_twice(editor, photo,
     assert psnr(again, reference) > psnr(again, twice) + 10.0
 
 
-def test_a_start_that_shows_half_of_an_edit_is_kept_and_the_other_half_edited(editor, photo):
-    """What is known of an edit, in a render whose holes are the photograph's pixels."""
-    instruction = "turn the scene into night"
-    picture, _ = small(photo)
-    known = torch.zeros(picture.shape[:2], dtype=torch.bool)
-    known[:, :32] = True
-    first = editor.edit_small(request((picture, {}), instruction, seed=1))
-    start = torch.where(known[..., None], first, picture)
-    asked = request((picture, {}), instruction, seed=2)
-    alone, continued = editor.edit_small(asked), editor.edit_small(replace(asked, render=start, noise_level=0.6))
-    assert psnr(continued, first, known) > psnr(alone, first, known)
-    reference = ProceduralEditor().edit(asked)
-    assert psnr(continued, reference, ~known) > psnr(picture, reference, ~known) + 3
-
-
 def test_an_object_is_edited_and_the_rest_is_kept(editor, photo):
     instruction = "make the teapot red"
     picture, masks = small(photo)
