@@ -61,6 +61,25 @@ class Scene(Source):
         config.check()
         return Edit(_run(config))
 
+    @taking(EditOptions)
+    @settled()
+    def plan(self, options: EditOptions) -> Edit:
+        """Say what an edit will take, and show the views that it edits, before any is edited; the parameters are the
+        fields of `EditOptions`.
+
+        The scene is reconstructed where that was not done yet: its depth says which views to edit.
+
+        Returns:
+            The edit, begun and not carried out; `resume` carries it out.
+
+        Raises:
+            Editor3DError: one sentence on what was expected, what came and what to do.
+        """
+        config = edit_config(self, options)
+        config.set_timestamp()
+        config.check()
+        return Edit(_run(config, only_plan=True))
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -264,12 +283,16 @@ def change_splats(
 
 
 @settled()
-def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
+def resume(
+    run: Path | str, *, data: Path | str | None = None, accept: bool = False, again: int | None = None
+) -> Edit | Scene:
     """Resume an interrupted edit or reconstruction; a finished run stays unchanged.
 
     Args:
         run: its folder.
         data: where its capture is now, if it was moved; that is written down in the run.
+        accept: of an edit that waits for its first 2D edit to be looked at: that is as it should be.
+        again: of the same: make that 2D edit again by this seed, and wait again.
 
     Returns:
         The finished edit, or the reconstructed scene, to be edited.
@@ -301,13 +324,22 @@ def resume(run: Path | str, *, data: Path | str | None = None) -> Edit | Scene:
         )
     place_run(config, run)
     place_capture(config, run, data)
+    if accept or again is not None:
+        from editor3d.update.keys.approval import decide
+
+        waits = isinstance(config, EditTrainerConfig) and config.options.approve
+        if not waits:
+            raise ConfigError(
+                f"Expected an edit begun with --approve at {run}, got another run: resume it without a decision."
+            )
+        decide(run, accept, again)
     config.check()
     folder = _run(config)
     return Edit(folder) if isinstance(config, EditTrainerConfig) else load(folder)
 
 
-def _run(config: PluginTrainerConfig) -> Path:
-    """Train to the end; the run's folder."""
+def _run(config: PluginTrainerConfig, only_plan: bool = False) -> Path:
+    """Train to the end, or show the plan of an edit alone; the run's folder."""
     from editor3d.run.folders import alone
     from editor3d.run.stopping import RunInterrupted
 
@@ -316,10 +348,12 @@ def _run(config: PluginTrainerConfig) -> Path:
         trainer = config.setup(local_rank=0, world_size=1)
         try:
             trainer.prepare()
-            done = trainer.fit()
+            if only_plan:
+                print(f"The views: {trainer.show_plan()}")
+            done = only_plan or trainer.fit()
         except RunInterrupted as interrupted:
             raise KeyboardInterrupt from interrupted
         trainer.shutdown()
-    if not done:
+    if not done and trainer.awaited is None:
         raise KeyboardInterrupt
     return trainer.base_dir

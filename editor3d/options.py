@@ -22,6 +22,7 @@ from editor3d.types import Condition
 ScheduleChoice = Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"]
 NoiseChoice = Literal["auto", "uniform", "decaying", "sqrt", "high"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Edits = Count | Literal["auto", "all"]
 Scale = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
@@ -70,6 +71,12 @@ class MethodOptions:
     quick: bool = False
     """Fit the scene's colours alone to the edited pictures, within seconds, and end there: a first look at an edit that
     keeps the scene's shape."""
+    edits: Edits = "auto"
+    """Edit this many pictures and carry the edit over to the other views by the scene's depth, or edit every view by
+    the method's schedule (all); auto takes all where an edit is free, quick and the same at every call, else as many as
+    show nearly all of the scene, at most 12."""
+    approve: bool = False
+    """Stop after the first 2D edit to look at it; editor3d resume RUN --accept continues, --again SEED edits anew."""
     base_steps: Count | None = None
     """Set the training steps of the reconstruction, if there is none yet; by default its method's own number."""
     force: bool = False
@@ -160,7 +167,11 @@ def _converted(values: Mapping[str, Any], options: type[O]) -> O:
 
 def _allowed(part: Mapping[str, Any]) -> str:
     """What the schema of an option allows, in words."""
-    part = next(iter(part.get("anyOf", (part,))))
+    choices = part.get("anyOf", (part,))
+    part = next(iter(choices))
+    words = [value for other in choices[1:] for value in other.get("enum", ())]
+    if words and "minimum" in part:
+        return f"a whole number of {part['minimum']:g} to {part['maximum']:.0f}, or one of {', '.join(words)},"
     if "enum" in part:
         return f"one of {', '.join(value for value in part['enum'] if value is not None)}"
     if "minimum" in part:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
+from editor3d.errors import ConfigError
 from editor3d.options import MethodOptions
 from editor3d.regions import settled
 from editor3d.types import Condition, Editor, EditorInfo, PosedImages
@@ -17,6 +18,8 @@ BY_NAME = "chosen by name"
 """Why an editor, where nothing was left to choose."""
 AS_ASKED = "as requested"
 """Why the pictures that are edited, where nothing was left to choose."""
+USUAL_EDITS, USUAL_SHARE = 12, 0.9
+"""2D edits at most where nobody says how many, and the share of what all views show that keys have to cover then."""
 SettledCondition = Literal["original", "base", "detailed"]
 
 
@@ -48,6 +51,18 @@ class Plan:
         object.__setattr__(self, "reasons", dict(sorted(self.reasons.items())))
 
 
+@dataclass(frozen=True)
+class KeyPlan:
+    """A few views are edited, and their edit is carried over to the others; which, the base's geometry will say."""
+
+    edits: int
+    """2D edits at most, repeated ones among them."""
+    share: float
+    """No further view is edited once they show this share of what all views show."""
+    approve: bool = False
+    """The run stops after the first edit, to be looked at."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EditPlan(Plan):
     """An edit by a 2D editor."""
@@ -59,6 +74,8 @@ class EditPlan(Plan):
     image_guidance_scale: float
     diffusion_steps: int
     schedule: Schedule
+    keys: KeyPlan | None = None
+    """None where every view is edited, by the schedule."""
 
     def to_state(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
@@ -67,7 +84,8 @@ class EditPlan(Plan):
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> EditPlan:
         """What `to_state` gave."""
-        return cls(**{**state, "schedule": Schedule(**state["schedule"])})
+        keys = None if state["keys"] is None else KeyPlan(**state["keys"])
+        return cls(**{**state, "schedule": Schedule(**state["schedule"]), "keys": keys})
 
 
 class Method(Protocol):
@@ -75,6 +93,8 @@ class Method(Protocol):
 
     condition_on: Condition
     image_guidance_scale: float
+    KEYED: ClassVar[bool]
+    """Whether it can edit a few views and carry their edit over to the others."""
 
     def usual_guidance_scale(self, info: EditorInfo) -> float:
         """The guidance scale that an editor is run at by this method."""
@@ -136,6 +156,7 @@ def resolve(
     spec, editor_reason = choose_editor(options, machine)
     condition, condition_reason = _condition(options, capture, method, editor, base_is_edit)
     schedule = method.schedule_for(info, method.rounds(steps, len(capture.train_views)), options)
+    keys, keys_reason = _keys(options, method, info)
     own_scale, own_image_scale = options.guidance_scale, options.image_guidance_scale
     return EditPlan(
         instruction=options.instruction.strip(),
@@ -147,8 +168,36 @@ def resolve(
         image_guidance_scale=method.image_guidance_scale if own_image_scale is None else own_image_scale,
         diffusion_steps=options.diffusion_steps or method.usual_diffusion_steps(info),
         schedule=replace(schedule, kind="all-at-once") if options.quick else schedule,
-        reasons={"editor": editor_reason, "condition_on": condition_reason},
+        keys=keys,
+        reasons={"editor": editor_reason, "condition_on": condition_reason, "edits": keys_reason},
     )
+
+
+def _keys(options: MethodOptions, method: Method, info: EditorInfo) -> tuple[KeyPlan | None, str]:
+    """How many views are edited, and why."""
+    asked, approve = options.edits, options.approve
+    if approve and asked == "all":
+        raise ConfigError(
+            "Expected a number of edits or auto with --approve, got all: name a number, or leave --edits out."
+        )
+    if not method.KEYED:
+        if approve or isinstance(asked, int):
+            raise ConfigError(
+                f"Expected --edits all and no --approve with a method that edits every view, got {asked}: leave both "
+                f"out, or use in2n or igs2gs."
+            )
+        return None, "the method edits every view"
+    if asked == "all":
+        return None, AS_ASKED
+    if isinstance(asked, int):
+        return KeyPlan(asked, 1.0, approve), AS_ASKED
+    if approve:
+        return KeyPlan(USUAL_EDITS, USUAL_SHARE, True), "the first edit is looked at before any other"
+    if options.schedule is not None:
+        return None, "a schedule was chosen"
+    if info.effortless:
+        return None, f"an edit by {info.name} costs nothing, and is the same at every call"
+    return KeyPlan(USUAL_EDITS, USUAL_SHARE), f"edits by {info.name} take time or money, or differ from view to view"
 
 
 def _condition(

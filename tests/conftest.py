@@ -215,7 +215,7 @@ def tiny_edit(tiny_capture: Path, tiny_base: Path, tmp_path: Path, change: Calla
         config.optimizers, config.base_method, config.mixed_precision = voxel_optimizers(0.1, 0.02, 6), "voxel", False
         _shrink(config, data or tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, tiny_base
-        config.choose(instruction="make it look like winter", editor="procedural")
+        config.choose(instruction="make it look like winter", editor="procedural", edits="all")
         config.pipeline.edit_rate, config.pipeline.lpips_weight = 2, 0.0
         return change(config, pipeline, own)
 

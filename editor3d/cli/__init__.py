@@ -37,6 +37,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "edit": Command("Change a scene as one sentence says", "editor3d.cli.commands.edit:Edit"),
+    "plan": Command("Say what an edit will take, before any picture is edited", "editor3d.cli.commands.edit:Plan"),
     "resume": Command("Continue an interrupted run", "editor3d.cli.commands.resume:Resume"),
     "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.commands.evaluate:Evaluate"),
     "preview": Command(

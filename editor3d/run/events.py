@@ -85,6 +85,18 @@ class Edit2D(Event, frozen=True, kw_only=True):
     ] = None
 
 
+class Plan(Event, frozen=True, kw_only=True):
+    """What an edit by a few 2D edits will take, before any is made."""
+
+    edits: Annotated[int, Meta(ge=1, description="2D edits in all, at most; it is exact where none fails.")]
+    views: Annotated[tuple[str, ...], Meta(description="The names of the views that are edited, the first one first.")]
+    covered: Annotated[
+        float | None, Meta(description="The share of what all views show that these show, 0 to 1; null where unknown.")
+    ] = None
+    seconds: Annotated[float | None, Meta(description="Seconds of all 2D edits; null where that is not known.")] = None
+    cost: Annotated[float | None, Meta(description="US dollars of all 2D edits; null where none are paid.")] = None
+
+
 class Cost(Event, frozen=True, kw_only=True):
     """What a search has spent so far."""
 
@@ -127,7 +139,7 @@ class Finished(Event, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(ge=0.0, description="Seconds since the command began.")] = 0.0
 
 
-AnyEvent = Started | Progress | Picture | Edit2D | Cost | Warning | Result | Error | Finished
+AnyEvent = Started | Progress | Picture | Edit2D | Plan | Cost | Warning | Result | Error | Finished
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 

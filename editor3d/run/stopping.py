@@ -22,6 +22,18 @@ class StepInterrupted(Exception):
     """Raised between two parts of a step once a stop was requested; the step under way is not done."""
 
 
+class ApprovalAwaited(StepInterrupted):
+    """Raised where a run waits for its first edit to be looked at; what was made is kept.
+
+    Attributes:
+        picture: the edited picture, a file.
+    """
+
+    def __init__(self, picture: Path) -> None:
+        super().__init__(str(picture))
+        self.picture = picture
+
+
 class Stop:
     """Whether a stop was requested."""
 
@@ -71,6 +83,14 @@ def _on_signals(act: Callable[[], None], *names: signal.Signals) -> Iterator[Non
     finally:
         for name, handler in previous.items():
             signal.signal(name, handler)
+
+
+def say_awaited(run: Path, picture: Path) -> None:
+    """Say that a run waits for its first edit to be looked at, and how to decide."""
+    command = resume_command(run)
+    print(f"The first 2D edit: {picture}", flush=True)
+    print(f"Continue with: {command} --accept, or edit it again with: {command} --again SEED", flush=True)
+    emit(Result(kind="run", path=absolute(run)))
 
 
 def say_stopped(run: Path, done: int, total: int | None, unit: str = "steps") -> None:

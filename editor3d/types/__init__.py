@@ -36,6 +36,7 @@ from editor3d.types.edits import (
     ViewGeometry,
 )
 from editor3d.types.guidance import Guidance, GuidanceInfo, GuidanceRequest
+from editor3d.types.propagation import Carried, EditedKey, Propagator
 from editor3d.types.regions import Compose, Confinement, Freeze, Region, Regularise, SeenRegion, Shape, Solid
 from editor3d.types.scenes import EditableScene, Output, SceneCapabilities
 
@@ -48,11 +49,13 @@ __all__ = [
     "MIN_CAMERAS",
     "Around",
     "BatchEditor",
+    "Carried",
     "Compose",
     "Condition",
     "Confinement",
     "EditRequest",
     "EditableScene",
+    "EditedKey",
     "Editor",
     "EditorInfo",
     "Freeze",
@@ -64,6 +67,7 @@ __all__ = [
     "ObjectEditor",
     "Output",
     "PosedImages",
+    "Propagator",
     "Reference",
     "Region",
     "Regularise",

@@ -58,6 +58,10 @@ class EditorInfo:
     """Sends pictures to a service over the network, which may charge for each edit."""
     price: float | None = None
     """US dollars that one request to a paid service is taken to cost, for one picture or for a batch of them."""
+    seconds: float | None = None
+    """Seconds that one edit usually takes; None where that depends on the machine."""
+    effortless: bool = False
+    """An edit is free and quick, and the same at every call: nothing is saved by editing few views."""
     download: str = ""
     """Size of the weights that it loads by default ("16 GB"); empty where it needs none."""
     guidance_scale: float = GUIDANCE_SCALE

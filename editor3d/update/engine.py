@@ -26,6 +26,7 @@ from editor3d.types import (
     View,
     ViewGeometry,
 )
+from editor3d.update.forecast import Forecast, forecast
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
 
@@ -107,6 +108,10 @@ class Scene:
     """Asked for only where the editor needs it."""
     garment: Callable[[int], Garment | None] = lambda index: None
     """Asked for only where the editor needs it."""
+    weigh: Callable[[int, Tensor], None] = lambda index, weight: None
+    """Let the pixels of a view count as much as [H, W] in 0..1 says from now on."""
+    changing: Callable[[int], Tensor | None] = lambda index: None
+    """Where an edit of a view is meant to change it: [H, W] bool; None is everywhere, or not known."""
     seen: Callable[[int], str] = lambda index: ""
     """Digest of what an edit of a view reads of the data; stored pictures made from other data are not taken. Empty
     where nobody keeps one."""
@@ -190,6 +195,21 @@ class DatasetUpdater:
         self.state.cursor = 0
         self.state.revisions.clear()
 
+    def forecast(self) -> Forecast:
+        """What the whole edit will take."""
+        views = [view.name for i, view in enumerate(self.scene.views) if self.only is None or i in self.only]
+        final = one_edit_is_final(self.editor.info)
+        edits = self.schedule.edits_in_all(self.total_steps, len(views), final)
+        return forecast(tuple(views), None, len(self.scene.views), max(0, edits - len(views)), self.editor.info)
+
+    def noted(self) -> dict[str, Any]:
+        """What the record says of the edit besides: strict JSON values."""
+        return {}
+
+    def prune(self) -> None:
+        """Remove pictures that no checkpoint names any more."""
+        self.pictures.prune(self.state.revisions, newest=len(self.state.edits))
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed edit needs, as tensors and plain values."""
         return {"guidance": asdict(self.guidance), **self.state.state_dict()}
@@ -262,13 +282,14 @@ class DatasetUpdater:
         events.emit(events.Edit2D(view=view, number=number, seconds=edit.seconds, cost=self.editor.info.price))
         events.emit(events.Picture(path=events.absolute(self.pictures.path(view, number)), view=view))
 
-    def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
+    def _request(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> EditRequest:
+        """What the editor is given."""
         render = None
         if self.editor.info.uses_render:
             with self.stopwatch.measure("render"), torch.no_grad():
                 render = self.scene.render(planned.view)
         objects = self.scene.objects(planned.view) if self.editor.info.edits_objects else {}
-        request = EditRequest(
+        return EditRequest(
             view=view.name,
             instruction=self.guidance.instruction,
             condition=self.scene.condition(planned.view),
@@ -283,6 +304,9 @@ class DatasetUpdater:
             image_guidance_scale=self.guidance.image_guidance_scale,
             diffusion_steps=self.guidance.diffusion_steps,
         )
+
+    def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
+        request = self._request(view, planned, mask)
         with self.stopwatch.measure("edit"), torch.no_grad():
             edited = self.editor.edit(request)
         return (edited.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu()

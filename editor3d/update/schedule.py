@@ -77,13 +77,26 @@ class Schedule:
         """
         if step % self.edit_rate:
             return []
-        all_views = self.kind == "all-at-once" or (self.kind == "all-then-cyclic" and step == 0)
-        due = n_views if all_views else min(self.edit_count, n_views)
+        due = n_views if self._edits_all(step) else min(self.edit_count, n_views)
         progress = min(1.0, step / max(1, total_steps))
         return [
             PlannedEdit(i % n_views, self._noise_level(progress, i < n_views, generator), _seed(generator))
             for i in range(cursor, cursor + due)
         ]
+
+    def edits_in_all(self, total_steps: int, n_views: int, final: bool) -> int:
+        """How many 2D edits a whole run makes.
+
+        Args:
+            final: one edit of a view is final; see `one_edit_is_final`.
+        """
+        due = 0
+        for step in range(0, total_steps, self.edit_rate):
+            due += n_views if self._edits_all(step) else min(self.edit_count, n_views)
+        return min(due, n_views) if final else due
+
+    def _edits_all(self, step: int) -> bool:
+        return self.kind == "all-at-once" or (self.kind == "all-then-cyclic" and step == 0)
 
     def _noise_level(self, progress: float, first: bool, generator: torch.Generator) -> float:
         """That of an edit at `progress` in 0..1 of the run; `first`: of its view."""

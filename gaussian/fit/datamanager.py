@@ -39,7 +39,7 @@ class PictureSampler:
         self.lenses = [Lens.of(cameras, index) for index in range(len(pictures))]
         self.drawn: Sequence[int] = range(len(pictures))
         self._round, self._order = -1, torch.empty(0)
-        self._flat: dict[int, tuple[tuple[int, int], Tensor]] = {}
+        self._flat: dict[int, tuple[tuple[int, int], Tensor, Tensor | None]] = {}
         self._masks: dict[int, Tensor | None] = {}
 
     def favour(self, masks: Sequence[Tensor], share: float) -> None:
@@ -60,17 +60,28 @@ class PictureSampler:
         return self.drawn[int(self._order[place])]
 
     def batch(self, index: int, downscale: int, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-        """`image` [H', W', 3] float 0..1 on the view's canvas, at 1/downscale; `mask` [H', W', 1] unless all count."""
+        """`image` [H', W', 3] float 0..1 on the view's canvas, at 1/downscale; `mask` [H', W', 1] unless all count;
+        `weight` [H', W', 1] in 0..1, how much each pixel counts, unless all do in full."""
         key = (self.pictures.revisions[index], downscale)
         found = self._flat.get(index)
         if found is None or found[0] != key:
             flat = _smaller(canvas_of(self.lenses[index]).flatten(self.pictures[index]), downscale)
-            found = self._flat[index] = (key, flat)
+            found = self._flat[index] = (key, flat, self._weight(index, downscale))
         batch = {"image": found[1].to(device).float() / 255.0}  # 8 bits travel, not 32
+        if found[2] is not None:
+            batch["weight"] = found[2].to(device).float()[..., None] / 255.0
         mask = self._mask(index)
         if mask is not None:
             batch["mask"] = (_smaller(mask.to(torch.uint8) * 255, downscale) == 255)[..., None].to(device)
         return batch
+
+    def _weight(self, index: int, downscale: int) -> Tensor | None:
+        """[H', W'] uint8 on the view's canvas; None where all pixels count in full."""
+        weight = self.pictures.weight(index)
+        if weight is None or bool((weight == 255).all()):
+            return None
+        flat = canvas_of(self.lenses[index]).flatten(weight[..., None].contiguous())
+        return _smaller(flat if flat.ndim == 2 else flat[..., 0], downscale)
 
     def _mask(self, index: int) -> Tensor | None:
         if index not in self._masks:

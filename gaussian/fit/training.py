@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,12 @@ from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 
 from editor3d.host.device import default_device
 from gaussian.fit.densify import StrategyConfig
+
+STILL = 1e-15
+"""Rate of means that stay where they are; a rate that falls may not be 0."""
+COLOR_RATES = {"features_dc": 5e-2, "features_rest": 2.5e-3}
+"""Rates of the harmonics where nothing else is trained."""
+SHAPE = ("opacities", "scales", "quats")
 
 
 @dataclass
@@ -60,6 +66,27 @@ def edit_training(steps: int, refine_start: int) -> tuple[dict[str, dict[str, An
     if on_cuda:
         strategy.max_gaussians = None  # bases have no bound there
     return splat_optimizers(steps, 1.6e-4, **pace), strategy
+
+
+def colors_alone(optimizers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Rates for the colours, larger as nothing else helps them, and none for what else Gaussians are.
+
+    Free, they would fit what carried-over edits disagree on by fog before the cameras.
+    """
+    colors = {
+        name: {"optimizer": FusedAdamConfig(lr=rate), "scheduler": _falling(optimizers[name], rate)}
+        for name, rate in COLOR_RATES.items()
+    }
+    still = {"means": {"optimizer": FusedAdamConfig(lr=STILL), "scheduler": optimizers["means"]["scheduler"]}}
+    still["means"]["scheduler"] = replace(still["means"]["scheduler"], lr_final=STILL)
+    still |= {name: {"optimizer": FusedAdamConfig(lr=0.0), "scheduler": None} for name in SHAPE}
+    return {**optimizers, **colors, **still}
+
+
+def _falling(group: dict[str, Any], rate: float) -> Any:
+    """The schedule of a group for another rate, which falls to a tenth."""
+    scheduler = group["scheduler"]
+    return None if scheduler is None else replace(scheduler, lr_final=rate / 10)
 
 
 def insertion_training(steps: int) -> tuple[dict[str, dict[str, Any]], StrategyConfig]:

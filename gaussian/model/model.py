@@ -305,7 +305,8 @@ class SplatModel(PluginModel):
             mask = batch["mask"].to(self.device)
             drawn, wanted = drawn * mask, wanted * mask
         trained = self.growth.held(dict(self.gauss_params.items()))
-        losses = photometric(drawn, wanted, self.config.ssim_lambda)
+        weight = batch["weight"].to(self.device) if "weight" in batch else None
+        losses = photometric(drawn, wanted, self.config.ssim_lambda, weight)
         if self.config.use_scale_regularization and self.step % _REGULARIZE_EVERY == 0:
             losses["scale_reg"] = 0.1 * elongation(trained["scales"], self.config.max_gauss_ratio)
         return losses | self.config.strategy.regularization(trained)

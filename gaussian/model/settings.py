@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from editor3d.plugin.train.scene import PluginModelConfig
 from gaussian.fit.densify import StrategyConfig
-from gaussian.fit.training import insertion_training
+from gaussian.fit.training import colors_alone, insertion_training
 
 
 @dataclass
@@ -65,6 +65,10 @@ class SplatSettings(PluginModelConfig):
     """Suffix of the file that the scene came from; edits of it write the same kind of file."""
     scene_comments: tuple[str, ...] = field(default=(), repr=False)
     """Comments of the file that the scene came from, such as its up direction; files of the edited scene keep them."""
+
+    def few_views(self, optimizers: dict[str, Any]) -> dict[str, Any]:
+        self.strategy = replace(self.strategy, kind="none")
+        return colors_alone(optimizers)
 
     def insertion(self, optimizers: dict[str, Any], steps: int) -> dict[str, Any]:
         optimizers, self.strategy = insertion_training(steps)

@@ -1,15 +1,18 @@
-"""`editor3d edit`: change a scene as one sentence says."""
+"""`editor3d edit` and `editor3d plan`: change a scene as one sentence says, or say what that will take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from editor3d.cli.cameras import CameraOptions
 from editor3d.options import EditOptions
+
+if TYPE_CHECKING:
+    from editor3d.api import Scene
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class Edit:
     around: Annotated[CameraOptions, tyro.conf.arg(name="")] = CameraOptions()
 
     def run(self) -> int:
+        self.opened().edit(**vars(self.options))
+        return 0
+
+    def opened(self) -> Scene:
+        """The scene, with the base that was named."""
         from dataclasses import replace
 
         from editor3d.api import load
@@ -51,5 +59,20 @@ class Edit:
         scene = load(self.scene, downscale_factor=factor, around=around, data=self.data, draft=draft)
         if self.base is not None:
             scene = replace(scene, base=self.base)
-        scene.edit(**vars(self.options))
+        return scene
+
+
+@dataclass(frozen=True)
+class Plan(Edit):
+    """Say which views an edit would edit, and what that takes, and edit none of them.
+
+    Takes the flags of editor3d edit. Without an earlier reconstruction the scene is reconstructed, since its depth says
+    which views to edit. The run that this leaves is carried out by editor3d resume RUN.
+    """
+
+    def run(self) -> int:
+        import shlex
+
+        folder = self.opened().plan(**vars(self.options)).folder
+        print(f"Carry it out with: editor3d resume {shlex.quote(str(folder))}")
         return 0

@@ -19,6 +19,11 @@ class Resume:
     """Name the capture's new folder if it was moved; it must be the same capture. The run's configuration is updated,
     so that ns-viewer and others find it too."""
 
+    accept: bool = False
+    """Accept the first 2D edit of a run that waits for it (--approve), and continue."""
+    again: int | None = None
+    """Make that first 2D edit again by this seed, and wait again."""
+
     def run(self) -> int:
         import shlex
 
@@ -26,7 +31,8 @@ class Resume:
         from editor3d.datasets.other_files import require_run
 
         require_run(self.run_folder)
-        if isinstance(resume(self.run_folder, data=self.data), Scene):  # an edit says itself what it made
+        done = resume(self.run_folder, data=self.data, accept=self.accept, again=self.again)
+        if isinstance(done, Scene):  # an edit says itself what it made
             run = shlex.quote(str(self.run_folder))
             print(f'Reconstructed. Edit it with: editor3d edit {run} --instruction "..."')
         return 0

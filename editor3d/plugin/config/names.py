@@ -5,7 +5,7 @@ from __future__ import annotations
 CONFIG_CLASSES: dict[str, tuple[str, ...]] = {
     "editor3d.datasets.dataparser": ("PosedImagesDataParserConfig",),
     "editor3d.options": ("MethodOptions",),
-    "editor3d.plan": ("EditPlan", "Plan"),
+    "editor3d.plan": ("EditPlan", "KeyPlan", "Plan"),
     "editor3d.update.schedule": ("Schedule",),
     "editor3d.plugin.train.datamanager": ("EditDataManagerConfig",),
     "editor3d.plugin.edit.settings": ("EditPipelineConfig",),

@@ -125,6 +125,8 @@ class BasedTrainer(PluginTrainer):
             pipeline.plan = replace(plan, region=region)
         if self.keeps_shape():
             config.optimizers = pipeline.model.kept_shape(config.optimizers)
+            if self.few_views():
+                config.optimizers = pipeline.model.few_views(config.optimizers)
         config.write_config()
         super().build(test_mode)
 
@@ -135,6 +137,10 @@ class BasedTrainer(PluginTrainer):
     @abstractmethod
     def keeps_shape(self) -> bool:
         """Whether the edit changes colours alone."""
+
+    def few_views(self) -> bool:
+        """Whether the edit of few views is carried over to the others."""
+        return False
 
     def find_base(self) -> Base:
         """The base that was chosen, the kept one of the same capture, or a new one."""

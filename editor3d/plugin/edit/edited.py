@@ -41,7 +41,7 @@ class EditedScene(PlannedScene):
             "diffusion_steps": plan.diffusion_steps,
             "schedule": asdict(updater.schedule),
             "lpips": self.pipeline.lpips,
-            "notes": self.pipeline.notes(),
+            "notes": self.pipeline.notes() | updater.noted(),
             "edits": tuple(
                 replace(edit, instruction=None) if edit.instruction == plan.instruction else edit
                 for edit in updater.state.edits

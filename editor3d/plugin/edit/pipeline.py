@@ -17,6 +17,7 @@ from editor3d.plan import EditPlan
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
 from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders
+from editor3d.plugin.edit.keyed import changing_of, key_parts
 from editor3d.plugin.edit.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
 from editor3d.plugin.edit.planned import PlannedPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
@@ -25,6 +26,7 @@ from editor3d.plugin.viewer.panel import EditPanel
 from editor3d.regions import parse_region
 from editor3d.types import Compose, Editor
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
+from editor3d.update.keys.updater import KeyUpdater
 from editor3d.update.state import EditState, PictureStore
 
 
@@ -98,6 +100,7 @@ class EditPipeline(PlannedPipeline):
         def objects_of(index: int) -> Mapping[str, Tensor]:
             return read_object_masks(self.train_views[index], objects)
 
+        keys = {} if self.plan.keys is None else {"parts": key_parts(self, run)}
         scene = self.scene(
             views=self.train_views,
             render=self._render_train_view,
@@ -105,8 +108,10 @@ class EditPipeline(PlannedPipeline):
             object_names=objects,
             objects=objects_of,
             store=store,
+            weigh=pictures.weigh,
+            changing=lambda index: changing_of(self, run, index),
         )
-        self.updater = self.UPDATER(
+        self.updater = (KeyUpdater if keys else self.UPDATER)(
             scene,
             editor,
             self.guidance(),
@@ -116,6 +121,7 @@ class EditPipeline(PlannedPipeline):
             total_steps,
             self.stopwatch,
             should_stop=lambda: self.should_stop(),
+            **keys,
         )
         self.edit_panel.connect(self.updater)
 

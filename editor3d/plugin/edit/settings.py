@@ -32,6 +32,8 @@ class EditPipelineConfig(PlannedPipelineConfig):
     """Whether the editor gets the geometry of its view and of the region."""
     GIVES_GARMENT: ClassVar[bool] = False
     """Whether the editor gets the picture of a garment."""
+    KEYED: ClassVar[bool] = True
+    """See `editor3d.plan.Method`."""
     COMPOSES: ClassVar[bool] = True
     """Whether an edit of a neural field is confined to its region by composing it with the frozen original."""
     _target: type = field(default_factory=lambda: load_target(EDIT_PIPELINE))  # which is configured by this

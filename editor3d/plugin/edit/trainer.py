@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -14,6 +15,7 @@ from torch import Tensor
 from editor3d.errors import Editor3DError
 from editor3d.methods import method_config
 from editor3d.options import MethodOptions
+from editor3d.outputs.pictures import Row, save_side_by_side, to_uint8
 from editor3d.plan import EditPlan, choose_editor, resolve
 from editor3d.plugin.confine.regions import check_seen
 from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
@@ -23,9 +25,14 @@ from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.quick import FIRST_VIEWS, check_quick, fit_quickly, views_of_quick
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.config import PluginTrainerConfig
+from editor3d.run.events import Plan as PlanEvent
+from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.engine import Guidance, check_instruction
+
+KEYS_SHEET, SHEET_COLUMNS = "views.png", 4
+"""The views that are edited, on one sheet."""
 
 
 @dataclass
@@ -112,6 +119,9 @@ class EditTrainer(BasedTrainer):
     def keeps_shape(self) -> bool:
         return self.editor.info.keeps_shape
 
+    def few_views(self) -> bool:
+        return self.config.pipeline.plan.keys is not None
+
     @contextmanager
     def _showing_base(self) -> Iterator[None]:
         """The base in the place of the scene as it is now."""
@@ -173,6 +183,8 @@ class EditTrainer(BasedTrainer):
             guidance_scale=guidance.guidance_scale,
             image_guidance_scale=guidance.image_guidance_scale,
             region=before.region or None,
+            edits="all" if before.keys is None else before.keys.edits,
+            approve=False,
         )
         editor = self.config.create_editor(options)
         check_instruction(editor, guidance.instruction, pipeline.objects, pipeline.train_views)
@@ -198,13 +210,29 @@ class EditTrainer(BasedTrainer):
 
     def save_checkpoint(self, step: int) -> None:
         super().save_checkpoint(step)
-        updater = self.pipeline.begun()
-        updater.pictures.prune(updater.state.revisions, newest=len(updater.state.edits))
+        self.pipeline.begun().prune()
+
+    def show_plan(self) -> Path:
+        """Print what the edit will take, and make a sheet of the views that are edited; returns its file."""
+        self.say_plan()
+        views = {view.name: index for index, view in enumerate(self.pipeline.train_views)}
+        named = self.pipeline.begun().forecast().views
+        pictures = [to_uint8(self.pipeline.begun().scene.condition(views[name])) for name in named]
+        path = self.base_dir / KEYS_SHEET
+        rows = [Row("", pictures[start : start + SHEET_COLUMNS]) for start in range(0, len(pictures), SHEET_COLUMNS)]
+        save_side_by_side(path, rows, title=self.pipeline.plan.instruction)
+        emit(Result(kind="picture", path=absolute(path)))
+        return path
 
     def say_plan(self) -> None:
         plan, config = self.pipeline.plan, self.config.pipeline
         super().say_plan()
         CONSOLE.print(f"Edits change {IN_WORDS[plan.condition_on]}: {plan.reasons['condition_on']}.")
+        if config.KEYED:  # others leave views out, or repeat edits, by what they see
+            told = self.pipeline.begun().forecast()
+            CONSOLE.print(f"{told.sentence()} ({plan.reasons['edits']})", soft_wrap=True, highlight=False)
+            figures = {"seconds": told.seconds, "cost": told.cost}
+            emit(PlanEvent(edits=told.edits, views=told.views, covered=told.covered, **figures))
         if plan.schedule.lower_bound > config.lower_bound:
             CONSOLE.print(
                 f"Noise levels begin at {plan.schedule.lower_bound:g}, not {config.lower_bound:g}: fewer timesteps "

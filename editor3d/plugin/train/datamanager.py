@@ -79,6 +79,7 @@ class PixelStore:
         self.c2w = cameras.camera_to_worlds.to(device)
         self.drawn_from = self._usable_pixels()
         self._favoured, self._favour = torch.zeros(0, dtype=torch.long), 0.0
+        self._cumulative: tuple[tuple[int, ...], Tensor] | None = None
 
     def _usable_pixels(self) -> Tensor | None:
         """Indices of the pixels that may be drawn: those whose patch the masks allow wholly. None for all."""
@@ -121,11 +122,13 @@ class PixelStore:
         patches = max(1, self.num_rays_per_batch // (size * size))
         pictures = self.pictures
         pixels, offsets, widths, heights = pictures.pixels, pictures.offsets, pictures.widths, pictures.heights
-        if self.drawn_from is not None:
+        if pictures.weights is not None:
+            flat = self._drawn_by_weight(patches, generator)
+        elif self.drawn_from is not None:
             flat = self.drawn_from[torch.randint(len(self.drawn_from), (patches,), generator=generator)]
         else:
             flat = torch.randint(len(pixels), (patches,), generator=generator)
-        if len(self._favoured):
+        if len(self._favoured) and pictures.weights is None:
             count = round(self._favour * patches)
             flat[:count] = self._favoured[torch.randint(len(self._favoured), (count,), generator=generator)]
         if size == 1:  # rays of one picture next to each other meet the same voxels: as random, and faster to march
@@ -144,6 +147,39 @@ class PixelStore:
         image = pixels.index_select(0, offsets[view] + within).float() / 255.0
         rays = self._rays(view.to(self.device), (self.direction_offsets[view] + within).to(self.device))
         return rays, {"image": image.to(self.device), "indices": torch.stack([view, y, x], -1)}
+
+    def _drawn_by_weight(self, count: int, generator: torch.Generator) -> Tensor:
+        """Indices [count] of pixels, each as probable as it weighs; of patches, those whose pixels all count."""
+        written = tuple(self.pictures.revisions)
+        if self._cumulative is None or self._cumulative[0] != written:
+            weights = self.pictures.weights.long()
+            if self.patch_size > 1:
+                counted = [
+                    _patches_inside(self.pictures.weight(index) > 0, self.patch_size)
+                    for index in range(len(self.pictures))
+                ]
+                weights = weights * torch.cat(counted)
+            if self.drawn_from is not None:
+                usable = torch.zeros_like(weights)
+                usable[self.drawn_from] = weights[self.drawn_from]
+                weights = usable
+            if len(self._favoured):
+                weights = self._favouring(weights)
+            self._cumulative = written, weights.cumsum(0)
+        sums = self._cumulative[1]
+        if not int(sums[-1]):
+            raise DataError("Expected edited pictures that tell something of the scene, got none: edit more views.")
+        return torch.searchsorted(sums, torch.randint(int(sums[-1]), (count,), generator=generator), right=True)
+
+    def _favouring(self, weights: Tensor) -> Tensor:
+        """The weights [P] with which the favoured pixels get their share of all draws."""
+        inside = torch.zeros_like(weights)
+        inside[self._favoured] = weights[self._favoured]
+        within, everywhere = int(inside.sum()), int(weights.sum())
+        if not within or self._favour >= 1.0:
+            return inside if within else weights
+        gain = self._favour / (1.0 - self._favour) * everywhere / within
+        return weights * 256 + (inside * (256.0 * gain)).long()
 
     def _rays(self, view: Tensor, lookup: Tensor) -> RayBundle:
         local = self.directions.index_select(0, lookup)

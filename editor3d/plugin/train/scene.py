@@ -31,6 +31,11 @@ class PluginModelConfig(ModelConfig):
         """The optimisers of an edit that changes colours alone, given those of any edit."""
         return optimizers
 
+    def few_views(self, optimizers: dict[str, Any]) -> dict[str, Any]:
+        """The optimisers of an edit that changes colours alone and is carried over from few views, given those of
+        `kept_shape`; what the model must do otherwise then is set here."""
+        return optimizers
+
     def insertion(self, optimizers: dict[str, Any], steps: int) -> dict[str, Any]:
         """The optimisers with which something new grows in so many steps, given those of any edit; what the model
         must do otherwise then is set here."""

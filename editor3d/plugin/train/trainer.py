@@ -26,7 +26,7 @@ from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
 from editor3d.run.events import Result, absolute, emit
 from editor3d.run.progress import TrainingProgress
-from editor3d.run.stopping import StepInterrupted, Stop, say_stopped, stop_on_signal
+from editor3d.run.stopping import ApprovalAwaited, StepInterrupted, Stop, say_awaited, say_stopped, stop_on_signal
 from editor3d.types import PosedImages
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class PluginTrainer(Trainer):
         with without_chatter():
             super().__init__(config, local_rank, world_size)
         self._stop = Stop()
+        self.awaited: Path | None = None
+        """The edited picture that the run waits to be accepted."""
 
     def setup(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Called by ns-train; `prepare` with user errors turned into exit code 2."""
@@ -58,7 +60,7 @@ class PluginTrainer(Trainer):
         """Called by ns-train; `fit` with user errors turned into exit code 2, and 130 when interrupted."""
         with user_errors_exit():
             finished = self.fit()
-        end_events(finished)
+        end_events(finished or self.awaited is not None)
 
     def prepare(self, test_mode: Literal["test", "val", "inference"] = "val") -> None:
         """Build the pipeline and load what there is to load.
@@ -100,14 +102,17 @@ class PluginTrainer(Trainer):
             self.config.max_num_iterations = max(0, total - self._start_step)
             try:
                 super().train()
-            except StepInterrupted:
+            except StepInterrupted as stopped:
                 self._after_train()
+                self.awaited = stopped.picture if isinstance(stopped, ApprovalAwaited) else None
             finally:
                 self.config.max_num_iterations = total
         done = self.completed + 1 >= total
         if done and not isinstance(self.config, ChangesBase):
             self._judge()
-        if not done:
+        if self.awaited is not None:
+            say_awaited(self.base_dir, self.awaited)
+        elif not done:
             say_stopped(self.base_dir, self.completed + 1, total)
         return done
 

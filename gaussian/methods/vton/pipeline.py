@@ -47,6 +47,7 @@ class VtonPipelineConfig(EditPipelineConfig):
     """Configuration of `VtonPipeline`."""
 
     GIVES_GARMENT: ClassVar[bool] = True
+    KEYED: ClassVar[bool] = False
     _target: type = field(default_factory=lambda: VtonPipeline)
     garment_digest: str = ""
     """Digest of the garment's file; set when the run begins, and required again when it is resumed."""

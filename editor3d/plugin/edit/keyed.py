@@ -1,0 +1,80 @@
+"""What an edit by key views needs of a pipeline's scene: what each view sees, and where the edit is meant to act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from torch import Tensor
+
+from editor3d.datasets.views.images import read_image, read_object_masks
+from editor3d.editors.procedural.editor import union
+from editor3d.geometry.camera import Camera
+from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
+from editor3d.geometry.surface import SeenSurface
+from editor3d.plugin.confine.regions import REGION_FOLDER
+from editor3d.update.engine import edited_objects
+from editor3d.update.keys.updater import KeyParts
+from editor3d.update.keys.warped import WarpPropagator
+
+if TYPE_CHECKING:
+    from editor3d.plugin.edit.pipeline import EditPipeline
+
+SURFACE_SIDE = 256
+"""Pixels of the longer side of a view at which what it sees is rendered: between them surfaces are smooth, and pictures
+are warped at their own size."""
+
+
+def surface_of(pipeline: EditPipeline, index: int) -> SeenSurface:
+    """What a training view sees of the scene as it is now."""
+    camera = pipeline.model.training_camera(pipeline.datamanager.train_dataset.cameras, index)
+    camera = _reduced(camera)
+    with pipeline.stopwatch.measure("render"):
+        outputs = pipeline.render_view(camera, 0, ("accumulation", "depth"))
+    return SeenSurface.of_distance(Camera.of(camera, 0), outputs["depth"], outputs["accumulation"])
+
+
+def key_parts(pipeline: EditPipeline, run: Path) -> KeyParts:
+    """The parts of an update by keys."""
+    propagator = WarpPropagator(lambda index: surface_of(pipeline, index))
+
+    def choose(share: float, most: int) -> Keys:
+        views = range(len(pipeline.train_views))
+        surfaces = [propagator.surface(index).reduced(CHOOSING_SIDE) for index in views]
+        masks = [_fitting(changing_of(pipeline, run, index), surfaces[index]) for index in views]
+        return choose_keys(surfaces, share, most, None if all(mask is None for mask in masks) else masks)
+
+    return KeyParts(pipeline.plan.keys, run, propagator, choose)
+
+
+def changing_of(pipeline: EditPipeline, run: Path, index: int) -> Tensor | None:
+    """Where an edit of a training view is meant to change it: [H, W] bool; None is everywhere."""
+    view = pipeline.train_views[index]
+    if pipeline.plan.region:
+        share = read_image(run / REGION_FOLDER / f"{view.name}.png", (view.width, view.height))
+        return share[..., 0] > 0
+    named = edited_objects(pipeline.updater.editor, pipeline.updater.guidance.instruction, pipeline.objects)
+    if not named:
+        return None
+    masks = read_object_masks(view, pipeline.objects)
+    return union([masks[name] for name in named])
+
+
+def _reduced(camera: Cameras) -> Cameras:
+    """A camera [1] with at most `SURFACE_SIDE` pixels a side."""
+    longest = max(int(camera.width[0]), int(camera.height[0]))
+    if longest <= SURFACE_SIDE:
+        return camera
+    camera = camera[torch.arange(1)]  # its own tensors
+    camera.rescale_output_resolution(SURFACE_SIDE / longest, scale_rounding_mode="round")
+    return camera
+
+
+def _fitting(mask: Tensor | None, surface: SeenSurface) -> Tensor | None:
+    """A mask in the pixels of a surface."""
+    if mask is None:
+        return None
+    size = surface.distance.shape
+    return torch.nn.functional.interpolate(mask[None, None].float(), size=size, mode="area")[0, 0] > 0.0

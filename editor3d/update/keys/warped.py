@@ -1,0 +1,140 @@
+"""Carry the edit of keys over to other views by warping it along the scene's surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from editor3d.geometry.matching import Match, matches, warp
+from editor3d.geometry.surface import SeenSurface
+from editor3d.types import Carried, EditedKey
+from editor3d.update.keys.colors import ColorMap, blurred, fit_map
+
+SOURCES = 4
+"""Keys that say how one view is to look, at most: those that show most of it, most squarely."""
+COARSE = 96
+"""Pixels of a view's longer side at which these are chosen."""
+ENOUGH = 0.08
+"""Sum of weights from which on what is warped counts for more than what a colour map says."""
+GUESSED = 0.35
+"""Weight of a pixel that only a colour map knows of."""
+_ALIKE = 0.12
+"""Difference of colours, before the edit, at which two views hardly show the same."""
+_LEAST_SHARE = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Warped:
+    """What some keys say of a view."""
+
+    picture: Tensor
+    """[H, W, 3]; any values where nothing is known."""
+    weight: Tensor
+    """[H, W], at least 0: the sum of the keys' weights."""
+
+
+class WarpPropagator:
+    """`Propagator` by depth-tested warps.
+
+    A pixel p of the target gets the mean of what its sources s show of the same point, with weights
+    trust_s w_s(p)^2 exp(-(d_s(p) / 0.12)^2), where w is that of `editor3d.geometry.matching` (visibility, angle,
+    distance and depth agreement) and d how the unedited pictures differ there. Where the edit keeps the shape, what is
+    warped is the change, added to the target's own picture, so that its detail stays; where no source sees a pixel a
+    colour map fitted to the keys says what the edit does, at `GUESSED` of the weight.
+
+    Args:
+        surface: what a view sees of the scene now, by its index.
+    """
+
+    def __init__(self, surface: Callable[[int], SeenSurface]) -> None:
+        self._surface, self.keeps_shape = surface, True
+        self._surfaces: dict[int, SeenSurface] = {}
+        self._coarse: dict[int, SeenSurface] = {}
+        self._fitted: tuple[tuple[int, ...], ColorMap] | None = None
+
+    def look(self, keeps_shape: bool) -> None:
+        self.keeps_shape = keeps_shape
+        self._surfaces.clear()
+        self._coarse.clear()
+        self._fitted = None
+
+    def surface(self, view: int) -> SeenSurface:
+        """What a view sees, since the last `look`."""
+        if view not in self._surfaces:
+            self._surfaces[view] = self._surface(view)
+        return self._surfaces[view]
+
+    def carry(self, target: int, original: Tensor, keys: Sequence[EditedKey], mask: Tensor | None = None) -> Carried:
+        found = self.warped(target, original, keys)
+        known = found.weight / (found.weight + ENOUGH)
+        if not self.keeps_shape:
+            picture = torch.where(found.weight[..., None] > 0, found.picture, original)
+            weight = (2.0 * known).clamp(max=1.0)
+        else:
+            guess = self.guess(keys)(original)
+            picture = torch.lerp(guess, found.picture, known[..., None])
+            weight = GUESSED + (1.0 - GUESSED) * (2.0 * known).clamp(max=1.0)
+        if mask is not None:
+            picture = torch.where(mask[..., None], picture, original)
+            weight = torch.where(mask, weight, torch.ones_like(weight))
+        return Carried(picture.clamp(0.0, 1.0), weight)
+
+    def warped(self, target: int, original: Tensor, keys: Sequence[EditedKey]) -> Warped:
+        """What keys say of a view, by warping alone."""
+        height, width = original.shape[:2]
+        total, weights = torch.zeros(height, width, 3), torch.zeros(height, width)
+        for key in self._sources(target, keys):
+            match = _at_size(matches(self.surface(target), self.surface(key.view)), height, width)
+            before = warp(key.original, match)
+            # blurred: that details do not meet exactly says nothing of the surface
+            apart = blurred((before - original).abs().mean(-1), max(1.0, min(height, width) / 256))
+            weight = key.trust * match.weight.square() * torch.exp(-((apart / _ALIKE) ** 2))
+            after = warp(key.edited, match)
+            total += weight[..., None] * (original + after - before if self.keeps_shape else after)
+            weights += weight
+        return Warped(total / weights.clamp_min(1e-9)[..., None], weights)
+
+    def _sources(self, target: int, keys: Sequence[EditedKey]) -> list[EditedKey]:
+        """The keys that show most of a view, the best first."""
+        shares = [
+            (float(matches(self._small(target), self._small(key.view), dilate=0).weight.mean()), -place)
+            for place, key in enumerate(keys)
+            if key.view != target and key.trust > 0
+        ]
+        best = sorted(shares, reverse=True)[:SOURCES]
+        return [keys[-place] for share, place in best if share > _LEAST_SHARE]
+
+    def _small(self, view: int) -> SeenSurface:
+        if view not in self._coarse:
+            self._coarse[view] = self.surface(view).reduced(COARSE)
+        return self._coarse[view]
+
+    def guess(self, keys: Sequence[EditedKey]) -> ColorMap:
+        """What the edit does to colours, whatever shows them."""
+        # reflection of identity: the same keys are asked about for one view after another
+        which = tuple(id(key.edited) for key in keys)
+        if self._fitted is None or self._fitted[0] != which:
+            weights = [_everywhere(key) if key.mask is None else key.trust * key.mask.float() for key in keys]
+            fitted = fit_map([key.original for key in keys], [key.edited for key in keys], weights, degree=2)
+            self._fitted = which, fitted
+        return self._fitted[1]
+
+
+def _everywhere(key: EditedKey) -> Tensor:
+    return torch.full(key.original.shape[:2], key.trust)
+
+
+def _at_size(match: Match, height: int, width: int) -> Match:
+    """A match of a surface whose pixels are larger than those of the picture."""
+    if match.weight.shape == (height, width):
+        return match
+    pixels = cv2.resize(match.pixels.numpy(), (width, height), interpolation=cv2.INTER_LINEAR)
+    # a place between a pixel that is seen and one that is not has no place in the source
+    least = cv2.erode(match.weight.numpy(), np.ones((3, 3), np.uint8))
+    weight = cv2.resize(least, (width, height), interpolation=cv2.INTER_LINEAR)
+    return Match(torch.from_numpy(pixels), torch.from_numpy(weight), match.source_size)

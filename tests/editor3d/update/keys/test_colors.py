@@ -1,0 +1,68 @@
+"""Colour maps are found again from pictures that they made, whatever outliers say."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from editor3d.update.keys.checks import Scores, scores_of, wrong_with
+from editor3d.update.keys.colors import ColorMap, blurred, fit_map, identity_of
+from editor3d.update.keys.registration import registered
+
+
+def picture(seed: int, side: int = 64) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 9, 9, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic")[0].permute(1, 2, 0)
+    return smooth.clamp(0.05, 0.95) * 0.6 + 0.2
+
+
+def test_the_identity_changes_nothing():
+    for degree in (1, 2):
+        assert torch.allclose(identity_of(degree)(picture(0)), picture(0), atol=1e-6)
+
+
+def test_a_map_is_found_although_a_third_of_the_pixels_shows_something_else():
+    start = np.zeros((6, 3))
+    start[:3] = np.array([[0.8, 0.1, 0.0], [0.0, 0.9, 0.1], [0.05, 0.0, 0.7]])
+    start[3], start[4] = 0.04, 0.05
+    true = ColorMap(start, 1)
+    source = picture(1)
+    wanted = true(source)
+    wanted[:20] = picture(2)[:20]
+    found = fit_map([source], [wanted], [torch.ones(64, 64)], degree=1)
+    assert (found(source) - true(source)).abs().mean() < 0.01
+
+
+def test_pixels_without_weight_say_nothing():
+    source, wanted, weight = picture(3), 1.0 - picture(3), torch.zeros(64, 64)
+    assert torch.allclose(fit_map([source], [wanted], [weight], degree=1)(source), source, atol=1e-6)
+
+
+def test_a_shifted_edit_is_moved_back():
+    generator = torch.Generator().manual_seed(4)
+    sharp = torch.rand(1, 3, 32, 32, generator=generator)
+    original = torch.nn.functional.interpolate(sharp, size=(256, 256), mode="bicubic")[0].permute(1, 2, 0).clamp(0, 1)
+    edited = torch.roll(0.7 * original + 0.1, (2, -2), (0, 1))
+    inner = (slice(16, -16), slice(16, -16))
+    before = (edited - (0.7 * original + 0.1))[inner].abs().mean()
+    after = (registered(edited, original) - (0.7 * original + 0.1))[inner].abs().mean()
+    assert after < 0.5 * before
+
+
+def test_edits_that_came_out_wrong_are_told_apart():
+    generator = torch.Generator().manual_seed(5)
+    original = (picture(6, 128) + 0.1 * torch.rand(128, 128, 3, generator=generator)).clamp(0, 1)
+    good = 0.6 * original
+    anchor = scores_of(good, original, None, None, None)
+    weight = torch.ones(128, 128)
+
+    def wrong(edited: torch.Tensor) -> str:
+        return wrong_with(scores_of(edited, original, None, good, weight), anchor)
+
+    assert wrong_with(anchor, None) == ""
+    assert wrong(good) == ""
+    assert "nothing" in wrong(original)
+    assert "blurred" in wrong(blurred(good, 4.0))
+    assert "otherwise" in wrong(1.0 - original)
+    assert "nothing" in wrong_with(Scores(0.001, 1.0, None), None)
