@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 GARMENT_METHOD = "gaussian-vton"
 """What auto takes where a garment is given."""
 CPU_METHOD = "igs2gs"
-"""What auto takes without a GPU: edits take as long as in2n's, of a sharper scene (benchmarks/known_edits.py)."""
+"""What auto takes for quick edits and without a GPU: edits take as long as in2n's, of a sharper scene
+(benchmarks/known_edits.py)."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +71,31 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
     if method == "auto" and options.preset is not None:
         method = read_preset(options.preset)["method"]
     elif method == "auto":
-        method = default_method(scene) if options.garment is None else GARMENT_METHOD
+        method = default_method(scene, options.quick) if options.garment is None else GARMENT_METHOD
     config = method_config(method, BasedTrainerConfig)
     config.options = options.of_method()
     config.pipeline.datamanager.data = scene.data
     config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
     config.load_dir, config.output_dir, config.machine.seed = scene.base, options.output, options.seed
     config.vis = "viewer" if options.viewer else "tensorboard"
+    if options.quick:
+        config.turntable_frames = 0
     if options.steps is not None:
         config.max_num_iterations = options.steps
     return config
 
 
-def default_method(scene: Source) -> str:
-    """The edit method that suits a scene: that of its base's kind if it has one, else the fastest on this machine."""
+def default_method(scene: Source, quick: bool = False) -> str:
+    """The edit method that suits a scene: that of its base's kind if it has one, else the fastest on this machine.
+
+    Args:
+        quick: colours alone are fitted, which takes splats.
+    """
     from editor3d.host.device import default_device
     from editor3d.plugin.bases.base import open_base
 
+    if scene.base is None and quick:
+        return CPU_METHOD
     if scene.base is None:
         return "in2n" if default_device() == "cuda" else CPU_METHOD
     config = open_base(scene.base).config

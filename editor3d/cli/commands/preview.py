@@ -70,6 +70,11 @@ class Preview:
     """Run an editor's model on this device: cpu, cuda, cuda:1; auto is CUDA if there is one."""
     half_precision: bool = False
     """Run an editor's model in 16 bits."""
+    in_3d: Annotated[bool, tyro.conf.arg(aliases=("--3d",))] = False
+    """Fit the colours of the scene, reconstructed as splats first if it is not yet, to a few edited views, and show it
+    before and after; for edits that keep the scene's shape. The same as editor3d edit --quick, without its video."""
+    runs: Path = Path("outputs")
+    """Name the folder of runs, for --3d: where reconstructions are kept."""
 
     def run(self) -> int:
         from tempfile import TemporaryDirectory
@@ -79,6 +84,8 @@ class Preview:
         from editor3d.datasets.locate import resolve_data
         from editor3d.datasets.opening import announce_reduction
 
+        if self.in_3d:
+            return self._preview_3d()
         around = self.around.around()
         picture = Path(self.data).expanduser()
         if picture.suffix.lower() in PICTURES and picture.is_file():
@@ -97,6 +104,28 @@ class Preview:
         with TemporaryDirectory() as folder:
             file = load_target(FILE_VIEWS)(data, Path(folder), around)
             return self._preview(file.posed, file)
+
+    def _preview_3d(self) -> int:
+        """Make a quick edit, and keep its picture."""
+        import shutil
+
+        from editor3d.api import load
+        from editor3d.files.writing import replacing
+        from editor3d.run.events import Picture, Result, absolute, emit
+
+        if self.views is not None or self.device != "auto" or self.half_precision:
+            raise ConfigError("Expected no views, device or half precision with --3d, got one: leave it out.")
+        scene = load(self.data, downscale_factor=self.downscale_factor, around=self.around.around())
+        edit = scene.edit(
+            self.instruction, garment=self.garment, editor=self.editor, seed=self.seed, output=self.runs, quick=True
+        )
+        path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(self.instruction)}-3d.png"
+        with replacing(path) as target:
+            shutil.copyfile(edit.before_after, target)
+        print(path)
+        emit(Picture(path=absolute(path)))
+        emit(Result(kind="picture", path=absolute(path)))
+        return 0
 
     def _preview(self, scene: PosedImages, file: FileViews | None = None) -> int:
         """Edit some of the views of a scene, whose pictures are made first where it is that of a file of splats."""
