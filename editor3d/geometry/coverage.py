@@ -26,7 +26,8 @@ CHOOSING_SIDE = 128
 """Pixels of a picture's longer side by which keys are chosen."""
 ENOUGH = 0.2
 """The weight from which on a place is seen as well as it need be."""
-_MOST_VALUES = 150_000_000  # of one byte; with more views than fit, some pixels of each stand for all
+COMPARED = 40_000_000
+"""Pixels times views that are compared to choose keys; where there are more, some pixels of each view stand for all."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ class Coverage:
 
     @staticmethod
     def of(
-        surfaces: Sequence[SeenSurface], masks: Sequence[Tensor | None] | None = None, tolerance: float = TOLERANCE
+        surfaces: Sequence[SeenSurface],
+        masks: Sequence[Tensor | None] | None = None,
+        tolerance: float = TOLERANCE,
+        most: int = COMPARED,
     ) -> Coverage:
         """Compare all pairs of views.
 
@@ -62,6 +66,7 @@ class Coverage:
             surfaces: of any size; `CHOOSING_SIDE` is enough.
             masks: where each view shows what is to be covered, [H, W] bool of its surface's size; None is everywhere.
             tolerance: as of `matches`.
+            most: pixels times views that are compared, of one byte each.
 
         Raises:
             DataError: no view sees a surface there.
@@ -79,7 +84,7 @@ class Coverage:
             raise DataError(
                 f"Expected {where} in at least one of {len(surfaces)} views, found none: check the base, or the region."
             )
-        some = slice(None, None, 1 + len(surfaces) * total // _MOST_VALUES)
+        some = slice(None, None, 1 + len(surfaces) * total // most)
         chosen = [torch.nonzero(pixels.reshape(-1))[some, 0].numpy() for pixels in counted]
         points, normals, footprints = (
             np.concatenate([part[which] for part, which in zip(parts, chosen, strict=True)])

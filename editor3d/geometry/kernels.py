@@ -21,10 +21,12 @@ from editor3d.host.compiled import njit
 
 LENS = 12
 _NEAR = 1e-9
+_INLINE = dict(fastmath={"nsz", "arcp", "contract"}, error_model="numpy", nogil=True)
+_PARALLEL = dict(parallel=True, **_INLINE)
 _SINGULAR = 5e-3
 
 
-@njit(nogil=True)
+@njit(**_INLINE)
 def _to_pixel(x, y, z, lens):
     """Where a point of the camera's frame appears, and whether it does."""
     ahead = -z
@@ -48,12 +50,11 @@ def _to_pixel(x, y, z, lens):
     return bent_u * lens[0] + lens[2], bent_v * lens[1] + lens[3], True
 
 
-@njit(nogil=True)
+@njit(**_INLINE)
 def _match(px, py, pz, nx, ny, nz, footprint, pose, lens, width, height, start, distance, normals, edges, limits):
     """The place and the weight in one view of one point of the world; see `matching.matches`."""
     ox, oy, oz = px - pose[0, 3], py - pose[1, 3], pz - pose[2, 3]
-    far = math.sqrt(ox * ox + oy * oy + oz * oz)
-    if far <= _NEAR:
+    if nx * ox + ny * oy + nz * oz >= 0.0:  # seen from behind
         return 0.0, 0.0, 0.0
     x, y, held = _to_pixel(
         pose[0, 0] * ox + pose[1, 0] * oy + pose[2, 0] * oz,
@@ -71,10 +72,10 @@ def _match(px, py, pz, nx, ny, nz, footprint, pose, lens, width, height, start, 
             if edges[at] or distance[at] <= 0.0:
                 return x, y, 0.0
     at = start + min(max(int(y), 0), height - 1) * width + min(max(int(x), 0), width - 1)
-    dx, dy, dz = ox / far, oy / far, oz / far
-    cosine = -(normals[at, 0] * dx + normals[at, 1] * dy + normals[at, 2] * dz)
+    far = math.sqrt(ox * ox + oy * oy + oz * oz)
+    cosine = -(normals[at, 0] * ox + normals[at, 1] * oy + normals[at, 2] * oz) / far
     tolerance, grazing = limits[0], limits[1]
-    if cosine <= grazing or -(nx * dx + ny * dy + nz * dz) <= 0.0:
+    if cosine <= grazing:
         return x, y, 0.0
     # the distance at which this ray meets the plane of the nearest pixel, whose own cosine is kept beside its normal
     there = distance[at] * normals[at, 3] / cosine
@@ -89,7 +90,7 @@ def _match(px, py, pz, nx, ny, nz, footprint, pose, lens, width, height, start, 
     return x, y, weight
 
 
-@njit(nogil=True, parallel=True)
+@njit(**_PARALLEL)
 def match_view(
     points, normals, footprints, pose, lens, width, height, distance, source_normals, edges, limits, pixels, weights
 ):
@@ -104,7 +105,7 @@ def match_view(
             pixels[p, 0], pixels[p, 1], weights[p] = x, y, weight
 
 
-@njit(nogil=True, parallel=True)
+@njit(**_PARALLEL)
 def match_all(
     points, normals, footprints, owner, poses, lenses, sizes, starts, distance, source_normals, edges, limits, enough,
     quality,
@@ -115,6 +116,7 @@ def match_all(
     """
     views, count = quality.shape
     for i in prange(views):
+        pose, lens, width, height, start = poses[i], lenses[i], sizes[i, 0], sizes[i, 1], starts[i]
         for p in range(count):
             if footprints[p] <= 0.0:
                 quality[i, p] = 0
@@ -123,13 +125,12 @@ def match_all(
             else:
                 _, _, weight = _match(
                     points[p, 0], points[p, 1], points[p, 2], normals[p, 0], normals[p, 1], normals[p, 2],
-                    footprints[p], poses[i], lenses[i], sizes[i, 0], sizes[i, 1], starts[i], distance, source_normals,
-                    edges, limits,
+                    footprints[p], pose, lens, width, height, start, distance, source_normals, edges, limits,
                 )  # fmt: skip
                 quality[i, p] = min(255, int(math.ceil(255.0 * weight / enough)))
 
 
-@njit(nogil=True, parallel=True)
+@njit(**_PARALLEL)
 def gains(quality, best, out):
     """By how much each view [V, P] uint8 betters the best so far [P]: fills out [V] int64."""
     for i in prange(quality.shape[0]):
@@ -140,7 +141,7 @@ def gains(quality, best, out):
         out[i] = total
 
 
-@njit(nogil=True)
+@njit(**_INLINE)
 def _solve(a, b):
     """x [3] of the symmetric system a [6] (xx, xy, xz, yy, yz, zz), b [3]; zeros where there is no one answer."""
     c0, c1, c2 = a[3] * a[5] - a[4] * a[4], a[2] * a[4] - a[1] * a[5], a[1] * a[4] - a[2] * a[3]
@@ -155,7 +156,7 @@ def _solve(a, b):
     )
 
 
-@njit(nogil=True, parallel=True)
+@njit(**_PARALLEL)
 def fit_planes(directions, distance, radius, jump, normals):
     """Fit a plane to each pixel's neighbours that lie on its surface; fills normals [H, W, 3] in the camera's frame.
 
