@@ -104,7 +104,8 @@ class EditNerfactoModel(RayModel, NerfactoModel):
         self.composite = composite = Composite(region)
         field, original, proposals = self.field, deepcopy(self.field), deepcopy(self.proposal_networks)
         self.original = nn.ModuleDict({_FIELD: original, _PROPOSALS: proposals}).requires_grad_(False).eval()
-        own, originals = list(self.proposal_networks), list(proposals)
+        own = list(self.proposal_networks)
+        originals: list[Any] = list(proposals)
         pairs = [(function, originals[own.index(function.__self__)].density_fn) for function in self.density_fns]
         self.density_fns = [composite.density(*pair) for pair in pairs]
         # a hook would not be called: nerfstudio calls `forward` itself

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from editor3d.geometry.agreement import Agreement, EditedView, compared, mean_agreement, shrunk
 from editor3d.geometry.coverage import Coverage
@@ -108,7 +109,7 @@ class _Pairs:
         surfaces = [view.surface.reduced(_NEIGHBOURS_SIDE) for view in views]
         sizes = [(surface.camera.lens.width, surface.camera.lens.height) for surface in surfaces]
         masks = [
-            surface.valid.numpy() if view.inside is None else shrunk(view.inside.float().numpy(), size) > 0
+            surface.valid if view.inside is None else torch.from_numpy(shrunk(view.inside.float().numpy(), size) > 0)
             for view, surface, size in zip(views, surfaces, sizes, strict=True)
         ]
         shares = Coverage.of(surfaces, masks).between()

@@ -59,7 +59,8 @@ def write(path: Path, contents: SplatFile) -> None:
     model.buffers.append(pygltflib.Buffer(byteLength=offset))
 
     # pygltflib's own writer would hold several copies of the arrays; the container is two chunks behind a header.
-    text = model.gltf_to_json(separators=(",", ":"), indent=None).encode()
+    json_text = model.gltf_to_json(separators=(",", ":"), indent=None)  # pyright: ignore[reportArgumentType]  # as json has it
+    text = json_text.encode()
     text += b" " * (-len(text) % 4)
     with path.open("wb") as file:
         file.write(struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + offset))

@@ -152,8 +152,9 @@ def write(path: Path, contents: SplatFile) -> None:
             rows = np.empty(len(normals), layout)
             for name, values in zip(names, np.concatenate(columns, 1).T, strict=True):
                 rows[name] = values
-            for name in layouts if extra is not None else ():
-                rows[name] = extra[name][part]
+            if extra is not None:
+                for name in layouts:
+                    rows[name] = extra[name][part]
             file.write(rows.tobytes())
         for rows in contents.elements.values():
             file.write(rows.tobytes())

@@ -65,7 +65,9 @@ def cameras_around(splats: Splats, around: Around) -> Standing:
     up /= np.linalg.norm(up)
     centre = content.centre if around.center is None else np.array(around.center)
     distance = around.distance or content.radius / math.sin(FIELD_OF_VIEW / 2)
-    tried = max(_TRIED, _TRIED_PER_CAMERA * around.cameras)
+    count = around.cameras
+    assert isinstance(count, int)  # cameras of a file need no places
+    tried = max(_TRIED, _TRIED_PER_CAMERA * count)
     poses, where = None, "round it"
     if around.center is None and around.distance is None:
         poses, where = _unusual(content, centre, apex, up, tried)
@@ -74,14 +76,14 @@ def cameras_around(splats: Splats, around: Around) -> Standing:
         poses = standpoints.round_about(content, centre, steps, up, tried, aside=around.distance is None)
     field_of_view = INSIDE_FIELD_OF_VIEW if where == "inside it" else FIELD_OF_VIEW
     free = matter_at(splats, poses[:, :, 3]) < _SOLID
-    if int(free.sum()) >= around.cameras:
+    if int(free.sum()) >= count:
         poses = poses[free]
     usual, apt = np.ones(len(poses)), content.radius if where == "inside it" else distance
     if where == "round it":
         high = standpoints.elevations(poses, centre, up)
         usual = np.exp(-0.5 * ((high - _USUAL) / _UNUSUAL) ** 2)
     sights = look(content.sketch, poses, field_of_view, apt, content.detail_size)
-    chosen = choose(sights, poses, around.cameras, _APART * distance, usual)
+    chosen = choose(sights, poses, count, _APART * distance, usual)
     return Standing(_in_order(poses[chosen], centre, up), field_of_view, up, where)
 
 

@@ -42,7 +42,7 @@ def train(
         checkpoint: to go on from and save to.
         tell: gets the learning curve.
     """
-    torch.nn.Module.to(vae, memory_format=torch.channels_last).train()
+    vae.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]  # as torch has it
 
     def loss(generator: torch.Generator) -> dict[str, Tensor]:
         # A third originals, the rest edits: there are more of these, and they are more varied.
@@ -54,7 +54,8 @@ def train(
             posterior = vae.encode(pixels, return_dict=False)[0]
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)
-            decoded = vae.decode(mean + (0.5 * logvar).exp() * noise, return_dict=False)[0].float()
+            noisy: Any = mean + (0.5 * logvar).exp() * noise
+            decoded = vae.decode(noisy, return_dict=False)[0].float()
         error = decoded - pixels
         kl = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum() / pixels.numel()
         return {"mse": error.square().mean(), "l1": 0.5 * error.abs().mean(), "kl": _KL_WEIGHT * kl}

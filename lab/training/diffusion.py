@@ -173,7 +173,7 @@ def train_unet(
     """
     from diffusers.models.attention_processor import AttnProcessor2_0
 
-    torch.nn.Module.to(unet, memory_format=torch.channels_last).train()
+    unet.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]  # as torch has it
     text_encoder.train()
     recorder = CrossAttentionRecorder(unet)
     alphas = make_scheduler().alphas_cumprod

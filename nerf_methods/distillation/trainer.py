@@ -45,7 +45,7 @@ class DistillationTrainer(BasedTrainer):
         return self.config.pipeline.resolve(self.config.options)
 
     def keeps_shape(self) -> bool:
-        return guidance_entry(self.config.pipeline.plan.editor).info.keeps_shape
+        return guidance_entry(self.planned().editor).info.keeps_shape
 
     def find_base(self) -> Base:
         base, config = super().find_base(), self.config

@@ -164,8 +164,8 @@ def with_border(labels: np.ndarray, nodes: np.ndarray) -> np.ndarray:
         nodes: [X, Y, Z] bool, the voxels that hold something.
     """
     touch = np.ones((3, 3, 3), bool)
-    others = np.asarray(ndimage.binary_dilation(nodes & ~labels, touch))
-    return labels | (np.asarray(ndimage.binary_dilation(labels, touch)) & ~nodes & ~others)
+    others = np.asarray(ndimage.binary_dilation(nodes & ~labels, touch), bool)
+    return labels | (np.asarray(ndimage.binary_dilation(labels, touch), bool) & ~nodes & ~others)
 
 
 @torch.no_grad()

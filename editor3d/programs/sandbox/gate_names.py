@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def _write() -> None:
-    from bpy import types
+    from bpy import types  # pyright: ignore[reportAttributeAccessIssue]  # Blender makes them
 
     families = tuple(getattr(types, name) for name in _FAMILIES.split() if hasattr(types, name))
     # types come into being when a name is first used, not before

@@ -116,7 +116,7 @@ class SceneJob(Job, frozen=True, kw_only=True, tag="scene"):
     """Edit a capture, a run or a file of splats, and export it."""
 
     inputs: SceneInputs
-    settings: SceneSettings = SceneSettings()
+    settings: SceneSettings = SceneSettings()  # pyright: ignore[reportInvalidTypeForm]  # made of the options
 
 
 class ScenePreviewJob(Job, frozen=True, kw_only=True, tag="scene-preview"):

@@ -31,6 +31,7 @@ from editor3d.types import Editor, EditorInfo, Garment, PosedImages
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
 from editor3d.update.schedule import Schedule
 from gaussian.draw.selection import PosedPinhole
+from gaussian.fit.datamanager import PictureSampler
 from gaussian.methods.vton import person as persons
 from gaussian.methods.vton.cloth import make_ready, paint, seen_colors
 from gaussian.methods.vton.consistency import neighbours_of
@@ -172,7 +173,9 @@ class VtonPipeline(EditPipeline):
         if not own.region and not labelled(self.objects):
             self._person = replace(self._person, garments=self._agreed_garments(run / REGION_FOLDER))
         restore, restorer = self._restorer()
-        self.updater.wearer = Wearer(
+        updater = self.begun()
+        assert isinstance(updater, DressingUpdater)
+        updater.wearer = Wearer(
             garments=self._person.garments,
             faces=self._person.faces,
             original=lambda index: (self._condition(index) * 255.0).round().to(torch.uint8),
@@ -228,9 +231,11 @@ class VtonPipeline(EditPipeline):
         free = int((~self.model.strategy_state["frozen"]).sum())
         added = make_ready(self.model, held, pixel)
         seen = []
+        sampler = self.datamanager.train_pixel_sampler
+        assert isinstance(sampler, PictureSampler)  # splats are fitted to whole pictures
         for index, mask in enumerate(self._person.garments):
             camera = PosedPinhole.of(cameras, index, self.model.near)
-            batch = self.datamanager.train_pixel_sampler.batch(index, 1)
+            batch = sampler.batch(index, 1)
             seen.append((camera, batch["image"], camera.flatten(mask)[0]))
         paint(self.model, *seen_colors(self.model.splats, seen))
         CONSOLE.print(f"The cloth is made of {free + added} Gaussians, {added} of them new.")

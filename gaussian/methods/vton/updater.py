@@ -207,6 +207,7 @@ class DressingUpdater(DatasetUpdater):
         """The edited picture [H, W, 3] uint8 with what is worn taken from the restored render."""
         rows, columns = around(mask, _MARGIN, least=64)
         guide = edited[rows, columns].float() / 255.0
+        assert self.wearer.restore is not None
         restored = self.wearer.restore(render[rows, columns], guide, seed)
         restored = (restored.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
         picture = edited.clone()

@@ -13,6 +13,8 @@ which starts as v . C - u T_end and loses a term with every Gaussian passed,
 A Gaussian's share of one tile goes to a slot of its own, and its slots are added in order: no atomics, no races.
 """
 
+# numba gives the first argument of an intrinsic itself
+# pyright: reportCallIssue=false
 from __future__ import annotations
 
 import math

@@ -6,6 +6,8 @@ An *entry* is a Gaussian in a tile; it has the weights of its rows, 16 pixels ea
 order of compositing, tile by tile. Weights below `least` in all of a row are left out at an entry's two ends.
 """
 
+# numba gives the first argument of an intrinsic itself
+# pyright: reportCallIssue=false
 from __future__ import annotations
 
 import math
