@@ -58,6 +58,7 @@ addon:
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
 # make bench CAPTURE=captures/bear also edits that capture, and measures speeds on it instead of on the demo scene
 bench: $(READY)
