@@ -64,9 +64,9 @@ class EditedView:
         size = (surface.camera.lens.width, surface.camera.lens.height)
         pictures = [np.ascontiguousarray(picture.detach().cpu().float().numpy()) for picture in (before, after)]
         energy = np.concatenate([_energies(picture) for picture in pictures], -1)
-        small = [prepared(picture, surface) for picture in (before, after)]
+        old, new = prepared(before, surface), prepared(after, surface)
         where = None if inside is None else torch.from_numpy(shrunk(inside.cpu().float().numpy(), size) >= 0.5)
-        return EditedView(surface, *small, torch.from_numpy(shrunk(energy, size)), where)
+        return EditedView(surface, old, new, torch.from_numpy(shrunk(energy, size)), where)
 
 
 @dataclass(frozen=True)

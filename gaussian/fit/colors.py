@@ -62,6 +62,7 @@ class ColorTarget:
         if canvas is None or canvas.same:
             return ColorTarget(pinhole, picture, weight)
         seen = canvas.seen(*weight.shape)
+        assert seen is not None  # a bent lens
         flat = canvas.flatten(picture).clamp(0.0, 1.0), canvas.flatten(weight[..., None]).view(seen.shape)
         return ColorTarget(pinhole, flat[0], flat[1].clamp_min(0.0) * seen)
 

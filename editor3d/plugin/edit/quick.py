@@ -73,4 +73,5 @@ def _spread(indices: Sequence[int], most: int) -> list[int]:
 def _allowed(pipeline: EditPipeline, index: int) -> Tensor:
     """How much each pixel of a training picture counts: [H, W] in 0..1."""
     view = pipeline.train_views[index]
-    return torch.ones(view.height, view.width) if view.mask_path is None else read_mask(view).float()
+    mask = read_mask(view)
+    return torch.ones(view.height, view.width) if mask is None else mask.float()
