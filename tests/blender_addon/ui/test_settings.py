@@ -28,7 +28,7 @@ def job() -> msgspec.json.Decoder:
 def test_every_choice_of_the_panel_is_a_job_of_the_engine(blender, job):
     told = blender.run(
         """
-        asking, properties = part("ui.asking"), part("ui.properties")
+        requests, properties = part("ui.requests"), part("ui.properties")
         part("ui.preferences").weaker_sandbox = lambda: True
         chosen = bpy.context.window_manager.editor3d
         chosen.instruction, chosen.scene_path, chosen.part, chosen.shape = "winter", "demo", "LIGHTS", 0.5
@@ -40,9 +40,9 @@ def test_every_choice_of_the_panel_is_a_job_of_the_engine(blender, job):
                     chosen.quality, chosen.strength, chosen.force = quality, strength, strength == "STRONG"
                     chosen.scene_format = properties.FORMATS[len(asked) % len(properties.FORMATS)][0]
                     for preview in (False, True)[: 1 + (what != "REFINE")]:
-                        made = asking.ask(bpy.context, preview)
+                        made = requests.ask(bpy.context, preview)
                         asked.append((made.kind, made.settings))
-        asked.append(("picture-preview", asking._plain(chosen)))
+        asked.append(("picture-preview", requests._plain(chosen)))
         bounds = type(chosen).bl_rna.properties
         result["asked"] = asked
         result["formats"] = [name for name, *_ in properties.FORMATS]
