@@ -92,10 +92,13 @@ class Coverage:
         )
         owner = np.repeat(np.arange(len(surfaces)), [len(which) for which in chosen])
         views = stack(surfaces)
+        nowhere = np.zeros_like(
+            views.edges
+        )  # at the pictures' own size most of what lies near an edge here is clear of it
         quality = np.empty((len(surfaces), len(points)), np.uint8)
         kernels.match_all(
             points, normals, footprints, owner, views.poses, views.lenses, views.sizes, views.starts, views.distance,
-            views.normals, views.edges, limits(tolerance), ENOUGH, quality,
+            views.normals, nowhere, limits(tolerance), ENOUGH, quality,
         )  # fmt: skip
         return Coverage(quality, owner)
 
