@@ -332,6 +332,23 @@ def same_runs() -> Callable[[Path, Path], None]:
 
 
 @pytest.fixture
+def resumes_exactly(lab, saved, same_runs) -> Callable[[object, object, str], None]:
+    """Runs one of two equal configurations to its end, and the other until `death`, code that kills it at some moment,
+    and then to its end; what they leave is the same."""
+
+    def compare(whole, killed, death: str) -> None:
+        result = lab.run("run(load(path))", path=saved(whole))
+        assert result.code == 0, result.stderr
+        path = saved(killed)
+        assert lab.run(f"{death}\nrun(load(path))", path=path).code == -9
+        result = lab.run("run(load(path))", path=path)
+        assert result.code == 0, result.stderr
+        same_runs(killed.get_base_dir(), whole.get_base_dir())
+
+    return compare
+
+
+@pytest.fixture
 def same_state() -> Callable[[object, object], None]:
     return assert_same
 

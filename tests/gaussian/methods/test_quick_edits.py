@@ -70,18 +70,11 @@ def test_outside_of_a_region_every_bit_stays(splat_edit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_killed_quick_edit_resumes_exactly(death, splat_edit, lab, saved, same_runs):
+def test_a_killed_quick_edit_resumes_exactly(death, splat_edit, resumes_exactly):
     configs = [splat_edit(quick=True, editor="procedural-noisy", timestamp=name) for name in ("whole", "killed")]
     for config in configs:
         config.max_num_iterations = 1
-    whole, killed = configs
-    result = lab.run("run(load(path))", path=saved(whole))
-    assert result.code == 0, result.stderr
-    path = saved(killed)
-    assert lab.run(f"{HOOKS}\n{DEATHS[death]}\nrun(load(path))", path=path).code == -9
-    result = lab.run("run(load(path))", path=path)
-    assert result.code == 0, result.stderr
-    same_runs(killed.get_base_dir(), whole.get_base_dir())
+    resumes_exactly(*configs, f"{HOOKS}\n{DEATHS[death]}")
 
 
 def test_an_editor_that_changes_shapes_is_refused(splat_edit, tmp_path):

@@ -138,20 +138,13 @@ DEATHS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_killed_edit_goes_on_as_if_nothing_had_happened(death, splat_edit, lab, saved, same_runs):
+def test_a_killed_edit_goes_on_as_if_nothing_had_happened(death, splat_edit, resumes_exactly):
     settings = {"editor": "procedural-noisy", "steps": 8, "steps_per_save": 3, "region": BALL}
     configs = [splat_edit(**settings, timestamp=name) for name in ("whole", "killed")]
     for config in configs:
         config.pipeline.model.strategy.grow_grad2d = 1e-6
         config.pipeline.model.average_share = 0.75
-    whole, killed = configs
-    result = lab.run("run(load(path))", path=saved(whole))
-    assert result.code == 0, result.stderr
-    path = saved(killed)
-    assert lab.run(f"{HOOKS}\n{DEATHS[death]}\nrun(load(path))", path=path).code == -9
-    result = lab.run("run(load(path))", path=path)
-    assert result.code == 0, result.stderr
-    same_runs(killed.get_base_dir(), whole.get_base_dir())
+    resumes_exactly(*configs, f"{HOOKS}\n{DEATHS[death]}")
 
 
 def test_the_edited_scene_is_left_as_a_file_in_the_captures_frame(splat_edit):
