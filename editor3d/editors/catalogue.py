@@ -106,6 +106,7 @@ _ENTRIES = (
         "InstructPix2Pix, the diffusion model of Instruct-NeRF2NeRF: any instruction in English",
         IP2P_HUB_ID,
         "editor3d.editors.pipelines.ip2p:InstructPix2PixEditor",
+        alike_by_seed=True,
         uses_render=True,
         uses_noise_level=True,
         multiple_of=8,
@@ -123,6 +124,7 @@ _ENTRIES = (
             uses_render=True,
             uses_noise_level=True,
             varies_with_seed=True,
+            alike_by_seed=True,
             edits_objects=True,
             tells_objects=True,
             keeps_shape=True,  # it was trained on changes of colour alone
@@ -155,6 +157,7 @@ _ENTRIES = (
         "InstructPix2Pix on SDXL, used as ip2p is",
         "diffusers/sdxl-instructpix2pix-768",
         "editor3d.editors.pipelines.sdxl_ip2p:create",
+        alike_by_seed=True,
         uses_render=True,
         uses_noise_level=True,
         multiple_of=8,

@@ -32,6 +32,8 @@ class EditorInfo:
     """The result depends on `EditRequest.noise_level`."""
     varies_with_seed: bool = False
     """Two calls with different seeds differ; otherwise one edit of a view is final."""
+    alike_by_seed: bool = False
+    """Edits of two views by one seed look more alike than by two, as they begin with the same noise."""
     edits_objects: bool = False
     """Understands an instruction about one named object (reads `EditRequest.objects`)."""
     tells_objects: bool = False

@@ -188,7 +188,8 @@ class KeyUpdater(DatasetUpdater):
             left: keys that are still to be edited after this one.
             seeds: by which it is to be edited again in any case.
         """
-        self._edit_once(step, view)
+        anchor = self.key_state.accepted[0] if self.key_state.accepted and self.info.alike_by_seed else None
+        self._edit_once(step, view, None if anchor is None else self.state.edits[anchor.revision - 1].seed)
         for seed in seeds:
             self._edit_once(step, view, seed)
         tries = [self._judged(view)]

@@ -90,6 +90,17 @@ def test_an_interrupted_edit_pays_for_no_picture_twice(tiny_edit, start, countin
     same_runs(trainer.base_dir, whole.base_dir)
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_keys_are_edited_by_the_anchors_seed_where_that_makes_edits_alike(tiny_edit, start, counting, alike):
+    counting.info = replace(counting.info, varies_with_seed=True, alike_by_seed=alike)
+    trainer = start(tiny_edit(editor="counting", edits=3, steps=1))
+    assert trainer.fit()
+    anchor, *others = trainer.pipeline.updater.state.edits
+    first = {edit.view: edit.seed for edit in reversed(others)}  # later ones repeat an edit that was not right
+    assert len(first) >= 2
+    assert all((seed == anchor.seed) == alike for seed in first.values())
+
+
 def test_the_first_edit_is_shown_and_accepted_or_made_again(tiny_edit, start, counting, monkeypatch):
     config = tiny_edit(editor="counting", edits=3, steps=2, approve=True)
     trainer = start(config)
