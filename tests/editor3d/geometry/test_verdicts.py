@@ -88,7 +88,7 @@ def test_bad_edits_are_found_among_edits_that_differ_from_call_to_call(demo, noi
     found, doubted = tally(demo, range(10, 20), noisy)
     print(f"noisy {noisy}: found {found:.1%}, doubted {doubted:.1%} of the good ones")
     assert found >= 0.95
-    assert doubted <= 0.05
+    assert doubted <= (0.1 if noisy else 0.02)  # a gain of 0.8 beside one of 1.25 is far apart
 
 
 def test_good_edits_are_not_doubted_and_say_nothing_is_wrong(demo):
