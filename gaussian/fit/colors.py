@@ -32,7 +32,7 @@ from gaussian.splats import SH_C0
 if TYPE_CHECKING:
     from nerfstudio.cameras.cameras import Cameras
 
-PASSES, ROUNDS = 4, 2
+PASSES, ROUNDS = 4, 1
 """Products with the matrix from one residual of the rasterizer's to the next, and how many of these."""
 DAMPING = 0.1
 """d_k / Y_0^2: pixels that say as much as the change carried over."""

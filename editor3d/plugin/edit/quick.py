@@ -50,17 +50,22 @@ def views_of_quick(pipeline: EditPipeline, info: EditorInfo) -> list[int]:
     return _spread(range(len(pipeline.train_views)), FREE_VIEWS if free else PAID_VIEWS)
 
 
-def fit_quickly(pipeline: EditPipeline, most: int | None = None) -> None:
-    """Give the pipeline's scene the colours of its edited training pictures, or of so many of them at most."""
+def fit_quickly(pipeline: EditPipeline, most: int = FREE_VIEWS) -> None:
+    """Give the pipeline's scene the colours of its edited training pictures, of so many of them at most.
+
+    Where an edit of a few views was carried over to the others, all of them are edited pictures.
+    """
     manager, edited = pipeline.datamanager, pipeline.begun().state.revisions
     pictures, views = manager.train_pictures, pipeline.train_views
     chosen = [index for index, view in enumerate(views) if view.name in edited]
-    chosen = _spread(chosen or range(len(views)), len(views) if most is None else most)
+    if pipeline.plan.keys is not None or not chosen:
+        chosen = list(range(len(views)))
+    chosen = _spread(chosen, most)
     with pipeline.stopwatch.measure("fit"):
         pipeline.model.fit_colors(
             manager.train_dataset.cameras,
             {index: pictures[index].float() / 255.0 for index in chosen},
-            {index: _allowed(pipeline, index) for index in chosen},
+            {index: _counted(pipeline, index) for index in chosen},
         )
 
 
@@ -70,8 +75,8 @@ def _spread(indices: Sequence[int], most: int) -> list[int]:
     return [indices[round(place)] for place in places]
 
 
-def _allowed(pipeline: EditPipeline, index: int) -> Tensor:
+def _counted(pipeline: EditPipeline, index: int) -> Tensor:
     """How much each pixel of a training picture counts: [H, W] in 0..1."""
-    view = pipeline.train_views[index]
-    mask = read_mask(view)
-    return torch.ones(view.height, view.width) if mask is None else mask.float()
+    view, weight = pipeline.train_views[index], pipeline.datamanager.train_pictures.weight(index)
+    counted, mask = torch.ones(view.height, view.width) if weight is None else weight.float() / 255.0, read_mask(view)
+    return counted if mask is None else counted * mask

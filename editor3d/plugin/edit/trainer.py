@@ -144,12 +144,14 @@ class EditTrainer(BasedTrainer):
         return {"edit": self.pipeline.begun().state_dict(), "plan": self.pipeline.plan.to_state()}
 
     def train_iteration(self, step: int) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        if not self.config.options.quick:
+        quick = self.config.options.quick
+        fits = self.few_views() and self.keeps_shape() and self.pipeline.model.capabilities.fits_colors
+        if quick or (fits and step == 0):
+            fit_quickly(self.pipeline, FIRST_VIEWS)
+            self.results.save_first()
+        if not quick:
             return super().train_iteration(step)
-        fit_quickly(self.pipeline, FIRST_VIEWS)
-        self.results.save_first()
-        if len(self.pipeline.begun().state.revisions) > FIRST_VIEWS:
-            fit_quickly(self.pipeline)
+        fit_quickly(self.pipeline)
         self.completed = step
         self._progress.update(step + 1)
         return torch.zeros(()), {}, {}
@@ -164,7 +166,7 @@ class EditTrainer(BasedTrainer):
         self.pipeline.begun().on_progress = lambda done, due: self._progress.update(
             self.completed + 1, f"2D edit {done}/{due}" if due > 1 else ""
         )
-        if self.config.options.quick:
+        if self.config.options.quick and not self.few_views():
             self.pipeline.begun().only = frozenset(views_of_quick(self.pipeline, self.editor.info))
         self.pipeline.edit_panel.on_apply = self.start_over
         self.results = self.results_of(EditedScene(self.base_dir, self.pipeline, self.config, self.base))

@@ -20,8 +20,8 @@ from editor3d.update.engine import DatasetUpdater
 KILL = "lambda original, *a, **k: os.kill(os.getpid(), 9)"
 DEATHS = {
     "between two edits": f"at(DatasetUpdater, '_apply', 2, {KILL})",
-    "after the first picture": f"at(EditResults, 'save_first', 0, {KILL})",
-    "before its results": f"at(EditResults, 'save_after', 0, {KILL})",
+    "after the first picture": f"at(EditResults, 'save_first', 1, {KILL})",
+    "before its results": f"at(EditResults, 'save_after', 1, {KILL})",
 }
 
 
@@ -75,6 +75,23 @@ def test_a_killed_quick_edit_resumes_exactly(death, splat_edit, resumes_exactly)
     for config in configs:
         config.max_num_iterations = 1
     resumes_exactly(*configs, f"{HOOKS}\n{DEATHS[death]}")
+
+
+def test_few_edits_are_carried_over_to_what_colours_are_fitted_to(splat_edit):
+    trainer = start(splat_edit(quick=True, edits=3))
+    before = parameters(trainer)
+    assert trainer.fit()
+    after = parameters(trainer)
+    for name in PARAMETERS:
+        assert torch.equal(before[name], after[name]) == (name != "features_dc"), name
+    assert 1 <= len(read_record(trainer.base_dir / "edit.json").edits) <= 3
+
+
+def test_a_whole_edit_of_few_views_shows_a_first_picture(splat_edit):
+    trainer = start(splat_edit(edits=3, steps=2))
+    assert trainer.fit()
+    assert (trainer.base_dir / "first_3d.png").is_file()
+    assert read_record(trainer.base_dir / "edit.json").steps == 2
 
 
 def test_an_editor_that_changes_shapes_is_refused(splat_edit, tmp_path):
