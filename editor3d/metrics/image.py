@@ -27,11 +27,11 @@ def luminance(picture: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
     return picture.double() @ picture.new_tensor(REC709_LUMINANCE, dtype=torch.float64)
 
 
-def psnr(a: Float[Tensor, "h w 3"], b: Float[Tensor, "h w 3"], mask: Bool[Tensor, "h w"] | None = None) -> float:
+def psnr(a: Float[Tensor, "*h 3"], b: Float[Tensor, "*h 3"], mask: Bool[Tensor, "*h"] | None = None) -> float:
     """Peak signal-to-noise ratio, -10 log10(mean((a - b)^2)), in dB.
 
     Args:
-        a, b: pictures [H, W, 3] in 0..1.
+        a, b: pictures [H, W, 3] in 0..1, or some of their pixels [N, 3].
         mask: [H, W] bool; only its pixels count.
 
     Returns:
