@@ -87,7 +87,7 @@ class _Compared:
 
     @property
     def psnr(self) -> float:
-        return psnr(self.render, self.photograph)
+        return _psnr(self.render, self.photograph)
 
 
 def shown_views(dataset: PosedImagesDataset) -> list[int]:
@@ -238,7 +238,7 @@ class _MeanPictures:
             found = []
             for photograph, chosen in views:
                 shown = cv2.resize(picture, (chosen.shape[1], chosen.shape[0]), interpolation=cv2.INTER_LINEAR)
-                found.append(psnr(torch.from_numpy(shown)[chosen], photograph))
+                found.append(_psnr(torch.from_numpy(shown)[chosen], photograph))
             return float(np.mean(found))
 
         color = np.ascontiguousarray(np.broadcast_to(self._mean.mean((0, 1)), self._mean.shape))
@@ -258,7 +258,7 @@ def _likely_cause(
         return f"likely for want of training, {steps} steps of the usual {usual} (raise --base-steps)"
     if not math.isfinite(quality.psnr):
         return "its numbers are not finite (train it again, with another --seed or method)"
-    graded = float(np.mean([psnr(_graded(view), view.photograph) for view in seen]))
+    graded = float(np.mean([_psnr(_graded(view), view.photograph) for view in seen]))
     if graded > quality.bound + 3.0:
         return "likely because brightness or white balance differ from picture to picture (even them out first)"
     manager = pipeline.datamanager
@@ -296,3 +296,8 @@ def _graded(view: _Compared) -> Tensor:
     spread = (x - x.mean(0)).square().mean(0)
     gain = ((x - x.mean(0)) * (y - y.mean(0))).mean(0) / spread.clamp_min(1e-9)
     return ((x - x.mean(0)) * gain.clamp(0.25, 4.0) + y.mean(0)).clamp(0.0, 1.0).float()
+
+
+def _psnr(found: Tensor, wanted: Tensor) -> float:
+    """PSNR of the colours [N, 3] of some pixels, dB."""
+    return psnr(found[None], wanted[None])

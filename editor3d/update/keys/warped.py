@@ -19,8 +19,8 @@ SOURCES = 4
 """Keys that say how one view is to look, at most: those that show most of it, most squarely."""
 COARSE = 96
 """Pixels of a view's longer side at which these are chosen."""
-ENOUGH = 0.08
-"""Sum of weights from which on what is warped counts for more than what a colour map says."""
+ENOUGH = 0.06
+"""Sum of the keys' weights from which on what is warped counts for more than what a colour map says."""
 GUESSED = 0.35
 """Weight of a pixel that only a colour map knows of."""
 _ALIKE = 0.12
@@ -87,17 +87,19 @@ class WarpPropagator:
     def warped(self, target: int, original: Tensor, keys: Sequence[EditedKey]) -> Warped:
         """What keys say of a view, by warping alone."""
         height, width = original.shape[:2]
-        total, weights = torch.zeros(height, width, 3), torch.zeros(height, width)
+        total, weights, seen = torch.zeros(height, width, 3), torch.zeros(height, width), torch.zeros(height, width)
         for key in self._sources(target, keys):
             match = _at_size(matches(self.surface(target), self.surface(key.view)), height, width)
             before = warp(key.original, match)
             # blurred: that details do not meet exactly says nothing of the surface
             apart = blurred((before - original).abs().mean(-1), max(1.0, min(height, width) / 256))
-            weight = key.trust * match.weight.square() * torch.exp(-((apart / _ALIKE) ** 2))
+            surely = key.trust * match.weight * torch.exp(-((apart / _ALIKE) ** 2))
+            weight = surely * match.weight  # the squarer a surface is seen, the more its colours count
             after = warp(key.edited, match)
             total += weight[..., None] * (original + after - before if self.keeps_shape else after)
             weights += weight
-        return Warped(total / weights.clamp_min(1e-9)[..., None], weights)
+            seen += surely
+        return Warped(total / weights.clamp_min(1e-9)[..., None], seen)
 
     def _sources(self, target: int, keys: Sequence[EditedKey]) -> list[EditedKey]:
         """The keys that show most of a view, the best first."""
