@@ -17,7 +17,7 @@ BARE = 0.012
 """Mean change of colours below which even the anchor's edit is nothing."""
 BLURRED = 0.45
 """Share of the anchor's gain in detail below which an edit has lost its detail."""
-ANOTHER = 0.6
+ANOTHER = 0.8
 """Disagreement, as a share of the change, from which an edit is of another kind."""
 _FINE = 1.5
 

@@ -13,6 +13,7 @@ _SAMPLED = 40_000
 """Pixels that a map is fitted to, at most."""
 _ROUNDS = 8
 _LEAST_SCALE = 0.01
+_WHITE = 0.985
 _KEPT = 0.01
 """How strongly a map is drawn to the one that it is without evidence, as a share of all its evidence."""
 
@@ -40,6 +41,7 @@ def fit_map(
     """The map of colours that takes `sources` to `wanted`, where weights say that both show the same.
 
     Iteratively reweighted least squares with Cauchy's weights 1 / (1 + (r / s)^2), s 1.5 times the median residual r.
+    What is black or white in `wanted` may be mapped beyond.
 
     Args:
         sources: pictures [H, W, 3] in 0..1.
@@ -66,10 +68,13 @@ def fit_map(
         return ColorMap(coefficients, degree)
     prior, robust = coefficients.copy(), np.ones(len(features))
     for _ in range(_ROUNDS):
+        found = features @ coefficients
+        beyond = ((target >= _WHITE) & (found > target)) | ((target <= 1.0 - _WHITE) & (found < target))
+        reached = np.where(beyond, found, target)  # a picture says no more of what it cut off
         by = (amount * robust)[:, None]
         kept = _KEPT * by.sum() / features.shape[1] * np.eye(features.shape[1])
-        coefficients = np.linalg.solve(features.T @ (by * features) + kept, features.T @ (by * target) + kept @ prior)
-        residual = np.abs(features @ coefficients - target).mean(1)
+        coefficients = np.linalg.solve(features.T @ (by * features) + kept, features.T @ (by * reached) + kept @ prior)
+        residual = np.abs((features @ coefficients).clip(0.0, 1.0) - target.clip(0.0, 1.0)).mean(1)
         scale = max(_LEAST_SCALE, 1.5 * _weighted_median(residual, amount))
         robust = 1.0 / (1.0 + (residual / scale) ** 2)
     return ColorMap(coefficients, degree)

@@ -257,7 +257,11 @@ class KeyUpdater(DatasetUpdater):
         original, inside = self.scene.condition(view).cpu(), self._inside(view)
         edited = self._edited(key).edited
         found = self.parts.propagator.warped(view, original, accepted) if accepted else None
-        scores = scores_of(edited, original, inside, found and found.picture, found and found.weight)
+        made = self.pictures.read(self.scene.views[view].name, key.revision).float() / 255.0
+        # brought to the others' look, even a picture that came back unchanged would look edited
+        own = scores_of(made, original, inside, None, None)
+        agreeing = scores_of(edited, original, inside, found and found.picture, found and found.weight)
+        scores = Scores(own.change, own.detail, agreeing.disagreement)
         first = self.key_state.accepted[0] if self.key_state.accepted else None
         if first is not None and first.view == view:
             first = None
