@@ -36,7 +36,8 @@ SHAPES_CHECKED = (
     "mesh.render.visibility",
     "nerf_methods.spatial_loss",
 )
-install_import_hook(SHAPES_CHECKED, "beartype.beartype")
+# An int is a float to type checkers, and so it is here.
+install_import_hook(SHAPES_CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 if TYPE_CHECKING:
     from editor3d.types import PosedImages

@@ -46,6 +46,7 @@ def key_parts(pipeline: EditPipeline, run: Path) -> KeyParts:
         masks = [_fitting(changing_of(pipeline, run, index), surfaces[index]) for index in views]
         return choose_keys(surfaces, share, most, None if all(mask is None for mask in masks) else masks)
 
+    assert pipeline.plan.keys is not None  # the plan is of an edit by keys
     return KeyParts(pipeline.plan.keys, run, propagator, choose)
 
 
@@ -55,7 +56,8 @@ def changing_of(pipeline: EditPipeline, run: Path, index: int) -> Tensor | None:
     if pipeline.plan.region:
         share = read_image(run / REGION_FOLDER / f"{view.name}.png", (view.width, view.height))
         return share[..., 0] > 0
-    named = edited_objects(pipeline.updater.editor, pipeline.updater.guidance.instruction, pipeline.objects)
+    updater = pipeline.begun()
+    named = edited_objects(updater.editor, updater.guidance.instruction, pipeline.objects)
     if not named:
         return None
     masks = read_object_masks(view, pipeline.objects)

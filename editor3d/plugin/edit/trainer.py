@@ -120,7 +120,8 @@ class EditTrainer(BasedTrainer):
         return self.editor.info.keeps_shape
 
     def few_views(self) -> bool:
-        return self.config.pipeline.plan.keys is not None
+        plan = self.config.pipeline.plan
+        return plan is not None and plan.keys is not None
 
     @contextmanager
     def _showing_base(self) -> Iterator[None]:

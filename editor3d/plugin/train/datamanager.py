@@ -152,11 +152,13 @@ class PixelStore:
         """Indices [count] of pixels, each as probable as it weighs; of patches, those whose pixels all count."""
         written = tuple(self.pictures.revisions)
         if self._cumulative is None or self._cumulative[0] != written:
+            assert self.pictures.weights is not None  # some weigh less
             weights = self.pictures.weights.long()
             if self.patch_size > 1:
                 counted = [
-                    _patches_inside(self.pictures.weight(index) > 0, self.patch_size)
+                    _patches_inside(weight > 0, self.patch_size)
                     for index in range(len(self.pictures))
+                    if (weight := self.pictures.weight(index)) is not None
                 ]
                 weights = weights * torch.cat(counted)
             if self.drawn_from is not None:

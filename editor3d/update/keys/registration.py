@@ -33,7 +33,8 @@ def registered(edited: Tensor, original: Tensor) -> Tensor:
     if shorter < 32:
         return edited
     ours, theirs = _edges(edited), _edges(original)
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(theirs, ours, None)
+    found = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = found.calc(theirs, ours, None)  # pyright: ignore[reportCallIssue, reportArgumentType]  # from no flow
     trust = cv2.GaussianBlur(theirs.astype(np.float32), (0, 0), 2.0)[..., None] + 1.0
     sigma = _SMOOTH * shorter
     flow = np.clip(flow, -2 * LONGEST * shorter, 2 * LONGEST * shorter)
