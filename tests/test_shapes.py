@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -12,7 +13,7 @@ from jaxtyping import TypeCheckError
 from torch import Tensor
 
 from editor3d.geometry.camera import Camera
-from editor3d.geometry.lens import Lens
+from editor3d.geometry.lens import Lens, undistorted
 from editor3d.geometry.matching import Match, warp
 from editor3d.metrics.image import luminance, psnr
 from editor3d.metrics.views import HeldOutView
@@ -55,6 +56,12 @@ def test_what_is_stated_passes() -> None:
     assert CAMERA.points(torch.ones(4, 5)).shape == (4, 5, 3)
     assert warp(PICTURE, MATCH).shape == (4, 5, 3)
     assert vertex_normals(torch.eye(3), torch.tensor([[0, 1, 2]])).shape == (3, 3)
+
+
+def test_checks_draw_nothing_from_the_processs_generator() -> None:
+    before = random.getstate()
+    assert undistorted(torch.zeros(2, 2).double().numpy(), (0.1, 0.0, 0.0, 0.0, 0.0, 0.0)).shape == (2, 2)
+    assert random.getstate() == before
 
 
 def test_every_checked_module_states_shapes(request: pytest.FixtureRequest) -> None:

@@ -73,11 +73,11 @@ class _Correlation(torch.autograd.Function):
     @staticmethod
     def forward(ctx, grid: Tensor, reference: DensityReference, shift: float, relu: bool) -> Tensor:
         sums = np.empty((grid.shape[0], 3))
-        raw, shift = grid.detach().numpy(), float(_f4(shift))
-        _moments(raw, reference.values, reference.mean, reference.mean, _f4(shift), relu, sums)
+        raw, single = grid.detach().numpy(), _f4(shift)
+        _moments(raw, reference.values, reference.mean, reference.mean, single, relu, sums)
         first, second, mixed = sums.sum(0) / reference.values.size
         mean, variance = reference.mean + first, second - first * first
-        ctx.saved = raw, reference, shift, relu, mean, variance, mixed
+        ctx.saved = raw, reference, single, relu, mean, variance, mixed
         # the source's deviations sum to zero, so the pivot drops out of the covariance
         return grid.new_tensor(1.0 - mixed / math.sqrt(variance * reference.variance))
 
