@@ -105,7 +105,7 @@ def _another_size(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("alter", "named"),
     [
         (_without_a_view, "it lacks the view view_09"),
         (_another_view, "it has besides the view view_99"),
@@ -115,10 +115,10 @@ def _another_size(place: Path) -> None:
         (_another_size, "the size of view_00 differs"),
     ],
 )
-def test_another_capture_is_refused_and_the_run_unchanged(moved, change, named):
+def test_another_capture_is_refused_and_the_run_unchanged(moved, alter, named):
     run, place = moved
     before = (run / "config.yml").read_bytes()
-    change(place)
+    alter(place)
     for use in (
         lambda: open_run(run, data=place),
         lambda: api.resume(run, data=place),
