@@ -66,7 +66,7 @@ class SplatSettings(PluginModelConfig):
     scene_comments: tuple[str, ...] = field(default=(), repr=False)
     """Comments of the file that the scene came from, such as its up direction; files of the edited scene keep them."""
 
-    def few_views(self, optimizers: dict[str, Any]) -> dict[str, Any]:
+    def colors_alone(self, optimizers: dict[str, Any]) -> dict[str, Any]:
         self.strategy = replace(self.strategy, kind="none")
         return colors_alone(optimizers)
 

@@ -61,7 +61,7 @@ def splat_edit(tiny_capture: Path, splat_base: Path, tmp_path: Path, change: Cal
         config = _shrink(deepcopy(igs2gs.config), tiny_capture, tmp_path / "runs", steps)
         config.timestamp, config.turntable_frames, config.load_dir = "run", 0, splat_base
         # thirty steps from random points are fog
-        config.choose(instruction="make it look like winter", editor="procedural", force=True)
+        config.choose(instruction="make it look like winter", editor="procedural", edits="all", force=True)
         config.pipeline.edit_rate, config.mixed_precision = 4, False
         config.pipeline.model.strategy.refine_start = 2
         config.pipeline.model.strategy.refine_every = 2

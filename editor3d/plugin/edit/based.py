@@ -125,8 +125,8 @@ class BasedTrainer(PluginTrainer):
             pipeline.plan = replace(plan, region=region)
         if self.keeps_shape():
             config.optimizers = pipeline.model.kept_shape(config.optimizers)
-            if self.few_views():
-                config.optimizers = pipeline.model.few_views(config.optimizers)
+            if self.colors_alone():
+                config.optimizers = pipeline.model.colors_alone(config.optimizers)
         config.write_config()
         super().build(test_mode)
 
@@ -138,8 +138,8 @@ class BasedTrainer(PluginTrainer):
     def keeps_shape(self) -> bool:
         """Whether the edit changes colours alone."""
 
-    def few_views(self) -> bool:
-        """Whether the edit of few views is carried over to the others."""
+    def colors_alone(self) -> bool:
+        """Whether all that the scene is trained on is there before the first step, and differs in colours alone."""
         return False
 
     def find_base(self) -> Base:

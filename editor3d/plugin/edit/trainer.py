@@ -30,6 +30,7 @@ from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.engine import Guidance, check_instruction
+from editor3d.update.schedule import one_edit_is_final
 
 KEYS_SHEET, SHEET_COLUMNS = "views.png", 4
 """The views that are edited, on one sheet."""
@@ -120,8 +121,13 @@ class EditTrainer(BasedTrainer):
         return self.editor.info.keeps_shape
 
     def few_views(self) -> bool:
+        """Whether the edit of few views is carried over to the others."""
         plan = self.config.pipeline.plan
         return plan is not None and plan.keys is not None
+
+    def colors_alone(self) -> bool:
+        at_once = one_edit_is_final(self.editor.info) and self.planned().schedule.kind != "cyclic"
+        return self.keeps_shape() and (self.few_views() or at_once)
 
     @contextmanager
     def _showing_base(self) -> Iterator[None]:
@@ -146,13 +152,14 @@ class EditTrainer(BasedTrainer):
 
     def train_iteration(self, step: int) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         quick = self.config.options.quick
-        fits = self.few_views() and self.keeps_shape() and self.pipeline.model.capabilities.fits_colors
+        fits = self.colors_alone() and self.pipeline.model.capabilities.fits_colors
         if quick or (fits and step == 0):
             fit_quickly(self.pipeline, FIRST_VIEWS)
             self.results.save_first()
+            # the fit starts from here: free to move, Gaussians would first make fog of a large change
+            fit_quickly(self.pipeline)
         if not quick:
             return super().train_iteration(step)
-        fit_quickly(self.pipeline)
         self.completed = step
         self._progress.update(step + 1)
         return torch.zeros(()), {}, {}

@@ -31,9 +31,9 @@ class PluginModelConfig(ModelConfig):
         """The optimisers of an edit that changes colours alone, given those of any edit."""
         return optimizers
 
-    def few_views(self, optimizers: dict[str, Any]) -> dict[str, Any]:
-        """The optimisers of an edit that changes colours alone and is carried over from few views, given those of
-        `kept_shape`; what the model must do otherwise then is set here."""
+    def colors_alone(self, optimizers: dict[str, Any]) -> dict[str, Any]:
+        """The optimisers of an edit that changes colours alone and whose pictures are all there before the first step,
+        given those of `kept_shape`; what the model must do otherwise then is set here."""
         return optimizers
 
     def insertion(self, optimizers: dict[str, Any], steps: int) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from torch import Tensor
 from editor3d.geometry.matching import Match, matches, warp
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import Carried, EditedKey
-from editor3d.update.keys.colors import ColorMap, blurred, fit_map
+from editor3d.update.keys.colors import blurred
+from editor3d.update.keys.table import ColorTable, fit_table
 
 SOURCES = 4
 """Keys that say how one view is to look, at most: those that show most of it, most squarely."""
@@ -43,9 +44,14 @@ class WarpPropagator:
 
     A pixel p of the target gets the mean of what its sources s show of the same point, with weights
     trust_s w_s(p)^2 exp(-(d_s(p) / 0.12)^2), where w is that of `editor3d.geometry.matching` (visibility, angle,
-    distance and depth agreement) and d how the unedited pictures differ there. Where the edit keeps the shape, what is
-    warped is the change, added to the target's own picture, so that its detail stays; where no source sees a pixel a
-    colour map fitted to the keys says what the edit does, at `GUESSED` of the weight.
+    distance and depth agreement) and d how the unedited pictures differ there. Where the edit keeps the shape, a table
+    of colours T fitted to the keys says most of what it does, and what is warped is the rest: with I before and E after
+    the edit, and a bar over what is warped,
+
+        E_t = T(I_t) + bar(E_s - T(I_s)),
+
+    so that the target keeps its own detail, and what does not meet exactly shows as little as can be. Where no source
+    sees a pixel it is T(I_t), at `GUESSED` of the weight.
 
     Args:
         surface: what a view sees of the scene now, by its index.
@@ -55,7 +61,7 @@ class WarpPropagator:
         self._surface, self.keeps_shape = surface, True
         self._surfaces: dict[int, SeenSurface] = {}
         self._coarse: dict[int, SeenSurface] = {}
-        self._fitted: tuple[tuple[int, ...], ColorMap] | None = None
+        self._fitted: tuple[tuple[int, ...], ColorTable] | None = None
 
     def look(self, keeps_shape: bool) -> None:
         self.keeps_shape = keeps_shape
@@ -88,6 +94,8 @@ class WarpPropagator:
         """What keys say of a view, by warping alone."""
         height, width = original.shape[:2]
         total, weights, seen = torch.zeros(height, width, 3), torch.zeros(height, width), torch.zeros(height, width)
+        table = self.guess(keys) if self.keeps_shape and keys else None
+        own = None if table is None else table(original)
         for key in self._sources(target, keys):
             match = _at_size(matches(self.surface(target), self.surface(key.view)), height, width)
             before = warp(key.original, match)
@@ -95,8 +103,11 @@ class WarpPropagator:
             apart = blurred((before - original).abs().mean(-1), max(1.0, min(height, width) / 256))
             surely = key.trust * match.weight * torch.exp(-((apart / _ALIKE) ** 2))
             weight = surely * match.weight  # the squarer a surface is seen, the more its colours count
-            after = warp(key.edited, match)
-            total += weight[..., None] * (original + after - before if self.keeps_shape else after)
+            if table is None:
+                after = warp(key.edited, match)
+            else:
+                after = own + warp(key.edited - table(key.original), match)
+            total += weight[..., None] * after
             weights += weight
             seen += surely
         return Warped(total / weights.clamp_min(1e-9)[..., None], seen)
@@ -116,13 +127,13 @@ class WarpPropagator:
             self._coarse[view] = self.surface(view).reduced(COARSE)
         return self._coarse[view]
 
-    def guess(self, keys: Sequence[EditedKey]) -> ColorMap:
+    def guess(self, keys: Sequence[EditedKey]) -> ColorTable:
         """What the edit does to colours, whatever shows them."""
         # reflection of identity: the same keys are asked about for one view after another
         which = tuple(id(key.edited) for key in keys)
         if self._fitted is None or self._fitted[0] != which:
             weights = [_everywhere(key) if key.mask is None else key.trust * key.mask.float() for key in keys]
-            fitted = fit_map([key.original for key in keys], [key.edited for key in keys], weights, degree=2)
+            fitted = fit_table([key.original for key in keys], [key.edited for key in keys], weights)
             self._fitted = which, fitted
         return self._fitted[1]
 

@@ -58,7 +58,9 @@ REGIONS = {"object": lambda folder: "object:ball", "masks": lambda folder: f"mas
     ("region", "kind"), [("object", "default"), ("object", "mcmc"), ("masks", "none"), ("combined", "default")]
 )
 def test_what_is_not_selected_keeps_every_number(splat_edit, mask_folder, region, kind):
-    assert_only_the_free_change(start(growing(splat_edit(region=REGIONS[region](mask_folder)), kind)))
+    assert_only_the_free_change(
+        start(growing(splat_edit(region=REGIONS[region](mask_folder), editor="procedural-noisy"), kind))
+    )
 
 
 def test_what_is_selected_is_what_the_labels_show(splat_edit):
@@ -72,7 +74,7 @@ def test_what_is_selected_is_what_the_labels_show(splat_edit):
 
 
 def test_copies_of_what_is_selected_belong_to_it(splat_edit):
-    trainer = start(growing(splat_edit(region="object:ball")))
+    trainer = start(growing(splat_edit(region="object:ball", editor="procedural-noisy")))
     before = len(trainer.pipeline.model.means)
     assert trainer.fit()
     model = trainer.pipeline.model
@@ -91,7 +93,7 @@ def test_the_record_says_what_was_selected(splat_edit):
 
 def test_a_run_goes_on_without_its_masks(splat_edit, mask_folder):
     """What is selected is part of the run: masks that are gone, or votes of the edited scene, change nothing."""
-    config = growing(splat_edit(region=f"masks:{mask_folder}", steps=8, steps_per_save=3))
+    config = growing(splat_edit(region=f"masks:{mask_folder}", editor="procedural-noisy", steps=8, steps_per_save=3))
     trainer = start(config)
     trainer.train_iteration_ = trainer.train_iteration
 

@@ -1,0 +1,106 @@
+"""A table of colours: what an edit does to each of them, learnt from edited views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix, diags, identity, kron
+from scipy.sparse.linalg import cg
+from torch import Tensor
+
+from editor3d.update.keys.colors import ColorMap, fit_map
+
+NODES = 17
+"""Of the table's side: a colour is 16 intervals of red, green and blue."""
+_SAMPLED = 60_000
+"""Pixels that a table is fitted to, at most."""
+_ROUNDS = 3
+_SMOOTH, _PRIOR = 2e-2, 1e-4
+"""Weights of the table's bends and of the plain map, beside the mean evidence of a node."""
+_LEAST_SCALE = 0.02
+_EXACT = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class ColorTable:
+    """A map of colours c' = T(c), by trilinear interpolation between nodes."""
+
+    nodes: np.ndarray
+    """[17^3, 3] float64, red slowest."""
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """A picture [H, W, 3] in 0..1, mapped: the same."""
+        colors = picture.detach().cpu().reshape(-1, 3).double().numpy()
+        mapped = _interpolation(colors) @ self.nodes
+        return torch.from_numpy(mapped.clip(0.0, 1.0).astype(np.float32)).view(picture.shape)
+
+
+def fit_table(sources: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[Tensor]) -> ColorTable:
+    """The table that takes `sources` to `wanted`: the T that minimises
+
+        sum_p m_p |T(c_p) - c'_p|^2 + s sum |second differences of T|^2 + k |T - P|^2
+
+    with P the polynomial of the second degree that fits best, which says what happens to colours that no pixel has.
+    Pixels that other pixels of their colour contradict count less: Cauchy's weights, as in `colors.fit_map`.
+
+    Args:
+        sources: pictures [H, W, 3] in 0..1.
+        wanted: the same, edited.
+        weights: [H, W] of at least 0 each.
+    """
+    plain = fit_map(list(sources), list(wanted), list(weights), degree=2)
+    step = max(1, round((sum(s.shape[0] * s.shape[1] for s in sources) / _SAMPLED) ** 0.5))
+    some = (slice(step // 2, None, step), slice(step // 2, None, step))
+    colors, targets, amounts = (
+        np.concatenate([picture[some].detach().cpu().double().numpy().reshape(-1, size) for picture in pictures])
+        for pictures, size in ((sources, 3), (wanted, 3), (weights, 1))
+    )
+    amount, prior = amounts[:, 0], _at_nodes(plain)
+    if amount.sum() <= 0:
+        return ColorTable(prior)
+    rows, robust = _interpolation(colors), np.ones(len(colors))
+    bends = _bends()
+    nodes = prior
+    for _ in range(_ROUNDS):
+        by = amount * robust
+        evidence = by.sum() / NODES**2  # the nodes that pictures touch are about a surface's number
+        kept = evidence * (_SMOOTH * bends + _PRIOR * identity(NODES**3))
+        system = (rows.T @ rows.multiply(by[:, None]) + kept).tocsr()
+        wanted_nodes = rows.T @ (by[:, None] * targets) + evidence * (_SMOOTH * (bends @ prior) + _PRIOR * prior)
+        scaling = diags(1.0 / system.diagonal())
+        columns = [cg(system, wanted_nodes[:, c], nodes[:, c], rtol=_EXACT, M=scaling)[0] for c in range(3)]
+        nodes = np.stack(columns, 1)
+        residual = np.abs((rows @ nodes).clip(0.0, 1.0) - targets).mean(1)
+        scale = max(_LEAST_SCALE, 3.0 * float(np.median(residual[amount > 0])))
+        robust = 1.0 / (1.0 + (residual / scale) ** 2)
+    return ColorTable(nodes)
+
+
+def _at_nodes(plain: ColorMap) -> np.ndarray:
+    line = torch.linspace(0.0, 1.0, NODES)
+    grid = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).view(1, -1, 3)
+    return plain(grid)[0].double().numpy()
+
+
+def _bends() -> csr_matrix:
+    """The sum of squared second differences along the three axes, as a matrix [17^3, 17^3]."""
+    second = diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(NODES - 2, NODES))
+    along, same = second.T @ second, identity(NODES)
+    return (kron(kron(along, same), same) + kron(kron(same, along), same) + kron(kron(same, same), along)).tocsr()
+
+
+def _interpolation(colors: np.ndarray) -> csr_matrix:
+    """The weights [N, 17^3] of the nodes round each of N colours."""
+    place = colors.clip(0.0, 1.0) * (NODES - 1)
+    low = np.minimum(place.astype(np.int64), NODES - 2)
+    part = place - low
+    columns, values = [], []
+    for corner in np.ndindex(2, 2, 2):
+        columns.append(np.ravel_multi_index((low + corner).T, (NODES,) * 3))
+        values.append(np.prod(np.where(corner, part, 1.0 - part), axis=1))
+    count = len(colors)
+    starts = np.arange(0, 8 * count + 1, 8)
+    return csr_matrix((np.stack(values, 1).ravel(), np.stack(columns, 1).ravel(), starts), (count, NODES**3))
