@@ -63,7 +63,7 @@ def make_run_folder(folder: Path) -> None:
 
 def _not_made(folder: Path, error: OSError) -> Editor3DError:
     return Editor3DError(
-        f"Could not make {folder} ({error.strerror or error}): free some space or choose another folder."
+        f"Could not make {folder} ({error.strerror or error}): free some space, or choose another folder with --output."
     )
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from editor3d.host import stopwatch
 from editor3d.host.stopwatch import Stopwatch
-from editor3d.run import clock
 from editor3d.run.clock import RunClock
 
 KINDS = ("render", "fit", "edit", "export")
@@ -16,7 +15,7 @@ sittings = st.lists(st.lists(st.tuples(st.sampled_from([*KINDS, ""]), st.floats(
 
 
 class Time:
-    """Moves by hand, in both modules that look at it."""
+    """Moves by hand."""
 
     now = 100.0
 
@@ -28,14 +27,13 @@ class Time:
 def moved():
     with pytest.MonkeyPatch.context() as patch:
         time = Time()
-        patch.setattr(clock, "time", time)
         patch.setattr(stopwatch, "time", time)
         yield time
 
 
 def sit(time: Time, works, state=None) -> tuple[RunClock, Stopwatch]:
     """A sitting that takes over `state`, then does each work for its seconds, the nameless outside the stopwatch."""
-    made, watch = RunClock(), Stopwatch()
+    made, watch = RunClock(now=time.perf_counter), Stopwatch()
     if state is not None:
         made.load_state(state, watch)
     for kind, seconds in works:
@@ -51,7 +49,6 @@ def sit(time: Time, works, state=None) -> tuple[RunClock, Stopwatch]:
 def test_sittings_add_up(run):
     with pytest.MonkeyPatch.context() as patch:
         time, state = Time(), None
-        patch.setattr(clock, "time", time)
         patch.setattr(stopwatch, "time", time)
         for works in run:
             made, watch = sit(time, works, state)

@@ -159,7 +159,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, capsys):
     assert run(again, tmp_path)
     assert again.made == again.shown.asked == []
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == files
-    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith("Going on")] == told
+    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith("Resuming")] == told
 
 
 def test_a_run_that_died_after_its_last_step_writes_its_results(tmp_path):

@@ -77,8 +77,8 @@ def test_every_option_of_an_edit_is_a_setting_and_reaches_the_command(tmp_path):
         values = [*part.get("enum", ()), *(value for one in part.get("anyOf", [part]) for value in examples(one))]
         for value in values:
             asked = command(tmp_path, "scene", Edit, **{name: value})
-            assert vars(asked.options)[name] == value
-            assert vars(request(**{name: value}).options)[name] == value
+            assert getattr(asked.options, name) == value
+            assert getattr(request(**{name: value}).options, name) == value
 
 
 def examples(part: dict) -> list:
