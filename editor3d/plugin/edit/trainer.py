@@ -126,8 +126,9 @@ class EditTrainer(BasedTrainer):
         return plan is not None and plan.keys is not None
 
     def colors_alone(self) -> bool:
-        at_once = one_edit_is_final(self.editor.info) and self.planned().schedule.kind != "cyclic"
-        return self.keeps_shape() and (self.few_views() or at_once)
+        plan = self.config.pipeline.plan
+        at_once = plan is not None and plan.schedule.kind != "cyclic" and one_edit_is_final(self.editor.info)
+        return self.keeps_shape() and (at_once or self.few_views())
 
     @contextmanager
     def _showing_base(self) -> Iterator[None]:

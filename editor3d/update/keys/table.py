@@ -87,8 +87,8 @@ def _at_nodes(plain: ColorMap) -> np.ndarray:
 
 def _bends() -> csr_matrix:
     """The sum of squared second differences along the three axes, as a matrix [17^3, 17^3]."""
-    second = diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(NODES - 2, NODES))
-    along, same = second.T @ second, identity(NODES)
+    second = np.eye(NODES - 2, NODES) - 2.0 * np.eye(NODES - 2, NODES, 1) + np.eye(NODES - 2, NODES, 2)
+    along, same = csr_matrix(second.T @ second), identity(NODES)
     return (kron(kron(along, same), same) + kron(kron(same, along), same) + kron(kron(same, same), along)).tocsr()
 
 

@@ -95,7 +95,7 @@ class WarpPropagator:
         height, width = original.shape[:2]
         total, weights, seen = torch.zeros(height, width, 3), torch.zeros(height, width), torch.zeros(height, width)
         table = self.guess(keys) if self.keeps_shape and keys else None
-        own = None if table is None else table(original)
+        own = original if table is None else table(original)
         for key in self._sources(target, keys):
             match = _at_size(matches(self.surface(target), self.surface(key.view)), height, width)
             before = warp(key.original, match)
