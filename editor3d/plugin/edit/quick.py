@@ -12,7 +12,6 @@ from torch import Tensor
 from editor3d.datasets.views.images import read_mask
 from editor3d.errors import ConfigError
 from editor3d.types import EditableScene, EditorInfo
-from editor3d.update.schedule import one_edit_is_final
 
 if TYPE_CHECKING:
     from editor3d.plugin.edit.pipeline import EditPipeline
@@ -46,8 +45,7 @@ def check_quick(info: EditorInfo, scene: type[EditableScene] | None) -> None:
 
 def views_of_quick(pipeline: EditPipeline, info: EditorInfo) -> list[int]:
     """The training views that a quick edit by such an editor changes, evenly spread."""
-    free = one_edit_is_final(info) and not info.remote
-    return _spread(range(len(pipeline.train_views)), FREE_VIEWS if free else PAID_VIEWS)
+    return _spread(range(len(pipeline.train_views)), FREE_VIEWS if info.effortless else PAID_VIEWS)
 
 
 def fit_quickly(pipeline: EditPipeline, most: int = FREE_VIEWS) -> None:

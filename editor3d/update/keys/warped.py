@@ -61,7 +61,7 @@ class WarpPropagator:
         self._surface, self.keeps_shape = surface, True
         self._surfaces: dict[int, SeenSurface] = {}
         self._coarse: dict[int, SeenSurface] = {}
-        self._fitted: tuple[tuple[int, ...], ColorTable] | None = None
+        self._fitted: tuple[list[tuple[Tensor, float]], ColorTable] | None = None
 
     def look(self, keeps_shape: bool) -> None:
         self.keeps_shape = keeps_shape
@@ -129,13 +129,19 @@ class WarpPropagator:
 
     def guess(self, keys: Sequence[EditedKey]) -> ColorTable:
         """What the edit does to colours, whatever shows them."""
-        # reflection of identity: the same keys are asked about for one view after another
-        which = tuple(id(key.edited) for key in keys)
-        if self._fitted is None or self._fitted[0] != which:
+        # the table is asked for with the same keys for one view after another; they are kept, so that no other picture
+        # can come to lie where one of theirs lay
+        which = [(key.edited, key.trust) for key in keys]
+        if self._fitted is None or not _same(self._fitted[0], which):
             weights = [_everywhere(key) if key.mask is None else key.trust * key.mask.float() for key in keys]
             fitted = fit_table([key.original for key in keys], [key.edited for key in keys], weights)
             self._fitted = which, fitted
         return self._fitted[1]
+
+
+def _same(one: Sequence[tuple[Tensor, float]], other: Sequence[tuple[Tensor, float]]) -> bool:
+    """Whether both are the very same pictures, each counting alike."""
+    return len(one) == len(other) and all(a[0] is b[0] and a[1] == b[1] for a, b in zip(one, other, strict=True))
 
 
 def _everywhere(key: EditedKey) -> Tensor:
