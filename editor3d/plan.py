@@ -11,7 +11,7 @@ from editor3d.errors import ConfigError
 from editor3d.options import MethodOptions
 from editor3d.regions import settled
 from editor3d.types import Condition, Editor, EditorInfo, PosedImages
-from editor3d.update.engine import edited_objects
+from editor3d.update.engine import editable_views, edited_objects
 from editor3d.update.schedule import Schedule
 
 BY_NAME = "chosen by name"
@@ -156,7 +156,7 @@ def resolve(
     spec, editor_reason = choose_editor(options, machine)
     condition, condition_reason = _condition(options, capture, method, editor, base_is_edit)
     schedule = method.schedule_for(info, method.rounds(steps, len(capture.train_views)), options)
-    keys, keys_reason = _keys(options, method, info)
+    keys, keys_reason = _keys(options, method, editor, capture)
     own_scale, own_image_scale = options.guidance_scale, options.image_guidance_scale
     return EditPlan(
         instruction=options.instruction.strip(),
@@ -173,9 +173,9 @@ def resolve(
     )
 
 
-def _keys(options: MethodOptions, method: Method, info: EditorInfo) -> tuple[KeyPlan | None, str]:
+def _keys(options: MethodOptions, method: Method, editor: Editor, capture: PosedImages) -> tuple[KeyPlan | None, str]:
     """How many views are edited, and why."""
-    asked, approve = options.edits, options.approve
+    asked, approve, info = options.edits, options.approve, editor.info
     if approve and asked == "all":
         raise ConfigError(
             "Expected a number of edits or auto with --approve, got all: name a number, or leave --edits out."
@@ -189,8 +189,11 @@ def _keys(options: MethodOptions, method: Method, info: EditorInfo) -> tuple[Key
         return None, "the method edits every view"
     if asked == "all":
         return None, AS_ASKED
+    held, views = len(editable_views(editor, capture.train_views)), len(capture.train_views)
     if isinstance(asked, int):
-        return KeyPlan(asked, 1.0, approve), AS_ASKED
+        return KeyPlan(min(asked, held) if info.tells_views else asked, 1.0, approve), AS_ASKED
+    if held < views and options.schedule is None:
+        return KeyPlan(held, 1.0, approve), f"{info.name} has {held} of {views} views edited"
     if approve:
         return KeyPlan(USUAL_EDITS, USUAL_SHARE, True), "the first edit is looked at before any other"
     if options.schedule is not None:

@@ -147,6 +147,7 @@ _ENTRIES = (
             summary="Pictures edited elsewhere, matched by the view's name",
             license="Apache-2.0",
             effortless=True,
+            tells_views=True,
         ),
         "editor3d.editors.folder:FolderEditor",
         argument="required",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -43,10 +43,25 @@ class FolderEditor:
         if missing:
             raise EditorUnavailableError(
                 f"{self._folder} must hold an edited picture for each of the {len(views)} views, but {len(missing)} "
-                f"are missing, the first '{missing[0]}'; put it there as {missing[0]}.png."
+                f"are missing, the first '{missing[0]}'; put it there as {missing[0]}.png, or edit by in2n or igs2gs "
+                f"without --edits all, which carry a few edited pictures over to the other views."
             )
         for view in views:
             self._picture(view)
+
+    def editable_views(self, views: Sequence[str]) -> tuple[str, ...]:
+        """The views that the folder has a picture of.
+
+        Raises:
+            EditorUnavailableError: the folder is missing, or has no such picture.
+        """
+        held = tuple(view for view in views if view in self._pictures)
+        if not held:
+            raise EditorUnavailableError(
+                f"Expected in {self._folder} edited pictures named like the views, found none of the {len(views)}: "
+                f"name the picture of the view '{views[0]}' {views[0]}.png, and so on."
+            )
+        return held
 
     def edit(self, request: EditRequest) -> Tensor:
         """Read the view's picture.

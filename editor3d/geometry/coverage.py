@@ -115,8 +115,13 @@ class Coverage:
         ).astype(np.float64)
         return sums / np.maximum(255.0 * np.diff(ends), 1.0)
 
-    def choose(self, share: float = 0.9, most: int | None = None) -> Keys:
-        """Choose views until they show a share of all, or are `most`; at least one."""
+    def choose(self, share: float = 0.9, most: int | None = None, among: Sequence[int] | None = None) -> Keys:
+        """Choose views until they show a share of all, or are `most`; at least one.
+
+        Args:
+            among: the views that may be chosen; None is all. They are given, and cost nothing: those that show nothing
+                new are chosen last, up to `most`.
+        """
         from editor3d.geometry import kernels
 
         best = np.zeros(self.quality.shape[1], np.uint8)
@@ -124,12 +129,16 @@ class Coverage:
         order, covered = [], []
         while not order or (covered[-1] < share and (most is None or len(order) < most)):
             kernels.gains(self.quality, best, gain)
-            view = int(gain.argmax())
+            view = int(gain.argmax() if among is None else max(among, key=lambda one: gain[one]))
             if gain[view] == 0:
                 break
             order.append(view)
             np.maximum(best, self.quality[view], out=best)
             covered.append(float((best > 0).mean()))
+        for view in among or ():
+            if view not in order and (most is None or len(order) < most):
+                order.append(view)
+                covered.append(covered[-1] if covered else 0.0)
         return Keys(tuple(order), tuple(covered))
 
 
@@ -139,6 +148,7 @@ def choose_keys(
     most: int | None = None,
     masks: Sequence[Tensor | None] | None = None,
     tolerance: float = TOLERANCE,
+    among: Sequence[int] | None = None,
 ) -> Keys:
     """The views to edit; the first, the anchor, shows most of the scene or of the region.
 
@@ -148,8 +158,9 @@ def choose_keys(
         most: how many keys there may be.
         masks: where each view shows the region, [H, W] bool of its surface's size; None is everywhere.
         tolerance: as of `matches`.
+        among: as of `Coverage.choose`.
 
     Raises:
         DataError: no view sees a surface there.
     """
-    return Coverage.of(surfaces, masks, tolerance).choose(share, most)
+    return Coverage.of(surfaces, masks, tolerance).choose(share, most, among)

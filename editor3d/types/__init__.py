@@ -33,6 +33,7 @@ from editor3d.types.edits import (
     Garment,
     ObjectEditor,
     Reference,
+    ViewEditor,
     ViewGeometry,
 )
 from editor3d.types.guidance import Guidance, GuidanceInfo, GuidanceRequest
@@ -77,5 +78,6 @@ __all__ = [
     "Solid",
     "Split",
     "View",
+    "ViewEditor",
     "ViewGeometry",
 ]

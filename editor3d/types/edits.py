@@ -38,6 +38,8 @@ class EditorInfo:
     """Understands an instruction about one named object (reads `EditRequest.objects`)."""
     tells_objects: bool = False
     """Can tell which objects an instruction is about (`ObjectEditor`)."""
+    tells_views: bool = False
+    """Can edit some views alone, and tells which (`ViewEditor`)."""
     keeps_shape: bool = False
     """Changes colours alone: what it edits has the shape that it had."""
     multiple_of: int = 1
@@ -200,6 +202,18 @@ class ObjectEditor(Editor, Protocol):
 
         Returns:
             Names out of `objects`; none where the whole picture is to change.
+        """
+        ...
+
+
+class ViewEditor(Editor, Protocol):
+    """An editor with `EditorInfo.tells_views`."""
+
+    def editable_views(self, views: Sequence[str]) -> tuple[str, ...]:
+        """Those out of `views` that it can edit, in their order; at least one.
+
+        Raises:
+            EditorUnavailableError: it can edit none of them; the text says what is missing.
         """
         ...
 

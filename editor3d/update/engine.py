@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from editor3d.types import (
     Garment,
     ObjectEditor,
     View,
+    ViewEditor,
     ViewGeometry,
 )
 from editor3d.update.forecast import Forecast, forecast
@@ -36,17 +37,21 @@ _NOTHING, _ENOUGH = 0.15, 5
 """Share of the others' median change below which an edit is nothing, and how many others that takes."""
 
 
-def check_instruction(editor: Editor, instruction: str, objects: Collection[str], views: Sequence[View]) -> None:
+def check_instruction(
+    editor: Editor, instruction: str, objects: Collection[str], views: Sequence[View], few: bool = False
+) -> None:
     """Refuse an instruction that cannot be carried out on every one of `views`.
 
     Args:
         objects: names of the objects that the data has masks of.
         views: the views that will be edited.
+        few: a few of them will be, out of those that the editor can edit.
 
     Raises:
         InstructionError, EditorUnavailableError: as `Editor.validate`.
         DataError: it is about a named object, and a view has no label picture.
     """
+    views = [views[index] for index in editable_views(editor, views)] if few else views
     names = [view.name for view in views]
     editor.validate(instruction, objects, names)
     unlabelled = [view.name for view in views if view.labels_path is None]
@@ -71,6 +76,18 @@ def edited_objects(editor: Editor, instruction: str, objects: Collection[str]) -
     if not editor.info.tells_objects or not objects:
         return ()
     return cast(ObjectEditor, editor).edited_objects(instruction, objects)
+
+
+def editable_views(editor: Editor, views: Sequence[View]) -> list[int]:
+    """The indices of the views that an editor can edit, at least one.
+
+    Raises:
+        EditorUnavailableError: as `ViewEditor.editable_views`.
+    """
+    if not editor.info.tells_views:
+        return list(range(len(views)))
+    held = set(cast(ViewEditor, editor).editable_views([view.name for view in views]))
+    return [index for index, view in enumerate(views) if view.name in held]
 
 
 @dataclass(frozen=True)
@@ -129,6 +146,9 @@ class DatasetUpdater:
         should_stop: asked between two edits; True ends the update by `StepInterrupted`.
     """
 
+    FEW: ClassVar[bool] = False
+    """Whether a few of the views are edited, not all."""
+
     def __init__(
         self,
         scene: Scene,
@@ -183,7 +203,8 @@ class DatasetUpdater:
             Editor3DError: the instruction is refused; the earlier one stays.
         """
         if guidance.instruction != self.guidance.instruction:
-            check_instruction(self.editor, guidance.instruction, self.scene.object_names, self.scene.views)
+            objects, views = self.scene.object_names, self.scene.views
+            check_instruction(self.editor, guidance.instruction, objects, views, self.FEW)
         self.guidance = guidance
         self.state.cursor = 0
 

@@ -15,7 +15,7 @@ from editor3d.geometry.camera import Camera
 from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
 from editor3d.geometry.surface import SeenSurface
 from editor3d.plugin.confine.regions import REGION_FOLDER
-from editor3d.update.engine import edited_objects
+from editor3d.update.engine import editable_views, edited_objects
 from editor3d.update.keys.updater import KeyParts
 from editor3d.update.keys.warped import WarpPropagator
 
@@ -44,7 +44,10 @@ def key_parts(pipeline: EditPipeline, run: Path) -> KeyParts:
         views = range(len(pipeline.train_views))
         surfaces = [propagator.surface(index).reduced(CHOOSING_SIDE) for index in views]
         masks = [_fitting(changing_of(pipeline, run, index), surfaces[index]) for index in views]
-        return choose_keys(surfaces, share, most, None if all(mask is None for mask in masks) else masks)
+        editor = pipeline.begun().editor
+        among = editable_views(editor, pipeline.train_views) if editor.info.tells_views else None
+        where = None if all(mask is None for mask in masks) else masks
+        return choose_keys(surfaces, share, most, where, among=among)
 
     assert pipeline.plan.keys is not None  # the plan is of an edit by keys
     return KeyParts(pipeline.plan.keys, run, propagator, choose)

@@ -85,7 +85,8 @@ class EditPipeline(PlannedPipeline):
             Editor3DError: the instruction is refused, or the editor is not to be had.
         """
         objects = self.objects
-        check_instruction(editor, self.plan.instruction, objects, self.train_views)
+        few = self.plan.keys is not None
+        check_instruction(editor, self.plan.instruction, objects, self.train_views, few)
         store = self.datamanager.train_pictures.write
         if self.plan.condition_on != "original" or self.plan.region:
             self._make_conditions(run, self.datamanager.train_pictures, editor)

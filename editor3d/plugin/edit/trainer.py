@@ -64,7 +64,8 @@ class EditTrainerConfig(BasedTrainerConfig):
             plan = self.resolve(self.options, capture, editor)
         else:
             editor = self.pipeline.create_editor(plan.editor, self.machine.device_type)
-        check_instruction(editor, plan.instruction, capture.objects, capture.train_views)
+        few = plan.keys is not None
+        check_instruction(editor, plan.instruction, capture.objects, capture.train_views, few)
         if plan.region:
             check_seen(plan.region, capture, self.get_base_dir())
 
@@ -198,7 +199,7 @@ class EditTrainer(BasedTrainer):
             approve=False,
         )
         editor = self.config.create_editor(options)
-        check_instruction(editor, guidance.instruction, pipeline.objects, pipeline.train_views)
+        check_instruction(editor, guidance.instruction, pipeline.objects, pipeline.train_views, before.keys is not None)
         plan = self.config.resolve(options, self._posed_images(), editor, self.base.is_edit, updater.total_steps)
         pictures = None
         # an editor says what its detail is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -55,6 +55,8 @@ class KeyUpdater(DatasetUpdater):
     start for editors that look at a render), brought to the others' look by a smooth map of colours, and checked;
     where it did not come out well it is edited again as long as edits are left, else it counts for less.
     """
+
+    FEW: ClassVar[bool] = True
 
     def __init__(self, *args: Any, parts: KeyParts, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

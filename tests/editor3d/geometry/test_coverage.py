@@ -52,6 +52,16 @@ def test_number_and_share_bound_the_keys(ring):
     assert len(choose_keys(ring, share=0.0).order) == 1
 
 
+def test_views_that_are_given_all_count_and_the_anchor_is_the_best_of_them(ring):
+    coverage = Coverage.of(ring)
+    keys = coverage.choose(share=1.0, among=(2, 5, 5 + 1))
+    assert set(keys.order) == {2, 5, 6}
+    shown = coverage.quality.astype(int).sum(1)
+    assert shown[keys.anchor] == max(shown[[2, 5, 6]])
+    assert list(keys.covered) == sorted(keys.covered)
+    assert len(coverage.choose(share=1.0, most=2, among=(2, 5, 6)).order) == 2
+
+
 def test_nothing_seen_is_refused(ring):
     empty = SeenSurface.of_distance(ring[0].camera, torch.zeros(48, 48))
     with pytest.raises(DataError, match="a surface in at least one of 2 views"):
