@@ -81,7 +81,7 @@ class Edit2D(Event, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(ge=0.0, description="Seconds that it took.")] = 0.0
     cost: Annotated[
         float | None,
-        Meta(description="The price of one request to a paid service, US dollars; null with other editors."),
+        Meta(description="US dollars of the requests made for it to a paid service; null with other editors."),
     ] = None
 
 
@@ -95,6 +95,13 @@ class Plan(Event, frozen=True, kw_only=True):
     ] = None
     seconds: Annotated[float | None, Meta(description="Seconds of all 2D edits; null where that is not known.")] = None
     cost: Annotated[float | None, Meta(description="US dollars of all 2D edits; null where none are paid.")] = None
+    calls: Annotated[
+        int | None, Meta(description="Calls of the 2D editor, which may take several pictures; null where unknown.")
+    ] = None
+    cost_at_most: Annotated[
+        float | None,
+        Meta(description="US dollars, where pictures of one call do not come back well; null where none are paid."),
+    ] = None
 
 
 class Cost(Event, frozen=True, kw_only=True):

@@ -164,6 +164,8 @@ class DatasetUpdater:
         self.scene, self.editor, self.guidance, self.schedule = scene, editor, guidance, schedule
         self.state, self.pictures, self.total_steps, self.stopwatch = state, pictures, total_steps, stopwatch
         self.should_stop = should_stop
+        self._announced = 0
+        """Calls of the editor whose cost was announced."""
         self.only: frozenset[int] | None = None
         """The views that are edited; None is all."""
         self.on_edit: Callable[[int, Tensor], None] = lambda index, picture: None
@@ -211,8 +213,7 @@ class DatasetUpdater:
     def reset(self) -> None:
         """Train on the unedited pictures again; editing starts from the first view at the next step that is due."""
         for index in range(len(self.scene.views)):
-            picture = (self.scene.condition(index) * 255.0).round().to(torch.uint8)
-            self.scene.store(index, picture)
+            self.scene.store(index, rounded(self.scene.condition(index)))
         self.state.cursor = 0
         self.state.revisions.clear()
 
@@ -239,6 +240,7 @@ class DatasetUpdater:
         """Take over what `state_dict` gave, and put the edited pictures back."""
         self.guidance = Guidance(**state["guidance"])
         self.state.load_state_dict(state)
+        self._announced = self.state.calls
         self.restore()
 
     def restore(self) -> None:
@@ -277,33 +279,48 @@ class DatasetUpdater:
         if mask is not None and not bool(mask.any()):
             self.state.cursor += 1
             return
-        revision = len(self.state.edits) + 1
-        request = {**asdict(self.guidance), **asdict(planned), "view": view.name, "step": step}
-        request |= {"seen": seen} if (seen := self.scene.seen(planned.view)) else {}
+        revision, request = len(self.state.edits) + 1, self.described(step, planned)
         started = time.perf_counter()
         picture = self.pictures.find(view.name, revision, request)
         if picture is None:
             picture = self._edit(view, planned, mask)
             self.pictures.write(view.name, revision, picture, request)
-        self.scene.store(planned.view, picture)
-        self.state.cursor += 1
-        self.state.revisions[view.name] = revision
-        seconds = time.perf_counter() - started
-        moved = (picture.float() / 255.0 - self.scene.condition(planned.view).cpu()).abs()
-        change = float((moved if mask is None else moved[mask.cpu()]).mean())
-        self.state.edits.append(
-            Edit2D(view.name, step, planned.noise_level, planned.seed, seconds, self.guidance.instruction, change)
-        )
-        self._tell(view.name)
-        self.on_edit(planned.view, picture)
+        self.state.calls += 1
+        self.keep(step, planned, picture, time.perf_counter() - started)
 
-    def _tell(self, view: str) -> None:
-        """Emit the newest edit and its picture."""
-        edit, number = self.state.edits[-1], len(self.state.edits)
-        events.emit(events.Edit2D(view=view, number=number, seconds=edit.seconds, cost=self.editor.info.price))
+    def described(self, step: int, planned: PlannedEdit) -> dict[str, Any]:
+        """What is kept with an edited picture, so that it answers the same request alone: strict JSON values."""
+        request = {
+            **asdict(self.guidance),
+            **asdict(planned),
+            "view": self.scene.views[planned.view].name,
+            "step": step,
+        }
+        return request | ({"seen": seen} if (seen := self.scene.seen(planned.view)) else {})
+
+    def keep(self, step: int, planned: PlannedEdit, picture: Tensor, seconds: float) -> None:
+        """Train on an edited picture [H, W, 3] uint8 that is on disk, and announce it."""
+        index, name = planned.view, self.scene.views[planned.view].name
+        self.scene.store(index, picture)
+        self.state.cursor += 1
+        self.state.revisions[name] = len(self.state.edits) + 1
+        mask = self.scene.mask(index)
+        moved = (picture.float() / 255.0 - self.scene.condition(index).cpu()).abs()
+        change = float((moved if mask is None else moved[mask.cpu()]).mean())
+        said = self.guidance.instruction
+        self.state.edits.append(Edit2D(name, step, planned.noise_level, planned.seed, seconds, said, change))
+        self._announce(name)
+        self.on_edit(index, picture)
+
+    def _announce(self, view: str) -> None:
+        """Emit the newest edit and its picture; it costs what was called for since the one before."""
+        edit, number, price = self.state.edits[-1], len(self.state.edits), self.editor.info.price
+        cost = None if price is None else price * (self.state.calls - self._announced)
+        self._announced = self.state.calls
+        events.emit(events.Edit2D(view=view, number=number, seconds=edit.seconds, cost=cost))
         events.emit(events.Picture(path=events.absolute(self.pictures.path(view, number)), view=view))
 
-    def _request(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> EditRequest:
+    def request_of(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> EditRequest:
         """What the editor is given."""
         render = None
         if self.editor.info.uses_render:
@@ -327,7 +344,11 @@ class DatasetUpdater:
         )
 
     def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
-        request = self._request(view, planned, mask)
+        request = self.request_of(view, planned, mask)
         with self.stopwatch.measure("edit"), torch.no_grad():
-            edited = self.editor.edit(request)
-        return (edited.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu()
+            return rounded(self.editor.edit(request))
+
+
+def rounded(picture: Tensor) -> Tensor:
+    """Values in 0..1, cut to that, as uint8 on the CPU: how pictures [H, W, 3] and weights [H, W] are stored."""
+    return (picture.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).cpu()

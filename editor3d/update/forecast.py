@@ -19,10 +19,15 @@ class Forecast:
     """How many views there are."""
     further: int
     """Further edits: of views whose edit did not come out well, or of later rounds."""
+    calls: int
+    """Calls of the editor; fewer than edits where it takes several pictures at once."""
     seconds: float | None
-    """Of all edits; None where the editor does not say."""
+    """Of all calls; None where the editor does not say."""
     cost: float | None
-    """US dollars of all edits; None where none are paid."""
+    """US dollars of all calls; None where none are paid."""
+    most: float | None
+    """US dollars that it may become where pictures of one call do not come back well and are edited alone; None where
+    none are paid."""
 
     @property
     def edits(self) -> int:
@@ -39,26 +44,49 @@ class Forecast:
                 parts.append(f"and {self.further} to repeat what does not come out well")
         else:
             parts = [f"{parts[0]} of all {self.of} views"]
-        if self.cost is not None:
-            parts.append(f"for about ${self.cost:.2f}")
+        if self.calls < self.edits:
+            parts.append(f"in {self.calls} calls")
+        if self.cost is not None and self.most is not None:
+            most = f" (at most ${self.most:.2f})" if self.most > self.cost else ""
+            parts.append(f"for about ${self.cost:.2f}{most}")
         if self.seconds is not None:
             parts.append(f"in about {self.seconds:.0f} s")
         return ", ".join(parts) + "."
 
 
 def reserve_of(edits: int, info: EditorInfo) -> int:
-    """How many of some 2D edits are kept back to repeat others: none where an edit can only come out the same."""
-    return (edits + 1) // 6 if info.varies_with_seed or info.remote else 0
+    """How many of some 2D edits may repeat others: none where an edit can only come out the same."""
+    return (edits + 1) // 6 if info.varies_with_seed else 0
 
 
-def forecast(names: tuple[str, ...], covered: float | None, of: int, further: int, info: EditorInfo) -> Forecast:
-    """The forecast of a run by an editor of these figures."""
-    edits = len(names) + further
+def calls_of(edits: int, batch: int) -> int:
+    """Calls that edit some keys: the anchor by one, the others so many at a time."""
+    return 1 + -(-(edits - 1) // batch)
+
+
+def forecast(
+    names: tuple[str, ...],
+    covered: float | None,
+    of: int,
+    further: int,
+    info: EditorInfo,
+    calls: int | None = None,
+    most: int | None = None,
+) -> Forecast:
+    """The forecast of a run by an editor of these figures.
+
+    Args:
+        calls: of the editor; one an edit by default.
+        most: what these may become; no more by default.
+    """
+    calls = len(names) + further if calls is None else calls
     return Forecast(
         names,
         covered,
         of,
         further,
-        seconds=None if info.seconds is None else edits * info.seconds,
-        cost=None if info.price is None else edits * info.price,
+        calls,
+        seconds=None if info.seconds is None else calls * info.seconds,
+        cost=None if info.price is None else calls * info.price,
+        most=None if info.price is None else (calls if most is None else most) * info.price,
     )

@@ -32,6 +32,8 @@ class EditState:
     revisions: dict[str, int] = field(default_factory=dict)
     """The number of the edit that made each view's picture; a view that is trained on as it was is not in it."""
     edits: list[Edit2D] = field(default_factory=list)
+    calls: int = 0
+    """Calls of the editor so far; one may edit several pictures, or none well."""
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and one tensor, for a checkpoint."""
@@ -40,6 +42,7 @@ class EditState:
             "cursor": self.cursor,
             "revisions": dict(self.revisions),
             "edits": [asdict(edit) for edit in self.edits],
+            "calls": self.calls,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -48,6 +51,7 @@ class EditState:
         self.cursor = state["cursor"]
         self.revisions = dict(state["revisions"])
         self.edits = [Edit2D(**edit) for edit in state["edits"]]
+        self.calls = state["calls"]
 
 
 class PictureStore:

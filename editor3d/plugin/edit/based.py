@@ -139,7 +139,7 @@ class BasedTrainer(PluginTrainer):
         """Whether the edit changes colours alone."""
 
     def colors_alone(self) -> bool:
-        """Whether all that the scene is trained on is there before the first step, and differs in colours alone."""
+        """Whether colours are trained alone: what the scene is trained on differs from it in nothing else."""
         return False
 
     def find_base(self) -> Base:

@@ -30,7 +30,6 @@ from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.engine import Guidance, check_instruction
-from editor3d.update.schedule import one_edit_is_final
 
 KEYS_SHEET, SHEET_COLUMNS = "views.png", 4
 """The views that are edited, on one sheet."""
@@ -127,9 +126,12 @@ class EditTrainer(BasedTrainer):
         return plan is not None and plan.keys is not None
 
     def colors_alone(self) -> bool:
+        return self.keeps_shape()
+
+    def edited_at_once(self) -> bool:
+        """Whether every view has its edited picture before the first step."""
         plan = self.config.pipeline.plan
-        at_once = plan is not None and plan.schedule.kind != "cyclic" and one_edit_is_final(self.editor.info)
-        return self.keeps_shape() and (at_once or self.few_views())
+        return self.few_views() or (plan is not None and plan.schedule.kind != "cyclic")
 
     @contextmanager
     def _showing_base(self) -> Iterator[None]:
@@ -154,7 +156,7 @@ class EditTrainer(BasedTrainer):
 
     def train_iteration(self, step: int) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         quick = self.config.options.quick
-        fits = self.colors_alone() and self.pipeline.model.capabilities.fits_colors
+        fits = self.colors_alone() and self.edited_at_once() and self.pipeline.model.capabilities.fits_colors
         if quick or (fits and step == 0):
             fit_quickly(self.pipeline, FIRST_VIEWS)
             self.results.save_first()
@@ -243,7 +245,7 @@ class EditTrainer(BasedTrainer):
         if config.KEYED:  # others leave views out, or repeat edits, by what they see
             told = self.pipeline.begun().forecast()
             CONSOLE.print(f"{told.sentence()} ({plan.reasons['edits']})", soft_wrap=True, highlight=False)
-            figures = {"seconds": told.seconds, "cost": told.cost}
+            figures = {"seconds": told.seconds, "cost": told.cost, "calls": told.calls, "cost_at_most": told.most}
             emit(PlanEvent(edits=told.edits, views=told.views, covered=told.covered, **figures))
         if plan.schedule.lower_bound > config.lower_bound:
             CONSOLE.print(

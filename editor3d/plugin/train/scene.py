@@ -32,8 +32,8 @@ class PluginModelConfig(ModelConfig):
         return optimizers
 
     def colors_alone(self, optimizers: dict[str, Any]) -> dict[str, Any]:
-        """The optimisers of an edit that changes colours alone and whose pictures are all there before the first step,
-        given those of `kept_shape`; what the model must do otherwise then is set here."""
+        """The optimisers of an edit that trains colours alone, given those of `kept_shape`; what the model must do
+        otherwise then is set here."""
         return optimizers
 
     def insertion(self, optimizers: dict[str, Any], steps: int) -> dict[str, Any]:

@@ -41,7 +41,13 @@ class KeyState:
     """How often the edit was carried over; 0 before the first time."""
     repaired: bool = False
     first: int = 0
-    """2D edits that were made before, by another instruction."""
+    """2D edits that were made before, by another instruction,"""
+    first_call: int = 0
+    """and calls of the editor."""
+    repeated: int = 0
+    """Edits that repeated one that did not come out well, or agreed least."""
+    again: int = 0
+    """Edits that repeated the anchor's because someone wished it."""
 
     def to_state(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
