@@ -33,7 +33,7 @@ class Scene(Source):
 
     @property
     def posed_images(self) -> PosedImages:
-        """The capture's pictures, poses and object names.
+        """The capture's pictures, poses and object names, as `load` read them.
 
         Raises:
             DataError: the scene is a file of splats, which has pictures only once it is edited.
@@ -42,6 +42,8 @@ class Scene(Source):
             raise DataError(
                 f"Expected a capture with pictures, got {self.data}: pictures of it are rendered when it is edited."
             )
+        if self.posed is not None:
+            return self.posed
         return load_posed_images(self.data, downscale_factor=self.downscale_factor)
 
     @taking(EditOptions)
@@ -220,7 +222,7 @@ def load(
         return replace(scene, downscale_factor=draft_factor(posed))
     if downscale_factor is None:
         announce_reduction(posed)
-    return replace(scene, downscale_factor=posed.downscale_factor)
+    return replace(scene, downscale_factor=posed.downscale_factor, posed=posed)
 
 
 @settled()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from editor3d.errors import ConfigError, InstructionError, RegionError
 from editor3d.methods import available_methods, edit_method_of, method_config
 from editor3d.options import EditOptions
 from editor3d.registry import SCENE_FILES, load_target
-from editor3d.types import Around
+from editor3d.types import Around, PosedImages
 
 if TYPE_CHECKING:
     from editor3d.plugin.edit.based import BasedTrainerConfig
@@ -34,6 +34,8 @@ class Source:
     """A run to start from; without one the scene is reconstructed at the first edit, and that is kept."""
     around: Around | None = None
     """From where a file of splats is looked at; None is 48 cameras of 512 pixels a side, put where it is seen well."""
+    posed: PosedImages | None = field(default=None, repr=False, compare=False)
+    """The capture at `data`, where it was read already: edits are made of it as it was then."""
 
     @property
     def is_file(self) -> bool:
@@ -47,6 +49,7 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
     Raises:
         ConfigError: no such method or preset, a method that does not edit, or a value out of range.
     """
+    from editor3d.datasets.dataparser import Opened
     from editor3d.plugin.edit.based import BasedTrainerConfig
     from editor3d.plugin.train.presets import read_preset
     from editor3d.regions import parse_region, seen_parts
@@ -67,15 +70,17 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
         if not (options.instruction.strip() or options.editor.startswith("folder") or options.garment):
             raise InstructionError("Expected an instruction, got an empty one: say how the scene should change.")
         opened = load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, options.output, scene.around)
-        scene = replace(scene, data=opened[0], downscale_factor=1, base=opened[1], around=None)
+        scene = replace(scene, data=opened[0], downscale_factor=1, base=opened[1], around=None, posed=None)
     if method == "auto" and options.preset is not None:
         method = read_preset(options.preset)["method"]
     elif method == "auto":
         method = default_method(scene, options.quick) if options.garment is None else GARMENT_METHOD
     config = method_config(method, BasedTrainerConfig)
     config.options = options.of_method()
-    config.pipeline.datamanager.data = scene.data
-    config.pipeline.datamanager.dataparser.downscale_factor = scene.downscale_factor
+    manager = config.pipeline.datamanager
+    manager.data, manager.dataparser.downscale_factor = scene.data, scene.downscale_factor
+    if scene.posed is not None:
+        manager.dataparser.opened = Opened(scene.posed, scene.data.resolve(), scene.downscale_factor)
     config.load_dir, config.output_dir, config.machine.seed = scene.base, options.output, options.seed
     config.vis = "viewer" if options.viewer else "tensorboard"
     if options.quick:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,41 @@ class PosedImagesDataParserConfig(DataParserConfig):
     """Scale the scene so that the largest camera coordinate is 1."""
     scale_factor: float = 1.0
     """Further scale of the scene."""
+    opened: Opened | None = field(default=None, init=False, repr=False, compare=False)
+    """The capture, once it was read; no part of the settings, so neither config.yml nor a copy has it."""
+
+    def posed_images(self) -> PosedImages:
+        """The capture as these settings read it, parsed at the first call: a run checks, plans and trains by
+        that one reading.
+
+        Raises:
+            DataError, ConfigError: as `load_posed_images`.
+        """
+        if self.opened is None or not self.opened.suits(self):
+            posed = load_posed_images(
+                self.data, downscale_factor=self.downscale_factor, eval_interval=self.eval_interval
+            )
+            self.opened = Opened(posed, self.data, self.downscale_factor, self.eval_interval)
+        return self.opened.posed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and written: the settings alone."""
+        return {name: value for name, value in vars(self).items() if name != "opened"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A capture, and the settings that it was read by."""
+
+    posed: PosedImages
+    data: Path
+    downscale_factor: int | None
+    eval_interval: int = 8
+
+    def suits(self, config: PosedImagesDataParserConfig) -> bool:
+        """Whether other settings would read it alike; a factor that was left open is settled by reading."""
+        same = (config.data, config.eval_interval) == (self.data, self.eval_interval)
+        return same and config.downscale_factor in (self.downscale_factor, self.posed.downscale_factor)
 
 
 class PosedImagesDataParser(DataParser):
@@ -59,11 +94,7 @@ class PosedImagesDataParser(DataParser):
     @cached_property
     def posed_images(self) -> PosedImages:
         """The capture, its views in the order of their paths."""
-        posed = load_posed_images(
-            self.config.data,
-            downscale_factor=self.config.downscale_factor,
-            eval_interval=self.config.eval_interval,
-        )
+        posed = self.config.posed_images()
         announce(posed)
         return replace(posed, views=tuple(sorted(posed.views, key=lambda view: view.image_path)))
 

@@ -81,6 +81,8 @@ class View(Intrinsics):
     depth_path: Path | None = None
     """16-bit picture or .npy array of z-depth; times `PosedImages.depth_scale` gives scene units. 0 is unknown. Not
     opened before it is needed."""
+    transparent: bool = False
+    """Whether the picture has pixels of alpha below 1, which are laid over a background where it is read."""
 
 
 @dataclass(frozen=True, eq=False)

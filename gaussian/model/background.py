@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from editor3d.datasets.views.headers import inspect_picture
 from editor3d.datasets.views.images import WHITE, masks_itself
 from editor3d.types import View
 
@@ -16,7 +15,7 @@ BLACK = (0.0, 0.0, 0.0)
 
 def is_transparent(views: Sequence[View]) -> bool:
     """Whether pictures of a capture have transparent parts, which are laid over white where they are read."""
-    return any(inspect_picture(view.image_path).alpha != "none" for view in views if not masks_itself(view))
+    return any(view.transparent for view in views if not masks_itself(view))
 
 
 def color_behind(given: Sequence[float] | None, transparent: bool, step: int | None = None) -> Tensor:

@@ -97,6 +97,7 @@ def build_views(
             mask_path=frame.mask_path,
             labels_path=frame.labels_path,
             depth_path=frame.depth_path,
+            transparent=pictures[frame.image_path].alpha != "none",
             **asdict(camera.downscaled(downscale_factor, frame.where)),
         )
         views.append(view)

@@ -9,7 +9,6 @@ camera was calibrated on the upright picture, and the picture is turned upright.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -40,9 +39,6 @@ _HIDDEN_SHARE = 0.25
 
 Alpha = Literal["none", "soft", "cleared", "kept"]
 
-REMEMBERED_PICTURES = 100_000
-"""Results of inspection that a process keeps, a few hundred bytes each."""
-
 
 @dataclass(frozen=True)
 class PictureInfo:
@@ -70,27 +66,19 @@ def inspect_picture(path: Path) -> PictureInfo:
     """Read a picture's size and what its alpha means, and make sure that all of it can be read.
 
     All of it is decoded: JPEG at an eighth of its size, which is a quarter of the work and still reads every coded bit.
-    A process does so once, for as long as the file stays as it is: an edit opens its capture again and again.
 
     Raises:
         DataError: the file is no picture, or a truncated or damaged one.
     """
     require_picture(path)
     try:
-        status = path.stat()
-        return _inspect(path.resolve(), status.st_mtime_ns, status.st_size)
+        with open_picture(path) as picture:
+            width, height = picture.size
+            picture.draft(None, (max(1, width // 8), max(1, height // 8)))
+            picture.load()
+            return PictureInfo(width, height, orientation_of(picture), _alpha(picture))
     except UNREADABLE as error:
         raise damaged(path, error) from error
-
-
-@lru_cache(maxsize=REMEMBERED_PICTURES)
-def _inspect(path: Path, mtime_ns: int, size: int) -> PictureInfo:
-    """`inspect_picture` of a file that was last changed then; what raises is not remembered."""
-    with open_picture(path) as picture:
-        width, height = picture.size
-        picture.draft(None, (max(1, width // 8), max(1, height // 8)))
-        picture.load()
-        return PictureInfo(width, height, orientation_of(picture), _alpha(picture))
 
 
 def orientation_of(picture: Image.Image) -> int:

@@ -14,7 +14,6 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.errors import CheckpointError, ConfigError
 from editor3d.files.writing import write_json
@@ -193,9 +192,11 @@ def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> Pl
     config = cast("PluginTrainerConfig", method_config(method, TrainerConfig))  # see `BasedTrainerConfig.check_options`
     data = edit.pipeline.datamanager
     config.pipeline.datamanager.data = data.data
-    config.pipeline.datamanager.dataparser = deepcopy(data.dataparser)
+    parser = deepcopy(data.dataparser)
     if data.data is not None:
-        config.pipeline.datamanager.dataparser.data = data.data
+        parser.data = data.data
+    parser.opened = data.dataparser.opened
+    config.pipeline.datamanager.dataparser = parser
     config.machine = deepcopy(edit.machine)
     config.output_dir, config.experiment_name, config.vis = edit.output_dir, edit.experiment_name, edit.vis
     config.viewer = deepcopy(edit.viewer)
@@ -208,11 +209,7 @@ def base_config(method: str, edit: PluginTrainerConfig, steps: int | None) -> Pl
 def _fingerprint(config: PluginTrainerConfig) -> str:
     """16 hex digits of what a base depends on: the data's content, the model, the optimisers, the seed and length."""
     parser = config.pipeline.datamanager.dataparser
-    posed = load_posed_images(
-        config.capture_path(),
-        downscale_factor=parser.downscale_factor,
-        eval_interval=parser.eval_interval,
-    )
+    posed = parser.posed_images()
     digest = hashlib.blake2b(digest_size=8)
     settings = (
         config.method_name,

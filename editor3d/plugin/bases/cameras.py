@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.cameras import LONGEST_SIDE, load_cameras, numbered
+from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.datasets.locate import RUN_CONFIG, is_run
-from editor3d.errors import ConfigError, DataError
+from editor3d.errors import DataError
 from editor3d.plugin.bases.captures import dataparser_of, place_capture
 from editor3d.plugin.config.file import read_config
 from editor3d.types import View
@@ -35,15 +34,12 @@ def load_any_cameras(path: Path, longest_side: int = LONGEST_SIDE) -> tuple[View
             f"Expected the capture of {path}, which the cameras are read from, found none that is the run's: give the "
             f"capture itself."
         ) from error
-    parser: Any = dataparser_of(config)
-    try:
-        posed = load_posed_images(
-            parser.data, downscale_factor=parser.downscale_factor, eval_interval=parser.eval_interval
-        )
-    except (AttributeError, ConfigError) as error:
+    parser = dataparser_of(config)
+    if not isinstance(parser, PosedImagesDataParserConfig):
         raise DataError(
             f"Expected a run of one of this project's methods at {path}, found another: give its transforms.json."
-        ) from error
+        )
+    posed = parser.posed_images()
     views = [
         replace(view, image_path=Path(), mask_path=None, labels_path=None, depth_path=None)
         for view in sorted(posed.views, key=lambda view: view.image_path)

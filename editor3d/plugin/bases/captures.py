@@ -11,7 +11,6 @@ import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
 from nerfstudio.engine.trainer import TrainerConfig
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.dataparser import PosedImagesDataParserConfig
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import resolve_data
@@ -146,16 +145,12 @@ def place_capture(config: TrainerConfig, run: Path, data: Path | str | None = No
         place = resolve_data(str(data))
     place = place.resolve()
     own = isinstance(parser, PosedImagesDataParserConfig)
-    if own and (data is not None or place != noted):
-        check_same(run, load_posed_images(place, **_reading(parser)))
     manager.data = parser.data = place
+    if own and (data is not None or place != noted):
+        check_same(run, parser.posed_images())
     if own and data is not None and not (run / CAPTURE).is_file():  # a run of before it was noted
         _check_frame(run, parser.setup().get_dataparser_outputs("train"), place)
     _place_base(config, run)
-
-
-def _reading(parser: PosedImagesDataParserConfig) -> dict[str, Any]:
-    return {"downscale_factor": parser.downscale_factor, "eval_interval": parser.eval_interval}
 
 
 def _places(noted: Path, run: Path) -> Iterator[Path]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import tyro
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, InstructionError
 from editor3d.methods import available_methods, method_config
 from editor3d.options import MethodOptions
@@ -89,17 +88,12 @@ class BasedTrainerConfig(PluginTrainerConfig, ChangesBase):
         return (self.options.editor, *(() if self.pipeline.plan is None else (self.pipeline.plan.editor,)))
 
     def capture(self) -> PosedImages:
-        """The capture that is edited, as its pictures will be read.
+        """The capture that is edited, as its pictures will be read; `check` has read it.
 
         Raises:
             DataError: it cannot be read.
         """
-        parser = self.pipeline.datamanager.dataparser
-        return load_posed_images(
-            self.capture_path(),
-            downscale_factor=parser.downscale_factor,
-            eval_interval=parser.eval_interval,
-        )
+        return self.pipeline.datamanager.dataparser.posed_images()
 
 
 class BasedTrainer(PluginTrainer):

@@ -11,7 +11,6 @@ from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, Mac
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 
-from editor3d.datasets import load_posed_images
 from editor3d.datasets.demo import demo_path
 from editor3d.datasets.locate import DEMO, resolve_data
 from editor3d.datasets.opening import announce, announce_reduction
@@ -83,11 +82,7 @@ class PluginTrainerConfig(TrainerConfig):
         manager.dataparser.data = manager.data
         if manager.dataparser.downscale_factor is None:
             manager.dataparser.downscale_factor = self._factor_of_base()
-        posed = load_posed_images(
-            manager.data,
-            downscale_factor=manager.dataparser.downscale_factor,
-            eval_interval=manager.dataparser.eval_interval,
-        )
+        posed = manager.dataparser.posed_images()
         announce(posed)
         if manager.dataparser.downscale_factor is None:  # settled now: whatever reads the run later takes the same
             announce_reduction(posed, _DOWNSCALE_FLAG)
