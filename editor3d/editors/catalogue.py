@@ -73,6 +73,7 @@ _ENTRIES = (
             license="Apache-2.0",
             edits_objects=True,
             tells_objects=True,
+            uses_geometry=True,
             keeps_shape=True,
             effortless=True,
         ),

@@ -33,9 +33,10 @@ from editor3d.types.edits import (
     Garment,
     ObjectEditor,
     Reference,
+    SurfaceEditor,
     ViewEditor,
-    ViewGeometry,
 )
+from editor3d.types.geometry import ObjectFrame, ViewGeometry
 from editor3d.types.guidance import Guidance, GuidanceInfo, GuidanceRequest
 from editor3d.types.propagation import Carried, EditedKey, Propagator
 from editor3d.types.regions import Compose, Confinement, Freeze, Region, Regularise, SeenRegion, Shape, Solid
@@ -66,6 +67,7 @@ __all__ = [
     "GuidanceRequest",
     "Intrinsics",
     "ObjectEditor",
+    "ObjectFrame",
     "Output",
     "PosedImages",
     "Propagator",
@@ -77,6 +79,7 @@ __all__ = [
     "Shape",
     "Solid",
     "Split",
+    "SurfaceEditor",
     "View",
     "ViewEditor",
     "ViewGeometry",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from editor3d.types.regions import Shape
+    from editor3d.types.geometry import ViewGeometry
 
 GUIDANCE_SCALE, DIFFUSION_STEPS = 7.5, 20
 """InstructPix2Pix's usual (text) guidance scale and number of denoising steps."""
@@ -56,6 +56,9 @@ class EditorInfo:
     """Edits nothing without `EditRequest.mask`, or an instruction that names one object where `edits_objects`."""
     needs_geometry: bool = False
     """Puts things into the scene: edits nothing without `EditRequest.geometry`."""
+    uses_geometry: bool = False
+    """Some of its edits follow the surface where `EditRequest.geometry` is given (`SurfaceEditor`); without it they are
+    maps of the picture."""
     needs_garment: bool = False
     """Dresses a person: edits nothing without `EditRequest.garment`."""
     remote: bool = False
@@ -80,26 +83,6 @@ class EditorInfo:
     """How many pictures it edits alike in one call; with more than one it is a `BatchEditor`."""
     one_timestep_per_step: bool = False
     """Divides the timesteps below the noise level into `EditRequest.diffusion_steps`, and refuses fewer than those."""
-
-
-@dataclass(frozen=True, eq=False)
-class ViewGeometry:
-    """Where a view looks from and how far away is what it shows, in the capture file's own frame and units."""
-
-    origin: Tensor
-    """[3] float64, the camera's place."""
-    directions: Tensor
-    """[H, W, 3], unit vectors through the pixel centres."""
-    depth: Tensor
-    """[H, W], distance along each ray to what is there; infinite where nothing is."""
-    region: Shape
-    """Where the scene may change."""
-    low: Tensor
-    """[3] float64, the lower corner of a box round the region,"""
-    high: Tensor
-    """[3] float64, and its upper corner."""
-    up: Tensor
-    """[3] float64, unit vector: the scene's vertical."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +131,7 @@ class EditRequest:
     mask: Tensor | None = None
     """Where the picture may change: [H, W] bool; None is everywhere. Read only by editors that accept masks."""
     geometry: ViewGeometry | None = None
-    """None unless `EditorInfo.needs_geometry`."""
+    """None unless the editor needs it, or uses it for this instruction and it is known."""
     garment: Garment | None = None
     """None unless `EditorInfo.needs_garment`; `mask` then says where it is worn."""
     references: tuple[Reference, ...] = ()
@@ -214,6 +197,19 @@ class ViewEditor(Editor, Protocol):
 
         Raises:
             EditorUnavailableError: it can edit none of them; the text says what is missing.
+        """
+        ...
+
+
+class SurfaceEditor(Editor, Protocol):
+    """An editor with `EditorInfo.uses_geometry`."""
+
+    def follows_surface(self, instruction: str, objects: Collection[str]) -> bool:
+        """Whether the edit depends on the geometry where there is one.
+
+        Args:
+            instruction: one that `validate` takes.
+            objects: names of the objects that the data has masks of.
         """
         ...
 

@@ -23,6 +23,7 @@ from editor3d.types import (
     EditRequest,
     Garment,
     ObjectEditor,
+    SurfaceEditor,
     View,
     ViewEditor,
     ViewGeometry,
@@ -90,6 +91,29 @@ def editable_views(editor: Editor, views: Sequence[View]) -> list[int]:
     return [index for index, view in enumerate(views) if view.name in held]
 
 
+def uses_geometry(editor: Editor, instruction: str, objects: Collection[str]) -> bool:
+    """Whether an editor is to get the geometry of each view for an instruction.
+
+    Args:
+        instruction: one that `check_instruction` takes.
+        objects: names of the objects that the data has masks of.
+    """
+    info = editor.info
+    if not info.uses_geometry:
+        return info.needs_geometry
+    return info.needs_geometry or cast(SurfaceEditor, editor).follows_surface(instruction, objects)
+
+
+def warn_of_flatness(instruction: str) -> None:
+    """Say that an edit that would follow the surface changes pictures alone."""
+    events.emit(
+        events.Warning(
+            sentence=f"'{instruction}' follows the surface where its geometry is known, which is not the case here: "
+            "the colours of each picture are changed by themselves."
+        )
+    )
+
+
 @dataclass(frozen=True)
 class Guidance:
     """What each request of one edit has in common."""
@@ -122,7 +146,7 @@ class Scene:
     mask: Callable[[int], Tensor | None] = lambda index: None
     """Where a view may change: [H, W] bool; None is everywhere. A view whose mask is empty is left out."""
     geometry: Callable[[int], ViewGeometry | None] = lambda index: None
-    """Asked for only where the editor needs it."""
+    """Asked for only where the editor needs it, or uses it for the instruction; None where it is not known."""
     garment: Callable[[int], Garment | None] = lambda index: None
     """Asked for only where the editor needs it."""
     weigh: Callable[[int, Tensor], None] = lambda index, weight: None
@@ -168,6 +192,7 @@ class DatasetUpdater:
         """Calls of the editor whose cost was announced."""
         self.only: frozenset[int] | None = None
         """The views that are edited; None is all."""
+        self._flat: set[str] = set()  # instructions that were warned of
         self.on_edit: Callable[[int, Tensor], None] = lambda index, picture: None
         """Called after each edit with the view's index and its new picture [H, W, 3] uint8."""
         self.on_progress: Callable[[int, int], None] = lambda done, due: None
@@ -334,7 +359,7 @@ class DatasetUpdater:
             render=render,
             objects=objects,
             mask=mask,
-            geometry=self.scene.geometry(planned.view) if self.editor.info.needs_geometry else None,
+            geometry=self._geometry(planned.view),
             garment=self.scene.garment(planned.view) if self.editor.info.needs_garment else None,
             noise_level=planned.noise_level,
             seed=planned.seed,
@@ -342,6 +367,17 @@ class DatasetUpdater:
             image_guidance_scale=self.guidance.image_guidance_scale,
             diffusion_steps=self.guidance.diffusion_steps,
         )
+
+    def _geometry(self, index: int) -> ViewGeometry | None:
+        """What a view shows of the surface, for an editor that uses it."""
+        instruction = self.guidance.instruction
+        if not uses_geometry(self.editor, instruction, self.scene.object_names):
+            return None
+        geometry = self.scene.geometry(index)
+        if geometry is None and self.editor.info.uses_geometry and instruction not in self._flat:
+            self._flat.add(instruction)
+            warn_of_flatness(instruction)
+        return geometry
 
     def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
         request = self.request_of(view, planned, mask)

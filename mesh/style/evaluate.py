@@ -23,12 +23,14 @@ from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest
+from editor3d.update.engine import uses_geometry
 from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras, cameras_round
 from mesh.render.render import bounded, compose, shrink
 from mesh.style.config import StyleConfig, read_config
 from mesh.style.samples import PixelSamples
 from mesh.style.stage import load_field, styled_mesh
+from mesh.style.surface import MeshGeometry, z_depth
 
 _ITERATIONS, _RATE = 150, 0.05
 
@@ -118,29 +120,23 @@ def shown_share(styled: StyledMesh, vertices: Tensor, camera: Cameras, supersamp
     return shrink(share, supersampling)[0, ..., 0].cpu()
 
 
-@torch.no_grad()
-def z_depth(styled: StyledMesh, vertices: Tensor, camera: Cameras) -> Tensor:
-    """z-depth [side, side] of the mesh with its vertices [V, 3] there, at the pixel centres; 0 where nothing is."""
-    shading = styled.shading(vertices, camera)
-    points = shading.interpolate(vertices, styled.faces)
-    # the directions of rays have z-depth 1
-    far = ((points - shading.hits.origin) * shading.hits.direction).sum(-1, keepdim=True)
-    far = far / shading.hits.direction.square().sum(-1, keepdim=True)
-    return compose(shading.hits, far, torch.zeros(1))[0, ..., 0].cpu()
-
-
 def with_truth(
     views: list[HeldOutView], styled: StyledMesh, train: Cameras, held_out: Cameras, config: StyleConfig
 ) -> list[HeldOutView]:
     """The same views with what the instruction makes of their pictures, and the nearest that a colouring comes."""
     editor, samples = ProceduralEditor(), config.views.supersampling
-
-    def truth(picture: Tensor) -> Tensor:
-        return editor.edit(EditRequest(view="", instruction=config.instruction, condition=picture.cpu()))
-
-    truths = [truth(view.photo) for view in views]
-    others = [truth(picture) for picture, _ in styled.pictures(train, samples, styled=False)]
     everywhere = Cameras(np.concatenate([train.c2ws, held_out.c2ws]), train.focal, train.side)
+    geometry = MeshGeometry(styled, train, config.views.up)
+
+    def truth(picture: Tensor, camera: int) -> Tensor:
+        shown = geometry.view(everywhere[[camera]]) if uses_geometry(editor, config.instruction, ()) else None
+        request = EditRequest(view="", instruction=config.instruction, condition=picture.cpu(), geometry=shown)
+        return editor.edit(request)
+
+    others = [
+        truth(picture, camera) for camera, (picture, _) in enumerate(styled.pictures(train, samples, styled=False))
+    ]
+    truths = [truth(view.photo, len(train) + index) for index, view in enumerate(views)]
     change = best_coloring(styled, everywhere, others + truths, samples)
     references = colored_pictures(styled, change, held_out, samples)
     return [

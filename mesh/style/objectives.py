@@ -19,6 +19,7 @@ from editor3d.update.schedule import Schedule, rounds_of, suited_schedule, with_
 from editor3d.update.state import EditState, PictureStore
 from mesh.style.samples import PixelSamples
 from mesh.style.stage import Stage, views_of
+from mesh.style.surface import MeshGeometry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +112,16 @@ class EditObjective:
                 f"Expected pixels that show nothing but the mesh, found none in {len(self.views)} views of "
                 f"{config.views.side} pixels a side: raise --side."
             )
-        scene = Scene(self.views, self._render, self._condition, (), lambda index: {}, self._samples.store)
+        geometry = MeshGeometry(stage.styled, stage.train_cameras, config.views.up)
+        scene = Scene(
+            self.views,
+            self._render,
+            self._condition,
+            (),
+            lambda index: {},
+            self._samples.store,
+            geometry=lambda index: geometry.view(stage.train_cameras[[index]]),
+        )
         self.updater = DatasetUpdater(
             scene,
             self._editor,

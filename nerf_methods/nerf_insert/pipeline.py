@@ -230,7 +230,7 @@ class InsertPipeline(EditPipeline):
         return store
 
     def scene(self, **parts) -> Scene:
-        return super().scene(**parts, mask=lambda index: self._masks[index], geometry=self._geometry)
+        return super().scene(**parts, mask=lambda index: self._masks[index])
 
     def _render_train_view(self, index: int) -> Tensor:
         """The scene as it is now on the canvas, the photograph around it."""

@@ -15,12 +15,12 @@ from editor3d.errors import ConfigError
 from editor3d.registry import FILE_VIEWS, SCENE_FILES, load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from torch import Tensor
 
-    from editor3d.types import Editor, Garment, PosedImages, View
+    from editor3d.types import Editor, Garment, PosedImages, View, ViewGeometry
 
     class FileViews(Protocol):
         """What `FILE_VIEWS` names: a file of splats, seen from where an edit would see it."""
@@ -159,8 +159,9 @@ class Preview:
             print(sheet)
             emit(Picture(path=absolute(sheet)))
             file.render(views)
+        geometry = geometry_of(editor, scene, self.instruction)
         pairs = [
-            edit_view(editor, scene, view, self.instruction, self.seed, garment)
+            edit_view(editor, scene, view, self.instruction, self.seed, garment, geometry)
             for view in tracked(views, "editing", "views")
         ]
         title = self.instruction or f"put on {'it' if self.garment is None else self.garment.name}"
@@ -181,8 +182,27 @@ class Preview:
         return default_device() if self.device == "auto" else self.device
 
 
+def geometry_of(editor: Editor, scene: PosedImages, instruction: str) -> Callable[[View], ViewGeometry] | None:
+    """What views show of the surface, where the editor uses it for the instruction and the capture has measured it."""
+    from editor3d.geometry.measured import MeasuredSurface
+    from editor3d.update.engine import uses_geometry, warn_of_flatness
+
+    if not editor.info.uses_geometry or not uses_geometry(editor, instruction, scene.objects):
+        return None
+    if any(view.depth_path is None for view in scene.views):
+        warn_of_flatness(instruction)
+        return None
+    return MeasuredSurface(scene).view
+
+
 def edit_view(
-    editor: Editor, scene: PosedImages, view: View, instruction: str, seed: int, garment: Garment | None = None
+    editor: Editor,
+    scene: PosedImages,
+    view: View,
+    instruction: str,
+    seed: int,
+    garment: Garment | None = None,
+    geometry: Callable[[View], ViewGeometry] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The photograph of a view and its edit, both [H, W, 3] in 0..1."""
     from editor3d.datasets.views.images import read_image, read_object_masks
@@ -195,6 +215,7 @@ def edit_view(
         condition=photo,
         render=photo if editor.info.uses_render else None,
         objects=read_object_masks(view, scene.objects) if editor.info.edits_objects else {},
+        geometry=None if geometry is None else geometry(view),
         garment=garment,
         seed=seed,
         guidance_scale=editor.info.guidance_scale,

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from editor3d.editors import EDITORS
-from editor3d.editors.procedural.effects import apply
+from editor3d.editors.procedural.effects import SURFACE_MAPS, apply
 from editor3d.editors.procedural.parse import Step, parse
+from editor3d.editors.procedural.surface import Surface
 from editor3d.editors.procedural.tone import mix
-from editor3d.types import EditorInfo, EditRequest
+from editor3d.types import EditorInfo, EditRequest, ViewGeometry
 
 _FEATHER = 2.0
 """Pixels inside an object's border over which the edit sets in, so that mixed border pixels leave no hard seam."""
@@ -22,8 +23,9 @@ _FEATHER = 2.0
 class ProceduralEditor:
     """Applies a documented vocabulary to the condition picture: same picture and instruction, same result.
 
-    Every map is local: an output pixel depends on a small neighborhood of its input pixel and on nothing else, so that
-    one surface point changes alike in every view.
+    Every map is local: an output pixel depends on a small neighborhood of its input pixel, on the surface there where
+    the effect follows it (`effects.SURFACE_MAPS`), and on nothing else, so that one surface point changes alike in
+    every view.
     """
 
     @property
@@ -46,6 +48,14 @@ class ProceduralEditor:
         """
         return targets(parse(instruction, objects))
 
+    def follows_surface(self, instruction: str, objects: Collection[str]) -> bool:
+        """See `SurfaceEditor`.
+
+        Raises:
+            InstructionError: as for `validate`.
+        """
+        return any(step.effect in SURFACE_MAPS for step in parse(instruction, objects))
+
     def edit(self, request: EditRequest) -> Tensor:
         """Edit `request.condition`.
 
@@ -57,7 +67,7 @@ class ProceduralEditor:
         """
         image = request.condition.detach().to("cpu", torch.float32).contiguous()
         for step in parse(request.instruction, request.objects):
-            image = _apply_step(image, step, request.objects)
+            image = _apply_step(image, step, request.objects, request.geometry)
         return image.to(request.condition.device)
 
 
@@ -79,14 +89,27 @@ def union(masks: list[Tensor]) -> Tensor:
     return torch.stack([mask.detach().cpu().bool() for mask in masks]).any(0)
 
 
-def _apply_step(image: Tensor, step: Step, objects: Mapping[str, Tensor]) -> Tensor:
+def _apply_step(
+    image: Tensor, step: Step, objects: Mapping[str, Tensor], geometry: ViewGeometry | None = None
+) -> Tensor:
+    if step.effect not in SURFACE_MAPS or geometry is None or geometry.frame is None:
+        if not step.targets:
+            return apply(step.effect, image, step.strength, step.shade)
+        mask = union([objects[name] for name in step.targets])
+        if not mask.any():
+            return image
+        edited = apply(step.effect, image, step.strength, step.shade)
+        return blend_inside(image, edited, mask)
     if not step.targets:
-        return apply(step.effect, image, step.strength, step.shade)
-    mask = union([objects[name] for name in step.targets])
-    if not mask.any():
-        return image
-    edited = apply(step.effect, image, step.strength, step.shade)
-    return blend_inside(image, edited, mask)
+        surface = Surface.of(geometry, geometry.frame)
+        return apply(step.effect, image, step.strength, step.shade, surface)
+    for name in step.targets:  # each in a frame of its own
+        mask = union([objects[name]])
+        if mask.any():
+            surface = Surface.of(geometry, geometry.frames.get(name, geometry.frame))
+            edited = apply(step.effect, image, step.strength, step.shade, surface)
+            image = blend_inside(image, edited, mask)
+    return image
 
 
 def blend_inside(image: Tensor, edited: Tensor, mask: Tensor) -> Tensor:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from editor3d.editors.procedural import colors, materials, scene, styles
+from editor3d.editors.procedural.surface import Surface
 from editor3d.editors.procedural.tone import mix
 from editor3d.language.vocabulary import BY_EFFECT
 
@@ -54,6 +56,9 @@ MAPS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """Effects that are all or nothing; a weak one is mixed with the picture."""
 
+SURFACE_MAPS: dict[str, Callable[[Tensor, Surface], Tensor]] = {}
+"""Effects that follow the surface where it is known: (picture, surface) -> picture. Elsewhere `MAPS` has them."""
+
 ADJUSTMENTS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "brighter": colors.brighter,
     "darker": colors.darker,
@@ -67,7 +72,7 @@ ADJUSTMENTS: dict[str, Callable[[Tensor, float], Tensor]] = {
 """Effects that take an amount, 1 being the usual one."""
 
 
-def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "") -> Tensor:
+def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "", surface: Surface | None = None) -> Tensor:
     """Apply one effect to a whole picture.
 
     Args:
@@ -75,6 +80,7 @@ def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "") ->
         image: [H, W, 3] float32 in 0..1 on the CPU.
         strength: 1 is the usual one; beyond 1 only exposure goes further.
         shade: of a color: `light`, `dark`, `vivid` or nothing.
+        surface: what the picture shows; None where that is not known.
 
     Returns:
         [H, W, 3] float32 in 0..1.
@@ -83,6 +89,10 @@ def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "") ->
         return ADJUSTMENTS[effect](image, strength).clamp(0.0, 1.0)
     if BY_EFFECT[effect].category == "color":
         edited = colors.recolor(image, effect, shade)
-    else:
+    elif surface is None or effect not in SURFACE_MAPS:
         edited = MAPS[effect](image)
+    else:
+        edited = SURFACE_MAPS[effect](image, surface)
+        if not surface.known.all():
+            edited = torch.where(surface.known[..., None], edited, MAPS[effect](image))
     return mix(image, edited, min(strength, 1.0)).clamp(0.0, 1.0)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_image, read_object_masks
@@ -15,6 +14,7 @@ from editor3d.geometry.camera import Camera
 from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
 from editor3d.geometry.surface import SeenSurface
 from editor3d.plugin.confine.regions import REGION_FOLDER
+from editor3d.plugin.views.surfaces import reduced
 from editor3d.update.engine import editable_views, edited_objects
 from editor3d.update.keys.updater import KeyParts
 from editor3d.update.keys.warped import WarpPropagator
@@ -30,7 +30,7 @@ are warped at their own size."""
 def surface_of(pipeline: EditPipeline, index: int) -> SeenSurface:
     """What a training view sees of the scene as it is now."""
     camera = pipeline.model.training_camera(pipeline.datamanager.train_dataset.cameras, index)
-    camera = _reduced(camera)
+    camera = reduced(camera, SURFACE_SIDE)
     with pipeline.stopwatch.measure("render"):
         outputs = pipeline.render_view(camera, 0, ("accumulation", "depth"))
     return SeenSurface.of_distance(Camera.of(camera, 0), outputs["depth"], outputs["accumulation"])
@@ -65,16 +65,6 @@ def changing_of(pipeline: EditPipeline, run: Path, index: int) -> Tensor | None:
         return None
     masks = read_object_masks(view, pipeline.objects)
     return union([masks[name] for name in named])
-
-
-def _reduced(camera: Cameras) -> Cameras:
-    """A camera [1] with at most `SURFACE_SIDE` pixels a side."""
-    longest = max(int(camera.width[0]), int(camera.height[0]))
-    if longest <= SURFACE_SIDE:
-        return camera
-    camera = camera[torch.arange(1)]  # its own tensors
-    camera.rescale_output_resolution(SURFACE_SIDE / longest, scale_rounding_mode="round")
-    return camera
 
 
 def _fitting(mask: Tensor | None, surface: SeenSurface) -> Tensor | None:

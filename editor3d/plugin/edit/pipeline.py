@@ -13,6 +13,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
+from editor3d.geometry.scene_surface import SceneSurface
 from editor3d.plan import EditPlan
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
@@ -23,8 +24,9 @@ from editor3d.plugin.edit.planned import PlannedPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.viewer.panel import EditPanel
+from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, rendered_geometry
 from editor3d.regions import parse_region
-from editor3d.types import Compose, Editor
+from editor3d.types import Compose, Editor, ViewGeometry
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.keys.updater import KeyUpdater
 from editor3d.update.state import EditState, PictureStore
@@ -52,6 +54,8 @@ class EditPipeline(PlannedPipeline):
             config.check_region_of(type(self.model), self.plan.region)
             self.model.confine(Compose(self.space))
         self.updater: DatasetUpdater | None = None
+        self._surface: SceneSurface | None = None
+        self._geometries: dict[int, ViewGeometry] = {}
         self.should_stop: Callable[[], bool] = lambda: False
         self.load_base: Callable[[], None] = lambda: None
         """Loads the base into the model; filled in by the trainer."""
@@ -109,6 +113,7 @@ class EditPipeline(PlannedPipeline):
             object_names=objects,
             objects=objects_of,
             store=store,
+            geometry=self._geometry,
             weigh=pictures.weigh,
             changing=lambda index: changing_of(self, run, index),
         )
@@ -148,6 +153,19 @@ class EditPipeline(PlannedPipeline):
     def scene(self, **parts: Any) -> Scene:
         """What the engine sees of the scene; methods add to it."""
         return Scene(**parts)
+
+    def _geometry(self, index: int) -> ViewGeometry | None:
+        """What a training view shows of the surface, as it was before the edit."""
+        run = self.config.run_folder()
+        geometry = self._geometries.get(index)
+        if geometry is None:
+            with self.stopwatch.measure("render"):
+                if self._surface is None:
+                    self._surface = kept_surface(run / SURFACE_FILE, self, lambda i: changing_of(self, run, i))
+                camera = self.model.training_camera(self.datamanager.train_dataset.cameras, index)
+                geometry = rendered_geometry(self, self._surface, camera, self.train_views[index])
+            self._geometries[index] = geometry
+        return geometry
 
     @property
     def device_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.lens import Lens
+from editor3d.geometry.measured import measured_distance
 from editor3d.language.tokens import objects_named
 from editor3d.metrics.known_edit import Map, not_known
 from editor3d.metrics.learned import CAPTION_BEFORE
@@ -30,11 +31,13 @@ from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.results.edited_pictures import edited_pictures
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, rendered_geometry
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import EditRecord, read_record
-from editor3d.types import Compose, EditRequest, Freeze, PosedImages, View
+from editor3d.types import Compose, EditRequest, Freeze, PosedImages, View, ViewGeometry
+from editor3d.update.engine import uses_geometry
 
 SEEN_SHARE = 0.5 / 255
 """A pixel of which a region makes up no more than this, before and after the edit, lies outside: rounded to 8 bits, its
@@ -91,7 +94,7 @@ def evaluate(
         ]
     else:
         rows = [replace(row, region=_edited_part(record.instruction, masks[row.name])) for row in rows]
-        f, unknown = _known_map(record.instruction, masks, shares)
+        f, unknown = _known_map(record.instruction, masks, shares, partial(_geometry, run, base, posed))
     return edit_report(
         _inside(rows, shares),
         cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
@@ -104,23 +107,48 @@ def evaluate(
 
 
 def _known_map(
-    instruction: str, masks: Mapping[str, Mapping[str, Tensor]], shares: Mapping[str, RegionShares]
+    instruction: str,
+    masks: Mapping[str, Mapping[str, Tensor]],
+    shares: Mapping[str, RegionShares],
+    geometry: Callable[[int], ViewGeometry],
 ) -> tuple[Map | None, Unavailable | None]:
-    """f of an instruction, by view and picture, or why there is none."""
+    """f of an instruction, by view and picture, or why there is none.
+
+    Args:
+        masks: of objects, by view, in the views' order.
+        geometry: what a held-out view shows of the surface, by index.
+    """
     try:
         for objects in masks.values():
             parse(instruction, objects)
     except InstructionError:
         return None, not_known(instruction, "give pictures of the scene truly edited by --truth FOLDER")
     editor = ProceduralEditor()
+    names, follows = [*masks], uses_geometry(editor, instruction, next(iter(masks.values()), ()))
+    known: dict[str, ViewGeometry] = {}
 
     def f(name: str, picture: Tensor) -> Tensor:
-        request = EditRequest(view=name, instruction=instruction, condition=picture, objects=masks[name])
+        if follows and name not in known:
+            known[name] = geometry(names.index(name))
+        request = EditRequest(
+            view=name, instruction=instruction, condition=picture, objects=masks[name], geometry=known.get(name)
+        )
         changed = editor.edit(request)
         # no edit of the region can change more of a pixel than it makes up
         return torch.lerp(picture, changed, shares[name].before[..., None]) if shares else changed
 
     return f, None
+
+
+def _geometry(run: Path, base: PluginPipeline, posed: PosedImages, index: int) -> ViewGeometry:
+    """What a held-out view shows of the unedited surface: as the capture measured it, else as the base has it."""
+    surface = kept_surface(run / SURFACE_FILE, base)
+    manager = base.datamanager
+    view = manager.eval_dataset.metadata["views"][index]
+    measured = measured_distance(view, posed.depth_scale)
+    if measured is not None:
+        return surface.view(Camera.of_view(view), measured)
+    return rendered_geometry(base, surface, manager.eval_dataset.cameras[index : index + 1], view)
 
 
 def _edited_part(instruction: str, masks: Mapping[str, Tensor]) -> Tensor | None:

@@ -1,0 +1,73 @@
+"""What an editor may know of the surface that a view shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from editor3d.types.regions import Shape
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectFrame:
+    """An object's own place, axes and size, the same in all views: patterns are laid out in it.
+
+    It goes with the object: a scene that is scaled or turned has frames that are scaled or turned.
+    """
+
+    center: Tensor
+    """[3] float64, the capture file's own frame."""
+    axes: Tensor
+    """[3, 3] float64, rows: unit vectors to the right, towards the first view, and up; a rotation."""
+    radius: float
+    """The root mean square distance of the surface from the centre, scene units: a ball's radius for a ball."""
+    light: float
+    """Median luma (0..1) of the object over all views: what counts as medium light on it."""
+
+    def local(self, points: Tensor) -> Tensor:
+        """Points [..., 3] in the frame, float32: an object lies within about -2..2."""
+        return ((points.double() - self.center) @ self.axes.T / self.radius).float()
+
+    def turned(self, directions: Tensor) -> Tensor:
+        """Unit vectors [..., 3] along the frame's axes, float32."""
+        return (directions.double() @ self.axes.T).float()
+
+
+@dataclass(frozen=True, eq=False)
+class ViewGeometry:
+    """Where a view looks from and how far away is what it shows, in the capture file's own frame and units."""
+
+    origin: Tensor
+    """[3] float64, the camera's place."""
+    directions: Tensor
+    """[H, W, 3], unit vectors through the pixel centres."""
+    depth: Tensor
+    """[H, W], distance along each ray to what is there; infinite where nothing is."""
+    region: Shape | None
+    """Where the scene may change; None is everywhere."""
+    low: Tensor
+    """[3] float64, the lower corner of a box round the region, or round what all views show,"""
+    high: Tensor
+    """[3] float64, and its upper corner."""
+    up: Tensor
+    """[3] float64, unit vector: the scene's vertical."""
+    normals: Tensor | None = None
+    """[H, W, 3] float32, unit vectors out of the surface, smoothed along it in 3D but not over edges, so that all views
+    agree; 0 where nothing is. None for editors that need none."""
+    concavity: Tensor | None = None
+    """[H, W] float32 in -1..1: above 0 in crevices, below on ridges, about 0 on what is flat. None as `normals`."""
+    frame: ObjectFrame | None = None
+    """The frame of all that the views show, or of what may change. None as `normals`."""
+    frames: Mapping[str, ObjectFrame] = field(default_factory=dict)
+    """Those of the objects that the data names."""
+
+    @property
+    def points(self) -> Tensor:
+        """[H, W, 3] float64: what the pixels show; the camera's own place where nothing is."""
+        far = self.depth.double()
+        far = far.where(far.isfinite(), far.new_zeros(()))
+        return self.origin + far[..., None] * self.directions.double()
