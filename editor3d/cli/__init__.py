@@ -51,6 +51,9 @@ COMMANDS: dict[str, Command] = {
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
     "refine": Command("Search for a better Blender program", "editor3d.cli.commands.refine:Refine"),
+    "blender": Command(
+        "Install the Blender that made a scene, for refine", "editor3d.cli.commands.refine:BlenderCommand"
+    ),
     "list": Command("List the methods, the 2D editors or the presets", "editor3d.cli.commands.listing:List"),
     "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.commands.doctor:Doctor"),
 }

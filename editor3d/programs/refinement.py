@@ -16,6 +16,7 @@ from editor3d.files.writing import jsonable, replacing
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.outputs.pictures import Row, save_png
 from editor3d.programs import notices
+from editor3d.programs.blenders.choice import choose
 from editor3d.programs.core.budget import Account, Budget
 from editor3d.programs.core.contracts import Candidate, Evaluator, Proposer, Renderer, RenderSettings, Task, Verdict
 from editor3d.programs.core.options import RefineRequest
@@ -150,6 +151,9 @@ def refine(
     imagination = Imagination(request.editor, request.instruction) if request.evaluator == "imagination" else None
     target, render_settings = target_and_settings(request)
     check_folder(folder, resume)
+    interpreter = None
+    if renderer is None:
+        interpreter = choose(request.scene, request.blender, allow_older=request.allow_older_blender)
     if renderer is None and save_scene and request.scene.resolve() == (folder / SCENE).resolve():
         raise ConfigError(
             f"Expected another folder than the one where the scene is named {SCENE}, which the result would replace: "
@@ -170,7 +174,12 @@ def refine(
         else:
             from editor3d.programs.rendering.pool import Workers
 
-            rendering = workers = Workers(request.scene, render_settings, allow_weaker_sandbox=allow_weaker_sandbox)
+            rendering = workers = Workers(
+                request.scene,
+                render_settings,
+                interpreter=interpreter,
+                allow_weaker_sandbox=allow_weaker_sandbox,
+            )
             write_scene = partial(result_scene.write, workers) if save_scene else None
             for sentence in workers.notes:
                 notices.note(sentence)

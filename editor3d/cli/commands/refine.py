@@ -1,10 +1,10 @@
-"""`editor3d refine`: search for a better Blender program."""
+"""`editor3d refine`: search for a better Blender program; `editor3d blender`: install the Blender that it needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -58,4 +58,46 @@ class Refine(RefineRequest):
             save_scene=not self.no_save_scene,
         )
         done.require_complete()
+        return 0
+
+
+@dataclass(frozen=True)
+class BlenderCommand:
+    """Install, list or remove versions of Blender for `editor3d refine`.
+
+    A scene is opened by the version that saved it, where it is installed. Each version is a Python environment of its
+    own in this user's data folder, about 1 GB, made from the package registry; the project's own stays as it is.
+    Versions to 5.0 run under Python 3.11, later ones under Python 3.13, which must be on the machine.
+    """
+
+    what: Annotated[
+        tyro.conf.Positional[Literal["install", "list", "remove"]],
+        tyro.conf.arg(metavar="install|list|remove"),
+    ]
+    """Choose what to do."""
+    version: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="VERSION")] = ""
+    """Name the version, such as 5.2."""
+
+    def run(self) -> int:
+        from editor3d.errors import ConfigError
+        from editor3d.programs.blenders import environments
+        from editor3d.programs.blenders.interpreter import own_interpreter
+
+        if (self.what == "list") == bool(self.version):
+            raise ConfigError(
+                "Expected a version for install and remove, and none for list: give `editor3d blender install 5.2`, "
+                "or `editor3d blender list`."
+            )
+        if self.what == "install":
+            found = environments.install(self.version)
+            print(f"Blender {found.name}: {found.python}")
+        elif self.what == "remove":
+            environments.remove(self.version)
+        else:
+            try:
+                print(f"Blender {own_interpreter().name}: this environment's own")
+            except ConfigError as error:
+                print(error)
+            for one in environments.installed():
+                print(f"Blender {one.name}: {one.python}")
         return 0

@@ -50,6 +50,11 @@ class RefineRequest:
     """Set the samples per pixel of renders."""
     camera: str | None = None
     """Name the camera; by default the scene's own."""
+    blender: str = "auto"
+    """Choose the Blender that opens the scene: auto takes the version that saved it if `editor3d blender list` has it,
+    else this environment's; or a version such as 5.2, or the path of a Blender or of a Python that has its module."""
+    allow_older_blender: bool = False
+    """Open a scene saved by a newer Blender without what only that one knows; the losses are listed."""
     deadline: float = 60.0
     """Limit one candidate to this many seconds."""
     seed: int = 0

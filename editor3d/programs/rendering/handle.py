@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import secrets
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -21,13 +19,13 @@ import numpy as np
 
 from editor3d.errors import ConfigError
 from editor3d.files.safe_open import UNREADABLE, open_picture
+from editor3d.programs.blenders.interpreter import Interpreter
 from editor3d.programs.core.contracts import Rendered, RenderSettings
 
 START_SECONDS = 120.0
 """A worker that has not opened its scene by then is given up."""
 _MAX_LINE = 1 << 20
 _MAX_CHANGES, _MAX_NAMES = 32 << 20, 100
-_SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf")
 
 
 class WorkerEnded(Exception):
@@ -38,24 +36,6 @@ class WorkerLate(Exception):
     """No answer came in time."""
 
 
-def readable() -> tuple[str, ...]:
-    """What Python and Blender are made of: folders and files that a worker must be able to read.
-
-    Raises:
-        ConfigError: Blender's module is not installed, or this system cannot confine a process at all.
-    """
-    if not hasattr(os, "fork"):
-        raise ConfigError(f"Programs run in confined processes, which {sys.platform} has not: use Linux or macOS.")
-    found = [importlib.util.find_spec(name) for name in ("bpy", "numpy", "editor3d")]
-    if found[0] is None:
-        raise ConfigError(
-            "Programs need Blender as a Python module, which is not installed: run `pip install 'editor3d[blender]'`."
-        )
-    packages = [str(Path(spec.origin).parent) for spec in found if spec is not None and spec.origin]
-    places = [sys.prefix, sys.base_prefix, sys.exec_prefix, *packages, *_SYSTEM]
-    return tuple(dict.fromkeys(place for place in places if os.path.exists(place)))
-
-
 class WorkerHandle:
     """A worker process. Starting it does not wait; `wait_ready` does."""
 
@@ -63,6 +43,8 @@ class WorkerHandle:
         self,
         folder: Path,
         *,
+        interpreter: Interpreter,
+        engine: Path,
         mode: str,
         scene: str,
         policy: Mapping[str, Any],
@@ -97,13 +79,13 @@ class WorkerHandle:
             "result": self._result.fileno(),
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-B", "-m", "editor3d.programs.worker.main"],
+            [interpreter.python, "-s", "-P", "-B", "-m", "editor3d.programs.worker.main"],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
             pass_fds=(notify, lifeline, self._result.fileno()),
             cwd=folder,
-            env=_environment(folder, threads),
+            env=_environment(folder, engine, threads),
             start_new_session=True,
             bufsize=0,
         )
@@ -135,7 +117,7 @@ class WorkerHandle:
                 answer = self.hear(until)
         except (WorkerEnded, WorkerLate) as error:
             self.kill()
-            raise ConfigError(f"A render worker did not start: {self._why(str(error))}") from error
+            raise ConfigError(f"A render worker did not start: {self.why(str(error))}") from error
         self._ready, self._fingerprint = True, str(answer.get("fingerprint"))
         return self._fingerprint
 
@@ -169,7 +151,7 @@ class WorkerHandle:
             message = f"It took longer than its {settings.deadline:g} seconds and was ended."
             return Rendered("timeout", None, time.monotonic() - began, message)
         except WorkerEnded as error:
-            return Rendered("crashed", None, time.monotonic() - began, f"The worker died: {self._why(str(error))}")
+            return Rendered("crashed", None, time.monotonic() - began, f"The worker died: {self.why(str(error))}")
         return Rendered("ok", image, time.monotonic() - began)
 
     def differ(self, source: str, seconds: float) -> dict[str, Any]:
@@ -272,7 +254,7 @@ class WorkerHandle:
             raise WorkerEnded("its result cannot be read") from error
         return data
 
-    def _why(self, reason: str) -> str:
+    def why(self, reason: str) -> str:
         """The reason, with the last line that the worker printed."""
         size = os.fstat(self._log.fileno()).st_size
         tail = os.pread(self._log.fileno(), 2000, max(0, size - 2000)).decode("utf-8", "replace")
@@ -308,11 +290,11 @@ def _is_ready(handle: int, event: int, seconds: float) -> bool:
     return bool(waiting.poll(1000 * seconds))
 
 
-def _environment(folder: Path, threads: int) -> dict[str, str]:
+def _environment(folder: Path, engine: Path, threads: int) -> dict[str, str]:
     """Nothing of this process's environment but where libraries lie."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     return kept | {
-        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "PYTHONPATH": str(engine),
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

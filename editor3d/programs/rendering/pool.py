@@ -18,8 +18,9 @@ from typing import Any
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import replacing
+from editor3d.programs.blenders.interpreter import Interpreter, engine_alone, memory_map, own_interpreter
 from editor3d.programs.core.contracts import Rendered, RenderSettings
-from editor3d.programs.rendering.handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of, readable
+from editor3d.programs.rendering.handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of
 from editor3d.programs.rendering.scene_notes import notes
 from editor3d.programs.sandbox import gate as program_gate
 
@@ -42,6 +43,7 @@ class Workers:
     Args:
         scene: the .blend file; only read.
         settings: how candidates are rendered.
+        interpreter: the Blender that opens it; by default the one of this environment.
         count: processes.
         recycle_after: candidates that a process renders before a new one takes its place.
         allow_weaker_sandbox: go on where the system lacks layers of protection.
@@ -61,6 +63,7 @@ class Workers:
         scene: Path | str,
         settings: RenderSettings | None = None,
         *,
+        interpreter: Interpreter | None = None,
         count: int = 1,
         recycle_after: int = 64,
         allow_weaker_sandbox: bool = False,
@@ -71,12 +74,20 @@ class Workers:
         self.settings = settings or RenderSettings()
         _check(self.settings, count, recycle_after, memory)
         self._gate, self._weaker, self._recycle_after = gate, allow_weaker_sandbox, recycle_after
-        self._like_these = {"allow_weaker_sandbox": allow_weaker_sandbox, "memory": memory, "gate": gate}
-        self._read = readable()
+        self.interpreter = interpreter or own_interpreter()
+        self._like_these = {
+            "interpreter": self.interpreter,
+            "allow_weaker_sandbox": allow_weaker_sandbox,
+            "memory": memory,
+            "gate": gate,
+        }
         self._started = 0
         self._threads = max(1, (os.cpu_count() or 1) // count)
         self._policy: dict[str, Any] = {"memory": memory, "without": list(without)}
         self._folder = Path(tempfile.mkdtemp(prefix="editor3d-workers-")).resolve()
+        self._engine = engine_alone(self._folder)
+        self._maps = memory_map(self.interpreter, self._folder)
+        self._read = (*self.interpreter.reads, str(self._engine))
         self._live: set[WorkerHandle] = set()
         self._finalizer = weakref.finalize(self, _clean_up, self._live, self._folder)
         self._idle: Queue[WorkerHandle] = Queue()
@@ -163,7 +174,7 @@ class Workers:
             raise ConfigError(f"Expected another file than the scene for the result, got {path}: choose another.")
         self._check_unchanged()
         copy = str(self._folder / "scene.blend")
-        files = {SCENE: copy, **{path: path for path in self._extra}}
+        files = {SCENE: copy, **{path: path for path in self._extra}, **self._maps}
         worker = self._begin("differ", SCENE, {"read": self._read, "files": files})
         try:
             self._wait(worker)
@@ -237,7 +248,7 @@ class Workers:
 
     def _start(self) -> WorkerHandle:
         copy = str(self._folder / "scene.blend")
-        files = {SCENE: copy, **{path: path for path in self._extra}}
+        files = {SCENE: copy, **{path: path for path in self._extra}, **self._maps}
         return self._begin("serve", SCENE, {"read": self._read, "files": files})
 
     def _begin(
@@ -252,6 +263,8 @@ class Workers:
         self._started += 1
         worker = WorkerHandle(
             self._folder / f"{mode}{self._started}",
+            interpreter=self.interpreter,
+            engine=self._engine,
             mode=mode,
             scene=scene,
             policy={**self._policy, **policy},
@@ -276,7 +289,7 @@ class Workers:
             if answer.get("state") != "prepared":
                 raise DataError(
                     f"Blender could not open {scene} ({message_of(answer).strip().rstrip('.')}): save it again with "
-                    f"Blender 4.5 or older."
+                    f"Blender {self.interpreter.name} or older."
                 )
             (worker.folder / "scene.blend").replace(self._folder / "scene.blend")
         except WorkerLate as error:
@@ -285,7 +298,10 @@ class Workers:
                 f"libraries it links are ordinary files."
             ) from error
         except (WorkerEnded, OSError) as error:
-            raise DataError(f"Blender could not open {scene}: save it again with Blender 4.5 or older.") from error
+            raise DataError(
+                f"Blender could not open {scene} ({worker.why(str(error)).rstrip('.')}): save it again with Blender "
+                f"{self.interpreter.name} or older."
+            ) from error
         finally:
             worker.kill()
             self._live.discard(worker)

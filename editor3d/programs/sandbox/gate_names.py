@@ -69,12 +69,14 @@ _DENIED = {
     "debug_options",
 }
 PATHS = {"FILEPATH", "FILE_PATH", "DIRPATH", "DIR_PATH", "FILENAME", "FILE_NAME", "BYTESTRING", "BYTE_STRING"}
+_INPUTS = frozenset(["properties", *(f"Socket_{number}" for number in range(256))])
+"""Of modifiers made of nodes, from Blender 5.2 on: `modifier.properties.inputs.Socket_2.value`."""
 
 
 @cache
 def properties() -> frozenset[str]:
     """Names of the properties of Blender's data that a program may read and set."""
-    return frozenset(json.loads(_FILE.read_text(encoding="utf-8")))
+    return frozenset(json.loads(_FILE.read_text(encoding="utf-8"))) | _INPUTS
 
 
 def main() -> None:

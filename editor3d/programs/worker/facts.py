@@ -10,6 +10,8 @@ from typing import Any
 
 import bpy
 
+from editor3d.programs.worker import versions
+
 _MOST = 20
 """The most names that a note lists."""
 
@@ -21,7 +23,7 @@ def facts() -> dict[str, Any]:
         "saved_by": list(bpy.data.version[:2]),
         "opened_by": list(bpy.app.version[:3]),
         "unknown_nodes": _unknown_nodes()[:_MOST],
-        "gpu_compositor": bool(scene.use_nodes) and getattr(scene.render, "compositor_device", "CPU") == "GPU",
+        "gpu_compositor": versions.composes(scene) and getattr(scene.render, "compositor_device", "CPU") == "GPU",
         "still_drivers": _still_drivers()[:_MOST],
         "scripts": [text.name for text in bpy.data.texts if text.use_module][:_MOST],
         "scenes": [scene.name, len(bpy.data.scenes)],

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from editor3d.programs.worker import versions
+
 MAX_FILES = 2000
 """Files that are shown to workers, at most; frames of sequences are many."""
 _OPERATORS = ("make_paths_absolute", "pack_libraries", "pack_all")
@@ -77,7 +79,7 @@ def _references() -> list[tuple[bpy.types.ID, str]]:
     found = []
     kinds = tuple(getattr(bpy.data, kind) for kind in _KINDS if hasattr(bpy.data, kind))
     known = [block for kind in kinds for block in kind]
-    paths_of = bpy.data.file_path_map(include_libraries=False)
+    paths_of = versions.paths_by_block(known)
     for block in known:
         paths = {block.filepath} if isinstance(block, bpy.types.Library) else paths_of.get(block, ())
         if not _packed(block):

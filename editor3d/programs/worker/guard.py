@@ -18,6 +18,7 @@ from typing import Any
 import bpy
 import mathutils
 
+from editor3d.programs.worker import versions
 from editor3d.programs.worker.scene import simple
 
 MAX_SUBDIVISIONS, MAX_COPIES, MAX_NODE_LEVEL, MAX_OBJECTS = 6, 1000, 8, 20_000
@@ -152,8 +153,9 @@ def _drivers() -> list[tuple[str, str, str]]:
 
 def _forbidden_nodes() -> list[tuple[str, str]]:
     trees = [*bpy.data.node_groups]
-    for kind in ("materials", "lights", "worlds", "scenes"):
+    for kind in ("materials", "lights", "worlds"):
         trees += [block.node_tree for block in getattr(bpy.data, kind) if block.node_tree is not None]
+    trees += [tree for scene in bpy.data.scenes if (tree := versions.compositor(scene)) is not None]
     return [
         (tree.name, node.name) for tree in trees for node in tree.nodes if node.bl_idname.startswith(FORBIDDEN_NODES)
     ]
@@ -186,6 +188,8 @@ def _classes() -> list[tuple[str, int]]:
     types, found = bpy.types, list(dir(bpy.types))
     made = []
     for kind in (types.Operator, types.Panel, types.PropertyGroup, types.RenderEngine, types.Node, types.NodeTree):
-        made += [(below.__name__, id(below)) for below in kind.__subclasses__()]
+        # the types of a node group's inputs are made when they are first read
+        below = [one for one in kind.__subclasses__() if not one.__name__.startswith(versions.OF_EACH_GROUP)]
+        made += [(one.__name__, id(one)) for one in below]
     given = [(kind.__name__, len(kind.bl_rna.properties)) for kind in types.ID.__subclasses__()]
     return [*((name, 0) for name in found), *sorted(made), *sorted(given)]

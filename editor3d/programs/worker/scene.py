@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from editor3d.programs.worker import chance as worker_chance
+from editor3d.programs.worker import versions
 
 SIMPLE = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
 _DATA = (
@@ -62,7 +63,7 @@ _LEFT_OUT = {
         *("uv_layer_clone", "uv_layer_stencil", "total_vert_sel", "total_edge_sel", "total_face_sel"),
         *("has_custom_normals", "normals_domain"),
     },
-    "Object": {"matrix_world", "matrix_local", "bound_box", "particle_systems"},
+    "Object": {"matrix_world", "matrix_local", "bound_box", "dimensions", "particle_systems"},
     "ViewLayer": {"depsgraph", "layer_collection", "active_layer_collection"},
 }
 _ALWAYS_LEFT_OUT = {"rna_type", "session_uid", "users", "is_evaluated", "is_runtime_data", "preview", "original", "tag"}
@@ -160,7 +161,7 @@ def fingerprint() -> str:
     """SHA-256 of the scene: every value of every datablock, read through Blender's own description of its types."""
     digest = hashlib.sha256()
     for kind in _DATA:
-        for block in getattr(bpy.data, kind):
+        for block in getattr(bpy.data, kind, ()):
             digest.update(f"{kind}/{block.name}:".encode())
             add(digest, block, 0)
     # of the tools, what operators go by; what they paint with is not seen
@@ -177,7 +178,7 @@ def simple(struct: bpy.types.bpy_struct) -> dict[str, Any]:
 def plan(struct: bpy.types.bpy_struct) -> tuple:
     """Names of a type's simple values, pointers and collections, found once."""
     kind = type(struct)
-    if kind in _plans:
+    if kind in _plans and not versions.has_type_of_its_own(struct):
         return _plans[kind]
     skipped = _ALWAYS_LEFT_OUT.union(*(_LEFT_OUT.get(base.__name__, ()) for base in kind.__mro__))
     plain, pointers, collections = [], [], []
@@ -233,8 +234,9 @@ def add(digest: Any, struct: bpy.types.bpy_struct, depth: int) -> None:
     for name in collections:
         _add_all(digest, name, getattr(struct, name, None), depth)
     # what a modifier made of nodes is given is no property of Blender's own either
-    if isinstance(struct, (bpy.types.ID, bpy.types.NodesModifier)) and len(struct.keys()):
-        digest.update(json.dumps(_custom(struct), sort_keys=True, default=str).encode())
+    custom = versions.items(struct)
+    if custom:
+        digest.update(json.dumps(_custom(struct, custom), sort_keys=True, default=str).encode())
 
 
 def _named(block: bpy.types.ID) -> str:
@@ -247,10 +249,10 @@ def _owned(block: bpy.types.ID) -> bool:
     return getattr(block, "is_embedded_data", False)
 
 
-def _custom(block: bpy.types.ID | bpy.types.NodesModifier) -> dict[str, Any]:
+def _custom(block: bpy.types.bpy_struct, items: dict[str, Any]) -> dict[str, Any]:
     """Properties that users gave it; those that add-ons declare are read as all others are."""
     declared = block.bl_rna.properties
-    values = {key: value for key, value in block.items() if key not in declared}
+    values = {key: value for key, value in items.items() if key not in declared}
     return {key: value.to_dict() if hasattr(value, "to_dict") else value for key, value in values.items()}
 
 

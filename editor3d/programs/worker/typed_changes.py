@@ -20,6 +20,7 @@ import bpy
 
 from editor3d.programs.sandbox import gate_names
 from editor3d.programs.worker import scene as worker_scene
+from editor3d.programs.worker import versions
 
 Path = tuple[Any, ...]
 """Names of attributes, and ("at", key) for lookups, from `bpy.data` on."""
@@ -29,7 +30,7 @@ MADE = ("node_groups", "materials", "lights", "worlds", "meshes", "curves", "obj
 """Those of which changes may make new ones."""
 MAX_VERTICES = 200_000
 """Of a new mesh that is written as numbers."""
-_SCENE = ("world", "view_settings", "collection", "use_nodes", "node_tree")
+_SCENE = ("world", "view_settings", "collection", "use_nodes", versions.COMPOSITOR)
 """What changes may be about in a scene itself, the compositor's nodes among it; how it is rendered is not a program's
 to say."""
 _LEFT_OUT = frozenset(
@@ -111,7 +112,7 @@ def digests(changes: list[dict[str, Any]]) -> dict[str, str]:
                 worker_scene.add(digest, block, 0)
             found[_called(kind, block)] = digest.hexdigest()
     scene, digest = bpy.context.scene, hashlib.sha256()
-    for part in (scene.view_settings, scene.node_tree):
+    for part in (scene.view_settings, versions.compositor(scene)):
         if part is not None:
             worker_scene.add(digest, part, 0)
     found[_called("scenes", scene)] = digest.hexdigest()
@@ -268,11 +269,8 @@ def _walk(
         if parts is not None and not worker_scene.is_numbers(parts):
             yield from _walk_parts(path, struct, name, parts, depth)
     if isinstance(struct, bpy.types.NodesModifier):
-        for key, value in struct.items():
-            if isinstance(value, (bool, int, float, str)):
-                yield (*path, at(key)), {"value": value}
-            elif hasattr(value, "to_list"):
-                yield (*path, at(key)), {"value": value.to_list()}
+        for key, value in versions.modifier_inputs(struct):
+            yield (*path, at(key)), {"value": value}
     if isinstance(struct, bpy.types.NodeTree):
         yield (*path, "links"), {"items": links_of(struct)}
 

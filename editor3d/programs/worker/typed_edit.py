@@ -16,7 +16,7 @@ import bpy
 from editor3d.programs.sandbox import gate_names
 from editor3d.programs.worker import guard as worker_guard
 from editor3d.programs.worker import scene as worker_scene
-from editor3d.programs.worker import typed_changes
+from editor3d.programs.worker import typed_changes, versions
 from editor3d.programs.worker.typed_changes import KINDS, MADE, Path
 
 _FAILURES = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError, OverflowError, ReferenceError)
@@ -89,8 +89,7 @@ def _is_so(path: Path, change: dict[str, Any]) -> bool:
     if "block" in change:
         return typed_changes.reference(getattr(owner, last)) == change["block"]
     if isinstance(last, tuple):
-        value = owner[last[1]]
-        return (value.to_list() if hasattr(value, "to_list") else value) == change["value"]
+        return dict(versions.modifier_inputs(owner))[last[1]] == change["value"]
     entry = _described(owner, last)
     many = getattr(entry, "is_array", False) or getattr(entry, "is_enum_flag", False)
     return worker_scene.value(owner, last, many) == change["value"]

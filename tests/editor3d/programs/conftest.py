@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +52,16 @@ def blend(scenes: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Calla
         return path if path.exists() else getattr(scenes, name)(path)
 
     return saved
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Scenes and programs as people bring them, which are not part of the project."""
+    shared = os.environ.get("EDITOR3D_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")
+    path = Path(shared).parent / "cases" / "blender"
+    if not path.is_dir():
+        pytest.skip(f"no scenes at {path}")
+    return path
 
 
 @pytest.fixture(scope="module")

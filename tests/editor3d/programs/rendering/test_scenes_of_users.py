@@ -35,15 +35,6 @@ os._exit(0)
 """
 
 
-@pytest.fixture(scope="module")
-def cases() -> Path:
-    shared = os.environ.get("EDITOR3D_SHARED_DATA", Path(__file__).parents[5] / "shared" / "data")
-    path = Path(shared).parent / "cases" / "blender"
-    if not path.is_dir():
-        pytest.skip(f"no scenes at {path}")
-    return path
-
-
 def factory(path: Path, *words: str) -> Path:
     """Blender's own default scene, saved; with any word, its things are named as in examples."""
     environment = os.environ | {"TMPDIR": str(path.parent)}

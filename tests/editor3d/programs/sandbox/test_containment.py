@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from editor3d.programs.blenders.interpreter import own_interpreter
 from editor3d.programs.core.contracts import RenderSettings
-from editor3d.programs.rendering.handle import readable
 from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.sandbox import boundary as sandbox
 
@@ -139,7 +139,9 @@ class Outside:
             "PICTURE": str(picture),
             "BLEND": str(blend),
             "HOME": str(Path.home()),
-            "PYTHON": {Path(place).relative_to(Path.home()).parts[0] for place in readable() if _at_home(place)},
+            "PYTHON": {
+                Path(place).relative_to(Path.home()).parts[0] for place in own_interpreter().reads if _at_home(place)
+            },
             "OUT": str(self.out),
             "PORT": self._server.getsockname()[1],
             "PARENT": os.getpid(),

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import editor3d
-from editor3d.programs.rendering.handle import readable
+from editor3d.programs.blenders.interpreter import own_interpreter
 from editor3d.programs.sandbox import boundary as sandbox
 from editor3d.programs.sandbox import landlock as sandbox_landlock
 from editor3d.programs.sandbox import namespaces as sandbox_namespaces
@@ -40,7 +40,7 @@ class Confined:
         folder.mkdir(exist_ok=True)
         self.heard, told = os.pipe()
         lifeline, self.lifeline = os.pipe()
-        policy = {"read": list(readable()), "private": str(folder), **policy}
+        policy = {"read": list(own_interpreter().reads), "private": str(folder), **policy}
         order = json.dumps({"policy": policy, "lifeline": lifeline, "told": told})
         self.process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-B", "-c", _SCRIPT.replace("{body}", body), order],
