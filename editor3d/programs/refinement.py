@@ -247,7 +247,7 @@ class _Run:
         if self.imagination is not None:
             self.target = self._imagined(task)
         client = VisionClient(self.vision, self.account)
-        proposer = VisionProposer(client) if self.request.proposer == "vision" else self._embedded()
+        proposer = VisionProposer(client, notices.note) if self.request.proposer == "vision" else self._embedded()
         evaluator: Evaluator
         if self.request.evaluator == "vision":
             evaluator = VisionEvaluator(client, task, self.target, self.request.seed)

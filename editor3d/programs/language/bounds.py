@@ -54,6 +54,10 @@ _RATIOS: tuple[tuple[str, float], ...] = (
 
 _PLACES = re.compile(r"location|translation|position|offset|centre|center|origin|shift|\bpos\b")
 _SHAPE_KEYS = re.compile(r"key_blocks")
+_STOPS = re.compile(r"elements\[?\d*\]?\.position")
+_GRADUAL = re.compile(r"energy|power|watt|strength")
+_ENDLESS = 1e4
+"""Limits beyond this are Blender's own for numbers without any."""
 NEVER = re.compile(
     r"seed|resolution|samples|frame|border|subframe|percentage|tile|threads|bounces|use_nodes|hide_|version|"
     r"pass_index|filepath|camera|clip_|lens|sensor|shift_|subdivision|render",
@@ -75,8 +79,31 @@ def number_bounds(label: str, value: float) -> Bounds:
     return Bounds(min(bounds.low, value), max(bounds.high, value), bounds.scale)
 
 
+def narrowed(bounds: Bounds, low: float | None, high: float | None, value: float) -> Bounds:
+    """Bounds within limits that are known, widened to hold the value; limits far beyond them say nothing."""
+    floor = bounds.low if low is None else low if low > -_ENDLESS else bounds.low
+    ceiling = bounds.high if high is None else high if high < _ENDLESS else bounds.high
+    if bounds.scale == "log" and floor <= 0.0:
+        floor = min(bounds.low, ceiling / 2.0)
+    if floor >= ceiling:
+        return bounds
+    return Bounds(min(floor, value), max(ceiling, value), bounds.scale if floor > 0.0 else _unlogged(bounds.scale))
+
+
+def _unlogged(scale: Scale) -> Scale:
+    return "linear" if scale == "log" else scale
+
+
+def is_gradual(label: str) -> bool:
+    """Whether a whole number that is given to this is a number like any other: `energy = 5` is 5.0 watts."""
+    name = label.lower()
+    last = name.rpartition(".")[2]
+    known = any(re.search(pattern, last) for pattern, _ in _FIXED) or _GRADUAL.search(last) is not None
+    return known or _SHAPE_KEYS.search(name) is not None or _PLACES.search(name) is not None
+
+
 def _bounds(name: str, value: float) -> Bounds:
-    if _SHAPE_KEYS.search(name):
+    if _SHAPE_KEYS.search(name) or _STOPS.search(name):
         return _UNIT
     if _PLACES.search(name):
         reach = max(3.0, 1.5 * abs(value))

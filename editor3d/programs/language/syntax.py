@@ -18,9 +18,14 @@ from editor3d.programs.language.bounds import (
     NEVER,
     Bounds,
     integer_bounds,
+    is_gradual,
+    narrowed,
     number_bounds,
     word_choices,
 )
+from editor3d.programs.language.comments import Comments, Direction, Hint
+from editor3d.programs.language.labels import NO_LABEL, Labels, ramp_of
+from editor3d.programs.language.vocabulary import NOTHING, Input, Vocabulary
 
 Kind = Literal["number", "integer", "colour", "word", "switch"]
 Value = float | int | str | bool | tuple[float, ...]
@@ -43,6 +48,10 @@ class Parameter:
     """Of numbers, whole numbers and a colour's channels."""
     choices: tuple[str, ...] = ()
     """Of words."""
+    directions: tuple[Direction, ...] = ()
+    """Which way comments say that it goes, and for which words."""
+    stop: tuple[str, int] | None = None
+    """Of the position of a ramp's stop: the ramp and the stop's index."""
 
     @property
     def limits(self) -> Bounds:
@@ -81,12 +90,16 @@ class Link:
 class Program:
     """One program, parsed."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, vocabulary: Vocabulary = NOTHING) -> None:
         """
+        Args:
+            source: the text.
+            vocabulary: of its scene, whose inputs have limits of their own.
+
         Raises:
             ConfigError: it is not Python.
         """
-        self.source = source
+        self.source, self.vocabulary = source, vocabulary
         self._bytes = source.encode("utf-8", "surrogatepass")
         try:
             self.tree = ast.parse(source)
@@ -107,6 +120,23 @@ class Program:
     def parameters(self) -> tuple[Parameter, ...]:
         """All values that a search may change, in the order of the text."""
         return tuple(sorted(self._found(self.tree, ""), key=lambda p: p.start))
+
+    @cached_property
+    def _labels(self) -> Labels:
+        return Labels(self.tree)
+
+    @cached_property
+    def _comments(self) -> Comments:
+        return Comments(self.source, self.tree)
+
+    @cached_property
+    def _statements(self) -> dict[int, ast.stmt]:
+        """The innermost statement of each line."""
+        found: dict[int, ast.stmt] = {}
+        for node in ast.walk(self.tree):  # those inside come after those around them
+            if isinstance(node, ast.stmt):
+                found.update(dict.fromkeys(range(node.lineno, (node.end_lineno or node.lineno) + 1), node))
+        return found
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -168,31 +198,58 @@ class Program:
         if value is not None:
             yield from self._parameter(node, label, value)
             return
-        colour = _colour(node, label)
-        if colour is not None:
-            yield Parameter(label, "colour", colour, *self._span(node), bounds=COLOUR)
+        colour, known = _colour(node), self.vocabulary.by_label.get(label)
+        if colour is not None and (COLOUR_NAME.search(label) or (known is not None and known.kind == "RGBA")):
+            if not self._hint(node, label).stays:
+                yield Parameter(label, "colour", colour, *self._span(node), bounds=COLOUR)
             return
-        for child, child_label in _children(node, label):
-            yield from self._found(child, child_label)
+        for child, child_label in self._labels.children(node, label):
+            if not child_label.startswith(NO_LABEL):
+                yield from self._found(child, child_label)
 
     def _parameter(self, node: ast.AST, label: str, value: float | int | str | bool) -> Iterator[Parameter]:
         if not label or NEVER.search(label):
             return
-        span = self._span(node)
+        span, hint = self._span(node), self._hint(node, label)
+        known = self.vocabulary.by_label.get(label.partition("[")[0])
+        if hint.stays:
+            return
         if isinstance(value, bool):
             yield Parameter(label, "switch", value, *span)
         elif isinstance(value, str):
-            choices = word_choices(label, value)
+            choices = known.choices if known is not None else word_choices(label, value)
             if choices:
                 yield Parameter(label, "word", value, *span, choices=choices)
-        elif isinstance(value, int):
-            yield Parameter(label, "integer", value, *span, bounds=integer_bounds(value))
+        elif isinstance(value, int) and (known.kind == "INT" if known is not None else not is_gradual(label)):
+            bounds = narrowed(integer_bounds(value), *_limits(known, hint), value)
+            yield Parameter(label, "integer", value, *span, bounds, directions=hint.directions)
         else:
-            yield Parameter(label, "number", value, *span, bounds=number_bounds(label, value))
+            bounds = narrowed(number_bounds(label, float(value)), *_limits(known, hint), float(value))
+            stop = self._stop(node)
+            yield Parameter(label, "number", float(value), *span, bounds, directions=hint.directions, stop=stop)
+
+    def _hint(self, node: ast.AST, label: str) -> Hint:
+        """What comments say of a value."""
+        line, end = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
+        statement = self._statements.get(line)
+        said = self._comments.of(end, statement.lineno if statement is not None else line)
+        named = self._comments.named.get(label.rpartition(".")[2].lower())
+        return said if named is None or said.low is not None or said.high is not None else named
+
+    def _stop(self, node: ast.AST) -> tuple[str, int] | None:
+        statement = self._statements.get(getattr(node, "lineno", 0))
+        return ramp_of(statement.targets[0]) if isinstance(statement, ast.Assign) and statement.value is node else None
 
 
-_WRAPPERS = frozenset(["Vector", "Color", "Euler", "Quaternion", "tuple", "list", "float", "max", "min"])
-"""Calls whose argument means what their result is given to."""
+def _limits(known: Input | None, hint: Hint) -> tuple[float | None, float | None]:
+    """The narrower of what a scene and what comments say."""
+    if known is None:
+        return hint.low, hint.high
+    low = known.low if hint.low is None else max(hint.low, known.low if known.low is not None else hint.low)
+    high = known.high if hint.high is None else min(hint.high, known.high if known.high is not None else hint.high)
+    return low, high
+
+
 _GRADUAL = ("number", "integer", "colour")
 
 
@@ -230,91 +287,10 @@ def _literal(node: ast.AST) -> float | int | str | bool | None:
     return None
 
 
-def _colour(node: ast.AST, label: str) -> tuple[float, ...] | None:
-    """The channels of a tuple or list that is a colour by its name and its values."""
-    if not isinstance(node, (ast.Tuple, ast.List)) or len(node.elts) not in (3, 4) or not COLOUR_NAME.search(label):
+def _colour(node: ast.AST) -> tuple[float, ...] | None:
+    """The channels of a tuple or list that may be a colour by its values."""
+    if not isinstance(node, (ast.Tuple, ast.List)) or len(node.elts) not in (3, 4):
         return None
     values = [_literal(element) for element in node.elts]
     numbers = tuple(float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1)
     return numbers if len(numbers) == len(values) else None
-
-
-def _children(node: ast.AST, label: str) -> Iterator[tuple[ast.AST, str]]:
-    """Expressions below a node, and what each is given to."""
-    if isinstance(node, ast.Assign):
-        yield node.value, _target_label(node.targets[0])
-    elif isinstance(node, (ast.AnnAssign, ast.AugAssign)) and node.value is not None:
-        yield node.value, _target_label(node.target)
-    elif isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        yield node.func, ""
-        through = label if name in _WRAPPERS else ""
-        yield from ((argument, through or f"{name}({index})") for index, argument in enumerate(node.args))
-        yield from ((keyword.value, keyword.arg or label) for keyword in node.keywords)
-    elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
-        names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
-        defaults = node.args.defaults
-        yield from zip(defaults, names[len(names) - len(defaults) :], strict=True)
-        yield from ((d, a.arg) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d)
-        yield from ((child, "") for child in (node.body if isinstance(node.body, list) else [node.body]))
-    elif isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            own = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else label
-            yield value, own
-    elif isinstance(node, (ast.Tuple, ast.List)):
-        yield from ((element, f"{label}[{index}]" if label else "") for index, element in enumerate(node.elts))
-    elif isinstance(node, ast.BinOp):
-        yield node.left, label
-        if not isinstance(node.op, (ast.Pow, ast.Mod, ast.FloorDiv)):
-            yield node.right, label
-    elif isinstance(node, ast.UnaryOp):
-        yield node.operand, label
-    elif isinstance(node, ast.IfExp):
-        yield node.body, label
-        yield node.orelse, label
-    elif isinstance(node, ast.For):
-        if isinstance(node.iter, ast.Call):
-            yield node.iter, ""
-        else:
-            yield node.iter, _target_label(node.target)
-        yield from ((child, "") for child in (*node.body, *node.orelse))
-    elif isinstance(node, (ast.If, ast.While)):
-        yield from ((child, "") for child in (*node.body, *node.orelse))
-    elif isinstance(node, ast.Return) and node.value is not None:
-        yield node.value, label
-    elif isinstance(node, ast.Attribute):
-        yield node.value, ""
-    elif isinstance(node, (ast.Subscript, ast.Compare, ast.JoinedStr)):
-        return  # an index, a condition and a text are no quantities
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return  # a docstring
-    else:
-        yield from ((child, "") for child in ast.iter_child_nodes(node))
-
-
-def _target_label(node: ast.AST) -> str:
-    """What a value is given to: the last names of the target, `default_value` and the like left out."""
-    parts: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Subscript):
-            key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-            if isinstance(key, str):
-                parts.append(key)
-            elif isinstance(key, int):
-                parts.append(f"[{key}]")
-            node = node.value
-        elif isinstance(node, ast.Call):
-            node = node.func
-        else:
-            if isinstance(node, ast.Name):
-                parts.append(node.id)
-            break
-    quantity = [part for part in parts if part not in ("default_value", "value", "x", "y", "z")] or parts
-    chosen = quantity[:1] if quantity and not quantity[0].startswith("[") else quantity[:2]
-    if len(quantity) > 1 and quantity[1] in ("key_blocks", "inputs"):
-        chosen = quantity[:2]
-    text = ".".join(reversed(chosen)).replace(".[", "[")
-    return text

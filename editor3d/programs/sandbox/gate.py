@@ -8,100 +8,12 @@ from __future__ import annotations
 
 import ast
 import builtins as python
-import importlib
-from collections.abc import Iterator
-from types import ModuleType
-from typing import Any
+from functools import cache
 
-from editor3d.programs.sandbox import gate_names, repeatable
+from editor3d.programs.sandbox import gate_lists, gate_names, grammar, numbers, wrangler_names
 
 MAX_SOURCE = 64_000
 """Characters of a program."""
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_SYNTAX = (
-    *(ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Pass),
-    *(ast.For, ast.While, ast.If, ast.Break, ast.Continue, ast.Try, ast.ExceptHandler, ast.Raise, ast.Assert),
-    *(ast.FunctionDef, ast.Lambda, ast.arguments, ast.arg, ast.Return, ast.Global, ast.Nonlocal),
-    *(ast.Import, ast.ImportFrom, ast.alias, ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice),
-    *(ast.Call, ast.keyword, ast.Starred, ast.NamedExpr, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare),
-    *(ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-    *(ast.comprehension, ast.JoinedStr, ast.FormattedValue),
-    *(ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop),
-)
-_BUILTINS = _words(
-    """
-    abs all any bool callable dict divmod enumerate filter float frozenset hasattr int isinstance iter len
-    list map max min next
-    pow print range repr reversed round set slice sorted str sum tuple zip True False None
-    ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NameError OverflowError
-    RuntimeError StopIteration TypeError ValueError ZeroDivisionError
-    """
-)
-_MODULES: dict[str, str] = {
-    "bpy": "data context ops app types",
-    "math": """acos acosh asin asinh atan atan2 atanh ceil comb copysign cos cosh degrees dist e exp fabs floor fmod
-        fsum gcd hypot inf isclose isfinite isinf isnan nan log log10 log1p log2 modf perm pi pow prod radians
-        remainder sin
-        sinh sqrt tan tanh tau trunc""",
-    "mathutils": "Color Euler Matrix Quaternion Vector noise geometry",
-    "random": " ".join(repeatable.NAMES),
-    "typing": "Any Callable Dict Iterable Iterator List Optional Sequence Set Tuple Union",
-    "colorsys": "hls_to_rgb hsv_to_rgb rgb_to_hls rgb_to_hsv rgb_to_yiq yiq_to_rgb",
-}
-_METHODS = _words(
-    """
-    append clear copy count discard extend index insert pop popitem remove reverse setdefault sort update add union
-    intersection difference issubset issuperset get items keys values
-    endswith find isalnum isalpha isdigit join lower lstrip replace rsplit rstrip split splitlines startswith strip
-    title upper zfill capitalize args real imag conjugate is_integer bit_length
-    Diagonal Identity LocRotScale OrthoProjection Rotation Scale Shear Translation adjugate angle angle_signed axis
-    cross decompose determinant dot freeze inverted inverted_safe invert lerp length length_squared magnitude
-    normalize normalized negate orthogonal project reflect resize rotate rotation_difference slerp to_2d to_3d to_4d
-    to_3x3 to_4x4 to_axis_angle to_euler to_exponential_map to_matrix to_quaternion to_scale to_track_quat
-    to_translation to_tuple transpose transposed row col hsv from_scene_linear_to_srgb
-    from_srgb_to_scene_linear make_compatible
-    fractal hetero_terrain hybrid_multi_fractal multi_fractal noise noise_vector cell cell_vector turbulence
-    turbulence_vector ridged_multi_fractal variable_lacunarity voronoi
-    area_tri barycentric_transform intersect_line_line intersect_line_plane intersect_point_line normal
-    xy xz yz xyz rgb new link unlink foreach_get foreach_set move new_socket new_panel default_value
-    shade_smooth shade_flat
-    set_sharp_from_angle from_pydata validate transform calc_loop_triangles shape_key_add shape_key_remove
-    shape_key_clear evaluate initialize select_set hide_set visible_get active data_transfer get_output_node
-    from_mix_xyz closest_point_on_mesh ray_cast calc_matrix_camera pair_with_output
-    cast_shadow is_portal max_bounces is_caustics_light is_caustics_caster is_caustics_receiver
-    """
-)
-_OPERATORS = _words(
-    """
-    mesh.primitive_plane_add mesh.primitive_cube_add mesh.primitive_circle_add mesh.primitive_uv_sphere_add
-    mesh.primitive_ico_sphere_add mesh.primitive_cylinder_add mesh.primitive_cone_add mesh.primitive_torus_add
-    mesh.primitive_grid_add mesh.primitive_monkey_add curve.primitive_bezier_curve_add
-    curve.primitive_bezier_circle_add curve.primitive_nurbs_path_add object.light_add object.empty_add
-    object.select_all object.delete object.duplicate object.join object.shade_smooth object.shade_flat
-    object.modifier_add object.modifier_remove object.shape_key_add object.material_slot_add object.transform_apply
-    object.origin_set object.parent_set object.mode_set
-    """
-)
-_WHOLE_ONLY = {"bpy": ("ops", "app", "types")}
-"""Parts of modules that are used by their whole names, and not imported from them or kept."""
-_VERSION = ("version", "version_string")
-_REASONS = {
-    "getattr": "write the attribute out, as in `thing.name`",
-    "setattr": "write the attribute out, as in `thing.name = value`",
-    "class": "write functions instead",
-    "with": "call what is needed directly",
-    "engine": "the renderer, its samples and the resolution are the search's own",
-    "samples": "the renderer, its samples and the resolution are the search's own",
-    "driver_add": "the picture is a still one: set the value itself",
-    "keyframe_insert": "the picture is a still one: set the value itself",
-}
-"""What to do instead, where a refused word is one that programs often use."""
-_KEYWORDS_DENIED = frozenset({"filepath", "filename", "directory", "file", "script", "open"})
 
 
 class _Refused(Exception):
@@ -129,21 +41,19 @@ def check(source: str) -> str | None:
     return None
 
 
-def builtins() -> dict[str, Any]:
-    """The built-in functions that a program is given in place of Python's."""
-    given, numbers = {name: getattr(python, name) for name in _BUILTINS}, repeatable.random_module()
+@cache
+def attributes() -> frozenset[str]:
+    """The attributes that a program may use of whatever it reaches."""
+    generator = set(gate_lists.MODULES["random"].split()) - {"Random", "seed"}
+    listed = {*gate_lists.METHODS, *gate_lists.RENDER_SETTINGS, *numbers.ATTRIBUTES, *wrangler_names.ATTRIBUTES}
+    return gate_names.properties() | listed | generator
 
-    def only_listed(name: str, scope=None, inner=None, wanted=(), level: int = 0) -> ModuleType:
-        if level or name not in (*_MODULES, "__future__"):
-            raise ImportError(f"{name} may not be imported")
-        if name == "random":
-            return numbers
-        module = importlib.import_module(name)
-        if name == "mathutils":
-            repeatable.begin_noise(module)
-        return module
 
-    return given | {"__import__": only_listed}
+def is_known(module: str, name: str | None) -> bool:
+    """Whether an import is the gate's matter; one that is not, and that nothing uses, is left out."""
+    if module in gate_lists.WRANGLER and name is not None:
+        return name in gate_lists.WRANGLER[module].split()
+    return module in gate_lists.MODULES or module == "__future__"
 
 
 class _Gate:
@@ -154,28 +64,21 @@ class _Gate:
         self.parents = {id(child): node for node in self.nodes for child in ast.iter_child_nodes(node)}
         self.modules: dict[str, str] = {}
         """Local names of modules."""
-        self.imported: dict[str, tuple[str, str]] = {}
-        """Local names of what came from a module."""
         self.bound: set[str] = set()
+        self.unused = grammar.unused_imports(tree, is_known)
+        self.own = grammar.own_names(tree)
         notes = [getattr(node, key, None) for node in self.nodes for key in ("annotation", "returns")]
-        self.annotations = {id(part) for note in notes if note is not None for part in _types_in(note)}
-        generator = set(_MODULES["random"].split()) - {"Random", "seed"}
-        self.attributes = gate_names.properties() | set(_METHODS) | generator
+        self.annotations = {id(part) for note in notes if note is not None for part in grammar.types_in(note)}
 
     def run(self) -> None:
         for node in self.nodes:
-            if not isinstance(node, _SYNTAX):
+            if not isinstance(node, gate_lists.SYNTAX):
                 self._refuse(node, f"`{_spoken(node)}` is not part of what a program may hold{_instead(_spoken(node))}")
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self._import(node)
         for node in self.nodes:
-            for name in bindings(node):
-                if name in _BUILTINS or (name in self.modules and not self._imports(node, name)):
-                    self._refuse(node, f"`{name}` may not be given another meaning")
-                if name.startswith("__"):
-                    self._refuse(node, f"`{name}`: names may not begin with two underscores")
-                if name not in self.modules:
-                    self.bound.add(name)
+            for name in grammar.bindings(node):
+                self._binding(node, name)
         for node in self.nodes:
             if isinstance(node, ast.Name):
                 self._name(node)
@@ -185,14 +88,26 @@ class _Gate:
                 self._call(node)
             elif isinstance(node, ast.comprehension) and node.is_async:
                 self._refuse(node, "`async` is not part of what a program may hold")
-            elif isinstance(node, ast.FunctionDef) and node.decorator_list:
-                self._refuse(node, "functions may have no decorators")
+            elif isinstance(node, ast.ClassDef) and node.keywords:
+                self._refuse(node, "classes may have no options")
             elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
                 self._refuse(node, "bytes are not part of what a program may hold")
 
+    def _binding(self, node: ast.AST, name: str) -> None:
+        """What may be given a meaning: all but the names that the gate itself goes by."""
+        if name in _KEPT or (name in self.modules and not self._imports(node, name)):
+            self._refuse(node, f"`{name}` may not be given another meaning")
+        is_method = isinstance(node, ast.FunctionDef) and isinstance(self.parents.get(id(node)), ast.ClassDef)
+        if is_method and name in gate_lists.DUNDERS:
+            return
+        if name.startswith("__"):
+            self._refuse(node, f"`{name}`: names may not begin with two underscores")
+        if name not in self.modules:
+            self.bound.add(name)
+
     def _imports(self, node: ast.AST, name: str) -> bool:
         """Whether a node is what gives a module its name."""
-        return isinstance(node, ast.alias) and node.name == self.modules[name]
+        return isinstance(node, ast.alias) and node.name.partition(".")[0] == self.modules[name].partition(".")[0]
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -200,56 +115,112 @@ class _Gate:
                 self._refuse(node, "of `__future__`, a program may import `annotations` only")
             return
         for entry in node.names:
+            if id(entry) in self.unused:
+                continue
             if isinstance(node, ast.Import):
-                if entry.name not in _MODULES:
-                    self._refuse(node, f"`{entry.name}` may not be imported; allowed are {', '.join(_MODULES)}")
-                self.modules[entry.asname or entry.name] = entry.name
+                self._listed(node, entry.name)
+                top = entry.name.partition(".")[0]
+                self._listed(node, top)
+                local = entry.asname or top
+                self.modules[local] = entry.name if entry.asname else top
                 continue
             module = node.module or ""
-            if node.level or module not in _MODULES:
-                self._refuse(node, f"`{module}` may not be imported; allowed are {', '.join(_MODULES)}")
-            if entry.name not in _MODULES[module].split() or entry.name in _WHOLE_ONLY.get(module, ()):
+            if node.level:
+                self._refuse(node, "nothing may be imported from where the program lies")
+            self._listed(node, module)
+            kept = entry.name in _whole_only(module) or (module, entry.name) in gate_lists.TYPES_ONLY
+            if entry.name not in gate_lists.MODULES[module].split() or kept:
                 self._refuse(node, f"`{entry.name}` may not be imported from {module}")
-            self.imported[entry.asname or entry.name] = module, entry.name
+
+    def _listed(self, node: ast.AST, module: str) -> None:
+        if module not in gate_lists.MODULES:
+            named = ", ".join(name for name in gate_lists.MODULES if "." not in name)
+            reason = _instead(module.partition(".")[0])
+            self._refuse(node, f"`{module}` may not be imported{reason}; allowed are {named}")
 
     def _name(self, node: ast.Name) -> None:
+        parent = self.parents.get(id(node))
         if node.id in self.modules:
-            if not isinstance(self.parents.get(id(node)), ast.Attribute):
+            if not isinstance(parent, ast.Attribute):
                 self._refuse(node, f"the module `{node.id}` is used by its parts only, as in `{node.id}.name`")
-        elif isinstance(node.ctx, ast.Load) and node.id not in (*self.bound, *_BUILTINS, "__name__"):
+        elif node.id in gate_lists.GUARDED:
+            if not (isinstance(parent, ast.Call) and parent.func is node):
+                self._refuse(node, f"`{node.id}` is called at once, not kept")
+        elif isinstance(node.ctx, ast.Load) and node.id not in (*self.bound, *gate_lists.BUILTINS, "__name__"):
+            self._unknown(node)
+
+    def _unknown(self, node: ast.Name) -> None:
+        """Refuse what Python knows; any other name is a slip, which Python reports itself."""
+        if node.id.startswith("__") or node.id in vars(python):
             self._refuse(node, f"`{node.id}` is not a name that a program may use{_instead(node.id)}")
 
     def _attribute(self, node: ast.Attribute) -> None:
-        if node.attr.startswith("_"):
-            self._refuse(node, f"`.{node.attr}`: attributes may not begin with an underscore")
-        chain = _chain(node)
-        if chain and chain[0] in self.modules:
-            module = self.modules[chain[0]]
-            if len(chain) == 2 and chain[1] not in _MODULES[module].split():
-                self._refuse(node, f"`{module}.{chain[1]}` is not a part that a program may use")
-            if len(chain) == 2 and not isinstance(node.ctx, ast.Load):
-                self._refuse(node, f"`{module}.{chain[1]}` may not be changed")
-            if len(chain) == 2 and module != "bpy":
-                return
-            if module == "bpy" and chain[1] == "ops":
-                self._operator(node, chain)
-                return
-            if module == "bpy" and chain[1] in ("app", "types"):
-                self._whole(node, chain)
-                return
-            if len(chain) == 2:
-                return
-        if node.attr in ("format", "format_map"):
-            self._refuse(node, f"`.{node.attr}` can reach what it should not; write an f-string instead")
-        if node.attr not in self.attributes:
-            self._refuse(node, f"`.{node.attr}` is not an attribute that a program may use{_instead(node.attr)}")
+        chain = grammar.chain(node)
+        if chain and chain[0] in self.modules and self._part(node, chain):
+            return
+        if node.attr in gate_lists.DUNDERS and _is_super(node.value) and self._is_called(node):
+            return
+        self._named(node, node.attr)
+        if node.attr in numbers.SET_NEVER and not isinstance(node.ctx, ast.Load):
+            self._refuse(node, f"`.{node.attr}` may not be set")
+        if node.attr in _AT_ONCE and not self._is_called(node):
+            self._refuse(node, f"`.{node.attr}` is called at once, not kept")
+
+    def _named(self, node: ast.AST, name: str) -> None:
+        """Refuse what is no attribute that a program may use."""
+        if name in self.own or name == "format":
+            return  # while it runs, it is seen whose attribute it is
+        if name.startswith("_"):
+            self._refuse(node, f"`.{name}`: attributes may not begin with an underscore")
+        if name not in attributes():
+            self._refuse(node, f"`.{name}` is not an attribute that a program may use{_instead(name)}")
+
+    def _part(self, node: ast.Attribute, chain: list[str]) -> bool:
+        """Check a part of a module; whether that is all that there is to check."""
+        module = self.modules[chain[0]]
+        for name in chain[1:-1]:
+            if module == "bpy" and name in ("ops", "app", "types"):
+                break
+            if name not in gate_lists.MODULES[module].split() or f"{module}.{name}" not in gate_lists.MODULES:
+                if not isinstance(node.ctx, ast.Load) and module != "bpy":
+                    self._refuse(node, f"what belongs to `{module}` may not be changed")
+                return False
+            module = f"{module}.{name}"
+        else:
+            name = chain[-1]
+            if name not in gate_lists.MODULES[module].split():
+                self._refuse(node, f"`{module}.{name}` is not a part that a program may use")
+            if not isinstance(node.ctx, ast.Load):
+                self._refuse(node, f"`{module}.{name}` may not be changed")
+            if module != "bpy":
+                self._whole_part(node, module, name)
+                return True
+        if chain[1] == "ops":
+            self._operator(node, chain)
+        elif chain[1] in ("app", "types"):
+            self._whole(node, chain)
+        return True
+
+    def _whole_part(self, node: ast.Attribute, module: str, name: str) -> None:
+        """What of a module is not kept, and classes that are only named."""
+        parent = self.parents.get(id(node))
+        if name in _whole_only(module) and not isinstance(parent, ast.Attribute):
+            self._refuse(node, f"`{module}.{name}` is used by its parts only")
+        if (module, name) in gate_lists.TYPES_ONLY and id(node) not in self.annotations:
+            asked = isinstance(parent, ast.Tuple) and self.parents.get(id(parent)) or parent
+            if not (isinstance(asked, ast.Call) and isinstance(asked.func, ast.Name) and asked.func.id == "isinstance"):
+                self._refuse(node, f"`{module}.{name}` may be named in annotations and by `isinstance` only")
+
+    def _is_called(self, node: ast.expr) -> bool:
+        parent = self.parents.get(id(node))
+        return isinstance(parent, ast.Call) and parent.func is node
 
     def _whole(self, node: ast.Attribute, chain: list[str]) -> None:
         """`bpy.app.version`, and Blender's types where a function says what it takes."""
         parent = self.parents.get(id(node))
         if len(chain) == 2 and isinstance(parent, ast.Attribute):
             return
-        if chain[1] == "app" and len(chain) == 3 and chain[2] in _VERSION and isinstance(node.ctx, ast.Load):
+        if chain[1] == "app" and len(chain) == 3 and chain[2] in gate_lists.VERSION and isinstance(node.ctx, ast.Load):
             return
         noted = id(node) in self.annotations and not isinstance(parent, ast.Attribute | ast.Call)
         if chain[1] == "types" and len(chain) == 3 and noted:
@@ -260,21 +231,35 @@ class _Gate:
         self._refuse(node, f"of `bpy.{chain[1]}`, {message}")
 
     def _operator(self, node: ast.Attribute, chain: list[str]) -> None:
-        parent = self.parents.get(id(node))
         if len(chain) < 4:
-            if not isinstance(parent, ast.Attribute):
+            if not isinstance(self.parents.get(id(node)), ast.Attribute):
                 self._refuse(node, "call operators by their whole name, as in `bpy.ops.mesh.primitive_cube_add()`")
             return
         name = ".".join(chain[2:])
-        if name not in _OPERATORS:
-            self._refuse(node, f"the operator `{name}` may not be called; allowed are {', '.join(_OPERATORS)}")
-        if not (isinstance(parent, ast.Call) and parent.func is node):
+        if name not in gate_lists.OPERATORS:
+            named = ", ".join(gate_lists.OPERATORS)
+            self._refuse(node, f"the operator `{name}` may not be called; allowed are {named}")
+        if not self._is_called(node):
             self._refuse(node, "operators are called at once, not kept")
 
     def _call(self, node: ast.Call) -> None:
         for keyword in node.keywords:
-            if keyword.arg and (keyword.arg in _KEYWORDS_DENIED or keyword.arg.startswith("_")):
+            if keyword.arg and (keyword.arg in gate_lists.KEYWORDS_DENIED or keyword.arg.startswith("__")):
                 self._refuse(node, f"the argument `{keyword.arg}` may not be given")
+        spread = any(isinstance(argument, ast.Starred) for argument in node.args) or bool(node.keywords)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _AT_ONCE[:2] and spread:
+            self._refuse(node, f"write out the arguments of `{node.func.attr}`")
+        if not (isinstance(node.func, ast.Name) and node.func.id in gate_lists.GUARDED):
+            return
+        if node.func.id == "super":
+            if node.args or spread or not isinstance(self.parents.get(id(node)), ast.Attribute):
+                self._refuse(node, "call methods of the class above as `super().name()`")
+            return
+        if spread or len(node.args) not in ((3,) if node.func.id == "setattr" else (2, 3)):
+            self._refuse(node, f"write out the arguments of `{node.func.id}`")
+        name = node.args[1]
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            self._named(node, name.value)
 
     def _refuse(self, node: ast.AST, reason: str) -> None:
         while not hasattr(node, "lineno") and id(node) in self.parents:
@@ -283,69 +268,24 @@ class _Gate:
         raise _Refused(f"Refused{f' in line {line}' if line else ''}: {reason}.")
 
 
-BINDING_FIELDS: dict[str, tuple[str, ...]] = {
-    "Name": ("id",),
-    "arg": ("arg",),
-    "alias": ("asname", "name"),
-    "FunctionDef": ("name",),
-    "AsyncFunctionDef": ("name",),
-    "ClassDef": ("name",),
-    "ExceptHandler": ("name",),
-    "Global": ("names",),
-    "Nonlocal": ("names",),
-    "MatchAs": ("name",),
-    "MatchStar": ("name",),
-    "MatchMapping": ("rest",),
-    "TypeVar": ("name",),
-    "ParamSpec": ("name",),
-    "TypeVarTuple": ("name",),
-}
-"""Every kind of syntax that gives a name a meaning, and the fields that hold the name. Of an alias the first that is
-given counts; a name is bound where it is stored or deleted. The last three are of later versions of Python."""
-NAMING_FIELDS: dict[str, tuple[str, ...]] = {
-    "Attribute": ("attr",),
-    "ImportFrom": ("module",),
-    "MatchClass": ("kwd_attrs",),
-    "keyword": ("arg",),
-}
-"""The other fields that hold a name: they give none a meaning."""
-
-
-def bindings(node: ast.AST) -> Iterator[str]:
-    """Names that a node gives a meaning to."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        return
-    for field in BINDING_FIELDS.get(type(node).__name__, ()):
-        value = getattr(node, field)
-        if value:
-            names = value if isinstance(value, list) else [value]
-            yield from (name.partition(".")[0] for name in names)
-            return
-
-
-def _types_in(annotation: ast.AST) -> Iterator[ast.AST]:
-    """The types that an annotation names, alone, in brackets, or joined by |. What is done with one, such as giving it
-    a name or handing it to a function, would take it out of the annotation."""
-    yield annotation
-    if isinstance(annotation, ast.Subscript | ast.BinOp | ast.Tuple | ast.List):
-        for part in ast.iter_child_nodes(annotation):
-            yield from _types_in(part)
-
-
-def _chain(node: ast.AST) -> list[str]:
-    """`a.b.c` as its names; empty where it does not begin with a name."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    return [node.id, *reversed(names)] if isinstance(node, ast.Name) else []
+_KEPT = frozenset({*gate_lists.GUARDED, "isinstance", "True", "False", "None"})
+"""Names that what is checked here goes by."""
+_AT_ONCE = ("foreach_get", "foreach_set", "format")
 
 
 def _instead(word: str) -> str:
-    return f": {_REASONS[word]}" if word in _REASONS else ""
+    return f": {gate_lists.REASONS[word]}" if word in gate_lists.REASONS else ""
 
 
 def _spoken(node: ast.AST) -> str:
-    return {ast.ClassDef: "class", ast.With: "with", ast.Match: "match", ast.Yield: "yield"}.get(
+    return {ast.AsyncFunctionDef: "async", ast.AsyncWith: "async", ast.AsyncFor: "async", ast.Await: "await"}.get(
         type(node), type(node).__name__
     )
+
+
+def _whole_only(module: str) -> tuple[str, ...]:
+    return gate_lists.WHOLE_ONLY.get(module, ())
+
+
+def _is_super(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from editor3d.errors import ServiceError
 from editor3d.programs.core.contracts import Candidate, Proposal, Round
 from editor3d.programs.language.diffs import AnswerError, program_of
+from editor3d.programs.sandbox import gate
 from editor3d.programs.vision.client import VisionClient, picture, said
+from editor3d.programs.vision.prompt import SYSTEM
 
 ANSWERS = 3
 """Requests for one candidate while the answers hold no program."""
 REMEMBERED = 6
 """Earlier changes that the prompt lists."""
-
-_SYSTEM = """You edit Python programs that change a Blender scene through bpy, so that its picture comes nearer to \
-what is asked. The program runs after the scene is opened and must not render, save, read or write files, import \
-anything but bpy, math, mathutils, random, typing and colorsys, or touch the camera, the resolution or the samples. \
-Names with underscores in front are refused.
-
-Answer with a sentence on what you change, and then either the whole program in one block fenced by ```python and \
-```, or with one or more blocks of the form
-<<<<<<< SEARCH
-exact lines of the present program
-=======
-the lines that take their place
->>>>>>> REPLACE"""
 
 _KINDS = {
     "tweak": "Make a small change: keep the program's structure and change values in it (numbers, colours, positions).",
@@ -39,12 +28,20 @@ class VisionProposer:
 
     asks_a_model = True
 
-    def __init__(self, client: VisionClient) -> None:
-        self._client = client
+    def __init__(self, client: VisionClient, on_refusal: Callable[[str], None] = lambda sentence: None) -> None:
+        """
+        Args:
+            client: the model.
+            on_refusal: called with the gate's sentence on a program that it refuses.
+        """
+        self._client, self._on_refusal = client, on_refusal
         self._history: list[str] = []
 
     def propose(self, current: Round, index: int) -> Proposal:
         """One candidate; an answer without a usable program is sent back with what is wrong with it.
+
+        So is a program that the gate refuses, with the gate's own sentence; the last one is given all the same, so that
+        the ledger shows the refusal.
 
         Raises:
             ServiceError: no usable program in several answers, or the service failed.
@@ -57,6 +54,11 @@ class VisionProposer:
             calls, tokens = calls + answer.calls, tokens + answer.tokens
             try:
                 source = program_of(answer.text, current.best.source)
+                refusal = gate.check(source)
+                if refusal is not None:
+                    self._on_refusal(f"A program of the model was not run. {refusal}")
+                if refusal is not None and attempt + 1 < ANSWERS:
+                    raise AnswerError(f"the program is not run. {refusal.rstrip('.')}")
             except AnswerError as error:
                 reason = str(error)
                 messages = [
@@ -88,7 +90,7 @@ class VisionProposer:
         parts.append(said(f"The present program:\n```python\n{current.best.source.rstrip()}\n```"))
         attempt = f"This is attempt {index + 1} of {current.breadth}: let it differ from the others."
         parts.append(said(f"{_KINDS[current.kind]} {attempt}"))
-        return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": parts}]
+        return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": parts}]
 
 
 def _first_sentence(text: str) -> str:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from editor3d.programs.sandbox import boundary as sandbox
-from editor3d.programs.sandbox import gate
+from editor3d.programs.sandbox import given
 
 _PROGRAM = "program"
 _MAX_MESSAGE = 2000
@@ -71,6 +71,7 @@ class Worker:
         from editor3d.programs.worker import guard as worker_guard
         from editor3d.programs.worker import scene as worker_scene
         from editor3d.programs.worker import stains as worker_stains
+        from editor3d.programs.worker import wrangler_parts  # noqa: F401  # loaded before the process is looked at
 
         worker_guard.know_all_types()
         worker_guard.watch_timers()
@@ -111,14 +112,22 @@ class Worker:
         return changed is None and worker_scene.fingerprint() == fingerprint
 
     def _run(self, source: str, before: dict[str, Any]) -> dict[str, Any]:
+        import bpy
+
         from editor3d.programs.worker import guard as worker_guard
+        from editor3d.programs.worker import scene as worker_scene
         from editor3d.programs.worker import stains as worker_stains
 
-        caught = _Caught()
-        names = {"__name__": "__main__"} | ({"__builtins__": gate.builtins()} if self.order["gated"] else {})
+        caught, names = _Caught(), {}
         with caught:
-            exec(compile(source, _PROGRAM, "exec", dont_inherit=True), names)
+            if self.order["gated"]:
+                code, names = given.prepare(source, _PROGRAM)
+            else:
+                code, names = compile(source, _PROGRAM, "exec", dont_inherit=True), {"__name__": "__main__"}
+            exec(code, names)
         names.clear()
+        if self.order["gated"]:  # what a program says of how pictures are taken has no effect
+            worker_scene.set_render(bpy.context.scene, self.order["settings"])
         worker_stains.settle()
         if caught.error is not None:
             return {"state": "failed", "message": _sentence(caught.error)}

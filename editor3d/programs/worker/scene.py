@@ -88,7 +88,7 @@ _plans: dict[Any, tuple] = {}
 def open_scene(path: str, settings: dict[str, Any]) -> None:
     """Open the file as it is on disk, without its scripts, and set how it is rendered; start the random generators."""
     bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
-    _set(bpy.context.scene, settings)
+    set_render(bpy.context.scene, settings)
     bpy.context.preferences.edit.undo_steps = 8
     bpy.ops.ed.undo_push(message="as it was")
     worker_chance.start(settings["seed"])
@@ -108,7 +108,7 @@ def put_back(settings: dict[str, Any]) -> bool:
     return True
 
 
-def _set(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
+def set_render(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
     """Cycles on the CPU, with everything fixed that the picture's noise and cost depend on."""
     if settings["camera"] is not None:
         scene.camera = scene.objects[settings["camera"]]

@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import types
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ _MOST_FILES = 256
 
 def settle() -> None:
     """Run what a program left to be run when its objects go, before its picture is taken."""
+    for forget in typing._cleanups:  # pyright: ignore[reportAttributeAccessIssue]  # it keeps classes in its caches
+        forget()
     gc.collect()
 
 

@@ -37,6 +37,12 @@ def harmless() -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def ordinary() -> dict[str, str]:
+    """Programs as models write them, by name; those of scenes that are not there too."""
+    return _beside("ordinary").ORDINARY
+
+
+@pytest.fixture(scope="session")
 def programs(scenes: ModuleType) -> dict[str, str]:
     """A program for each scene, by the scene's name."""
     return scenes.PROGRAMS

@@ -100,6 +100,7 @@ def test_the_saved_scene_has_the_programs_picture_and_no_program(blend, programs
 ROUND_TRIP = """
 import bpy, json, os, sys
 from PIL import Image
+from editor3d.programs.sandbox.given import prepare
 from editor3d.programs.worker import scene as worker_scene, typed_changes, typed_edit
 given, found = json.loads(sys.argv[1]), {}
 settings = dict(camera=None, width=32, height=32, threads=1, samples=1, seed=0)
@@ -112,7 +113,9 @@ def picture():
 for name, (scene, source) in given["cases"].items():
     worker_scene.open_scene(scene, settings)
     before = typed_changes.state()
-    exec(source, {"__name__": "__main__"})
+    code, names = prepare(source, "program")
+    exec(code, names)
+    worker_scene.set_render(bpy.context.scene, settings)
     after = typed_changes.state()
     changes = json.loads(json.dumps(typed_changes.changes(before, after)))
     whole, wanted = typed_changes.digests(changes), picture()

@@ -7,15 +7,14 @@ import re
 
 import pytest
 
-from editor3d.programs.sandbox import gate
+from editor3d.programs.sandbox import gate, grammar
 
 HOSTILE = {
-    "os": "import os",
-    "subprocess": "import subprocess",
-    "a part of os": "from os import path",
+    "os": "import os\nos.getcwd()",
+    "subprocess": "import subprocess as s\ns.run([])",
+    "a part of os": "from os import path\npath.join()",
     "relative": "from . import gate",
     "star": "from math import *",
-    "numpy": "import numpy",
     "numpy's npyio": "import numpy as np\nnp.lib.npyio.os.system('id')",
     "os through bpy": "import bpy\nx = bpy.utils._os",
     "modules through bpy": "import bpy\nx = bpy.utils._sys.modules['os']",
@@ -25,10 +24,75 @@ HOSTILE = {
     "a driver namespace": "import bpy\nbpy.app.driver_namespace['a'] = print",
     "subclasses": "().__class__.__base__.__subclasses__()",
     "globals of a function": "def f(): pass\nf.__globals__",
-    "format": "'{0.__class__}'.format(1)",
     "format_map": "'{a.__class__}'.format_map({'a': 1})",
     "underscore in an f-string": "x = 1\nf'{x.__class__}'",
-    "getattr": "getattr(1, '__cl' + 'ass__')",
+    "getattr": "getattr(1, '__class__')",
+    "getattr kept": "f = getattr\nf(1, '__class__')",
+    "getattr handed on": "list(map(getattr, [1], ['__class__']))",
+    "getattr spread out": "getattr(*(1, '__class__'))",
+    "getattr of a module": "import bpy\ngetattr(bpy, 'utils')",
+    "getattr of the application": "import bpy\ngetattr(bpy.app, 'handlers')",
+    "getattr of operators": "import bpy\ngetattr(bpy.ops, 'wm')",
+    "getattr of the module of meshes": "import bmesh\ngetattr(bmesh.ops, 'create_cube')",
+    "getattr given another meaning": "def getattr(a, b): return a",
+    "setattr of an underscore": "class A: pass\nsetattr(A, '__array_interface__', {})",
+    "the class above kept": "class A:\n    def f(self):\n        s = super()\n        return s",
+    "the class above of another": "class A: pass\nsuper(A, A).f()",
+    "the dictionary of the class above": "class A:\n    def f(self):\n        return super().__dict__",
+    "a method of the protocol kept": "class A:\n    def f(self):\n        return super().__init__",
+    "an array's protocol": "class A:\n    def __array__(self): return 1",
+    "a memory's protocol": "class A:\n    __array_interface__ = {'data': (1, False)}",
+    "a memory's protocol by an annotation": "class A:\n    __array_interface__: dict = {}",
+    "a buffer": "class A:\n    def __buffer__(self, flags): return 1",
+    "how attributes are read": "class A:\n    def __getattribute__(self, name): return 1",
+    "how attributes are missed": "class A:\n    def __getattr__(self, name): return 1",
+    "an end": "class A:\n    def __del__(self): pass",
+    "a reduction": "class A:\n    def __reduce__(self): return print, ()",
+    "a class below": "class A:\n    def __init_subclass__(cls): pass",
+    "a metaclass": "class A(metaclass=print): pass",
+    "slots": "class A:\n    __slots__ = ()",
+    "a name of Python's in a class": "class A:\n    def f(self): return __class__",
+    "a private name": "class A:\n    def f(self): self.__x = 1",
+    "a method of a protocol outside of a class": "def __init__(): pass",
+    "an underscore that no class has": "class A:\n    def __init__(self): self._a = 1\nA()._b",
+    "an annotation that runs": "import bpy\nx: bpy.utils.execfile('/tmp/x') = 1",
+    "an annotation of a field": "from dataclasses import dataclass\n@dataclass\nclass A:\n    n: ().__class__ = 1",
+    "a dataclass by parts": "import dataclasses\ndataclasses.make_dataclass('A', ['x'])",
+    "a class of the system's": "import dataclasses\ndataclasses.sys.exit()",
+    "numpy's files": "import numpy as np\nnp.load('/etc/passwd')",
+    "numpy's texts": "import numpy as np\nnp.loadtxt('/etc/passwd')",
+    "numpy's memory": "import numpy as np\nnp.memmap('/etc/passwd')",
+    "numpy's bytes": "import numpy as np\nnp.frombuffer('x')",
+    "numpy's C": "import numpy as np\nnp.ctypeslib.load_library('libc', '/')",
+    "an array's C": "import numpy as np\nnp.zeros(3).ctypes.data",
+    "an array's file": "import numpy as np\nnp.zeros(3).tofile('/tmp/x')",
+    "an array's pickle": "import numpy as np\nnp.zeros(3).dump('/tmp/x')",
+    "an array's strides": "import numpy as np\nnp.lib.stride_tricks.as_strided(np.zeros(1), (99,), (8,))",
+    "an array's strides set": "import numpy as np\na = np.zeros(3)\na.strides = (80,)",
+    "an array's kind set": "import numpy as np\na = np.zeros(3)\na.dtype = object",
+    "an array's length set": "import numpy as np\na = np.zeros(3)\na.resize(9, refcheck=False)",
+    "an array made by hand": "import numpy as np\nnp.ndarray((9,), buffer=np.zeros(1))",
+    "the class of arrays kept": "import numpy as np\nmake = np.ndarray\nmake((9,))",
+    "the class of arrays imported": "from numpy import ndarray\nndarray((9,))",
+    "the class of arrays in a list": "import numpy as np\n[np.ndarray][0]((9,))",
+    "numpy changed": "import numpy as np\nnp.pi = 3",
+    "a function of numpy changed": "import numpy as np\nnp.linspace.name = 3",
+    "numpy's settings": "import numpy as np\nnp.seterr(all='raise')",
+    "numpy's core": "from numpy.core import multiarray\nmultiarray.fromfile('x')",
+    "numpy's generators of bits": "from numpy.random import PCG64\nPCG64()",
+    "a generator's memory": "import numpy as np\nnp.random.default_rng().bit_generator.ctypes",
+    "points kept": "import bpy\nf = bpy.data.meshes[0].vertices.foreach_get",
+    "points spread out": "import bpy\nbpy.data.meshes[0].vertices.foreach_get(*['co', []])",
+    "a format kept": "f = '{0.__class__}'.format\nf(1)",
+    "a pattern of a class": "match 1:\n    case int(real=x): pass",
+    "with async": "async def f():\n    async with x: pass",
+    "meshes' operators kept": "import bmesh\nx = bmesh.ops",
+    "meshes' operators imported": "from bmesh import ops",
+    "what numpy has of Python's": "from numpy import os\nos.getcwd()",
+    "the wrangler's other parts": "from infinigen.core.nodes.node_wrangler import bpy as b\nb.utils",
+    "the wrangler's module": "from infinigen.core.nodes import node_wrangler\nnode_wrangler.gate",
+    "a network": "import socket\nsocket.socket()",
+    "the clock": "import time\ntime.time()",
     "setattr": "import bpy\nsetattr(bpy, 'x', 1)",
     "eval": "eval('1')",
     "exec": "exec('1')",
@@ -42,12 +106,8 @@ HOSTILE = {
     "vars": "vars()",
     "globals": "globals()",
     "dir": "dir()",
-    "a class": "class A: pass",
-    "a decorator": "@print\ndef f(): pass",
-    "with": "with x: pass",
     "match on an attribute": "match 1:\n    case int(real=x): pass",
     "async": "async def f(): pass",
-    "yield": "def f(): yield 1",
     "frames of a generator": "(x for x in ()).gi_frame",
     "a traceback": "try:\n    1/0\nexcept Exception as e:\n    e.__traceback__",
     "as_module": "import bpy\nbpy.data.texts['a'].as_module()",
@@ -57,7 +117,6 @@ HOSTILE = {
     "saving a picture": "import bpy\nbpy.data.images[0].save()",
     "saving a picture elsewhere": "import bpy\nbpy.data.images[0].save_render('/tmp/x')",
     "the render's path": "import bpy\nbpy.context.scene.render.filepath = '/tmp/x'",
-    "resolution": "import bpy\nbpy.context.scene.render.resolution_x = 65536",
     "a file output node": "import bpy\nbpy.data.node_groups[0].nodes.new('CompositorNodeOutputFile').base_path = '/'",
     "a script node": "import bpy\nbpy.data.materials[0].node_tree.nodes.new('ShaderNodeScript').script = 1",
     "saving": "import bpy\nbpy.ops.wm.save_as_mainfile(filepath='/tmp/x')",
@@ -83,8 +142,6 @@ HOSTILE = {
     "bl_rna": "import bpy\nbpy.data.objects[0].bl_rna",
     "as_pointer": "import bpy\nbpy.data.objects[0].as_pointer()",
     "the system's randomness": "import random\nrandom.SystemRandom()",
-    "built-ins shadowed": "print = 1",
-    "an unknown name": "nothing_here",
     "not Python": "def f(:",
     "a null byte": "x = '\0'\n\0",
     "bytes": "b'x'",
@@ -99,8 +156,6 @@ HOSTILE = {
     "print to a file": "import bpy\nprint(1, file=bpy.data)",
     "built-ins by an import's name": "import math as __builtins__",
     "built-ins by an imported name": "from math import floor as __builtins__",
-    "a built-in function by an import's name": "import math as print",
-    "a built-in function by an imported name": "from math import floor as len",
     "one module by another's name": "import bpy\nimport math as bpy",
     "a module by an imported name": "import bpy\nfrom math import floor as bpy",
     "a module by a function's name": "import bpy\ndef bpy(): pass",
@@ -159,7 +214,6 @@ HOSTILE = {
     "a coroutine": "[x async for x in ()]",
     "errors in groups": "try:\n    pass\nexcept* ValueError:\n    pass",
     "halves of letters": "x = '\ud800'\nopen(x)",
-    "a comment's encoding": "# coding: utf-7\n+AG8-pen('x')",
     "a text's code": "import bpy\nbpy.data.texts.new('x').write('import os')",
     "a handler by context": "import bpy\nbpy.context.window_manager.event_timer_add(1)",
     "clipboard": "import bpy\nbpy.context.window_manager.clipboard",
@@ -189,15 +243,6 @@ def test_a_refusal_names_the_line():
     assert "line 3" in gate.check("import bpy\n\nbpy.app.timers")
 
 
-def test_programs_are_given_listed_functions_only():
-    given = gate.builtins()
-    assert given["len"] is len
-    assert not {"open", "eval", "exec", "getattr", "type", "compile", "input", "vars"} & given.keys()
-    assert given["__import__"]("math").pi > 3
-    with pytest.raises(ImportError, match="os may not be imported"):
-        given["__import__"]("os")
-
-
 def test_nothing_of_a_refused_program_has_run(capsys):
     assert gate.check("print('ran')\nopen('x')")
     assert capsys.readouterr().out == ""
@@ -216,11 +261,11 @@ def _named_fields() -> dict[str, list[str]]:
 
 
 def test_every_field_of_the_grammar_that_holds_a_name_is_known_to_bind_one_or_not() -> None:
-    known = {**gate.BINDING_FIELDS, **gate.NAMING_FIELDS}
-    grammar = _named_fields()
-    assert len(grammar) >= 15
-    assert {name: sorted(fields) for name, fields in grammar.items()} == {
-        name: sorted(known[name]) for name in grammar if name in known
+    known = {**grammar.BINDING_FIELDS, **grammar.NAMING_FIELDS}
+    fields = _named_fields()
+    assert len(fields) >= 15
+    assert {name: sorted(found) for name, found in fields.items()} == {
+        name: sorted(known[name]) for name in fields if name in known
     }
 
 
@@ -237,7 +282,7 @@ FORMS = [
 
 @pytest.mark.parametrize("source", FORMS)
 def test_every_form_that_binds_a_name_is_found(source: str) -> None:
-    assert "n" in {name for node in ast.walk(ast.parse(source)) for name in gate.bindings(node)}
+    assert "n" in {name for node in ast.walk(ast.parse(source)) for name in grammar.bindings(node)}
 
 
 @pytest.mark.parametrize("source", [
@@ -259,6 +304,11 @@ def test_what_models_often_write_passes(source: str) -> None:
 
 
 def test_a_refusal_says_what_to_do_instead() -> None:
-    assert "write functions" in gate.check("class A: pass")
-    assert "write the attribute out" in gate.check("x = getattr(1, 'real')")
-    assert "search's own" in gate.check("import bpy\nbpy.context.scene.render.engine = 'CYCLES'")
+    assert "set the value itself" in gate.check("import bpy\nbpy.data.objects[0].driver_add('location')")
+    assert "`isinstance`" in gate.check("type(1)")
+    assert "files are out of reach" in gate.check("open('x')")
+
+
+def test_only_what_reaches_outside_is_refused_of_ordinary_programs(ordinary) -> None:
+    refused = {name for name, source in ordinary.items() if gate.check(source)}
+    assert refused == {"driver", "a module that is used"}

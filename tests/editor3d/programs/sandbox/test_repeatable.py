@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from editor3d.programs.sandbox import gate
+from editor3d.programs.sandbox import given
 
 PROGRAMS = {
     "no seed": "import random\nfound.append(random.random())",
@@ -26,7 +26,7 @@ PROGRAMS = {
 
 def _drawn(source: str) -> list[float]:
     found: list[float] = []
-    exec(source, {"__builtins__": gate.builtins(), "found": found})
+    exec(source, {"__builtins__": given.builtins(), "found": found})
     return found
 
 
