@@ -312,7 +312,6 @@ def shader_stone(nw: NodeWrangler, rand=False, **input_kwargs):
     if rand:
         noise.inputs["W"].default_value = sample_range(0, 5)
     ramp = nw.new_node(Nodes.ColorRamp, input_kwargs={"Fac": noise.outputs["Fac"]})
-    ramp.color_ramp.elements.new(0)
     ramp.color_ramp.elements[0].position = 0.1727
     ramp.color_ramp.elements[0].color = (0.1567, 0.0162, 0.0017, 1.0)
     mix = nw.new_node(

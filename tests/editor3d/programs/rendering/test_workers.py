@@ -112,7 +112,7 @@ def test_it_is_a_renderer(workers):
 def test_a_refusal_by_the_gate_costs_no_worker(workers):
     before = workers._idle.queue[0]
     candidates = before.candidates
-    told = workers.render("import os")
+    told = workers.render("import os\nos.getcwd()")
     assert told.status == "refused"
     assert "line 1" in told.message
     assert workers._idle.queue[0] is before
