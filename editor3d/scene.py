@@ -51,8 +51,8 @@ class SceneDefaults:
 
     def fit_colors(self, cameras: Any, pictures: Mapping[int, Tensor], weights: Mapping[int, Tensor]) -> None:
         raise ConfigError(
-            f"Expected a scene of Gaussian splats to fit colours alone to, got {type(self).__name__}: leave --quick "
-            "out, or reconstruct by splat."
+            f"Expected a scene of Gaussian splats or voxels to fit colours alone to, got {type(self).__name__}: leave "
+            "--quick out, or reconstruct by splat."
         )
 
     def insert(self, points: Tensor) -> None:

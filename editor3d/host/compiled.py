@@ -32,7 +32,7 @@ KERNEL_FOLDERS = (
     "mesh/io/gltf",
     "mesh/render",
     "nerf_methods/vox_e",
-    "nerf_methods/voxel",
+    "nerf_methods/voxel/kernels",
 )
 """Below the folder that the packages lie in: where modules with kernels are. `lab` is there in a checkout alone."""
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-import threading
-from dataclasses import dataclass
 from typing import Literal
 
 import numba
@@ -15,57 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from editor3d.host.compiled import require
-from nerf_methods.voxel import kernels, reference
+from nerf_methods.voxel import reference
+from nerf_methods.voxel.kernels import march
+from nerf_methods.voxel.marching import MarchSettings, Rays, as_array, buffers, capacity_of, marched
 
 Activation = Literal["softplus", "relu"]
-
-
-@dataclass(frozen=True)
-class MarchSettings:
-    """What stays the same along all rays of one rendering; see `kernels.march`."""
-
-    near: float
-    bound: float
-    contracted: bool
-    step: float
-    shift: float
-    relu: bool
-    stop: float
-    explore_every: int = 0
-
-
-class _Buffers:
-    """Large scratch arrays, taken again once nobody else holds them.
-
-    Fresh memory of this size comes from the system page by page, zeroed, at every training step; that took as long as
-    the arithmetic.
-    """
-
-    def __init__(self) -> None:
-        self._arrays: list[np.ndarray] = []
-        self._lock = threading.Lock()  # a viewer renders from a thread of its own
-
-    def take(self, *shape: int) -> np.ndarray:
-        """A float32 array of this shape with arbitrary contents."""
-        size = math.prod(shape)
-        if size == 0:
-            return np.empty(shape, np.float32)
-        with self._lock:
-            free = [i for i in range(len(self._arrays)) if sys.getrefcount(self._arrays[i]) == 2]  # the list, the call
-            for i in free:
-                if self._arrays[i].size >= size:
-                    return self._arrays[i][:size].reshape(shape)
-            for i in reversed(free):  # outgrown
-                del self._arrays[i]
-            self._arrays.append(np.empty(size, np.float32))
-            return self._arrays[-1].reshape(shape)
-
-
-_buffers = _Buffers()
-
-
-def _f4(tensor: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
 
 
 def _in_large_pages(values: Tensor) -> Tensor:
@@ -88,42 +39,25 @@ def resampled(lattice: Tensor, resolution: int) -> Tensor:
 
 
 class _Render(torch.autograd.Function):
-    """`kernels.march` and its analytic gradient with respect to the grid and the background."""
+    """`march.march` and its analytic gradient with respect to the grid and the background."""
 
     @staticmethod
     def forward(ctx, grid, occupancy, origins, directions, jitter, background, settings: MarchSettings, keep: bool):
-        n = origins.shape[0]
-        chunks = numba.get_num_threads()
-        # The longest path through the contracted lattice crosses it fewer than three times.
-        capacity = int(3 * 2 * settings.bound / settings.step) + 2 if keep else 0
-        records = _buffers.take(n, capacity, kernels.RECORD_SIZE)
-        counts = np.empty(n, np.int32)
-        rgb, accumulation, depth = np.empty((n, 3), np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
-        arrays = (_f4(origins), _f4(directions), _f4(jitter), _f4(background))
-        kernels.march(
-            grid.detach().numpy(),
-            occupancy.numpy(),
-            arrays[0],
-            arrays[1],
-            arrays[2],
-            settings.explore_every,
-            np.float32(settings.near),
-            np.float32(settings.bound),
-            settings.contracted,
-            np.float32(settings.step),
-            np.float32(settings.shift),
-            settings.relu,
-            np.float32(settings.stop),
-            arrays[3],
-            chunks,
-            records,
-            counts,
-            rgb,
-            accumulation,
-            depth,
-        )
+        rays = Rays.of(origins, directions, jitter)
+        records = buffers.take(len(rays.origins), capacity_of(settings) if keep else 0, march.RECORD_SIZE)
+        behind = as_array(background)
+        counts, rgb, accumulation, depth = marched(grid, occupancy, rays, behind, settings, records)
         if keep:
-            ctx.march = (arrays, records, counts, rgb.copy(), accumulation.copy(), settings, chunks)
+            ctx.march = (
+                rays,
+                behind,
+                records,
+                counts,
+                rgb.copy(),
+                accumulation.copy(),
+                settings,
+                numba.get_num_threads(),
+            )
             ctx.grid_shape = tuple(grid.shape)
         outputs = torch.from_numpy(rgb), torch.from_numpy(accumulation), torch.from_numpy(depth)
         ctx.mark_non_differentiable(outputs[2])
@@ -132,14 +66,14 @@ class _Render(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad_rgb, grad_accumulation, _):
-        (origins, directions, _, background), records, counts, rgb, accumulation, settings, chunks = ctx.march
+        rays, background, records, counts, rgb, accumulation, settings, chunks = ctx.march
         x, y, z, channels = ctx.grid_shape
-        grads = _buffers.take(chunks, x, y, z, channels)
-        touched = np.zeros((chunks, x, y, kernels.rows_of(z)), np.uint8)
-        kernels.march_backward(
+        grads = buffers.take(chunks, x, y, z, channels)
+        touched = np.zeros((chunks, x, y, march.rows_of(z)), np.uint8)
+        march.march_backward(
             (x, y, z),
-            origins,
-            directions,
+            rays.origins,
+            rays.directions,
             np.float32(settings.bound),
             settings.contracted,
             background,
@@ -147,13 +81,13 @@ class _Render(torch.autograd.Function):
             counts,
             rgb,
             accumulation,
-            _f4(grad_rgb),
-            _f4(grad_accumulation),
+            as_array(grad_rgb),
+            as_array(grad_accumulation),
             chunks,
             grads,
             touched,
         )
-        kernels.sum_chunks(grads, touched)
+        march.sum_chunks(grads, touched)
         behind = None
         if ctx.needs_input_grad[5]:  # dC / d background = T_end
             behind = ((1.0 - torch.from_numpy(accumulation))[:, None] * grad_rgb).sum(0)
@@ -203,7 +137,7 @@ class VoxelField(nn.Module):
 
     @staticmethod
     def _occupancy_shape(resolution: int) -> tuple[int, int, int]:
-        blocks = -(-resolution // kernels.OCCUPANCY_BLOCK)
+        blocks = -(-resolution // march.OCCUPANCY_BLOCK)
         return blocks, blocks, blocks
 
     @property
@@ -214,6 +148,11 @@ class VoxelField(nn.Module):
     def step(self) -> float:
         """Marching step in contracted field units."""
         return 2.0 * self.bound / (self.resolution - 1) / self.steps_per_voxel
+
+    def march_settings(self, explore_every: int = 0, stop: float = 1e-3) -> MarchSettings:
+        """How rays in field units are marched; see `render`."""
+        near = self.near / self.core_radius
+        return MarchSettings(near, self.bound, self.contracted, self.step, self.shift, self.relu, stop, explore_every)
 
     def render(
         self,
@@ -238,17 +177,14 @@ class VoxelField(nn.Module):
         """
         if jitter is None:
             jitter = torch.full_like(origins[:, 0], 0.5)
-        origins, near = origins / self.core_radius, self.near / self.core_radius
-        settings = MarchSettings(
-            near, self.bound, self.contracted, self.step, self.shift, self.relu, stop, explore_every
-        )
+        origins, settings = origins / self.core_radius, self.march_settings(explore_every, stop)
         if self.grid.device.type != "cpu":
             rgb, accumulation, depth = reference.render_rays(
                 self.grid,
                 origins,
                 directions,
                 jitter,
-                near=near,
+                near=settings.near,
                 bound=self.bound,
                 contracted=self.contracted,
                 step=self.step,
@@ -281,7 +217,7 @@ class VoxelField(nn.Module):
         """Mark blocks that are nowhere denser than `min_alpha` (opacity over one step) as empty."""
         if self.grid.device.type != "cpu":
             return  # the torch renderer does not skip
-        kernels.update_occupancy(
+        march.update_occupancy(
             self.grid.detach().numpy(), np.float32(self.raw_density(min_alpha)), self.occupancy.numpy()
         )
 

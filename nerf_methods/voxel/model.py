@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -19,6 +20,7 @@ from editor3d.plugin.train.judged import judged
 from editor3d.plugin.train.scene import PluginModelConfig, RayModel
 from editor3d.plugin.views.rays import camera_rays
 from editor3d.types import Confinement, Freeze, SceneCapabilities, Shape
+from nerf_methods.voxel.colors import ColorRays, fit_colors
 from nerf_methods.voxel.field import Activation, VoxelField
 from nerf_methods.voxel.regions import made_up, places, shares, spread
 
@@ -80,7 +82,7 @@ class VoxelModel(RayModel):
     """Renders a `VoxelField`; trains it coarse to fine."""
 
     config: VoxelModelConfig
-    capabilities = SceneCapabilities(parts=True, has_density=True)
+    capabilities = SceneCapabilities(parts=True, fits_colors=True, has_density=True)
     ADDED_LATER: ClassVar[tuple[str, ...]] = ("field.background",)
 
     def populate_modules(self) -> None:
@@ -144,6 +146,16 @@ class VoxelModel(RayModel):
         """The pixels of a view to which something contributes that is free to change, or has a neighbour that is:
         [H, W] bool."""
         return self._shown(camera, spread(self._free(), self.field.grid.shape[:3]))[..., 0] > _TOUCHED
+
+    @torch.no_grad()
+    def fit_colors(self, cameras: Cameras, pictures: Mapping[int, Tensor], weights: Mapping[int, Tensor]) -> None:
+        """Fit the colours alone by linear least squares; see `nerf_methods.voxel.colors`. On the CPU."""
+        field = self.field if self.device.type == "cpu" else deepcopy(self.field).cpu()
+        rays = ColorRays.of(cameras, self.lenses, pictures, weights)
+        free = None if self._frozen is None else self._free().cpu()
+        fit_colors(field, rays, free=free, background=self.field.background.requires_grad)
+        if field is not self.field:
+            self.field.load_state_dict(field.state_dict())
 
     def _free(self) -> Tensor:
         assert self._frozen is not None  # the edit is confined

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from nerfstudio.engine.optimizers import OptimizerConfig
 
-from nerf_methods.voxel import step_kernels
+from nerf_methods.voxel.kernels.step import add_smoothness_gradient, sparse_adam
 
 
 class VoxelAdam(torch.optim.Optimizer):
@@ -75,11 +75,11 @@ class VoxelAdam(torch.optim.Optimizer):
         f4 = np.float32  # Python floats would turn the kernels' arithmetic into float64
         grad = p.grad if p.grad.is_contiguous() else p.grad.contiguous()
         if group["density_smoothness"] or group["color_smoothness"]:
-            step_kernels.add_smoothness_gradient(
+            add_smoothness_gradient(
                 p.detach().numpy(), grad.numpy(), f4(group["density_smoothness"]), f4(group["color_smoothness"])
             )
         beta1, beta2 = group["betas"]
-        step_kernels.sparse_adam(
+        sparse_adam(
             p.detach().numpy().reshape(-1),
             grad.numpy().reshape(-1),
             state["exp_avg"].numpy().reshape(-1),

@@ -11,6 +11,7 @@ import time
 import torch
 
 from editor3d.host.compiled import compiled
+from nerf_methods.voxel.colors import ColorRays, fit_colors
 from nerf_methods.voxel.field import VoxelField
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 
@@ -31,6 +32,7 @@ def warm_up() -> float:
     field.update_occupancy(1e-2)
     with torch.no_grad():
         field.render(origins, directions)
+    fit_colors(field, ColorRays(origins, directions, rgb.detach(), torch.ones(_RAYS)))
     return time.perf_counter() - started
 
 

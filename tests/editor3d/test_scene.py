@@ -37,6 +37,7 @@ def test_what_a_kind_says_that_it_offers_it_has_of_its_own(kind):
     own = {name for name in METHODS if inspect.getattr_static(kind, name) is not vars(SceneDefaults).get(name)}
     assert "render" in own
     assert ("insert" in own) == offers.inserts
+    assert ("fit_colors" in own) == offers.fits_colors
     assert ("solid_field" in own) == offers.has_density
     assert ("write_scene" in own) == bool(offers.scene_suffixes)
     assert ("confine" in own) == (offers.parts or offers.composes or offers.regularises)
@@ -53,5 +54,7 @@ def test_a_scene_that_offers_nothing_refuses_to_be_confined(confinement):
         scene.confine(confinement)
     with pytest.raises(RegionError, match="takes new parts"):
         scene.insert(torch.zeros(1, 3))
+    with pytest.raises(ConfigError, match="fit colours alone"):
+        scene.fit_colors(None, {}, {})
     with pytest.raises(ConfigError, match="radiance field to mesh"):
         scene.solid_field()

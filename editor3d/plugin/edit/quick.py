@@ -38,8 +38,8 @@ def check_quick(info: EditorInfo, scene: type[EditableScene] | None) -> None:
         )
     if scene is not None and not scene.capabilities.fits_colors:
         raise ConfigError(
-            f"Expected a scene of Gaussian splats with --quick, which fits colours alone, got {scene.__name__}: leave "
-            "--quick out, or edit by igs2gs."
+            f"Expected a scene of Gaussian splats or voxels with --quick, which fits colours alone, got "
+            f"{scene.__name__}: leave --quick out, or edit by igs2gs."
         )
 
 

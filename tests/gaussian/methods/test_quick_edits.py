@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from editor3d.editors import EDITORS
 from editor3d.errors import ConfigError
 from editor3d.options import EditOptions
+from editor3d.plugin.edit.quick import check_quick
 from editor3d.run.record import read_record
 from gaussian.model.parameters import PARAMETERS
+from nerf_methods.nerfacto import EditNerfactoModel
 
 BALL = "sphere:0,0,0,0.7"
 COLORS = ("features_dc", "features_rest")
@@ -100,13 +103,9 @@ def test_an_editor_that_changes_shapes_is_refused(splat_edit, tmp_path):
         config.check()
 
 
-def test_a_scene_whose_colours_cannot_be_fitted_alone_is_refused(tiny_base, splat_edit):
-    config = splat_edit(quick=True)
-    config.load_dir = tiny_base
-    config.check()
-    config.save_config()
-    with pytest.raises(ConfigError, match="Gaussian splats"):
-        config.setup(local_rank=0, world_size=1).prepare()
+def test_a_scene_whose_colours_cannot_be_fitted_alone_is_refused():
+    with pytest.raises(ConfigError, match="splats or voxels"):
+        check_quick(EDITORS["procedural"].info, EditNerfactoModel)
 
 
 def test_steps_are_refused():

@@ -8,15 +8,16 @@ import pytest
 import torch
 from numba import njit
 
-from nerf_methods.voxel import kernels, step_kernels
+from nerf_methods.voxel.kernels import march, step, weights
 from nerf_methods.voxel.optimizer import VoxelAdamConfig
 from nerf_methods.voxel.warmup import warm_up
 
 KERNELS = {
     name: getattr(module, name)
     for module, names in (
-        (kernels, ("march", "march_backward", "sum_chunks", "update_occupancy")),
-        (step_kernels, ("add_smoothness_gradient", "sparse_adam")),
+        (march, ("march", "march_backward", "sum_chunks", "update_occupancy")),
+        (step, ("add_smoothness_gradient", "sparse_adam")),
+        (weights, ("count_samples", "weigh")),
     )
     for name in names
 }
@@ -48,7 +49,7 @@ def test_arithmetic_is_in_single_precision(name):
     (signature,) = kernel.signatures
     assert "float64" not in str(signature)
     # the loops of a parallel kernel are compiled apart from it: look at the same source compiled serially
-    serial = njit(error_model="numpy", fastmath=kernels.FAST)(kernel.py_func)
+    serial = njit(error_model="numpy", fastmath=march.FAST)(kernel.py_func)
     serial.compile(signature)
     (code,) = serial.inspect_llvm().values()
     # PyFloat_AsDouble unpacks arguments, and is no part of the loops

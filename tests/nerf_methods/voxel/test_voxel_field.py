@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nerf_methods.voxel import field as field_module
-from nerf_methods.voxel import kernels, reference
+from nerf_methods.voxel import marching, reference
 from nerf_methods.voxel.field import VoxelField
+from nerf_methods.voxel.kernels import march
 from nerf_methods.voxel.optimizer import VoxelAdam
 
 
@@ -68,10 +68,10 @@ def test_changing_an_output_in_place_leaves_the_gradient_right(voxels):
 def test_scratch_memory_is_reused(voxels):
     field, rays = voxels.field(), voxels.rays(100)
     gradient(field, rays)
-    held = len(field_module._buffers._arrays)
+    held = len(marching.buffers._arrays)
     for _ in range(5):
         gradient(field, rays)
-    assert len(field_module._buffers._arrays) == held
+    assert len(marching.buffers._arrays) == held
 
 
 # Threads
@@ -147,7 +147,7 @@ def test_no_dense_place_is_ever_marked_empty(voxels, seed, resolution, min_alpha
     raw = reference.interpolate(field.grid.detach(), contracted_points, field.bound)[:, 0]
     alpha = 1.0 - torch.exp(-torch.nn.functional.softplus(raw + field.shift) * field.step)
     cell = position.long().clamp(max=resolution - 2)
-    occupied = field.occupancy[tuple((cell // kernels.OCCUPANCY_BLOCK).T)]
+    occupied = field.occupancy[tuple((cell // march.OCCUPANCY_BLOCK).T)]
     assert bool((occupied[alpha > min_alpha * 1.001] == 1).all())
 
 

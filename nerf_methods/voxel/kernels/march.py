@@ -72,6 +72,21 @@ def _contracted_speed(px, py, pz, dx, dy, dz, m):
 
 
 @njit(**_INLINE)
+def cell_of(px, py, pz, bound, contract, size_x, size_y, size_z):
+    """The lattice cell that a point lies in, and where in it: its lowest corner (i, j, k) and shares of 0..1."""
+    if contract:
+        scale = _contraction_scale(max(abs(px), max(abs(py), abs(pz))))
+        px, py, pz = px * scale, py * scale, pz * scale
+    gx = (px + bound) * (_f4(size_x - 1) / (_TWO * bound))
+    gy = (py + bound) * (_f4(size_y - 1) / (_TWO * bound))
+    gz = (pz + bound) * (_f4(size_z - 1) / (_TWO * bound))
+    ix = min(max(int(gx), 0), size_x - 2)
+    iy = min(max(int(gy), 0), size_y - 2)
+    iz = min(max(int(gz), 0), size_z - 2)
+    return ix, iy, iz, gx - _f4(ix), gy - _f4(iy), gz - _f4(iz)
+
+
+@njit(**_INLINE)
 def _sigmoid(x):
     return _ONE / (_ONE + math.exp(-x))
 
@@ -276,9 +291,6 @@ def march_backward(
     """
     n_rays = origins.shape[0]
     size_x, size_y, size_z = grid_shape
-    to_x = _f4(size_x - 1) / (_TWO * bound)
-    to_y = _f4(size_y - 1) / (_TWO * bound)
-    to_z = _f4(size_z - 1) / (_TWO * bound)
     for chunk in prange(chunks):
         grad = grads[chunk]
         marks = touched[chunk]
@@ -306,14 +318,7 @@ def march_backward(
                 d2 = weight * g1 * c1 * (_ONE - c1)
                 d3 = weight * g2 * c2 * (_ONE - c2)
                 px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
-                if contract:
-                    scale = _contraction_scale(max(abs(px), max(abs(py), abs(pz))))
-                    px, py, pz = px * scale, py * scale, pz * scale
-                gx, gy, gz = (px + bound) * to_x, (py + bound) * to_y, (pz + bound) * to_z
-                ix = min(max(int(gx), 0), size_x - 2)
-                iy = min(max(int(gy), 0), size_y - 2)
-                iz = min(max(int(gz), 0), size_z - 2)
-                fx, fy, fz = gx - _f4(ix), gy - _f4(iy), gz - _f4(iz)
+                ix, iy, iz, fx, fy, fz = cell_of(px, py, pz, bound, contract, size_x, size_y, size_z)
                 ex, ey, ez = _ONE - fx, _ONE - fy, _ONE - fz
                 row0, row1 = iz // _ROW, (iz + 1) // _ROW
                 for corner in range(4):

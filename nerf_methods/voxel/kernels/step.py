@@ -1,4 +1,4 @@
-"""Compiled loops of the voxel field's optimiser: smoothness and Adam. Notation: `nerf_methods.voxel.kernels`."""
+"""Compiled loops of the voxel field's optimiser: smoothness and Adam. Notation: `nerf_methods.voxel.kernels.march`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from editor3d.host.compiled import njit
-from nerf_methods.voxel.kernels import KERNEL
+from nerf_methods.voxel.kernels.march import KERNEL
 
 _ROW = 16  # lattice points that are tested together
 _ONE, _ZERO = np.float32(1.0), np.float32(0.0)
