@@ -38,7 +38,7 @@ RAYS = 100_000
 """Rays of all pictures together: between them a lattice is smooth."""
 PASSES, ROUNDS = 4, 2
 """Products with the matrix in a round, and rounds."""
-DAMPING = 0.05
+DAMPING = 0.3
 """D: rays that say as much as the change carried over."""
 LEAST = 4e-3
 """A weight below which a sample is nothing to a ray."""
