@@ -46,6 +46,7 @@ _SAMPLES = 12_000  # rays that the change is learnt from
 _CHUNK = 8192
 _LOWEST, _HIGHEST = 0.003, 0.997  # colours that a sigmoid reaches
 _SOLID = 0.5
+_SOLVED = 1e-12  # share of the residual, squared, at which there is nothing left to find in single precision
 _FAR = 1e6  # scene units, where no landmark is near
 _EMPTY = 0.01  # opacity over one step below which a lattice point that no ray sees shows nothing
 
@@ -190,8 +191,9 @@ class _Fit:
         diagonal = squares.T @ self.weight + damping
         shift, towards = np.zeros_like(rest), rest / diagonal
         along, size = towards.copy(), _dot(rest, towards)
+        least = _SOLVED * size
         for _ in range(passes):
-            if size <= 0.0:
+            if size <= least:
                 break
             product = self.open * (matrix.T @ (self.weight * (matrix @ along)) + damping * along)
             step = np.float32(size / _dot(along, product))

@@ -43,13 +43,14 @@ def error(field: VoxelField, rays: ColorRays) -> float:
 
 
 @pytest.mark.parametrize("contracted", [True, False])
-def test_a_picture_is_the_weights_times_the_colours(voxels, contracted):
+def test_a_picture_is_the_weights_times_the_colours(voxels, contracted, monkeypatch):
+    monkeypatch.setattr(fitting, "LEAST", 0.0)
     field = voxels.field(12, contracted=contracted)
     field.grid.data[..., 1:] *= 0.03
     fit = fitting._Fit(field, rays_of(field, voxels), None, background=True)
     colors = torch.cat([torch.sigmoid(field.grid.data[..., 1:]).view(-1, 3), field.background.data[None]])
     found = torch.from_numpy(fit._weigh() @ colors.numpy())
-    torch.testing.assert_close(found, drawn(field, fit.given), atol=5e-3, rtol=0.0)
+    torch.testing.assert_close(found, drawn(field, fit.given), atol=2e-3, rtol=0.0)
 
 
 def test_the_solution_is_that_of_dense_least_squares(voxels, monkeypatch):
@@ -72,7 +73,7 @@ def test_the_solution_is_that_of_dense_least_squares(voxels, monkeypatch):
     exact = torch.linalg.solve(normal, (root * matrix).T @ (root * residual))
     fit_colors(field, rays, passes=60, rounds=4)
     found = torch.sigmoid(field.grid.data[..., 1:].view(-1, 3)) - torch.sigmoid(before)
-    assert exact.abs().max() > 0.1
+    assert exact.abs().max() > 0.05
     torch.testing.assert_close(found.double(), exact, atol=0.01, rtol=0.0)
 
 
@@ -90,7 +91,7 @@ def test_the_field_looks_like_the_pictures(voxels, spread):
     rays = rays_of(field, voxels, lambda picture: 0.6 * picture[..., [2, 0, 1]])
     before, density = error(field, rays), field.grid.data[..., 0].clone()
     fit_colors(field, rays, background=True)
-    assert error(field, rays) < 0.15 * before
+    assert error(field, rays) < 0.3 * before
     assert torch.equal(field.grid.data[..., 0], density)
 
 
