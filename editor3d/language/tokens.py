@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from editor3d.language.nouns import ObjectNames
-from editor3d.language.vocabulary import BOUNDARIES, BY_PHRASE, DETERMINERS, SHADES, STRENGTHS, Term
+from editor3d.language.vocabulary import (
+    AMOUNT_PHRASES,
+    AMOUNTS,
+    BOUNDARIES,
+    BY_EFFECT,
+    BY_PHRASE,
+    DETERMINERS,
+    SHADES,
+    STRENGTHS,
+    Term,
+)
 
 Kind = Literal["term", "object", "strength", "boundary", "word"]
 
-_LONGEST_PHRASE = max(len(phrase) for phrase in (*BY_PHRASE, *STRENGTHS))
+_LONGEST_PHRASE = max(len(phrase) for phrase in (*BY_PHRASE, *AMOUNT_PHRASES, *STRENGTHS))
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,8 @@ class Token:
     words: tuple[str, ...]
     term: Term | None = None
     shade: str = ""
-    """Of a color term: `light`, `dark`, `vivid` or nothing."""
+    """Of a color term: `light`, `dark`, `vivid` or nothing; of weather: `light`, `heavy`, `falling`,
+    `after` or nothing."""
 
     @property
     def meaning(self) -> Term:
@@ -88,11 +99,12 @@ def _match(words: list[str], i: int, objects: ObjectNames) -> Token:
 
 
 def _term(phrase: tuple[str, ...]) -> tuple[Term | None, str]:
-    """The term of a phrase, where a shade may stand before a color ("light green")."""
+    """The term of a phrase, where a shade may stand before a color ("light green"), an amount before a weather."""
+    if phrase in AMOUNT_PHRASES:
+        effect, amount = AMOUNT_PHRASES[phrase]
+        return BY_EFFECT[effect], amount
     if phrase in BY_PHRASE:
         return BY_PHRASE[phrase], ""
-    if len(phrase) > 1 and phrase[0] in SHADES:
-        term = BY_PHRASE.get(phrase[1:])
-        if term is not None and term.category == "color":
-            return term, SHADES[phrase[0]]
-    return None, ""
+    term = BY_PHRASE.get(phrase[1:])
+    by_word = {"color": SHADES, "weather": AMOUNTS}.get(term.category, {}) if term is not None else {}
+    return (term, by_word[phrase[0]]) if phrase[0] in by_word else (None, "")

@@ -164,6 +164,36 @@ SHADES: dict[str, str] = {
 }
 """Words that shade the color right after them ("light green")."""
 
+AMOUNTS: dict[str, str] = {
+    "light": "light",
+    "thin": "light",
+    "slight": "light",
+    "heavy": "heavy",
+    "thick": "heavy",
+    "dense": "heavy",
+    "deep": "heavy",
+    "pouring": "heavy",
+    "falling": "falling",
+}
+"""Words that say how much weather there is, right before it ("heavy fog")."""
+
+AMOUNT_PHRASES: dict[tuple[str, ...], tuple[str, str]] = {
+    tuple(phrase.split()): (effect, amount)
+    for (effect, amount), phrases in {
+        ("snow", "light"): "dusting of snow, thin layer of snow, some snow, snow lightly",
+        ("snow", "heavy"): "blanket of snow, thick layer of snow, snow heavily",
+        ("snow", "falling"): "falling snow, snow falling, snow is falling, snow falls, snowfall, snow fall, "
+        "fall of snow, snowing, snowstorm, snow storm, blizzard, snowflakes, flakes of snow",
+        ("fog", "light"): "haze, hazy",
+        ("rain", "light"): "drizzle, drizzling",
+        ("rain", "heavy"): "downpour, cloudburst, rain heavily, raining heavily, pouring",
+        ("rain", "after"): "wet after rain, wet after the rain, wet from rain, wet from the rain, after rain, "
+        "after the rain, wet, rained, puddles, puddles of rain",
+    }.items()
+    for phrase in phrases.split(", ")
+}
+"""Phrases that say a weather and how much of it."""
+
 STRENGTHS: dict[tuple[str, ...], float] = {
     tuple(phrase.split()): strength
     for strength, phrases in {

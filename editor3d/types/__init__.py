@@ -36,7 +36,7 @@ from editor3d.types.edits import (
     SurfaceEditor,
     ViewEditor,
 )
-from editor3d.types.geometry import ObjectFrame, ViewGeometry
+from editor3d.types.geometry import ObjectFrame, Sky, ViewGeometry
 from editor3d.types.guidance import Guidance, GuidanceInfo, GuidanceRequest
 from editor3d.types.propagation import Carried, EditedKey, Propagator
 from editor3d.types.regions import Compose, Confinement, Freeze, Region, Regularise, SeenRegion, Shape, Solid
@@ -77,6 +77,7 @@ __all__ = [
     "SceneCapabilities",
     "SeenRegion",
     "Shape",
+    "Sky",
     "Solid",
     "Split",
     "SurfaceEditor",

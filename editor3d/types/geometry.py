@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +37,21 @@ class ObjectFrame:
         return (directions.double() @ self.axes.T).float()
 
 
+class Sky(Protocol):
+    """What the points of a scene see of the sky, the same for all views.
+
+    Points and their normals, both [H, W, 3], are in the capture file's own frame.
+    """
+
+    def share(self, points: Tensor, normals: Tensor) -> Tensor:
+        """The share of the sky that is free, as a clouded sky lights level ground: [H, W] in 0..1."""
+        ...
+
+    def reached(self, points: Tensor, normals: Tensor, toward: Tensor) -> Tensor:
+        """How freely points see towards a far light that stands about where `toward` [3] points: [H, W] in 0..1."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class ViewGeometry:
     """Where a view looks from and how far away is what it shows, in the capture file's own frame and units."""
@@ -64,6 +79,9 @@ class ViewGeometry:
     """The frame of all that the views show, or of what may change. None as `normals`."""
     frames: Mapping[str, ObjectFrame] = field(default_factory=dict)
     """Those of the objects that the data names."""
+
+    sky: Sky | None = None
+    """What the scene's points see of the sky. None as `normals`."""
 
     @property
     def points(self) -> Tensor:

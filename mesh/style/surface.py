@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editor3d.geometry.scene_surface import FUSED_SIDE, SceneSurface, SeenView
+from editor3d.geometry.scene.scene_surface import FUSED_SIDE, SceneSurface, SeenView
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import ViewGeometry
 from mesh.model.styled import StyledMesh

@@ -23,7 +23,8 @@ class Step:
     effect: str
     """A key of `vocabulary.BY_EFFECT`."""
     shade: str = ""
-    """Of a color: `light`, `dark`, `vivid` or nothing."""
+    """Of a color: `light`, `dark`, `vivid` or nothing; of weather: `light`, `heavy`,
+    `falling`, `after` or nothing."""
     strength: float = 1.0
     targets: tuple[str, ...] = ()
     """Names of the objects to edit; empty is the whole picture."""
@@ -170,7 +171,8 @@ class ClauseReader:
                 strength = vocab.STRENGTHS[token.words]
             elif token.kind == "term" and not (_carries(token) and carried):
                 effect = self._less(token) if less else token.meaning.effect
-                self.clause.effects.append(Step(effect, token.shade, strength or 1.0))
+                if not self._says_again(effect):
+                    self.clause.effects.append(Step(effect, token.shade, strength or 1.0))
                 strength, less = None, False
             elif token.kind == "term" or word in vocab.MORE:
                 pass
@@ -189,6 +191,11 @@ class ClauseReader:
         if strength is not None and self.clause.effects:  # "darken it slightly"
             final = self.clause.effects[-1]
             self.clause.effects[-1] = Step(final.effect, final.shade, strength)
+
+    def _says_again(self, effect: str) -> bool:
+        """Whether the clause has a light, season or weather already: "a moonlit night" is one night."""
+        of_scene = vocab.BY_EFFECT[effect].category in vocab.SCENE_CATEGORIES
+        return of_scene and any(step.effect == effect for step in self.clause.effects)
 
     def _less(self, token: Token) -> str:
         if not token.meaning.opposite:

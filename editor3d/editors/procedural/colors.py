@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural.tone import Stops, luma, mix, ramp, saturate
+from editor3d.editors.procedural.basis.tone import Stops, luma, mix, ramp, saturate
 
 RGB: dict[str, tuple[float, float, float]] = {
     "red": (0.86, 0.07, 0.07),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,14 +11,17 @@ import torch
 from torch import Tensor
 
 from editor3d.editors import EDITORS
+from editor3d.editors.procedural.basis.surface import Surface
+from editor3d.editors.procedural.basis.tone import mix
 from editor3d.editors.procedural.effects import SURFACE_MAPS, apply
 from editor3d.editors.procedural.parse import Step, parse
-from editor3d.editors.procedural.surface import Surface
-from editor3d.editors.procedural.tone import mix
 from editor3d.types import EditorInfo, EditRequest, ViewGeometry
 
 _FEATHER = 2.0
 """Pixels inside an object's border over which the edit sets in, so that mixed border pixels leave no hard seam."""
+
+
+_SNOW_AT_NIGHT = 0.5
 
 
 class ProceduralEditor:
@@ -66,9 +70,24 @@ class ProceduralEditor:
             InstructionError: as for `validate`.
         """
         image = request.condition.detach().to("cpu", torch.float32).contiguous()
-        for step in parse(request.instruction, request.objects):
+        steps = parse(request.instruction, request.objects)
+        for step in steps if request.geometry is not None else _without_surface(steps):
             image = _apply_step(image, step, request.objects, request.geometry)
         return image.to(request.condition.device)
+
+
+def _without_surface(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps for a picture whose surface is not known: snow that a night follows covers less.
+
+    There snow is a hard threshold of what is light and what is dark, and a night would make a negative of it.
+    """
+    nights = [place for place, step in enumerate(steps) if step.effect == "night"]
+    return tuple(
+        replace(step, strength=min(step.strength, _SNOW_AT_NIGHT))
+        if step.effect == "snow" and nights and place < nights[-1]
+        else step
+        for place, step in enumerate(steps)
+    )
 
 
 def targets(steps: tuple[Step, ...]) -> tuple[str, ...]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from editor3d.editors.procedural import colors, materials, scene, styles
-from editor3d.editors.procedural.surface import Surface
-from editor3d.editors.procedural.tone import mix
-from editor3d.language.vocabulary import BY_EFFECT
+from editor3d.editors.procedural.basis.surface import Surface
+from editor3d.editors.procedural.basis.tone import mix
+from editor3d.editors.procedural.weather import light
+from editor3d.editors.procedural.weather.amounts import WEATHER
+from editor3d.editors.procedural.weather.autumn import autumn
+from editor3d.language.vocabulary import BY_EFFECT, SCENE_CATEGORIES
 
 MAPS: dict[str, Callable[[Tensor], Tensor]] = {
     "gold": materials.gold,
@@ -56,8 +60,17 @@ MAPS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """Effects that are all or nothing; a weak one is mixed with the picture."""
 
-SURFACE_MAPS: dict[str, Callable[[Tensor, Surface], Tensor]] = {}
+SURFACE_MAPS: dict[str, Callable[[Tensor, Surface], Tensor]] = {
+    **{effect: by_amount[""] for effect, by_amount in WEATHER.items()},
+    "night": light.night,
+    "sunset": light.low_sun,
+    "dawn": partial(light.low_sun, sun=light.DAWN),
+    "autumn": autumn,
+}
 """Effects that follow the surface where it is known: (picture, surface) -> picture. Elsewhere `MAPS` has them."""
+
+_LIGHT = 0.6
+"""The strength of a light weather where the surface is not known."""
 
 ADJUSTMENTS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "brighter": colors.brighter,
@@ -79,7 +92,7 @@ def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "", su
         effect: a key of `vocabulary.BY_EFFECT`.
         image: [H, W, 3] float32 in 0..1 on the CPU.
         strength: 1 is the usual one; beyond 1 only exposure goes further.
-        shade: of a color: `light`, `dark`, `vivid` or nothing.
+        shade: of a color: `light`, `dark`, `vivid` or nothing; of weather: see `Step`.
         surface: what the picture shows; None where that is not known.
 
     Returns:
@@ -89,10 +102,20 @@ def apply(effect: str, image: Tensor, strength: float = 1.0, shade: str = "", su
         return ADJUSTMENTS[effect](image, strength).clamp(0.0, 1.0)
     if BY_EFFECT[effect].category == "color":
         edited = colors.recolor(image, effect, shade)
-    elif surface is None or effect not in SURFACE_MAPS:
-        edited = MAPS[effect](image)
+    elif surface is not None and effect in SURFACE_MAPS:
+        edited = _on_surface(effect, image, "heavy" if strength > 1.0 and not shade else shade, surface)
     else:
-        edited = SURFACE_MAPS[effect](image, surface)
-        if not surface.known.all():
-            edited = torch.where(surface.known[..., None], edited, MAPS[effect](image))
+        edited = MAPS[effect](image)
+        if (effect, shade) == ("fog", "heavy"):
+            edited = MAPS[effect](edited)
+        strength *= _LIGHT if shade == "light" else 1.0
     return mix(image, edited, min(strength, 1.0)).clamp(0.0, 1.0)
+
+
+def _on_surface(effect: str, image: Tensor, amount: str, surface: Surface) -> Tensor:
+    if effect in WEATHER:
+        return WEATHER[effect].get(amount, WEATHER[effect][""])(image, surface)
+    edited = SURFACE_MAPS[effect](image, surface)
+    if BY_EFFECT[effect].category in SCENE_CATEGORIES:  # there is weather where no surface is, too
+        return edited
+    return torch.where(surface.known[..., None], edited, MAPS[effect](image))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural.tone import Stops, blur, flatten, luma, ramp, slope, smoothstep
+from editor3d.editors.procedural.basis.tone import Stops, blur, flatten, luma, ramp, slope, smoothstep
 
 GOLD: Stops = (
     (0.00, 0.04, 0.02, 0.00),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural.tone import (
+from editor3d.editors.procedural.basis.tone import (
     Stops,
     blur,
     curve,
@@ -19,12 +19,12 @@ from editor3d.editors.procedural.tone import (
 )
 
 NIGHT: Stops = (
-    (0.00, 0.00, 0.01, 0.03),
-    (0.30, 0.02, 0.04, 0.12),
-    (0.55, 0.08, 0.14, 0.31),
-    (0.75, 0.23, 0.33, 0.57),
-    (0.90, 0.55, 0.66, 0.86),
-    (1.00, 0.86, 0.92, 1.00),
+    (0.00, 0.00, 0.00, 0.02),
+    (0.30, 0.02, 0.04, 0.11),
+    (0.55, 0.08, 0.13, 0.28),
+    (0.75, 0.19, 0.27, 0.50),
+    (0.90, 0.33, 0.44, 0.72),
+    (1.00, 0.46, 0.58, 0.88),
 )
 SUNSET: Stops = (
     (0.00, 0.07, 0.02, 0.12),
@@ -69,7 +69,7 @@ STORM: Stops = (
 
 
 def night(image: Tensor) -> Tensor:
-    """Moonlight: dark blue, little color, the brightest parts still bright."""
+    """Moonlight: dark blue, little color; what is white is moonlit, not lit by day."""
     moonlit = ramp(luma(image), NIGHT)
     return moonlit + 0.25 * (image - luma(image).unsqueeze(-1))
 

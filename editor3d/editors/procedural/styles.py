@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural.tone import (
+from editor3d.editors.procedural.basis.tone import (
     Stops,
     blur,
     curve,

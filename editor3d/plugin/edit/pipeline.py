@@ -13,7 +13,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
-from editor3d.geometry.scene_surface import SceneSurface
+from editor3d.geometry.scene.scene_surface import SceneSurface
 from editor3d.plan import EditPlan
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share

@@ -17,7 +17,7 @@ from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.lens import Lens
-from editor3d.geometry.measured import measured_distance
+from editor3d.geometry.scene.measured import measured_distance
 from editor3d.language.tokens import objects_named
 from editor3d.metrics.known_edit import Map, not_known
 from editor3d.metrics.learned import CAPTION_BEFORE

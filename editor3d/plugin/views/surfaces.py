@@ -12,7 +12,7 @@ from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
 from editor3d.geometry.camera import Camera
-from editor3d.geometry.scene_surface import FUSED_SIDE, SceneSurface, SeenView
+from editor3d.geometry.scene.scene_surface import FUSED_SIDE, SceneSurface, SeenView
 from editor3d.geometry.surface import OPAQUE, SeenSurface
 
 if TYPE_CHECKING:

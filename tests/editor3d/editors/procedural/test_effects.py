@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from editor3d.editors.procedural.basis.tone import luma
 from editor3d.editors.procedural.effects import ADJUSTMENTS, MAPS, apply
-from editor3d.editors.procedural.tone import luma
 from editor3d.language.vocabulary import BY_EFFECT, TERMS
 
 MATERIALS = [term.effect for term in TERMS if term.category == "material"]

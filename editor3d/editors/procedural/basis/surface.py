@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from editor3d.types import ObjectFrame, ViewGeometry
+from editor3d.types import ObjectFrame, Sky, ViewGeometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,27 @@ class Surface:
     """[H, W] bool: there is a surface, with a normal."""
     light: float
     """Median luma of the object over all views."""
+    geometry: ViewGeometry
+    """The view's, in the capture file's own frame,"""
+    frame: ObjectFrame
+    """and the object's."""
+
+    @cached_property
+    def sky(self) -> Tensor:
+        """[H, W] in 0..1: the share of the sky over each point that is free; 1 where that is not known."""
+        return self._seen(lambda sky, points, normals: sky.share(points, normals))
+
+    def reached(self, toward: Tensor) -> Tensor:
+        """[H, W] in 0..1: how freely light from about where `toward` [3] points (along the axes) reaches each point; 1
+        where that is not known."""
+        light = toward.double() @ self.frame.axes
+        return self._seen(lambda sky, points, normals: sky.reached(points, normals, light))
+
+    def _seen(self, look: Callable[[Sky, Tensor, Tensor], Tensor]) -> Tensor:
+        view = self.geometry
+        if view.sky is None or view.normals is None:
+            return torch.ones(self.known.shape)
+        return look(view.sky, view.points.cpu(), view.normals.cpu()).where(self.known, torch.ones(()))
 
     @staticmethod
     def of(geometry: ViewGeometry, frame: ObjectFrame) -> Surface | None:
@@ -47,4 +70,6 @@ class Surface:
         points = torch.where(known[..., None], eye - away[..., None] * toward, torch.zeros(()))
         step = (directions[:, 1:] - directions[:, :-1]).norm(dim=-1)
         step = torch.cat([step, step[:, -1:]], 1)
-        return Surface(points, normals, toward, geometry.concavity.cpu(), away * step, known, frame.light)
+        return Surface(
+            points, normals, toward, geometry.concavity.cpu(), away * step, known, frame.light, geometry, frame
+        )

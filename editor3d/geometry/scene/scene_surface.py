@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor
 from editor3d.errors import DataError
 from editor3d.files.writing import replacing
 from editor3d.geometry.camera import Camera
-from editor3d.geometry.fused import Cells, FusedSurface
+from editor3d.geometry.scene.fused import Cells, FusedSurface
+from editor3d.geometry.scene.sky import SkyMaps
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import ObjectFrame, ViewGeometry
 
@@ -61,6 +63,11 @@ class SceneSurface:
     """Those of the named objects."""
     up: Tensor
     """[3] float64, unit vector."""
+
+    @cached_property
+    def sky(self) -> SkyMaps:
+        """What its points see of the sky."""
+        return SkyMaps.of(self.fused.points, self.whole)
 
     @staticmethod
     def of(count: int, seen: Callable[[int], SeenView], up: Tensor) -> SceneSurface:
@@ -202,6 +209,7 @@ class SceneSurface:
             concavity=mean[..., 3] * seen,
             frame=self.frame,
             frames=self.frames,
+            sky=self.sky,
         )
 
 

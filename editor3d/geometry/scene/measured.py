@@ -9,7 +9,7 @@ from torch import Tensor
 from editor3d.datasets.orient import oriented
 from editor3d.datasets.views.images import read_depth, read_image, read_object_masks
 from editor3d.geometry.camera import Camera
-from editor3d.geometry.scene_surface import FUSED_SIDE, SceneSurface, SeenView
+from editor3d.geometry.scene.scene_surface import FUSED_SIDE, SceneSurface, SeenView
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import PosedImages, View, ViewGeometry
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural.surface import Surface
+from editor3d.editors.procedural.basis.surface import Surface
 from editor3d.errors import DataError
 from editor3d.geometry.camera import Camera
-from editor3d.geometry.scene_surface import SceneSurface, SeenView
+from editor3d.geometry.scene.scene_surface import SceneSurface, SeenView
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import ViewGeometry
 from tests.editor3d.geometry.room import BALL, RADIUS, cast, looking, painted

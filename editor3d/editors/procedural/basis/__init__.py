@@ -1,0 +1,1 @@
+"""What the maps of pictures and of surfaces are built of."""
