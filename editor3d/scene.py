@@ -55,7 +55,7 @@ class SceneDefaults:
             "--quick out, or reconstruct by splat."
         )
 
-    def insert(self, points: Tensor) -> None:
+    def insert(self, points: Tensor, colors: Tensor | None = None) -> None:
         raise RegionError(f"Expected a scene that takes new parts, got {type(self).__name__}: reconstruct it by splat.")
 
     def solid_field(self) -> SolidField:

@@ -231,3 +231,49 @@ def fit_planes(directions, distance, radius, jump, normals):
             length = math.sqrt(nx * nx + ny * ny + nz * nz)
             for k in range(3):
                 normals[row, column, k] = -(nx * d0[k] + ny * e1[k] + nz * e2[k]) / length
+
+
+@njit(**_PARALLEL)
+def carve(
+    origin, directions, ends, poses, lenses, sizes, starts, distance, changed, near, steps, tolerance, opposed, out
+):  # fmt: skip
+    """Whether the rays of P pixels cross space that several views allow to have changed; fills out [P] uint8.
+
+    A place votes for a change by each view that sees as far and changed there, and against it by each that did not. 0:
+    no view says anything of where the ray ends; 1: nothing has changed along the ray; 2: something may have.
+    """
+    for p in prange(len(directions)):
+        found = 0
+        for step in range(steps + 1):
+            t = ends[p] * (near + (1.0 - near) * step / steps)
+            x, y, z = (
+                origin[0] + t * directions[p, 0], origin[1] + t * directions[p, 1], origin[2] + t * directions[p, 2]
+            )  # fmt: skip
+            yes, no = 0, 0
+            for i in range(len(poses)):
+                pose, width, height = poses[i], sizes[i, 0], sizes[i, 1]
+                ox, oy, oz = x - pose[0, 3], y - pose[1, 3], z - pose[2, 3]
+                u, v, held = _to_pixel(
+                    pose[0, 0] * ox + pose[1, 0] * oy + pose[2, 0] * oz,
+                    pose[0, 1] * ox + pose[1, 1] * oy + pose[2, 1] * oz,
+                    pose[0, 2] * ox + pose[1, 2] * oy + pose[2, 2] * oz,
+                    lenses[i],
+                )
+                if not (held and u >= 0.0 and v >= 0.0 and u < width and v < height):
+                    continue
+                at = starts[i] + int(v) * width + int(u)
+                far = math.sqrt(ox * ox + oy * oy + oz * oz)
+                if distance[at] > 0.0 and far > distance[at] * (1.0 + tolerance):  # hidden
+                    continue
+                if changed[at]:
+                    yes += 1
+                else:
+                    no += 1
+                    if no > opposed * len(poses):  # whatever the others say
+                        break
+            if yes > 0 and no <= opposed * (yes + no):
+                found = 2
+                break
+            if step == steps and no > 0:
+                found = 1
+        out[p] = found

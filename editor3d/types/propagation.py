@@ -38,8 +38,19 @@ class Carried:
 class Propagator(Protocol):
     """Carries the edit of a few views over to the others, by what they see of the same scene."""
 
-    def look(self, keeps_shape: bool) -> None:
-        """Take the scene's geometry as it is now, for an edit that changes colours alone or more."""
+    def look(self, keeps_shape: bool, fitted: bool = False) -> None:
+        """Take the scene's geometry as it is now, for an edit that changes colours alone or more.
+
+        Args:
+            fitted: the scene is on its way to the edited one, not the one before the edit.
+        """
+        ...
+
+    def unchanged(self, target: int, original: Tensor, keys: Sequence[EditedKey]) -> Tensor | None:
+        """Where an edit of some keys leaves another view as it is: [H, W] bool; None where nothing is known of that.
+
+        For a scene that was looked at before the edit. Arguments are those of `carry`.
+        """
         ...
 
     def carry(self, target: int, original: Tensor, keys: Sequence[EditedKey], mask: Tensor | None = None) -> Carried:

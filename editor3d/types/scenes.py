@@ -115,8 +115,11 @@ class EditableScene(Protocol[CameraT]):
         """
         ...
 
-    def insert(self, points: Tensor) -> None:
+    def insert(self, points: Tensor, colors: Tensor | None = None) -> None:
         """Put new parts at points [M, 3] scene units, for training to make something of.
+
+        Args:
+            colors: [M, 3] in 0..1; None is grey.
 
         Those that were there keep their values and their order.
 

@@ -37,10 +37,15 @@ def from_points(points: Tensor, colors: Tensor, sh_degree: int, generator: torch
     return Splats(points.float().contiguous(), log_scale[:, None].repeat(1, 3), quats, logits, sh)
 
 
-def seeds(points: Tensor, sh_degree: int) -> Splats:
-    """Grey, faint Gaussians at points [M, 3] scene units, on the CPU; the same ones every time."""
+def seeds(points: Tensor, sh_degree: int, colors: Tensor | None = None) -> Splats:
+    """Faint Gaussians at points [M, 3] scene units, on the CPU; the same ones every time.
+
+    Args:
+        colors: [M, 3] in 0..1; None is grey.
+    """
     points = points.cpu().float()
-    return from_points(points, torch.full_like(points, GREY), sh_degree, torch.Generator().manual_seed(0), FAINT)
+    colors = torch.full_like(points, GREY) if colors is None else colors.cpu().float()
+    return from_points(points, colors, sh_degree, torch.Generator().manual_seed(0), FAINT)
 
 
 def random_points(count: int, radius: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -116,12 +116,12 @@ class SplatModel(PluginModel):
         opacity = self.config.initial_opacity
         self.set_splats(from_points(start.points, start.colors, self.config.sh_degree, generator, opacity))
 
-    def insert(self, points: Tensor) -> None:
-        """Put grey, faint Gaussians at points [M, 3] scene units, for training to make something of.
+    def insert(self, points: Tensor, colors: Tensor | None = None) -> None:
+        """Put faint Gaussians at points [M, 3] scene units, for training to make something of.
 
         For before the first step, while optimisers hold nothing of any.
         """
-        self.set_splats(concatenate([self.splats.to("cpu"), seeds(points, self.sh_degree)]))
+        self.set_splats(concatenate([self.splats.to("cpu"), seeds(points, self.sh_degree, colors)]))
 
     @property
     def strategy_state(self) -> dict[str, Any]:

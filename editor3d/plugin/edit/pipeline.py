@@ -245,9 +245,19 @@ class EditPipeline(PlannedPipeline):
                 self.edit_panel.apply_requests()
                 if not self.edit_panel.paused:
                     self.updater.before_step(step)
+                    if step == 0:
+                        self._insert_new(self.updater)
 
         first = TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], update)
         return [first, *super().get_training_callbacks(attributes)]
+
+    def _insert_new(self, updater: DatasetUpdater) -> None:
+        """Put parts of the scene where an edit by keys may have put something; those of a resumed run come with its
+        checkpoint."""
+        if isinstance(updater, KeyUpdater) and self.model.capabilities.inserts and self.model.confinement is None:
+            points, colors = updater.new_points()
+            if len(points):
+                self.model.insert(points, colors)
 
     def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if self._lpips is None:

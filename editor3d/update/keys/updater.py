@@ -158,7 +158,7 @@ class KeyUpdater(DatasetUpdater):
     def _look(self) -> None:
         """Take the scene's geometry as it is now, unless that was done since the last step."""
         if not self._looked:
-            self.parts.propagator.look(self.info.keeps_shape)
+            self.parts.propagator.look(self.info.keeps_shape, fitted=self.key_state.round > 0)
             self._looked = True
 
     def _edit_keys(self, step: int) -> None:
@@ -301,18 +301,36 @@ class KeyUpdater(DatasetUpdater):
         """Give every view its picture and its weights."""
         keys = self.agreeing.counting(self.key_state.accepted)
         own = {key.view: key for key in keys}
-        self.key_state.round += 1
+        before, self.key_state.round = self.key_state.round, self.key_state.round + 1
         for index, view in enumerate(self.scene.views):
             original = self.scene.condition(index).cpu()
             if index in own and own[index].trust >= 1.0:
                 picture, weight = own[index].edited, torch.ones(original.shape[:2])
             else:
-                carried = self.parts.propagator.carry(index, original, keys, self.agreeing.inside(index))
+                carried = self.parts.propagator.carry(index, original, keys, self._may_change(index, keys, before))
                 picture, weight = carried.picture, carried.weight
             picture, amount = rounded(picture), rounded(weight)
             self.targets.write(view.name, self.key_state.round, picture, amount)
             self.scene.store(index, picture)
             self.scene.weigh(index, amount.float() / 255.0)
+
+    def _may_change(self, view: int, keys: list[EditedKey], round_: int) -> Tensor | None:
+        """Where a view may show another thing than before the edit, which was carried over so often: [H, W] bool; None
+        is everywhere."""
+        inside = self.agreeing.inside(view)
+        if self.info.keeps_shape:
+            return inside
+        if round_ > 0:  # the scene as it was is gone; what was found of it is kept in the weights
+            return self.targets.read(self.scene.views[view].name, round_)[1] < 255
+        same = self.parts.propagator.unchanged(view, self.scene.condition(view).cpu(), keys)
+        if same is None:
+            return inside
+        return ~same if inside is None else inside & ~same
+
+    def new_points(self) -> tuple[Tensor, Tensor]:
+        """Points [M, 3] in scene units where the edit may have put something, and their colours [M, 3] in 0..1; after
+        the keys were edited, and before the scene is fitted to them."""
+        return self.parts.propagator.new_points(self.agreeing.counting(self.key_state.accepted))
 
     def _later_steps(self) -> list[int]:
         """Steps before which keys are repaired, or carried over anew."""
