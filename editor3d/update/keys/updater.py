@@ -13,7 +13,7 @@ from torch import Tensor
 from editor3d.geometry.coverage import Keys
 from editor3d.plan import KeyPlan
 from editor3d.run.stopping import ApprovalAwaited, StepInterrupted
-from editor3d.types import EditorInfo, EditRequest, Reference, View
+from editor3d.types import EditedKey, EditorInfo, EditRequest, Reference, View
 from editor3d.update.batches import edit_together
 from editor3d.update.engine import DatasetUpdater, Guidance, rounded
 from editor3d.update.forecast import Forecast, calls_of, forecast, reserve_of
