@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from editor3d.programs.core.budget import Account
+from editor3d.programs.core.contracts import Failure
 from editor3d.programs.search.tournament import Outcome
 from editor3d.run.events import Warning, emit
 
@@ -29,6 +30,11 @@ def better_round(number: int, outcome: Outcome, account: Account) -> None:
     if spent["calls"]:
         cost = f"{spent['calls']} calls, {cost}"
     print(f"round {number}:{loss}  {outcome.best.note}  ({cost})", file=sys.stderr)
+
+
+def failure(failed: Failure) -> None:
+    """Print why a candidate cannot win."""
+    print(f"candidate {failed.reason.rstrip('.')}{f'  ({failed.note})' if failed.note else ''}", file=sys.stderr)
 
 
 def ending(done: Refinement) -> None:

@@ -50,7 +50,7 @@ from editor3d.run.stopping import interrupt_on_sigterm, say_stopped
 from editor3d.trust import require_chosen
 
 IMAGINED = "imagined.png"
-IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4}
+IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4, "texture": 0.0}
 """What an editor paints has the right colours and light; edges and textures of its own are not the scene's."""
 
 
@@ -325,7 +325,8 @@ class _Run:
     ) -> Search:
         return Search(
             task, renderer=self.renderer, proposer=proposer, evaluator=evaluator, account=self.account,
-            ledger=self.ledger, settings=self.settings, target=self.target, on_round=on_round, on_progress=on_progress,
+            ledger=self.ledger, settings=self.settings, target=self.target, on_round=on_round,
+            on_failure=notices.failure, on_progress=on_progress,
         )  # fmt: skip
 
     def _imagined(self, task: Task) -> np.ndarray:

@@ -35,7 +35,8 @@ def resolved(request: RefineRequest, vision: VisionSettings) -> RefineRequest:
     if proposer == "auto":
         proposer = "vision" if vision.key or vision.url != VisionSettings.url else "embedded"
     if evaluator == "auto":
-        evaluator = "target" if request.target is not None else ("vision" if proposer == "vision" else "imagination")
+        measured = "imagination" if request.target is None else "target"
+        evaluator = "vision" if proposer == "vision" else measured
     if evaluator == "target" and request.target is None:
         raise ConfigError("Expected a target picture for the evaluator target, got none: give --target IMAGE.")
     if evaluator == "vision" and request.target is None and not request.instruction.strip():

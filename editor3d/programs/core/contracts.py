@@ -139,6 +139,17 @@ class Round:
     """[H, W, 3] uint8, the picture to match, where there is one: given, or imagined."""
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A candidate without a picture, or with an empty one."""
+
+    source: str
+    note: str
+    """What it changed, as its proposer says."""
+    reason: str
+    """Why it cannot win, word for word as the gate, the program or the worker said it."""
+
+
 class Proposer(Protocol):
     """Writes candidates."""
 
@@ -149,6 +160,10 @@ class Proposer(Protocol):
             ServiceError: a model gave no usable answer.
             BudgetSpentError: another call would go beyond the budget.
         """
+        ...
+
+    def failed(self, current: Round, failure: Failure) -> None:
+        """Hear of a candidate of this round that cannot win, as soon as it is known."""
         ...
 
     def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:

@@ -30,7 +30,8 @@ class RefineRequest:
     needs none; auto takes the model if one is set."""
     evaluator: Literal["auto", "target", "imagination", "vision"] = "auto"
     """Choose how renders are compared: by their distance to the target, by their distance to the 2D edit of the first
-    render (imagination), or by a vision model; auto takes the target if there is one, else the model if one is set."""
+    render (imagination), or by a vision model; auto takes the model if it writes the candidates, else the target if
+    given."""
     editor: str = "auto"
     """Choose the 2D editor of imagination by its name in `editor3d list editors`."""
     clip: ClipChoice = "auto"

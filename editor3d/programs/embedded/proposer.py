@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from editor3d.programs.core.contracts import Candidate, Proposal, Round
+from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.embedded.leaps import leaps
@@ -108,6 +108,9 @@ class EmbeddedProposer:
             return None
         source, note = self._plan.sources[index]
         return Proposal(source, note=note)
+
+    def failed(self, current: Round, failure: Failure) -> None:
+        """Nothing follows from it for numbers: candidates that are not among those of `learn` are not repeated."""
 
     def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:
         """Take in what came of a round."""

@@ -1,12 +1,13 @@
 """The distance between two pictures, as one number and as a vector of residuals.
 
-    loss = 0.4 * photometric + 0.4 * structure + 0.2 * colour
+    loss = 0.3 * photometric + 0.2 * structure + 0.2 * colour + 0.3 * texture
 
     photometric   mean over levels of (mean |a - b| + sqrt(mean (a - b)^2)) / 2
     structure     mean over levels of (1 - SSIM) / 2, and of the mean difference of edge strengths
     colour        mean difference of the sorted values of each channel (Wasserstein-1 distance of the histograms)
+    texture       distributions of gradients and frequencies, wherever the marks lie; see `texture.py`
 
-With a CLIP model, E(.) being its normalised embedding of a picture, a fourth part says how far the same is seen:
+With a CLIP model, E(.) being its normalised embedding of a picture, a fifth part says how far the same is seen:
 
     loss = 0.9 * (the loss above) + 0.1 * clip
     clip = (1 - cos(E(a), E(b))) / 2
@@ -25,9 +26,11 @@ import numpy as np
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
+from editor3d.programs.judge.texture import Texture
+
 LEVELS, LEAST_SIDE = 5, 4
 SSIM_WINDOW = 7
-PHOTOMETRIC, STRUCTURE, COLOUR, CLIP = 0.4, 0.4, 0.2, 0.1
+PHOTOMETRIC, STRUCTURE, COLOUR, TEXTURE, CLIP = 0.3, 0.2, 0.2, 0.3, 0.1
 Embed = Callable[[np.ndarray], np.ndarray]
 """A picture [H, W, 3] uint8 sRGB to its embedding [D] of length 1."""
 
@@ -42,16 +45,17 @@ class PictureLoss:
         photometric: float = PHOTOMETRIC,
         structure: float = STRUCTURE,
         colour: float = COLOUR,
+        texture: float = TEXTURE,
         embed: Embed | None = None,
     ) -> None:
         """
         Args:
             target: [H, W, 3] uint8 sRGB.
-            photometric, structure, colour: weights of the three parts.
-            embed: CLIP's picture embedding, for the fourth part; without it there are three.
+            photometric, structure, colour, texture: weights of the four parts.
+            embed: CLIP's picture embedding, for the fifth part; without it there are four.
         """
         self.target, self._embed = target, embed
-        self._weights = {"photometric": photometric, "structure": structure, "colour": colour}
+        self._weights = {"photometric": photometric, "structure": structure, "colour": colour, "texture": texture}
         if embed is not None:
             self._weights = {name: (1.0 - CLIP) * weight for name, weight in self._weights.items()} | {"clip": CLIP}
         self._last: tuple[np.ndarray, dict[str, float]] | None = None
@@ -68,6 +72,10 @@ class PictureLoss:
     @cached_property
     def _edges(self) -> list[np.ndarray]:
         return [edges(level) for level in self._levels]
+
+    @cached_property
+    def _texture(self) -> Texture:
+        return Texture(self._levels)
 
     @cached_property
     def _sorted(self) -> np.ndarray:
@@ -99,6 +107,7 @@ class PictureLoss:
             "photometric": float(np.mean(photometric)),
             "structure": float(np.mean(structure)),
             "colour": float(colour),
+            "texture": Texture(levels).difference(self._texture),
         }
         if self._embed is not None:
             parts["clip"] = 0.5 * max(0.0, 1.0 - float(self._embed(image) @ self._embedded))

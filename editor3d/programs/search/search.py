@@ -25,6 +25,7 @@ from editor3d.programs.core.contracts import (
     Candidate,
     EditKind,
     Evaluator,
+    Failure,
     Proposer,
     Rendered,
     Renderer,
@@ -39,6 +40,8 @@ from editor3d.run import events
 
 PATIENCE = 2
 """Model calls that may fail one after the other before the run stops; each has been tried several times by then."""
+BLANK = 3
+"""Of 255: a picture whose values in each channel all lie within this shows nothing."""
 PICTURES = "candidates"
 """The folder of the candidates' pictures, below the run's own."""
 
@@ -102,18 +105,20 @@ class Search:
         settings: Settings,
         target: np.ndarray | None = None,
         on_round: Callable[[int, Outcome], None] = lambda number, outcome: None,
+        on_failure: Callable[[Failure], None] = lambda failure: None,
         on_progress: Callable[[int, str, int], None] = lambda done, note, total: None,
     ) -> None:
         """
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one: shown to the proposer.
             on_round: called after each finished round.
+            on_failure: called for each candidate without a picture, or with an empty one.
             on_progress: called before each candidate with how many were rendered, a note, and how many there are at
                 most.
         """
         self._task, self._renderer, self._proposer, self._evaluator = task, renderer, proposer, evaluator
         self._account, self._ledger, self._settings, self._target = account, ledger, settings, target
-        self._on_round, self._on_progress = on_round, on_progress
+        self._on_round, self._on_failure, self._on_progress = on_round, on_failure, on_progress
         self._folder = ledger.path.parent / PICTURES
         self._failures = 0
         self.first: Candidate | None = None
@@ -193,7 +198,12 @@ class Search:
                     continue
                 seen.add(source)
                 rendered, loss = self._render(source)
-                if rendered.image is not None:
+                reason = _unusable(rendered, current.best)
+                if reason is not None:
+                    failure = Failure(source, note, reason)
+                    self._proposer.failed(current, failure)
+                    self._on_failure(failure)
+                elif rendered.image is not None:
                     tried.append(Candidate(source, rendered.image, loss, note))
         except (BudgetSpentError, NoServiceError) as error:
             spent = error
@@ -333,6 +343,22 @@ class Search:
 def digest(text: str | bytes) -> str:
     """A short name of a program or file: 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
+
+
+def _unusable(rendered: Rendered, best: Candidate) -> str | None:
+    """Why a candidate cannot win; None where it may. An empty picture may where the incumbent's is empty too."""
+    if rendered.image is None:
+        return f"{rendered.status}: {rendered.message}"
+    if _is_blank(rendered.image) and not _is_blank(best.image):
+        red, green, blue = rendered.image.reshape(-1, 3).mean(axis=0).round().astype(int)
+        return f"blank: the picture is of one colour, RGB {red}, {green}, {blue}, and shows nothing of the scene"
+    return None
+
+
+def _is_blank(image: np.ndarray) -> bool:
+    """Whether every channel has nearly one value in the whole picture [H, W, 3] uint8."""
+    flat = image.reshape(-1, 3)
+    return bool(((flat.max(axis=0) - flat.min(axis=0)) <= BLANK).all())
 
 
 def _loss(best: Candidate) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from editor3d.errors import ServiceError
-from editor3d.programs.core.contracts import Candidate, Proposal, Round
+from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.language.diffs import AnswerError, program_of
 from editor3d.programs.sandbox import gate
 from editor3d.programs.vision.client import VisionClient, picture, said
@@ -16,6 +16,8 @@ ANSWERS = 3
 """Requests for one candidate while the answers hold no program."""
 REMEMBERED = 6
 """Earlier changes that the prompt lists."""
+REMEMBERED_FAILURES, MOST_OF_A_FAILURE = 3, 4000
+"""Failed candidates that the prompt shows, and characters of each one's program."""
 
 _KINDS = {
     "tweak": "Make a small change: keep the program's structure and change values in it (numbers, colours, positions).",
@@ -36,6 +38,7 @@ class VisionProposer:
         """
         self._client, self._on_refusal = client, on_refusal
         self._history: list[str] = []
+        self._failures: list[str] = []
 
     def propose(self, current: Round, index: int) -> Proposal:
         """One candidate; an answer without a usable program is sent back with what is wrong with it.
@@ -70,6 +73,12 @@ class VisionProposer:
             return Proposal(source, calls, tokens, note=_first_sentence(answer.text))
         raise ServiceError(f"The model gave no usable program in {ANSWERS} answers; the last time {reason}.")
 
+    def failed(self, current: Round, failure: Failure) -> None:
+        """Say it to the model with its next request, in this round still."""
+        program = f"\nin this program:\n```python\n{failure.source.strip()[:MOST_OF_A_FAILURE]}\n```"
+        self._failures.append(f"{failure.note or 'A change'}: {failure.reason}{program}")
+        self._failures = self._failures[-REMEMBERED_FAILURES:]
+
     def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:
         """Remember which changes were kept and which were not."""
         for one in tried[:3]:
@@ -87,6 +96,10 @@ class VisionProposer:
         parts += [said("The present picture:"), picture(current.best.image)]
         if self._history:
             parts.append(said("Changes so far:\n" + "\n".join(self._history)))
+        if self._failures:
+            parts.append(
+                said("Candidates that failed; do not repeat what made them fail:\n" + "\n".join(self._failures))
+            )
         parts.append(said(f"The present program:\n```python\n{current.best.source.rstrip()}\n```"))
         attempt = f"This is attempt {index + 1} of {current.breadth}: let it differ from the others."
         parts.append(said(f"{_KINDS[current.kind]} {attempt}"))

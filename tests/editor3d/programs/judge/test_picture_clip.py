@@ -73,7 +73,7 @@ def test_the_ledger_says_which_model_had_which_part(no_weights, files, tmp_path)
         assert read_plan(done.folder).fingerprint["clip"] == done.summary["clip"] == model
         renders = [event for event in events if event["event"] == "render"]
         assert all(("clip" in event["parts"]) == (model is not None) for event in renders)
-        parts = {"photometric", "structure", "colour"} | ({"clip"} if model else set())
+        parts = {"photometric", "structure", "colour", "texture"} | ({"clip"} if model else set())
         assert set(renders[-1]["parts"]) == parts
     more = {"renderer": Painter, "budget": Budget(renders=20), "resume": True}
     with pytest.raises(ConfigError, match=f"another clip: .*{TINY_CLIP}.*--clip on"):

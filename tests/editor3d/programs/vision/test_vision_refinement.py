@@ -10,6 +10,7 @@ import pytest
 
 from editor3d.errors import ConfigError, EditorUnavailableError, ServiceError
 from editor3d.programs import Budget, RefineRequest, refine
+from editor3d.programs.request import resolved
 from editor3d.programs.vision.client import VisionSettings
 
 from ..scripted import KEY, QUICK, TOKENS, Painter
@@ -263,3 +264,24 @@ def test_the_embedded_proposer_goes_by_a_models_verdicts(chat, vision, files, tm
     brightest = float(done.program.read_text().split("\n")[0].partition("= ")[2])
     assert brightest > 0.125
     assert done.summary["spent"]["calls"] == chat.verdicts
+
+
+def test_failures_go_back_to_the_model_in_the_same_round_and_are_shown(chat, vision, files, tmp_path, capsys):
+    """A program that fails, and one whose picture is empty, are said word for word with the next request."""
+    chat.programs = ["brightness = 0.5\nfail = 1.0\n", "brightness = 0.0\nangle = 0.1\n", BEST]
+    refine(asked(files, breadth=3, depth=1), tmp_path / "run", vision=vision, renderer=Painter)
+    requests = [json.dumps(body["messages"][1]) for body in chat.asked if "edit Python" in json.dumps(body)]
+    assert "It failed." not in requests[0]
+    assert "failed: It failed." in requests[1]
+    assert "fail = 1.0" in requests[1]
+    assert "blank: the picture is of one colour, RGB 0, 0, 0" in requests[2]
+    shown = capsys.readouterr().err
+    assert "candidate failed: It failed" in shown
+    assert "candidate blank" in shown
+
+
+def test_a_model_that_writes_the_programs_also_judges_where_there_is_a_target(vision, files, tmp_path):
+    request = asked(files, evaluator="auto", proposer="auto", target=tmp_path / "target.png")
+    assert resolved(request, vision).evaluator == "vision"
+    assert resolved(replace(request, proposer="embedded"), vision).evaluator == "target"
+    assert resolved(replace(request, evaluator="target"), vision).evaluator == "target"
