@@ -28,6 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,pytorch3d,dev]'
 	@$(PIP) install --quiet --no-deps mediapipe==0.10.9
 	@$(BIN)/python -m editor3d.geometry.warmup >/dev/null
+	@$(BIN)/python -m editor3d.editors.procedural.solid.warmup >/dev/null
 	@$(BIN)/python -m nerf_methods.voxel.warmup >/dev/null
 	@$(BIN)/python -m gaussian.warmup >/dev/null
 	@touch $(READY)

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from editor3d.host.surroundings import private_folder
 
 KERNEL_FOLDERS = (
+    "editor3d/editors/procedural/solid",
     "editor3d/geometry",
     "gaussian/raster/kernels",
     "lab/training/data",

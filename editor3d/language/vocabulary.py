@@ -72,13 +72,30 @@ TERMS: tuple[Term, ...] = (
             "steel": "steel, stainless steel, iron, cast iron, metal, metallic, aluminium, aluminum",
             "rust": "rust, rusty, rusted, rusted metal, rusty metal, rusty iron",
             "marble": "marble",
-            "stone": "stone, rock, granite, concrete, limestone",
+            "stone": "stone, rock, limestone, sandstone",
+            "granite": "granite",
+            "concrete": "concrete, cement",
+            "lava": "lava, molten lava, magma",
+            "brick": "brick, bricks, red brick, brick wall",
+            "masonry": "masonry, stone masonry, stone wall, stone blocks",
             "clay": "clay, terracotta, terra cotta, earthenware",
             "porcelain": "porcelain, china, ceramic",
-            "wood": "wood, wooden, oak, walnut, mahogany",
+            "wood": "wood, wooden",
+            "oak": "oak",
+            "walnut": "walnut",
+            "mahogany": "mahogany",
+            "polished wood": "polished wood, polished oak, polished walnut, varnished wood, lacquered wood",
+            "weathered wood": "weathered wood, weathered oak, driftwood",
             "ice": "ice, icy, frozen, freeze",
             "jade": "jade",
             "obsidian": "obsidian, onyx, black glass",
+            "weathered bronze": "weathered bronze, weathered copper, aged bronze, oxidised copper, oxidized copper, "
+            "verdigris, patina",
+            "wool": "wool, woolen, woollen, knitted wool, knitted, knit",
+            "leather": "leather",
+            "carbon fibre": "carbon fibre, carbon fiber",
+            "holographic foil": "holographic foil, holographic, iridescent foil, iridescent",
+            "moss": "moss, mossy, moss covered, moss grown",
         },
     ),
     *_terms(
@@ -148,6 +165,9 @@ TERMS: tuple[Term, ...] = (
     ),
     Term("less saturated", "exposure", ("desaturated", "desaturate", "muted", "pale", "pastel"), "more saturated"),
 )
+
+COVERINGS: frozenset[str] = frozenset({"moss"})
+"""Effects that lie on what else a clause makes: "a moss covered stone" is stone first."""
 
 BY_EFFECT: dict[str, Term] = {term.effect: term for term in TERMS}
 BY_PHRASE: dict[tuple[str, ...], Term] = {tuple(phrase.split()): term for term in TERMS for phrase in term.words}

@@ -54,6 +54,7 @@ class ClauseReader:
     def read(self) -> Clause:
         swallowed = self._noun_phrases()
         self._effects([token for i, token in enumerate(self.tokens) if i not in swallowed])
+        self._order()
         clause = self.clause
         if self.doubtful is not None and not (clause.targets or clause.pronoun or clause.whole):
             raise self._no_mask(self.doubtful.words[0])
@@ -99,7 +100,8 @@ class ClauseReader:
         preceding = {own.text for own in self.tokens[: modifiers.stop]}
         every = before in ("both", "each", "every") or "all" in preceding
         self._target(token, [word for i in modifiers for word in self.tokens[i].words], every)
-        if before in vocab.DETERMINERS | vocab.ARTICLES or self._effect_outside(modifiers):
+        described = before in vocab.ARTICLES and any(self.tokens[i].kind == "term" for i in modifiers)
+        if self._effect_outside(modifiers) or (before in vocab.DETERMINERS | vocab.ARTICLES and not described):
             return set(modifiers)
         return {i for i in modifiers if self.tokens[i].text in vocab.ADJECTIVES}
 
@@ -196,6 +198,10 @@ class ClauseReader:
         """Whether the clause has a light, season or weather already: "a moonlit night" is one night."""
         of_scene = vocab.BY_EFFECT[effect].category in vocab.SCENE_CATEGORIES
         return of_scene and any(step.effect == effect for step in self.clause.effects)
+
+    def _order(self) -> None:
+        """What covers the rest is made last, wherever it stands in the clause."""
+        self.clause.effects.sort(key=lambda step: step.effect in vocab.COVERINGS)
 
     def _less(self, token: Token) -> str:
         if not token.meaning.opposite:

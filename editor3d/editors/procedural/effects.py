@@ -8,13 +8,19 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from editor3d.editors.procedural import colors, materials, scene, styles
+from editor3d.editors.procedural import coats, colors, materials, scene, styles
 from editor3d.editors.procedural.basis.surface import Surface
 from editor3d.editors.procedural.basis.tone import mix
 from editor3d.editors.procedural.weather import light
 from editor3d.editors.procedural.weather.amounts import WEATHER
 from editor3d.editors.procedural.weather.autumn import autumn
 from editor3d.language.vocabulary import BY_EFFECT, SCENE_CATEGORIES
+
+
+def _rough(rgb: tuple[float, float, float]) -> Callable[[Tensor], Tensor]:
+    """A rough surface of one colour."""
+    return partial(materials.matte, stops=colors.dyed(rgb), grain=1.5)
+
 
 MAPS: dict[str, Callable[[Tensor], Tensor]] = {
     "gold": materials.gold,
@@ -33,6 +39,22 @@ MAPS: dict[str, Callable[[Tensor], Tensor]] = {
     "ice": materials.ice,
     "jade": materials.jade,
     "obsidian": materials.obsidian,
+    "granite": materials.stone,
+    "concrete": materials.stone,
+    "masonry": materials.stone,
+    "brick": _rough((0.60, 0.27, 0.19)),
+    "lava": _rough((0.75, 0.20, 0.05)),
+    "oak": materials.wood,
+    "walnut": materials.wood,
+    "mahogany": materials.wood,
+    "polished wood": materials.wood,
+    "weathered wood": _rough((0.56, 0.53, 0.49)),
+    "weathered bronze": _rough((0.36, 0.58, 0.50)),
+    "wool": _rough((0.86, 0.80, 0.68)),
+    "leather": _rough((0.47, 0.26, 0.13)),
+    "carbon fibre": materials.obsidian,
+    "holographic foil": materials.chrome,
+    "moss": _rough((0.34, 0.42, 0.12)),
     "night": scene.night,
     "sunset": scene.sunset,
     "dawn": scene.dawn,
@@ -61,6 +83,7 @@ MAPS: dict[str, Callable[[Tensor], Tensor]] = {
 """Effects that are all or nothing; a weak one is mixed with the picture."""
 
 SURFACE_MAPS: dict[str, Callable[[Tensor, Surface], Tensor]] = {
+    **coats.MATERIAL_MAPS,
     **{effect: by_amount[""] for effect, by_amount in WEATHER.items()},
     "night": light.night,
     "sunset": light.low_sun,

@@ -6,7 +6,8 @@ With points p_i, normals n_i and h the distance between neighbours, the normal a
     n' = sum_i w_i n_i / |sum_i w_i n_i|,   w_i = exp(-|p_i - p|^2 / 2 s^2) exp(-(1 - n . n_i) / t),   s = h
 
 (a bilateral filter on the surface: beyond an edge, normals differ, and count little), and the surface lies
-e = sum_i w_i n_i . (p_i - p) / sum_i w_i off p along n' (moving least squares).
+e = sum_i w_i (n_i + n') . (p_i - p) / 2 sum_i w_i off p along n' (moving least squares; with the mean of both normals a
+ball stays as large as it is).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ SPACING = 0.016
 """h within twice the frame's radius; it doubles with each further doubling of the distance."""
 _NEAR, _LEVELS = 2.0, 8
 _SMOOTH, _ALIKE = 1.0, 0.2  # s / h, and t
-_ROUNDS, _NEIGHBOURS = 2, 12
-_WIDE, _WIDE_NEIGHBOURS = 3.0, 24  # of concavity
-_QUERY_NEIGHBOURS = 8
+_ROUNDS, _NEIGHBOURS = 3, 24
+_WIDE, _SAME_SIDE = 3.0, -0.2  # s / h of layers and of concavity, and the cosine beyond which a wall has another side
+_QUERY_NEIGHBOURS, _REACH = 8, 6.0
 _CELLS = 1 << 17
 
 
@@ -44,21 +45,22 @@ class FusedSurface:
 
     @staticmethod
     def of(cells: Cells) -> FusedSurface:
-        """Smooth the normals of what views saw, and find crevices."""
-        points, normals = cells.points, cells.normals
-        if not len(points):
-            return FusedSurface(points, normals, np.zeros(0, np.float32))
-        tree, spacing = KDTree(points), spacing_at(points)
-        apart, others = _neighbours(tree, points, _WIDE_NEIGHBOURS)
-        near, close = others[:, :_NEIGHBOURS], apart[:, :_NEIGHBOURS]
-        closeness = np.exp(-0.5 * (close / (_SMOOTH * spacing[:, None])) ** 2).astype(np.float32)
+        """Smooth normals, draw the layers together that views see at different depths, and find crevices."""
         for _ in range(_ROUNDS):
-            normals = _mean_normals(normals, near, closeness * cells.weights[near])
-        offsets = points[others] - points[:, None]
-        weight = np.exp(-0.5 * (apart / (_WIDE * spacing[:, None])) ** 2)
-        above = (offsets * normals[:, None]).sum(-1)
-        hollow = (weight * above).sum(1) / np.maximum((weight * apart).sum(1), 1e-9)
-        return FusedSurface(points, normals, hollow.clip(-1.0, 1.0).astype(np.float32))
+            if not len(cells.points):
+                break
+            tree = KDTree(cells.points)
+            apart, others = _neighbours(tree, cells.points, _NEIGHBOURS)
+            spacing = spacing_at(cells.points)[:, None]
+            near = np.exp(-0.5 * (apart / (_SMOOTH * spacing)) ** 2) * cells.weights[others]
+            normals = _mean_normals(cells.normals, others, near)
+            wide = np.exp(-0.5 * (apart / (_WIDE * spacing)) ** 2) * cells.weights[others]
+            wide *= (normals[others] * normals[:, None]).sum(-1) > _SAME_SIDE
+            between = 0.5 * (normals[others] + normals[:, None])
+            off = (wide * ((cells.points[others] - cells.points[:, None]) * between).sum(-1)).sum(1)
+            off /= np.maximum(wide.sum(1), 1e-9)
+            cells = Cells.of(cells.points + off[:, None] * normals, normals, cells.weights, cells.shares)
+        return FusedSurface(cells.points, cells.normals, _hollows(cells.points, cells.normals))
 
     def at(self, points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is known at points near the surface.
@@ -77,12 +79,13 @@ class FusedSurface:
         scale = spacing_at(points)[:, None]
         found = self.normals[others]
         likeness = (found * normals[:, None]).sum(-1)
-        weight = np.exp(-0.5 * (apart / scale) ** 2 - (1.0 - likeness) / _ALIKE)
+        weight = np.exp(0.5 * (apart[:, :1] ** 2 - apart**2) / scale**2 - (1.0 - likeness) / _ALIKE)
         total = weight.sum(1)
-        known = (total > 1e-6) & (apart[:, 0] < 3.0 * scale[:, 0])
+        known = (total > 1e-6) & (apart[:, 0] < _REACH * scale[:, 0])
         weight = np.where(known[:, None], weight / np.maximum(total, 1e-12)[:, None], 0.0).astype(np.float32)
         smooth = _unit((weight[..., None] * found).sum(1))
-        off = (weight * ((self.points[others] - points[:, None]) * found).sum(-1)).sum(1)
+        between = 0.5 * (found + smooth[:, None])
+        off = (weight * ((self.points[others] - points[:, None]) * between).sum(-1)).sum(1)
         hollow = (weight * self.concavity[others]).sum(1)
         return np.where(known[:, None], smooth, normals).astype(np.float32), off.astype(np.float32), hollow
 
@@ -107,7 +110,7 @@ class Cells:
             points: [M, 3].
             normals: [M, 3], unit vectors.
             weights: [M], above 0: how squarely each was seen.
-            masks: [M, K] bool.
+            masks: [M, K], shares in 0..1.
         """
         spacing = spacing_at(points)
         level = np.round(np.log2(spacing / SPACING)).astype(np.int64)
@@ -139,6 +142,18 @@ def _neighbours(tree: KDTree, points: np.ndarray, count: int) -> tuple[np.ndarra
     count = min(count, tree.n)
     apart, others = tree.query(points, k=count, workers=-1)
     return apart.reshape(len(points), count).astype(np.float32), others.reshape(len(points), count)
+
+
+def _hollows(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """How far the surface round each of N points lies above its tangent plane, over the distance: [N] in -1..1."""
+    if not len(points):
+        return np.zeros(0, np.float32)
+    apart, others = _neighbours(KDTree(points), points, _NEIGHBOURS)
+    weight = np.exp(-0.5 * (apart / (_WIDE * spacing_at(points)[:, None])) ** 2)
+    weight *= (normals[others] * normals[:, None]).sum(-1) > _SAME_SIDE  # not what lies behind a thin wall
+    above = ((points[others] - points[:, None]) * normals[:, None]).sum(-1)
+    hollow = (weight * above).sum(1) / np.maximum((weight * apart).sum(1), 1e-9)
+    return hollow.clip(-1.0, 1.0).astype(np.float32)
 
 
 def _mean_normals(normals: np.ndarray, others: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from editor3d.geometry.scene.sky import SkyMaps
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import ObjectFrame, ViewGeometry
 
-FUSED_SIDE, FUSED_VIEWS = 128, 48
+FUSED_SIDE, FUSED_VIEWS = 128, 24
 """Pixels of the longer side at which views are fused, and of how many, evenly chosen."""
 LOOKUP_SIDE = 192
 """Pixels of the longer side at which a view's normals are looked up; between them surfaces are smooth."""
@@ -170,62 +170,41 @@ class SceneSurface:
 
     def _full(self, camera: Camera, distance: Tensor, known: Tensor, valid: Tensor) -> ViewGeometry:
         """Carry what is known at fewer pixels over to all: each follows the planes of those that lie on its surface."""
+        from editor3d.geometry import planes
+
         height, width = distance.shape
         directions = (camera.lens.directions().double() @ camera.c2w[:, :3].T).view(height, width, 3)
         seen = distance.isfinite() & (distance > 0)
-        far = torch.where(seen, distance, torch.ones_like(distance)).float() / self.whole.radius
-        rays = self.whole.turned(directions)
-        eye = self.whole.local(camera.origin)
-        tolerance = 0.004 * far + 2.0 / (camera.lens.fl_x * LOOKUP_SIDE / max(height, width)) * far
-        total = torch.zeros(height, width)
-        plain, sums = torch.zeros(height, width, 4), torch.zeros(height, width, 5)
-        for weight, row, column in _corners(height, width, *known.shape[:2]):
-            place = (row[:, None], column[None])
-            at, normal = known[..., :3][place], known[..., 3:6][place]
-            along = (normal * rays).sum(-1)
-            meets = ((at - eye) * normal).sum(-1) / torch.where(along < -0.05, along, torch.full_like(along, -0.05))
-            off = (meets - far).abs() * along.abs() / tolerance
-            weight = weight * valid[place] * seen
-            close = weight * torch.exp(-(off**2)) * (along < -0.05)
-            value = torch.cat([normal, known[..., 6:][place]], -1)
-            sums += close[..., None] * torch.cat([value, meets[..., None]], -1)
-            plain += weight[..., None] * value
-            total += close
-        sure = total > 1e-3
-        mean = torch.where(sure[..., None], sums[..., :4] / total.clamp(min=1e-9)[..., None], plain)
-        depth = torch.where(sure, sums[..., 4] / total.clamp(min=1e-9), far)
-        depth = torch.minimum(torch.maximum(depth, far * (1.0 - _STRAY)), far * (1.0 + _STRAY))
-        normals = torch.nn.functional.normalize(mean[..., :3], dim=-1) * seen[..., None]
+        far = torch.where(seen, distance.double() / self.whole.radius, torch.zeros((), dtype=torch.float64))
+        width_of_pixel = 2.0 * max(height, width) / (camera.lens.fl_x * LOOKUP_SIDE)  # at distance 1, of a small one
+        out = np.empty((height, width, 5))
+        planes.carry_planes(
+            known.double().numpy(),
+            valid.numpy(),
+            self.whole.turned(directions).double().numpy(),
+            far.numpy(),
+            self.whole.local(camera.origin).double().numpy(),
+            np.array([0.004 + width_of_pixel, _STRAY]),
+            out,
+        )
+        carried = torch.from_numpy(out)
+        depth = torch.where(seen, carried[..., 0] * self.whole.radius, torch.inf)
+        normals = torch.nn.functional.normalize(carried[..., 1:4], dim=-1)
         corner = 2.0 * self.frame.radius * torch.ones(3, dtype=torch.float64)
         return ViewGeometry(
             origin=camera.origin,
             directions=directions.float(),
-            depth=torch.where(seen, depth * self.whole.radius, torch.full_like(depth, torch.inf)),
+            depth=depth,
             region=None,
             low=self.frame.center - corner,
             high=self.frame.center + corner,
             up=self.up,
-            normals=(normals.double() @ self.whole.axes).float(),
-            concavity=mean[..., 3] * seen,
+            normals=(normals @ self.whole.axes).float(),
+            concavity=carried[..., 4].float(),
             frame=self.frame,
             frames=self.frames,
             sky=self.sky,
         )
-
-
-def _corners(height: int, width: int, rows: int, columns: int) -> Sequence[tuple[Tensor, Tensor, Tensor]]:
-    """The four pixels of a smaller picture round each pixel of a larger one: weight [H, W], row [H], column [W]."""
-    found = []
-    y = ((torch.arange(height) + 0.5) * rows / height - 0.5).clamp(0, rows - 1)
-    x = ((torch.arange(width) + 0.5) * columns / width - 0.5).clamp(0, columns - 1)
-    for down in (0, 1):
-        row = (y.floor().long() + down).clamp(max=rows - 1)
-        share_y = (y - y.floor()) if down else 1.0 - (y - y.floor())
-        for right in (0, 1):
-            column = (x.floor().long() + right).clamp(max=columns - 1)
-            share_x = (x - x.floor()) if right else 1.0 - (x - x.floor())
-            found.append((share_y[:, None] * share_x[None], row, column))
-    return found
 
 
 def _told(view: SeenView, names: Sequence[str]) -> tuple[np.ndarray, ...]:

@@ -9,7 +9,9 @@ from editor3d.editors.procedural.basis.tone import luma
 from editor3d.editors.procedural.effects import ADJUSTMENTS, MAPS, apply
 from editor3d.language.vocabulary import BY_EFFECT, TERMS
 
-MATERIALS = [term.effect for term in TERMS if term.category == "material"]
+PALE = {"weathered wood", "weathered bronze", "wool", "leather", "moss"}
+"""Muted colours, which a photograph may be near to already; they are materials where the surface is known."""
+MATERIALS = [term.effect for term in TERMS if term.category == "material" and term.effect not in PALE]
 MAIN = [
     "winter",
     "autumn",

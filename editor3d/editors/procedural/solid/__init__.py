@@ -1,0 +1,1 @@
+"""Materials as functions of the point in space: what a surface is made of, and the light on it."""
