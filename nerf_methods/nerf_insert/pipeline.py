@@ -29,7 +29,7 @@ from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.scene import PluginModel
 from editor3d.regions import parse_region
 from editor3d.types import Editor, Freeze, Regularise, ViewGeometry
-from editor3d.update.engine import Scene
+from editor3d.update.engine import DatasetUpdater, Scene
 
 MASK_SUFFIX, DISTANCE_SUFFIX = ".png", ".safetensors"
 FEATHER = 4
@@ -42,7 +42,6 @@ class InsertPipelineConfig(EditPipelineConfig):
 
     GIVES_GEOMETRY: ClassVar[bool] = True
     COMPOSES: ClassVar[bool] = False
-    KEYED: ClassVar[bool] = False
     _target: type = field(default_factory=lambda: InsertPipeline)
     mask_dilation: int = 20
     """Widen a view's mask by this many pixels, for a picture whose shorter side has 512."""
@@ -228,6 +227,9 @@ class InsertPipeline(EditPipeline):
             pictures.write(index, mixed.round().to(torch.uint8))
 
         return store
+
+    def _insert_new(self, updater: DatasetUpdater) -> None:
+        """Nothing: the region is filled whatever the keys show."""
 
     def scene(self, **parts) -> Scene:
         return super().scene(**parts, mask=lambda index: self._masks[index])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 
@@ -12,23 +10,8 @@ from editor3d.plugin.confine.masks import dilated, look_at
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.run.record import read_record
 from editor3d.types import SceneCapabilities
-from nerf_methods.nerf_insert.method import nerf_insert
 from nerf_methods.nerf_insert.pipeline import InsertPipelineConfig
 from nerf_methods.voxel.model import VoxelModel
-
-AROUND = "box:0,0,0,1.1,1.1,1.1"
-
-
-@pytest.fixture
-def insertion(tiny_edit) -> Callable[..., object]:
-    """Makes the configuration of a tiny insertion; `pipeline` are fields of its pipeline, the rest its own."""
-
-    def make(pipeline: dict | None = None, steps: int = 6, **own):
-        fields = {"edit_rate": 3, "min_mask": 0.0, "mask_rays": 1.0, **(pipeline or {})}
-        asked = {"instruction": "a red ball", "editor": "auto", "region": AROUND, **own}
-        return tiny_edit(method=nerf_insert, pipeline=fields, steps=steps, **asked)
-
-    return make
 
 
 def test_voxels_outside_keep_every_bit_and_inside_become_red(insertion, start):
@@ -44,6 +27,19 @@ def test_voxels_outside_keep_every_bit_and_inside_become_red(insertion, start):
     record = read_record(trainer.base_dir / "edit.json")
     assert record.region["parts"] == int((~frozen).sum())
     assert record.editor == "procedural-insert"
+
+
+def test_few_edits_make_an_insertion(insertion, start):
+    trainer = start(insertion(edits=3, steps=6))
+    field = trainer.pipeline.model.field
+    frozen, before = trainer.pipeline.model.counters()["frozen"].clone(), field.grid.detach().clone()
+    assert trainer.fit()
+    changed = (field.grid.detach() != before).any(-1).flatten()
+    assert changed.any()
+    assert not changed[frozen].any()
+    record = read_record(trainer.base_dir / "edit.json")
+    assert 1 <= len(record.edits) <= 3
+    assert record.notes["keys"]["rounds"] == 3  # the scene's own shape carries it over twice
 
 
 def test_masks_are_what_rendering_the_region_opaque_would_show(insertion, start):
