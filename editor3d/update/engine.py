@@ -157,6 +157,11 @@ class Scene:
     """Digest of what an edit of a view reads of the data; stored pictures made from other data are not taken. Empty
     where nobody keeps one."""
 
+    def inside(self, index: int) -> Tensor | None:
+        """Where an edit of a view changes it: [H, W] bool; None is everywhere, or not known."""
+        mask = self.mask(index)
+        return self.changing(index) if mask is None else mask
+
 
 class DatasetUpdater:
     """Iterative dataset update (Instruct-NeRF2NeRF): training pictures are edited while the scene is fitted to them.

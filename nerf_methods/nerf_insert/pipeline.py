@@ -42,6 +42,7 @@ class InsertPipelineConfig(EditPipelineConfig):
 
     GIVES_GEOMETRY: ClassVar[bool] = True
     COMPOSES: ClassVar[bool] = False
+    BY_SCHEDULE: ClassVar[bool] = False
     _target: type = field(default_factory=lambda: InsertPipeline)
     mask_dilation: int = 20
     """Widen a view's mask by this many pixels, for a picture whose shorter side has 512."""

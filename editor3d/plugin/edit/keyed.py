@@ -43,8 +43,8 @@ def key_parts(pipeline: EditPipeline, run: Path) -> KeyParts:
     def choose(share: float, most: int) -> Keys:
         views = range(len(pipeline.train_views))
         surfaces = [propagator.surface(index).reduced(CHOOSING_SIDE) for index in views]
-        masks = [_fitting(changing_of(pipeline, run, index), surfaces[index]) for index in views]
-        editor = pipeline.begun().editor
+        editor, scene = pipeline.begun().editor, pipeline.begun().scene
+        masks = [_fitting(scene.inside(index), surfaces[index]) for index in views]
         among = editable_views(editor, pipeline.train_views) if editor.info.tells_views else None
         where = None if all(mask is None for mask in masks) else masks
         return choose_keys(surfaces, share, most, where, among=among)

@@ -40,6 +40,7 @@ class EditPipeline(PlannedPipeline):
     plan: EditPlan
     _originals: Tensor
     UPDATER: ClassVar[type[DatasetUpdater]] = DatasetUpdater
+    KEY_UPDATER: ClassVar[type[KeyUpdater]] = KeyUpdater
 
     def __init__(self, config: EditPipelineConfig, *args, **kwargs) -> None:
         self.known_digests: tuple[str, ...] | None = None
@@ -117,7 +118,7 @@ class EditPipeline(PlannedPipeline):
             weigh=pictures.weigh,
             changing=lambda index: changing_of(self, run, index),
         )
-        self.updater = (KeyUpdater if keys else self.UPDATER)(
+        self.updater = (self.KEY_UPDATER if keys else self.UPDATER)(
             scene,
             editor,
             self.guidance(),

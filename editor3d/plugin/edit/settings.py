@@ -34,6 +34,9 @@ class EditPipelineConfig(PlannedPipelineConfig):
     """Whether the editor gets the picture of a garment."""
     KEYED: ClassVar[bool] = True
     """See `editor3d.plan.Method`."""
+    BY_SCHEDULE: ClassVar[bool] = True
+    """Whether an edit of every view makes exactly the 2D edits of its schedule; other methods leave views out, or
+    repeat edits, by what they see."""
     COMPOSES: ClassVar[bool] = True
     """Whether an edit of a neural field is confined to its region by composing it with the frozen original."""
     _target: type = field(default_factory=lambda: load_target(EDIT_PIPELINE))  # which is configured by this

@@ -242,7 +242,7 @@ class EditTrainer(BasedTrainer):
         plan, config = self.pipeline.plan, self.config.pipeline
         super().say_plan()
         CONSOLE.print(f"Edits change {IN_WORDS[plan.condition_on]}: {plan.reasons['condition_on']}.")
-        if config.KEYED:  # others leave views out, or repeat edits, by what they see
+        if plan.keys is not None or config.BY_SCHEDULE:
             told = self.pipeline.begun().forecast()
             CONSOLE.print(f"{told.sentence()} ({plan.reasons['edits']})", soft_wrap=True, highlight=False)
             figures = {"seconds": told.seconds, "cost": told.cost, "calls": told.calls, "cost_at_most": told.most}

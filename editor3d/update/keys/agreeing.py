@@ -39,8 +39,7 @@ class AgreeingKeys:
 
     def inside(self, view: int) -> Tensor | None:
         """Where an edit of a view changes it: [H, W] bool; None is everywhere."""
-        mask = self._scene.mask(view)
-        return self._scene.changing(view) if mask is None else mask
+        return self._scene.inside(view)
 
     def plain(self, key: AcceptedKey) -> Tensor:
         """A key's edited picture as it came back: [H, W, 3] in 0..1."""

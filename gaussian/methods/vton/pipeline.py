@@ -29,13 +29,14 @@ from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import NO_OPTIONS, EditPipelineConfig
 from editor3d.types import Editor, EditorInfo, Garment, PosedImages
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene
+from editor3d.update.keys.updater import KeyUpdater
 from editor3d.update.schedule import Schedule
 from gaussian.draw.selection import PosedPinhole
 from gaussian.fit.datamanager import PictureSampler
 from gaussian.methods.vton import person as persons
 from gaussian.methods.vton.cloth import make_ready, paint, seen_colors
 from gaussian.methods.vton.consistency import neighbours_of
-from gaussian.methods.vton.updater import STAGES, DressingUpdater, Wearer
+from gaussian.methods.vton.updater import STAGES, DressingKeyUpdater, DressingUpdater, Wearer
 from gaussian.model.model import SplatModel
 from gaussian.model.parameters import PARAMETERS
 
@@ -48,7 +49,7 @@ class VtonPipelineConfig(EditPipelineConfig):
     """Configuration of `VtonPipeline`."""
 
     GIVES_GARMENT: ClassVar[bool] = True
-    KEYED: ClassVar[bool] = False
+    BY_SCHEDULE: ClassVar[bool] = False
     _target: type = field(default_factory=lambda: VtonPipeline)
     garment_digest: str = ""
     """Digest of the garment's file; set when the run begins, and required again when it is resumed."""
@@ -140,7 +141,7 @@ class VtonPipeline(EditPipeline):
 
     config: VtonPipelineConfig
     UPDATER: ClassVar[type[DatasetUpdater]] = DressingUpdater
-    updater: DressingUpdater | None
+    KEY_UPDATER: ClassVar[type[KeyUpdater]] = DressingKeyUpdater
 
     @cached_property
     def _view_digests(self) -> tuple[str, ...]:
@@ -172,8 +173,12 @@ class VtonPipeline(EditPipeline):
             self.plan = own
         if not own.region and not labelled(self.objects):
             self._person = replace(self._person, garments=self._agreed_garments(run / REGION_FOLDER))
-        restore, restorer = self._restorer()
+        self._say()
         updater = self.begun()
+        if isinstance(updater, DressingKeyUpdater):
+            updater.make_ready = self._make_ready
+            return
+        restore, restorer = self._restorer()
         assert isinstance(updater, DressingUpdater)
         updater.wearer = Wearer(
             garments=self._person.garments,
@@ -185,7 +190,6 @@ class VtonPipeline(EditPipeline):
             make_ready=self._make_ready,
             restorer=restorer,
         )
-        self._say()
 
     def _agreed_garments(self, folder: Path) -> tuple[Tensor, ...]:
         """Where the views together say that a garment is worn, by view: [H, W] bool each. A model's segmentation errs
@@ -265,12 +269,11 @@ class VtonPipeline(EditPipeline):
 
     def notes(self) -> dict[str, Any]:
         """For the record: the garment, and what the stages did."""
-        if self.updater is None:
-            return {}
+        worn = {"garment": self.plan.garment, "garment_digest": self.config.garment_digest}
+        if not isinstance(self.updater, DressingUpdater):
+            return {} if self.updater is None else worn
         done = self.updater.notes
-        return {
-            "garment": self.plan.garment,
-            "garment_digest": self.config.garment_digest,
+        return worn | {
             "stages": done.stages,
             "stages_of": list(STAGES),
             "reedited": done.reedited,

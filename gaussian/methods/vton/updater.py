@@ -15,6 +15,7 @@ from editor3d.run.record import Edit2D
 from editor3d.run.stopping import StepInterrupted
 from editor3d.types import View
 from editor3d.update.engine import DatasetUpdater
+from editor3d.update.keys.updater import KeyUpdater
 from editor3d.update.schedule import PlannedEdit, one_edit_is_final
 from gaussian.methods.vton.consistency import Look, disagreements, look_of, outliers
 from gaussian.methods.vton.face import restore_face
@@ -56,6 +57,25 @@ class StageNotes:
     """View, stage, how it disagreed before and after."""
     face_shifts: dict[str, float] = field(default_factory=dict)
     """By view, pixels that an edit had moved the face, where it had."""
+
+
+class DressingKeyUpdater(KeyUpdater):
+    """The update by keys, for a garment.
+
+    Its masks keep all but the garment as it was, the face too, and its checks find what looks otherwise: one stage does
+    what `DressingUpdater` needs two for. Nothing is restored, since what was carried over has the keys' own detail.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.make_ready: Callable[[], None] = lambda: None
+        """As `Wearer.make_ready`."""
+
+    def before_step(self, step: int) -> int:
+        edits = super().before_step(step)
+        if step == 0:
+            self.make_ready()
+        return edits
 
 
 class DressingUpdater(DatasetUpdater):

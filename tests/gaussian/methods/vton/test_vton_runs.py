@@ -98,6 +98,25 @@ def test_all_views_are_edited_with_the_garment_before_the_first_step(try_on, sta
         assert torch.equal(request.condition, photographs[request.view])
 
 
+def test_a_few_edits_dress_the_person_from_all_sides(try_on, start, spy_on):
+    spy = spy_on(varies=True)
+    trainer = start(try_on(steps=2, edits=5))
+    assert trainer.fit()
+    assert 3 <= len(spy.asked) <= 5
+    turns = np.array([request.garment.turn for request in spy.asked])
+    assert np.abs(np.exp(1j * turns).mean()) < 0.6  # front, sides and back
+    pipeline, pictures = trainer.pipeline, trainer.pipeline.datamanager.train_pictures
+    for index, (garment, face) in enumerate(zip(pipeline._person.garments, pipeline._person.faces, strict=True)):
+        picture, before = pictures[index], pictures.within(pipeline._originals, index)
+        kept = face & ~garment
+        assert torch.equal(picture[kept], before[kept])
+        if garment.any():
+            assert not torch.equal(picture[garment], before[garment])
+    notes = json.loads((trainer.base_dir / "edit.json").read_text())["notes"]
+    assert notes["garment_digest"] == digest_of(garment_path())
+    assert len(notes["keys"]["accepted"]) >= 3
+
+
 def test_turns_are_told_from_faces(try_on, start, spy_on):
     spy = spy_on()
     trainer = start(try_on(steps=1))
