@@ -184,7 +184,7 @@ def _keys(options: MethodOptions, method: Method, editor: Editor, capture: Posed
         if approve or isinstance(asked, int):
             raise ConfigError(
                 f"Expected --edits all and no --approve with a method that edits every view, got {asked}: leave both "
-                f"out, or use in2n or igs2gs."
+                f"out, or use in2n, igs2gs, nerf-insert or gaussian-vton."
             )
         return None, "the method edits every view"
     if asked == "all":
