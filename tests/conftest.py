@@ -8,11 +8,11 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ import pytest
 from beartype._check.code import codemain
 from jaxtyping import install_import_hook
 from PIL import Image
+
+from lab.editors.fake_service import serving
 
 # Shapes that functions of these modules state are checked whenever tests call them. Modules with compiled kernels are
 # left out, since the compiler cannot read what the check wraps; so is gaussian.raster, which refuses shapes itself.
@@ -361,18 +363,5 @@ def same_state() -> Callable[[object, object], None]:
 @pytest.fixture
 def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
     """Serves by a handler on a port of this machine until the test ends; gives the server's URL."""
-    running = []
-
-    def begin(handler: type[BaseHTTPRequestHandler]) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_address[1]}"
-
-    yield begin
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ExitStack() as running:
+        yield lambda handler: running.enter_context(serving(handler))

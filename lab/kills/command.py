@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -50,14 +51,15 @@ class Commands:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["lab.kills.preload"])
 
-    def start(self, words: list[str], log: Path) -> Running:
-        """Begin `editor3d …` or `ns-train …`; what it prints goes to `log`."""
-        process = self._context.Process(target=_run, args=(words, str(log)))
+    def start(self, words: list[str], log: Path, environment: Mapping[str, str] | None = None) -> Running:
+        """Begin `editor3d …` or `ns-train …` with some variables set; what it prints goes to `log`."""
+        process = self._context.Process(target=_run, args=(words, str(log), dict(environment or {})))
         process.start()
         return Running(process, log)
 
 
-def _run(words: list[str], log: str) -> None:
+def _run(words: list[str], log: str, environment: dict[str, str]) -> None:
+    os.environ |= environment
     with suppress(PermissionError):
         os.setpgid(0, 0)
     for descriptor in (1, 2):

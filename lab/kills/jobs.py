@@ -1,11 +1,14 @@
-"""The commands that are killed: base training, in2n, igs2gs, mesh styling and a refinement, each in seconds."""
+"""The commands that are killed: base training, in2n, igs2gs, a paid edit of a few views, mesh styling and a
+refinement, each in seconds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from lab.editors.fake_service import FakeService
 
 STAMP = "run"
 _SMALL = ["--pipeline.datamanager.dataparser.downscale-factor", "8"]
@@ -24,6 +27,10 @@ class Job:
     """The words that go on with the run in its folder."""
     judge: Callable[[Path], list[str]] | None = None
     """The words that judge the finished run."""
+    environment: Callable[[Path], dict[str, str]] = lambda folder: {}
+    """Variables that are set for all of these, given the folder that it may use."""
+    paid: Callable[[], list[str]] = lambda: []
+    """Digests of all requests that were paid for so far, in any folder."""
 
 
 def _resumed(run: Path) -> list[str]:
@@ -45,17 +52,28 @@ def base(method: str, steps: int) -> Job:
     return Job(begin, f"demo/{method}/{STAMP}", _resumed)
 
 
-def edit(method: str, base_run: Path, steps: int) -> Job:
-    """Editing a reconstruction of the demo scene."""
+def edit(method: str, base_run: Path, steps: int, *chosen: str) -> Job:
+    """Editing a reconstruction of the demo scene, with further flags."""
 
     def begin(folder: Path) -> list[str]:
         sizes = ["--max-num-iterations", str(steps), "--steps-per-save", str(max(steps // 5, 1))]
         places = ["--output-dir", str(folder), "--experiment-name", "demo", "--timestamp", STAMP]
-        said = ["--instruction", "make it look like winter", "--load-dir", str(base_run)]
+        said = ["--instruction", "make it look like winter", "--load-dir", str(base_run), *chosen]
         said += ["--force", "True"]  # so short a reconstruction shows little of the scene
         return ["ns-train", method, *said, "--data", "demo", *_SMALL, *sizes, *places, *_VIEWER]
 
     return Job(begin, f"demo/{method}/{STAMP}", _resumed, _judged)
+
+
+def keys(base_run: Path, steps: int, service: FakeService) -> Job:
+    """Editing a few views of it by a service that is paid for each."""
+
+    def environment(folder: Path) -> dict[str, str]:
+        kept = {"EDITOR3D_SERVICE_CACHE": str(folder / "answers"), "EDITOR3D_SERVICE_BUDGET": "1000"}
+        return {**kept, "EDITOR3D_SERVICE_SIZES": "any"}
+
+    job = edit("igs2gs", base_run, steps, "--editor", f"service:{service.url}", "--edits", "6")
+    return replace(job, environment=environment, paid=lambda: [asked.digest for asked in service.asked])
 
 
 def styling(mesh: Path) -> Job:

@@ -27,8 +27,8 @@ VIEWS, SIDE = 8, 48
 class Room:
     """Its views, their pictures, and what they are trained on now."""
 
-    def __init__(self) -> None:
-        angles = [2 * math.pi * number / VIEWS for number in range(VIEWS)]
+    def __init__(self, count: int = VIEWS) -> None:
+        angles = [2 * math.pi * number / count for number in range(count)]
         self.cameras = [
             looking((2.6 * math.cos(a), 2.6 * math.sin(a), 1.2 + 0.2 * math.sin(3 * a)), SIDE) for a in angles
         ]
