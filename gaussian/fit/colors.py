@@ -52,6 +52,8 @@ class ColorTarget:
     """[H, W, 3] in 0..1, on the camera's pinhole."""
     weight: Tensor
     """[H, W], how much each pixel counts; at least 0."""
+    view: int | None = None
+    """Which view it is; None where its blending weights need not be kept."""
 
     @staticmethod
     def of(cameras: Cameras, index: int, picture: Tensor, weight: Tensor, near: float) -> ColorTarget:
@@ -60,11 +62,11 @@ class ColorTarget:
         picture, weight = picture.cpu().float(), weight.cpu().float()
         canvas = pinhole.canvas
         if canvas is None or canvas.same:
-            return ColorTarget(pinhole, picture, weight)
+            return ColorTarget(pinhole, picture, weight, index)
         seen = canvas.seen(*weight.shape)
         assert seen is not None  # a bent lens
         flat = canvas.flatten(picture).clamp(0.0, 1.0), canvas.flatten(weight[..., None]).view(seen.shape)
-        return ColorTarget(pinhole, flat[0], flat[1].clamp_min(0.0) * seen)
+        return ColorTarget(pinhole, flat[0], flat[1].clamp_min(0.0) * seen, index)
 
 
 @torch.no_grad()
@@ -78,6 +80,7 @@ def fit_colors(
     degree: int = 0,
     passes: int = PASSES,
     rounds: int = ROUNDS,
+    kept: dict[int, ViewWeights] | None = None,
 ) -> dict[str, Tensor]:
     """The colours with which a scene looks like pictures.
 
@@ -88,11 +91,12 @@ def fit_colors(
         antialiased: the scene is drawn so.
         free: [N] bool, which Gaussians may change; None is all. The others keep their bits.
         degree: of the harmonics that are fitted; those beyond stay.
+        kept: blending weights by view, of a scene of the very same geometry; those of further views are added.
 
     Returns:
         New `features_dc` [N, 3] and `features_rest` [N, K - 1, 3].
     """
-    fit = _Fit(parameters, targets, background, antialiased, free, degree)
+    fit = _Fit(parameters, targets, background, antialiased, free, degree, {} if kept is None else kept)
     fit.start()
     for _ in range(rounds):
         fit.improve(passes)
@@ -100,7 +104,7 @@ def fit_colors(
 
 
 class _Fit:
-    def __init__(self, parameters, targets, background, antialiased, free, degree) -> None:
+    def __init__(self, parameters, targets, background, antialiased, free, degree, kept) -> None:
         p = {name: value.detach() for name, value in parameters.items()}
         self.geometry = (p["means"], p["quats"], p["scales"].exp(), p["opacities"].sigmoid()[:, 0])
         self.targets, self.background, self.antialiased = targets, background, antialiased
@@ -115,14 +119,20 @@ class _Fit:
         self.shift = np.zeros((self.count, self.bases, 3), np.float32)
         """x - x', what the fit adds to the change carried over."""
         self.importance = [target.weight.float().contiguous().numpy() for target in targets]
-        self.weights = [self._weights(target.camera) for target in targets]
+        self.weights = [self._weights(target, kept) for target in targets]
         self.harmonics = [self._harmonics(target.camera) for target in targets]
 
-    def _weights(self, camera: PosedPinhole) -> ViewWeights:
-        return ViewWeights.of(
+    def _weights(self, target: ColorTarget, kept: dict[int, ViewWeights]) -> ViewWeights:
+        camera, view = target.camera, target.view
+        if view is not None and view in kept:
+            return kept[view]
+        found = ViewWeights.of(
             *self.geometry, camera.viewmat, camera.K, camera.width, camera.height, near=camera.near,
             antialiased=self.antialiased,
         )  # fmt: skip
+        if view is not None:
+            kept[view] = found
+        return found
 
     def _harmonics(self, camera: PosedPinhole) -> np.ndarray:
         """Y of one camera, [N, K]."""

@@ -38,6 +38,7 @@ from gaussian.model.parameters import PARAMETERS, harmonics_of, parameters_of, s
 from gaussian.model.settings import SplatSettings
 from gaussian.model.splatfacto import is_splatfacto, scene_of, settings_of
 from gaussian.raster.kernels.harmonics import MAX_DEGREE
+from gaussian.raster.view_weights import ViewWeights
 from gaussian.splats import Splats, concatenate, transform_back
 from gaussian.start.points import points_from_pictures
 from gaussian.start.trust import why_not_to_be_used
@@ -82,6 +83,7 @@ class SplatModel(PluginModel):
         suffixes = dict.fromkeys((*self.capabilities.scene_suffixes, config.scene_suffix))
         self.capabilities = replace(self.capabilities, scene_suffixes=tuple(suffixes))
         self.views: Sequence[View] = self.kwargs.get("metadata", {}).get("views", ())
+        self._view_weights: dict[int, ViewWeights] = {}  # for a second fit of colours, until the scene is trained
 
     # The scene
 
@@ -92,6 +94,7 @@ class SplatModel(PluginModel):
 
     def set_splats(self, splats: Splats) -> None:
         """Take over a scene. The Parameter objects stay the same, so that optimisers go on holding what is rendered."""
+        self._view_weights.clear()
         for name, value in parameters_of(splats).items():
             self.gauss_params[name].data = value.to(self.device)
             self.gauss_params[name].grad = None
@@ -215,6 +218,7 @@ class SplatModel(PluginModel):
             background=self._background(),
             antialiased=self.config.rasterize_mode == "antialiased",
             free=None if frozen is None else ~frozen.cpu(),
+            kept=self._view_weights,
         )
         for name, value in fitted.items():
             self.gauss_params[name].copy_(value)
@@ -276,6 +280,7 @@ class SplatModel(PluginModel):
 
         def begin(step: int) -> None:
             self.step = step
+            self._view_weights.clear()  # what is trained now may move
             if step == 0 and self.config.hold_unseen:
                 pipeline: Any = attributes.pipeline
                 self._hold_unseen(pipeline.datamanager.train_dataset.cameras)

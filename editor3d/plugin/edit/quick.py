@@ -58,7 +58,7 @@ def fit_quickly(pipeline: EditPipeline, most: int = FREE_VIEWS) -> None:
     chosen = [index for index, view in enumerate(views) if view.name in edited]
     if pipeline.plan.keys is not None or not chosen:
         chosen = list(range(len(views)))
-    chosen = _spread(chosen, most)
+    chosen = _spread(_spread(chosen, FREE_VIEWS), most)  # what is known of the first ones serves the others' fit
     with pipeline.stopwatch.measure("fit"):
         pipeline.model.fit_colors(
             manager.train_dataset.cameras,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from gaussian.fit import colors as fitting
 from gaussian.fit.colors import ColorTarget, fit_colors
 from gaussian.model.parameters import harmonics_of, parameters_of
 from gaussian.raster.rasterize import rasterization
+from gaussian.raster.view_weights import ViewWeights
 from gaussian.splats import SH_C0, Splats, with_sh_degree
 
 WIDTH, HEIGHT = 48, 40
@@ -141,3 +144,15 @@ def test_the_same_bits_again():
     parameters = scene()
     targets = targets_of(parameters, lambda picture: 1 - picture)
     same(*(fit_colors(parameters, targets, background=BLACK) for _ in range(2)))
+
+
+def test_kept_weights_are_used_again_and_change_no_bit(monkeypatch):
+    parameters = scene()
+    targets = [replace(target, view=view) for view, target in enumerate(targets_of(parameters, lambda p: 1 - p))]
+    kept = {}
+    fit_colors(parameters, targets[:2], background=BLACK, kept=kept)
+    made, of = [], ViewWeights.of
+    monkeypatch.setattr(fitting.ViewWeights, "of", lambda *args, **how: made.append(args) or of(*args, **how))
+    found = fit_colors(parameters, targets, background=BLACK, kept=kept)
+    assert len(made) == len(targets) - 2
+    same(fit_colors(parameters, targets, background=BLACK), found)
