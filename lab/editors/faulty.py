@@ -48,7 +48,8 @@ class FaultyEditor:
     @property
     def info(self) -> EditorInfo:
         own = find_entry("faulty").info
-        return replace(self._editor.info, name=own.name, summary=own.summary, varies_with_seed=True)
+        changed = {"varies_with_seed": True, "effortless": False, "uses_geometry": False}
+        return replace(self._editor.info, name=own.name, summary=own.summary, **changed)
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """As the other editor's."""

@@ -61,6 +61,7 @@ class SheetEditor:
             summary=own.summary,
             batch=TILES - 1 if self._holds_anchor else TILES,
             references=1 if self._holds_anchor else inner.references,
+            uses_geometry=False,
         )
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:

@@ -26,8 +26,9 @@ class AcceptedKey:
     trust: float
     """0..1; 0 is left out."""
     change: float
-    detail: float
-    disagreement: float | None
+    """Mean absolute difference to the picture that was edited, 0..1."""
+    doubt: float = 0.0
+    """By `editor3d.geometry.verdicts`; 1 and above is a bad edit."""
     wrong: str = ""
     """What is wrong with it, in a few words."""
 
@@ -39,13 +40,14 @@ class KeyState:
     accepted: list[AcceptedKey] = field(default_factory=list)
     round: int = 0
     """How often the edit was carried over; 0 before the first time."""
-    repaired: bool = False
+    tried: int = 0
+    """How many keys were edited, in their order; a few may be left out."""
     first: int = 0
     """2D edits that were made before, by another instruction,"""
     first_call: int = 0
     """and calls of the editor."""
     repeated: int = 0
-    """Edits that repeated one that did not come out well, or agreed least."""
+    """Edits that repeated one that did not come out well."""
     again: int = 0
     """Edits that repeated the anchor's because someone wished it."""
 

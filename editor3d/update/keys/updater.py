@@ -1,8 +1,8 @@
-"""The update by keys: edit a few views, make them agree, carry their edit over to all, and repair once."""
+"""The update by keys: edit a few views, make them agree, and carry their edit over to all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,19 +19,16 @@ from editor3d.update.engine import DatasetUpdater, Guidance, rounded
 from editor3d.update.forecast import Forecast, calls_of, forecast, reserve_of
 from editor3d.update.keys.agreeing import AgreeingKeys
 from editor3d.update.keys.approval import Approval, read_approval
-from editor3d.update.keys.checks import Scores, scores_of, wrong_with
-from editor3d.update.keys.colors import blurred
+from editor3d.update.keys.judging import judged
 from editor3d.update.keys.state import AcceptedKey, KeyState, read_keys, write_keys
 from editor3d.update.keys.targets import TargetStore
 from editor3d.update.keys.warped import Warped, WarpPropagator
 from editor3d.update.schedule import LATER_LEVEL, TIMESTEPS, PlannedEdit
 
-DOUBTED = 0.3
-"""How much an edit counts that is blurred or of another kind, where it cannot be repeated."""
+BARE = 0.008
+"""Mean change of colours below which an anchor's edit is nothing."""
 LOOKS = (1 / 3, 2 / 3)
 """Shares of the steps after which an edit that changes the shape is carried over anew, by the scene's shape then."""
-REPAIR = 0.5
-"""Share of the steps after which the keys that agree least are edited again, where edits are left."""
 TARGETS = "targets"
 
 
@@ -52,8 +49,8 @@ class KeyUpdater(DatasetUpdater):
 
     The anchor, which shows most, is edited first and alone. The further keys are edited with what is known of them
     (references, or a start for editors that look at a render), as many in one call as the editor takes, brought to the
-    others' look by a smooth map of colours, and checked. One that did not come out well is edited again, in the place
-    of the last keys, which show least; where nothing is left for that it counts for less.
+    others' look by a smooth map of colours, and judged by each other. One that did not come out well is edited again,
+    in the place of the last keys, which show least; where nothing is left for that it is left out, or counts for less.
     """
 
     FEW: ClassVar[bool] = True
@@ -105,7 +102,9 @@ class KeyUpdater(DatasetUpdater):
             if self.key_state.round == 0:
                 self._edit_keys(step)
             elif step in self._later_steps():
-                self._look_again(step)
+                self._look()
+                self.agreeing.clear()
+                self._carry()
         except ApprovalAwaited:
             raise
         except StepInterrupted:
@@ -164,56 +163,90 @@ class KeyUpdater(DatasetUpdater):
     def _edit_keys(self, step: int) -> None:
         """Edit all keys, and carry them over."""
         self._look()
-        approval = read_approval(self.parts.run) if self.parts.plan.approve else Approval(accepted=True)
         self.agreeing.clear()
-        state, due = self.key_state, len(self.keys.order)
+        state = self.key_state
         state.first, state.first_call = len(self.state.edits), self.state.calls
-        for done, group in self._groups():
-            if done and self.should_stop():
-                raise StepInterrupted
-            self._edit_group(step, group, approval.seeds if done == 0 else ())
-            self.on_progress(done + len(group), due)
-            if done == 0 and not approval.accepted:
-                name = self.scene.views[group[0]].name
-                raise ApprovalAwaited(self.pictures.path(name, len(self.state.edits)))
+        self._edit_anchor(step)
+        self._edit_further(step, reserve_of(self.parts.plan.edits, self.info))
+        self._judge()
+        self._repeat(step)
+        self._edit_further(step, 0)
+        self._judge()
         self._carry()
 
-    def _groups(self) -> Iterator[tuple[int, list[int]]]:
-        """The keys that one call edits, the anchor alone, while edits are left for them; and how many came before."""
-        order, start, size = self.keys.order, 0, 1
-        while start < len(order):
-            group = list(order[start : start + min(size, self._left())])
-            if not group:
+    def _edit_anchor(self, step: int) -> None:
+        state, view = self.key_state, self.keys.anchor
+        approval = read_approval(self.parts.run) if self.parts.plan.approve else Approval(accepted=True)
+        state.again, state.tried = len(approval.seeds), 1
+        made = self._edit_once(step, [view])
+        for seed in approval.seeds:
+            made = self._edit_once(step, [view], seed)
+        while made and not approval.seeds and self._change(made[-1][1]) < BARE and self._repeats_left() > 0:
+            state.repeated += 1
+            made = self._edit_once(step, [view])
+        self._accept(made)
+        self.on_progress(1, len(self.keys.order))
+        if not approval.accepted:
+            raise ApprovalAwaited(self.pictures.path(self.scene.views[view].name, len(self.state.edits)))
+
+    def _edit_further(self, step: int, keep: int) -> None:
+        """Edit the next keys, as many in one call as the editor takes, while more than `keep` 2D edits are left."""
+        state, order = self.key_state, self.keys.order
+        while group := order[state.tried : state.tried + min(self.info.batch, max(0, self._left() - keep))]:
+            self._continue()
+            state.tried += len(group)
+            self._accept(self._edit_once(step, group, self._anchor_seed()))
+            self.on_progress(state.tried, len(order))
+            if self.info.references or self.info.uses_render:  # the next ones are shown what is known
+                self._judge()
+
+    def _repeat(self, step: int) -> None:
+        """Edit keys again that did not come out well, the worst first, and keep the better edit of each."""
+        state = self.key_state
+        while self._repeats_left() > 0:
+            doubted = [(key.doubt, -place) for place, key in enumerate(state.accepted) if key.wrong]
+            if not doubted:
                 return
-            yield start, group
-            start, size = start + len(group), self.info.batch
+            self._continue()
+            place = -max(doubted)[1]
+            before = state.accepted[place]
+            state.repeated += 1
+            for view, revision in self._edit_once(step, [before.view]):
+                state.accepted[place] = AcceptedKey(view, revision, 1.0, self._change(revision))
+                self._judge()
+                if state.accepted[place].doubt > before.doubt:
+                    state.accepted[place] = before
+                    self._judge()
+                self.agreeing.clear()
+                self.state.revisions[self.scene.views[view].name] = state.accepted[place].revision
 
-    def _edit_group(self, step: int, views: Sequence[int], seeds: tuple[int, ...]) -> None:
-        """Edit keys, and those again that did not come out well.
+    def _continue(self) -> None:
+        """Continue with the next edit, unless a stop was requested."""
+        if self.should_stop():
+            raise StepInterrupted
 
-        Args:
-            seeds: by which they are to be edited again in any case.
-        """
-        anchor = self.key_state.accepted[0] if self.key_state.accepted and self.info.alike_by_seed else None
-        own = None if anchor is None else self.state.edits[anchor.revision - 1].seed
-        for number, seed in enumerate([own, *seeds]):
-            self.key_state.again = max(self.key_state.again, number)
-            made = self._edit_once(step, views, seed)
-        for view, revision in made:
-            self._accept(step, view, revision)
+    def _accept(self, made: Sequence[tuple[int, int]]) -> None:
+        """Accept edits of views, until they are judged."""
+        self.key_state.accepted += [AcceptedKey(view, revision, 1.0, self._change(revision)) for view, revision in made]
 
-    def _accept(self, step: int, view: int, revision: int) -> None:
-        """Accept the edit of a key, or one that repeats it."""
-        tries = [self._judged(view, revision)]
-        while tries[-1].wrong and self._repeats_left() > 0:
-            if self.should_stop():
-                raise StepInterrupted
-            self.key_state.repeated += 1
-            for _, newer in self._edit_once(step, [view]):
-                tries.append(self._judged(view, newer))
-        best = tries[-1] if not tries[-1].wrong else max(tries, key=lambda key: (key.trust, key.change))
-        self.state.revisions[self.scene.views[view].name] = best.revision
-        self.key_state.accepted.append(best)
+    def _change(self, revision: int) -> float:
+        return self.state.edits[revision - 1].change or 0.0
+
+    def _anchor_seed(self) -> int | None:
+        """The seed that makes an edit alike the anchor's, where the editor is so."""
+        accepted = self.key_state.accepted
+        return self.state.edits[accepted[0].revision - 1].seed if accepted and self.info.alike_by_seed else None
+
+    def _judge(self) -> None:
+        """Judge all keys by each other."""
+        if self.info.effortless:
+            return
+        state, propagator = self.key_state, self.parts.propagator
+        how = self.info.keeps_shape, self.parts.plan.approve
+        found = judged(state.accepted, self.scene, self.agreeing, propagator.surface, *how)
+        if [key.trust for key in found] != [key.trust for key in state.accepted]:
+            self.agreeing.clear()
+        state.accepted = found
 
     def _left(self) -> int:
         """2D edits that may still be made."""
@@ -232,8 +265,9 @@ class KeyUpdater(DatasetUpdater):
             nowhere, or whose picture did not come back well while no call is left to edit it alone.
         """
         views = [view for view in views if (mask := self.scene.mask(view)) is None or bool(mask.any())]
-        self._known, shares = {}, []
-        for view in views:
+        self._known, shares, info = {}, [], self.info
+        shown = info.references > 0 or info.uses_render or info.uses_noise_level
+        for view in views if shown else ():
             original, accepted = self.scene.condition(view).cpu(), self.agreeing.counting(self.key_state.accepted, view)
             if not accepted:
                 continue
@@ -258,7 +292,7 @@ class KeyUpdater(DatasetUpdater):
     def _calls_left(self, group: int) -> int:
         """Calls for single pictures of a group that did not come back well: a run makes no more calls than edits."""
         state, batch = self.key_state, self.info.batch
-        further = max(0, len(self.keys.order) - len(state.accepted) - group)
+        further = max(0, min(len(self.keys.order) - state.tried, self._left() - group))
         return max(0, state.first_call + self.parts.plan.edits + state.again - self.state.calls - -(-further // batch))
 
     def request_of(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> EditRequest:
@@ -266,34 +300,13 @@ class KeyUpdater(DatasetUpdater):
         if known is None:
             return request
         if self.info.references > 0:
-            anchor = self.agreeing.of(self.key_state.accepted[0], self.key_state.accepted)
+            anchor = self.agreeing.counting(self.key_state.accepted)[0]
             warped = Reference(known.picture.clamp(0, 1), "warped", known.weight > 0.02)
             request = replace(request, references=(Reference(anchor.edited, "anchor"), warped)[: self.info.references])
         if request.render is not None:
             soft = (known.weight / 0.05).clamp(max=1.0)[..., None]
             request = replace(request, render=torch.lerp(request.render.cpu(), known.picture.clamp(0, 1), soft))
         return request
-
-    def _judged(self, view: int, revision: int) -> AcceptedKey:
-        """An edit of a view, judged beside the accepted ones."""
-        change = self.state.edits[revision - 1].change
-        key = AcceptedKey(view, revision, 1.0, change or 0.0, 1.0, None)
-        if self.info.effortless:
-            return key
-        accepted = self.agreeing.counting(self.key_state.accepted, view)
-        original, inside = self.scene.condition(view).cpu(), self.agreeing.inside(view)
-        edited = self.agreeing.of(key, self.key_state.accepted).edited
-        found = self.parts.propagator.warped(view, original, accepted) if accepted else None
-        # brought to the others' look, even a picture that came back unchanged would look edited
-        own = scores_of(self.agreeing.plain(key), original, inside, None, None)
-        agreeing = scores_of(edited, original, inside, found and found.picture, found and found.weight)
-        scores = Scores(own.change, own.detail, agreeing.disagreement)
-        first = self.key_state.accepted[0] if self.key_state.accepted else None
-        if first is not None and first.view == view:
-            first = None
-        wrong = wrong_with(scores, None if first is None else Scores(first.change, first.detail, None))
-        trust = 1.0 if not wrong or first is None else 0.0 if wrong.startswith("nothing") else DOUBTED
-        return AcceptedKey(view, key.revision, trust, scores.change, scores.detail, scores.disagreement, wrong)
 
     # All views
 
@@ -333,38 +346,5 @@ class KeyUpdater(DatasetUpdater):
         return self.parts.propagator.new_points(self.agreeing.counting(self.key_state.accepted))
 
     def _later_steps(self) -> list[int]:
-        """Steps before which keys are repaired, or carried over anew."""
-        if self.info.keeps_shape:
-            return [round(REPAIR * self.total_steps)] if self._may_repair() else []
-        return [round(share * self.total_steps) for share in LOOKS]
-
-    def _may_repair(self) -> bool:
-        return not self.key_state.repaired and self._repeats_left() > 0
-
-    def _look_again(self, step: int) -> None:
-        """Edit the keys again that agree least with the scene, and carry all over by its shape as it is now."""
-        self._look()
-        self.agreeing.clear()
-        if self._may_repair():
-            self._repair(step)
-            self.key_state.repaired = True
-        self._carry()
-
-    def _repair(self, step: int) -> None:
-        apart, accepted = [], self.key_state.accepted
-        for place, key in enumerate(accepted[1:], start=1):
-            with self.stopwatch.measure("render"), torch.no_grad():
-                render = self.scene.render(key.view).cpu()
-            off = blurred(render - self.agreeing.of(key, accepted).edited, 2.0).square().mean().item()
-            apart.append((off if key.trust >= 1.0 else 1.0 + off, place))
-        for _, place in sorted(apart, reverse=True)[: self._repeats_left()]:
-            if self.should_stop():
-                raise StepInterrupted
-            key = accepted[place]
-            self.key_state.repeated += 1
-            for _, revision in self._edit_once(step, [key.view]):
-                newer = self._judged(key.view, revision)
-                worse = newer.trust < key.trust or (newer.disagreement or 0.0) > (key.disagreement or 0.0)
-                chosen = key if worse and newer.trust <= key.trust else newer
-                self.state.revisions[self.scene.views[key.view].name] = chosen.revision
-                accepted[place] = chosen
+        """Steps before which all is carried over anew."""
+        return [] if self.info.keeps_shape else [round(share * self.total_steps) for share in LOOKS]

@@ -74,5 +74,6 @@ def test_faults_keep_to_the_named_objects(faulty, ask):
 
 def test_it_is_what_the_other_editor_is(faulty):
     clean = create_editor("procedural").info
-    assert faulty.info == replace(clean, name="faulty", summary=FAULTY.info.summary, varies_with_seed=True)
+    own = {"varies_with_seed": True, "effortless": False, "uses_geometry": False}
+    assert faulty.info == replace(clean, name="faulty", summary=FAULTY.info.summary, **own)
     assert create_editor("faulty:tiny-ip2p").info.uses_render

@@ -31,21 +31,23 @@ def test_twelve_edits_cost_what_was_announced_and_a_run_that_dies_pays_for_nothi
         service = ServiceEditor(replace(settings, sizes=()))
         return capture.updater(tmp_path / folder, SheetEditor(service) if sheets else service, edits=12)
 
-    write, left = PictureStore.write, 0
+    write = PictureStore.write
 
-    def dying(*args) -> None:
-        nonlocal left
-        if left == 0:
-            raise Killed
-        left -= 1
-        write(*args)
+    def dying_after(left: int):
+        def dying(*args) -> None:
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            write(*args)
+
+        return dying
 
     told = started("run").forecast()
     assert (told.edits, told.calls, told.of) == (12, calls, 84)
-    for place in range(12):  # it dies before each picture is on disk, again and again
-        left = int(place > 0)
+    for left in (0, 1, 3, 0, 5):  # it dies before one more picture is on disk, again and again
         with monkeypatch.context() as patch:
-            patch.setattr(PictureStore, "write", dying)
+            patch.setattr(PictureStore, "write", dying_after(left))
             with pytest.raises(Killed):
                 started("run").before_step(0)
     run = started("run")

@@ -22,7 +22,13 @@ class Counting:
 
     def __init__(self) -> None:
         self.info = replace(
-            EDITORS["procedural"].info, name="counting", remote=True, price=0.25, effortless=False, tells_objects=False
+            EDITORS["procedural"].info,
+            name="counting",
+            remote=True,
+            price=0.25,
+            effortless=False,
+            tells_objects=False,
+            uses_geometry=False,
         )
         self.asked: list[str] = []
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from editor3d.update.keys.checks import Scores, scores_of, wrong_with
-from editor3d.update.keys.colors import ColorMap, blurred, fit_map, identity_of
+from editor3d.update.keys.colors import ColorMap, fit_map, identity_of
 from editor3d.update.keys.registration import registered
 
 
@@ -48,21 +47,3 @@ def test_a_shifted_edit_is_moved_back():
     before = (edited - (0.7 * original + 0.1))[inner].abs().mean()
     after = (registered(edited, original) - (0.7 * original + 0.1))[inner].abs().mean()
     assert after < 0.5 * before
-
-
-def test_edits_that_came_out_wrong_are_told_apart():
-    generator = torch.Generator().manual_seed(5)
-    original = (picture(6, 128) + 0.1 * torch.rand(128, 128, 3, generator=generator)).clamp(0, 1)
-    good = 0.6 * original
-    anchor = scores_of(good, original, None, None, None)
-    weight = torch.ones(128, 128)
-
-    def wrong(edited: torch.Tensor) -> str:
-        return wrong_with(scores_of(edited, original, None, good, weight), anchor)
-
-    assert wrong_with(anchor, None) == ""
-    assert wrong(good) == ""
-    assert "nothing" in wrong(original)
-    assert "blurred" in wrong(blurred(good, 4.0))
-    assert "otherwise" in wrong(1.0 - original)
-    assert "nothing" in wrong_with(Scores(0.001, 1.0, None), None)
