@@ -16,9 +16,10 @@ from editor3d.run.stopping import ApprovalAwaited, StepInterrupted
 from editor3d.types import EditedKey, EditorInfo, EditRequest, Reference, View
 from editor3d.update.batches import edit_together
 from editor3d.update.engine import DatasetUpdater, Guidance, rounded
-from editor3d.update.forecast import Forecast, calls_of, forecast, reserve_of
+from editor3d.update.forecast import Forecast, forecast
 from editor3d.update.keys.agreeing import AgreeingKeys
 from editor3d.update.keys.approval import Approval, read_approval
+from editor3d.update.keys.budget import Budget
 from editor3d.update.keys.judging import judged
 from editor3d.update.keys.state import AcceptedKey, KeyState, read_keys, write_keys
 from editor3d.update.keys.targets import TargetStore
@@ -84,11 +85,13 @@ class KeyUpdater(DatasetUpdater):
     def forecast(self) -> Forecast:
         """What the edit will take."""
         names = tuple(self.scene.views[view].name for view in self.keys.order)
-        budget = self.parts.plan.edits
-        further = min(reserve_of(budget, self.info), max(0, budget - len(names)))
-        calls = calls_of(len(names), self.info.batch) + further
-        most = calls if self.info.batch == 1 else min(budget, calls + len(names) - 1)
-        return forecast(names, self.keys.covered[-1], len(self.scene.views), further, self.info, calls, most)
+        budget, of = self._budget, len(self.scene.views)
+        calls = budget.calls, budget.most_calls
+        return forecast(names, self.keys.covered[-1], of, budget.further, self.info, *calls)
+
+    @property
+    def _budget(self) -> Budget:
+        return Budget(self.parts.plan.edits, len(self.keys.order), self.info)
 
     def before_step(self, step: int) -> int:
         """See `DatasetUpdater.before_step`.
@@ -167,7 +170,7 @@ class KeyUpdater(DatasetUpdater):
         state = self.key_state
         state.first, state.first_call = len(self.state.edits), self.state.calls
         self._edit_anchor(step)
-        self._edit_further(step, reserve_of(self.parts.plan.edits, self.info))
+        self._edit_further(step, self._budget.reserve)
         self._judge()
         self._repeat(step)
         self._edit_further(step, 0)
@@ -191,8 +194,11 @@ class KeyUpdater(DatasetUpdater):
 
     def _edit_further(self, step: int, keep: int) -> None:
         """Edit the next keys, as many in one call as the editor takes, while more than `keep` 2D edits are left."""
-        state, order = self.key_state, self.keys.order
-        while group := order[state.tried : state.tried + min(self.info.batch, max(0, self._left() - keep))]:
+        state, order, budget = self.key_state, self.keys.order, self._budget
+        while (left := budget.left(state, len(self.state.edits)) - keep) > 0:
+            group = order[state.tried : state.tried + min(self.info.batch, left)]
+            if not group:
+                return
             self._continue()
             state.tried += len(group)
             self._accept(self._edit_once(step, group, self._anchor_seed()))
@@ -248,14 +254,9 @@ class KeyUpdater(DatasetUpdater):
             self.agreeing.clear()
         state.accepted = found
 
-    def _left(self) -> int:
-        """2D edits that may still be made."""
-        state = self.key_state
-        return state.first + self.parts.plan.edits + state.again - len(self.state.edits)
-
     def _repeats_left(self) -> int:
-        """Of these, how many may repeat others."""
-        return min(self._left(), reserve_of(self.parts.plan.edits, self.info) - self.key_state.repeated)
+        """2D edits that may still repeat others."""
+        return self._budget.repeats_left(self.key_state, len(self.state.edits))
 
     def _edit_once(self, step: int, views: Sequence[int], seed: int | None = None) -> list[tuple[int, int]]:
         """Edit views by one seed, a new one by default, in one call where they are several.
@@ -281,19 +282,14 @@ class KeyUpdater(DatasetUpdater):
         planned = [PlannedEdit(view, level, drawn if seed is None else seed) for view in views]
         before = len(self.state.edits)
         if len(planned) > 1:
-            planned = edit_together(self, step, planned)[: self._calls_left(len(views))]
+            left = edit_together(self, step, planned)
+            planned = left[: self._budget.single_calls_left(self.key_state, before, self.state.calls, len(views))]
         for edit in planned:
             self._apply(step, edit)
         self._known = {}
         index_of = {self.scene.views[view].name: view for view in views}
         made = enumerate(self.state.edits[before:], start=before + 1)
         return [(index_of[edit.view], revision) for revision, edit in made]
-
-    def _calls_left(self, group: int) -> int:
-        """Calls for single pictures of a group that did not come back well: a run makes no more calls than edits."""
-        state, batch = self.key_state, self.info.batch
-        further = max(0, min(len(self.keys.order) - state.tried, self._left() - group))
-        return max(0, state.first_call + self.parts.plan.edits + state.again - self.state.calls - -(-further // batch))
 
     def request_of(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> EditRequest:
         request, known = super().request_of(view, planned, mask), self._known.get(planned.view)
