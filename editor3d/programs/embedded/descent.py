@@ -52,6 +52,8 @@ class Descent:
         self._damping = 0.03
         self._probe = PROBE
         self._requested: list[tuple[np.ndarray, float | None]] = []
+        self.alive = np.ones(len(least_steps), bool)
+        """[N]: axes that change the picture; the others are not moved."""
         self.stalled = 0
         """Rounds in a row that did not bring the loss down by half a per cent."""
 
@@ -68,14 +70,14 @@ class Descent:
             residuals: [R], its residuals.
             count: how many.
         """
-        information = self._fit(best, residuals)
+        information = np.where(self.alive, self._fit(best, residuals), np.inf)
         unknown = [int(axis) for axis in np.argsort(information, kind="stable") if information[axis] < 0.5]
         self._requested = []
         if not unknown:
             steps = count if count < 4 else count - 1
             self._requested += self._steps(best, residuals, steps)
             # One probe a round keeps the slope of the least known axis fresh.
-            unknown = [int(np.argmin(information))]
+            unknown = [int(np.argmin(information))] if self.alive.any() else []
         for axis in unknown[: count - len(self._requested)]:
             self._requested.append((self._probed(best, axis, rng), None))
         return [point for point, _ in self._requested]
@@ -131,11 +133,11 @@ class Descent:
         gradient = jacobian.T @ residuals[self._fine :]
         curvature = (jacobian.T @ jacobian).astype(np.float64)
         unit = max(float(np.trace(curvature)) / len(best), 1e-12)
-        gradual = self._least_steps == 0.0 if np.any(self._least_steps == 0.0) else np.ones(len(best), bool)
+        gradual = self._least_steps == 0.0 if np.any(self._least_steps[self.alive] == 0.0) else np.ones(len(best), bool)
         steps = []
         for place in range(count):
             damping = self._damping * DAMPING[ORDER[place % len(ORDER)]] * (1.0 + place // len(ORDER))
-            free = gradual if place % COUNTS_EVERY else np.ones(len(best), bool)
+            free = self.alive & (gradual if place % COUNTS_EVERY else np.ones(len(best), bool))
             point = bounded_step(best, gradient, curvature + damping * unit * np.eye(len(best)), free)
             steps.append((point, damping))
         return steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -21,12 +21,13 @@ INPUTS = {
 """Other inputs that what goes into this one may go into."""
 
 
-def leaps(program: Program, rng: np.random.Generator) -> list[tuple[str, str]]:
+def leaps(program: Program, rng: np.random.Generator, recipes: Sequence[str] = ()) -> list[tuple[str, str]]:
     """All leaps from a program, in random order but with the kinds of them taking turns.
 
     Args:
         program: the incumbent.
         rng: decides the order.
+        recipes: materials that come before all others.
 
     Returns:
         Source and what was changed, of each; none is the program itself.
@@ -34,7 +35,7 @@ def leaps(program: Program, rng: np.random.Generator) -> list[tuple[str, str]]:
     kinds = [list(_recipes(program)), list(_words(program)), list(_links(program)), list(_switches(program))]
     for kind in kinds:
         rng.shuffle(kind)
-    taken: dict[str, str] = {}
+    taken = dict(_recipes(program, recipes))
     while any(kinds):
         for kind in kinds:
             if kind:
@@ -44,9 +45,9 @@ def leaps(program: Program, rng: np.random.Generator) -> list[tuple[str, str]]:
     return [(source, note) for source, note in taken.items() if _is_python(source)]
 
 
-def _recipes(program: Program) -> Iterator[tuple[str, str]]:
+def _recipes(program: Program, recipes: Iterable[str] = RECIPES) -> Iterator[tuple[str, str]]:
     for name in materials_of(program):
-        yield from ((cook(recipe, program, name), f"{name} of {recipe}") for recipe in RECIPES)
+        yield from ((cook(recipe, program, name), f"{name} of {recipe}") for recipe in recipes)
 
 
 def _words(program: Program) -> Iterator[tuple[str, str]]:

@@ -12,19 +12,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
+from editor3d.programs.embedded.focus import Focus
 from editor3d.programs.embedded.leaps import leaps
+from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
+from editor3d.programs.embedded.recipes import RECIPES
+from editor3d.programs.embedded.screening import Screening
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.bounds import Bounds
 from editor3d.programs.language.syntax import Program
+from editor3d.programs.language.vocabulary import NOTHING, Vocabulary
 
 PATIENCE = 2
 """Rounds of steps that bring nothing before the search looks elsewhere."""
@@ -44,51 +48,31 @@ HOPELESS = 2.5
 """A leap whose loss is still as many times the incumbent's after some steps is given up."""
 
 
-@dataclass
-class Lineage:
-    """A program that is tuned by steps: the incumbent, or a leap."""
-
-    space: Space
-    descent: Descent
-    best: Candidate
-    rounds: int = 0
-
-    @property
-    def here(self) -> np.ndarray:
-        return self.space.vector(Program(self.best.source))
-
-
-@dataclass
-class _Plan:
-    """The candidates of one round."""
-
-    number: int
-    origin: str
-    """steps, explore, breed, evolve or leap."""
-    sources: list[tuple[str, str]] = field(default_factory=list)
-    points: dict[str, np.ndarray] = field(default_factory=dict)
-    in_order: list[np.ndarray] = field(default_factory=list)
-    """The points of `sources`, where all have one; two may be of one source."""
-
-
 class EmbeddedProposer:
     """Writes candidates by changing what is found in the syntax tree of the incumbent."""
 
     asks_a_model = False
 
-    def __init__(self, target: np.ndarray | None = None, *, structures: bool = True) -> None:
+    def __init__(
+        self, target: np.ndarray | None = None, *, structures: bool = True, vocabulary: Vocabulary = NOTHING
+    ) -> None:
         """
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one and candidates are measured by it.
             structures: propose other structures as well; values alone change without.
+            vocabulary: names and limits of the scene.
         """
+        self._vocabulary = vocabulary
+        self._screening: Screening | None = None
+        self._cooked = False
+        self._screened: Space
         self._may_leap = structures
         self._loss = None if target is None else PictureLoss(target)
         self._spaces: dict[str, Space] = {}
         self._bounds: dict[tuple[str, int], Bounds] = {}
         self._tried_leaps: Counter[str] = Counter()
         self._explored: set[str] = set()
-        self._plan: _Plan | None = None
+        self._plan: Plan | None = None
         self._wait = self._waited = 0
         self._main: Lineage | None = None
         self._explorer: Lineage | None = None
@@ -122,14 +106,17 @@ class EmbeddedProposer:
             self._bred(current, plan, tried)
             if self._left or (self._main is not None and best.source == self._main.best.source):
                 return  # steps go on from what a whole turn has found
-            self._fruitful.add(Program(best.source).structure)
+            self._fruitful.add(self._read(best.source).structure)
             changed = True
         elif not plan.sources and plan.origin != "leap":
             return  # a program without numbers
+        elif plan.origin == "screen":
+            self._screened_round(current, plan, tried, best)
+            return
         elif plan.origin == "steps" and self._main is not None:
-            _step_taken(self._main, plan, tried, self._measure())
+            step_taken(self._main, plan, tried, self._measure())
         elif plan.origin == "explore" and self._explorer is not None:
-            _step_taken(self._explorer, plan, tried, self._measure())
+            step_taken(self._explorer, plan, tried, self._measure())
             if changed or self._is_hopeless(self._explorer, best):
                 self._explorer = None
         elif plan.origin == "evolve":
@@ -141,25 +128,50 @@ class EmbeddedProposer:
         if self._loss is not None and changed:
             self._follow(best)
 
+    def _screened_round(self, current: Round, plan: Plan, tried: Sequence[Candidate], best: Candidate) -> None:
+        """Learn what changes the picture; steps begin where the rounds of screening led."""
+        assert self._screening is not None
+        measure, space = self._measure(), self._screened
+        mine = [one for one in tried if one.source in plan.points]
+        seen = [(plan.points[one.source], measure.residuals(one.image)) for one in mine]
+        self._screening.tell(seen, measure.residuals(current.best.image))
+        if self._main is None:
+            self._main = self._lineage(current.best)
+        for point, residuals in seen:
+            self._main.descent.remember(space.snapped(point), residuals)
+        self._main.descent.alive = self._screening.alive
+        self._main.best = best
+
     def _most_promising(self, incumbent: Candidate, tried: Sequence[Candidate]) -> Lineage | None:
         """The best candidate of a structure that was not tuned yet; the incumbent's own has its population."""
-        self._explored.add(Program(incumbent.source).structure)
+        self._explored.add(self._read(incumbent.source).structure)
         for one in tried:
-            structure = Program(one.source).structure
+            structure = self._read(one.source).structure
             if structure not in self._explored:
                 self._explored.add(structure)
                 if len(self._space(one.source)):  # else there is nothing to tune
                     return self._lineage(one)
         return None
 
-    def _planned(self, current: Round) -> _Plan:
+    def _planned(self, current: Round) -> Plan:
         rng = np.random.default_rng(current.seed)
-        program, space = Program(current.best.source), self._space(current.best.source)
+        program, space = self._read(current.best.source), self._space(current.best.source)
+        focus = Focus(current.task.instruction, tuple(RECIPES))
         if not len(space):
-            return self._leaps(current, space, rng, self._new_structures(program, rng))
+            return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
+        if focus.recipes and not self._cooked:
+            self._cooked = True
+            return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
+        if self._loss is not None and self._screening is None:
+            self._screening = Screening(focus.order(space), focus.told(program, space), space.least_steps)
+            self._screened = space
+        screens = self._screening is not None and not self._screening.is_done and space is self._screened
+        if self._screening is not None and screens and (current.kind == "tweak" or self._goes_well()):
+            points = self._screening.ask(space.vector(program), current.breadth)
+            return of_points(current, "screen", space, space.vector(program), points)
         if current.kind == "leap" and self._waited >= self._wait and not self._goes_well():
             self._waited = 0
-            return self._leaps(current, space, rng, self._new_structures(program, rng))
+            return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
         self._waited += current.kind == "leap"
         if self._loss is None:
             return self._evolve(current, space)
@@ -171,7 +183,7 @@ class EmbeddedProposer:
             return self._steps(current, "explore", self._explorer, rng)
         if self._left == 0:
             self._looks += 1
-            known = self._new_structures(program, rng) if self._looks % BREED_EVERY else []
+            known = self._new_structures(program, rng, focus) if self._looks % BREED_EVERY else []
             if known:
                 return self._leaps(current, space, rng, known)
             self._left = TURN
@@ -179,16 +191,17 @@ class EmbeddedProposer:
             if program.structure in self._fruitful:
                 self._population(current).add(self._main.here, self._loss.residuals(current.best.image))
         self._left -= 1
-        return _of_points(
-            current, "breed", space, space.vector(program), self._population(current).ask(current.breadth)
-        )
+        return of_points(current, "breed", space, space.vector(program), self._population(current).ask(current.breadth))
 
     def _goes_well(self) -> bool:
         """Whether steps bring the loss down at present: a leap can wait."""
         return self._main is not None and self._main.rounds < EXPLORED and self._main.descent.stalled == 0
 
+    def _read(self, source: str) -> Program:
+        return Program(source, self._vocabulary)
+
     def _space(self, source: str) -> Space:
-        program = Program(source)
+        program = self._read(source)
         if program.structure not in self._spaces:
             self._spaces[program.structure] = Space(program, self._bounds)
         return self._spaces[program.structure]
@@ -205,7 +218,7 @@ class EmbeddedProposer:
     def _follow(self, best: Candidate) -> None:
         """The incumbent has changed, by whatever it was: steps go on from there."""
         if self._main is not None and self._space(best.source) is self._main.space:
-            near = np.abs(self._main.space.vector(Program(best.source)) - self._main.here).max(initial=0.0) < 0.1
+            near = np.abs(self._main.space.vector(self._read(best.source)) - self._main.here).max(initial=0.0) < 0.1
             self._main.best = best
             if near:
                 if self._main.descent.stalled >= PATIENCE:
@@ -217,21 +230,21 @@ class EmbeddedProposer:
         if explorer.descent.stalled >= PATIENCE or explorer.rounds >= EXPLORED:
             return True
         probing = -(-len(explorer.space) // 8)
-        return explorer.rounds >= probing + 3 and _loss_of(explorer.best) > HOPELESS * _loss_of(best)
+        return explorer.rounds >= probing + 3 and loss_of(explorer.best) > HOPELESS * loss_of(best)
 
-    def _steps(self, current: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> _Plan:
+    def _steps(self, current: Round, origin: str, lineage: Lineage, rng: np.random.Generator) -> Plan:
         here = lineage.here
         points = lineage.descent.ask(here, self._measure().residuals(lineage.best.image), current.breadth, rng)
         lineage.rounds += 1
-        return _of_points(current, origin, lineage.space, here, points)
+        return of_points(current, origin, lineage.space, here, points)
 
     def _population(self, current: Round) -> Population:
-        structure = Program(current.best.source).structure
+        structure = self._read(current.best.source).structure
         if structure not in self._populations:
             self._populations[structure] = Population(self._spaces[structure], self._measure().fine, current.seed)
         return self._populations[structure]
 
-    def _bred(self, current: Round, plan: _Plan, tried: Sequence[Candidate]) -> None:
+    def _bred(self, current: Round, plan: Plan, tried: Sequence[Candidate]) -> None:
         images = {one.source: one.image for one in (current.best, *tried)}
         self._population(current).tell(
             [
@@ -241,16 +254,16 @@ class EmbeddedProposer:
             ]
         )
 
-    def _evolve(self, current: Round, space: Space) -> _Plan:
-        here = space.vector(Program(current.best.source))
+    def _evolve(self, current: Round, space: Space) -> Plan:
+        here = space.vector(self._read(current.best.source))
         evolution = self._evolution
         if evolution is None or evolution.size != len(here) or evolution.converged:
             spread = SPREADS[self._evolutions % len(SPREADS)]
             evolution = self._evolution = Evolution(here, spread, current.breadth, current.seed)
             self._evolutions += 1
-        return _of_points(current, "evolve", space, here, evolution.ask(current.breadth))
+        return of_points(current, "evolve", space, here, evolution.ask(current.breadth))
 
-    def _evolved(self, plan: _Plan, tried: Sequence[Candidate]) -> None:
+    def _evolved(self, plan: Plan, tried: Sequence[Candidate]) -> None:
         assert self._evolution is not None
         self._evolution.tell(
             [
@@ -260,11 +273,9 @@ class EmbeddedProposer:
             ]
         )
 
-    def _leaps(
-        self, current: Round, space: Space, rng: np.random.Generator, known: list[tuple[str, str, str]]
-    ) -> _Plan:
+    def _leaps(self, current: Round, space: Space, rng: np.random.Generator, known: list[tuple[str, str, str]]) -> Plan:
         """Some of the `known` changes of structure, and numbers drawn anew for what is left of the round."""
-        plan = _Plan(current.number, "leap")
+        plan = Plan(current.number, "leap")
         # where numbers can be drawn anew as well, both have a half
         most = current.breadth if not len(space) else -(-current.breadth // 2)
         for key, source, note in sorted(known, key=lambda leap: self._tried_leaps[leap[0]])[:most]:
@@ -272,96 +283,28 @@ class EmbeddedProposer:
             plan.sources.append((source, f"leap: {note}"))
         if not len(space):
             return plan
-        here = space.vector(Program(current.best.source))
+        here = space.vector(self._read(current.best.source))
         for point in self._elsewhere(here, space, current.breadth - len(plan.sources), rng):
             source = space.source(point)
-            plan.sources.append((source, f"leap: {_moved(space, here, point)}"))
+            plan.sources.append((source, f"leap: {moved(space, here, point)}"))
             plan.points[source] = point
         return plan
 
-    def _new_structures(self, program: Program, rng: np.random.Generator) -> list[tuple[str, str, str]]:
+    def _new_structures(self, program: Program, rng: np.random.Generator, focus: Focus) -> list[tuple[str, str, str]]:
         """Structure, source and note of the leaps that were neither tuned nor tried too often yet."""
         if not self._may_leap:
             return []
-        known = [(Program(source).structure, source, note) for source, note in leaps(program, rng)]
+        known = [(self._read(source).structure, source, note) for source, note in leaps(program, rng, focus.recipes)]
         return [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
 
     def _elsewhere(self, here: np.ndarray, space: Space, count: int, rng: np.random.Generator) -> list[np.ndarray]:
         """Points far away: in turn, values all along one axis, counts first, and several numbers drawn anew."""
         self._turns += 1
         if self._turns % 2 == 0:
-            return [_drawn_anew(here, space, rng) for _ in range(count)]
+            return [drawn_anew(here, space, rng) for _ in range(count)]
         if not self._axes or self._swept is not space:
             order = rng.permutation(len(here))
             self._axes = sorted((int(axis) for axis in order), key=lambda axis: space.least_steps[axis] > 0.0)
             self._swept = space
         axis = self._axes.pop()
-        return _swept(here, axis, float(space.least_steps[axis]), count, rng)
-
-
-def _loss_of(tried: Candidate) -> float:
-    """Where there is a target, every candidate has one."""
-    assert tried.loss is not None
-    return tried.loss
-
-
-def _step_taken(lineage: Lineage, plan: _Plan, tried: Sequence[Candidate], loss: PictureLoss) -> None:
-    """Let a lineage learn from a round of its own, and move to its best."""
-    mine = [one for one in tried if one.source in plan.points]
-    for one in mine:
-        # what was rendered has whole numbers where the step may have gone between two
-        lineage.descent.remember(lineage.space.snapped(plan.points[one.source]), loss.residuals(one.image))
-    winner = min(mine, key=_loss_of, default=None)
-    if winner is None or _loss_of(winner) >= _loss_of(lineage.best):
-        lineage.descent.tell(0.0, None)
-        return
-    lineage.descent.tell(1.0 - _loss_of(winner) / _loss_of(lineage.best), plan.points[winner.source])
-    lineage.best = winner
-
-
-def _drawn_anew(here: np.ndarray, space: Space, rng: np.random.Generator) -> np.ndarray:
-    """A point some of whose coordinates are others: counts by one or two, or any by anything."""
-    point = here.copy()
-    whole = np.flatnonzero(space.least_steps)
-    if len(whole) and rng.random() < 0.5:
-        for axis in rng.permutation(whole)[: rng.integers(1, len(whole) + 1)]:
-            point[axis] = here[axis] + rng.choice([-2, -1, 1, 2]) * space.least_steps[axis]
-    else:
-        anew = rng.random(len(here)) < rng.uniform(min(0.7, 1.0 / len(here)), 0.7)
-        anew[rng.integers(len(here))] = True
-        point = np.where(anew, rng.random(len(here)), here)
-    return np.clip(point, 0.0, 1.0)
-
-
-def _swept(here: np.ndarray, axis: int, least_step: float, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """The same point but for one coordinate, which takes `count` values all over 0..1."""
-    values = (np.arange(count) + rng.random()) / count
-    if least_step > 0.0:
-        steps = np.arange(round(1.0 / least_step) + 1) * least_step
-        others = steps[np.abs(steps - here[axis]) > 0.5 * least_step]
-        nearest = others[np.argsort(np.abs(others - here[axis]), kind="stable")]
-        values = (
-            nearest[:count]
-            if len(nearest) <= count
-            else np.concatenate([nearest[: count // 2], rng.permutation(nearest[count // 2 :])[: count - count // 2]])
-        )
-    points = np.repeat(here[None], len(values), axis=0)
-    points[:, axis] = values
-    return list(points)
-
-
-def _of_points(current: Round, origin: str, space: Space, here: np.ndarray, points: Sequence[np.ndarray]) -> _Plan:
-    plan = _Plan(current.number, origin)
-    for point in points:
-        source = space.source(point)
-        plan.sources.append((source, f"{origin}: {_moved(space, here, point)}"))
-        plan.points[source] = point
-        plan.in_order.append(point)
-    return plan
-
-
-def _moved(space: Space, here: np.ndarray, point: np.ndarray) -> str:
-    """What changed most, in words."""
-    order = np.argsort(-np.abs(point - here), kind="stable")[:3]
-    labels = [space.program.parameters[space.axes[axis].parameter].label for axis in order if point[axis] != here[axis]]
-    return ", ".join(dict.fromkeys(labels)) or "as it was"
+        return swept(here, axis, float(space.least_steps[axis]), count, rng)

@@ -30,6 +30,36 @@ surface.inputs["Roughness"].default_value = {roughness}
 surface.inputs["Metallic"].default_value = {metallic}
 """
 
+_VEINED = """place = tree.nodes.new("ShaderNodeTexCoord")
+veins = tree.nodes.new("ShaderNodeTexWave")
+veins.bands_direction = "DIAGONAL"
+veins.inputs["Scale"].default_value = {scale}
+veins.inputs["Distortion"].default_value = 5.0
+veins.inputs["Detail"].default_value = 3.0
+veins.inputs["Detail Scale"].default_value = 1.5
+clouds = tree.nodes.new("ShaderNodeTexNoise")
+clouds.inputs["Scale"].default_value = 2.0
+clouds.inputs["Detail"].default_value = 6.0
+ramp = tree.nodes.new("ShaderNodeValToRGB")
+ramp.color_ramp.elements.new(0.5)
+ramp.color_ramp.elements[0].position = 0.0
+ramp.color_ramp.elements[0].color = {one}
+ramp.color_ramp.elements[1].position = 0.3
+ramp.color_ramp.elements[1].color = {two}
+ramp.color_ramp.elements[2].position = 1.0
+ramp.color_ramp.elements[2].color = {two}
+shade = tree.nodes.new("ShaderNodeMixRGB")
+shade.blend_type = "MULTIPLY"
+shade.inputs["Fac"].default_value = 0.2
+tree.links.new(place.outputs["Object"], veins.inputs["Vector"])
+tree.links.new(place.outputs["Object"], clouds.inputs["Vector"])
+tree.links.new(veins.outputs["Color"], ramp.inputs["Fac"])
+tree.links.new(ramp.outputs["Color"], shade.inputs["Color1"])
+tree.links.new(clouds.outputs["Color"], shade.inputs["Color2"])
+tree.links.new(shade.outputs["Color"], surface.inputs["Base Color"])
+surface.inputs["Roughness"].default_value = {roughness}
+"""
+
 _PLAIN = """surface.inputs["Base Color"].default_value = {{one}}
 surface.inputs["Roughness"].default_value = {roughness}
 surface.inputs["Metallic"].default_value = {metallic}
@@ -64,7 +94,8 @@ RECIPES: dict[str, str] = {
     "glow": _plain(0.5, 0.0)
     + 'surface.inputs["Emission Color"].default_value = {two}\n'
     + 'surface.inputs["Emission Strength"].default_value = 1.5\n',
-    "marble": _textured("ShaderNodeTexNoise", 3.0, 0.25, 0.0) + 'pattern.inputs["Distortion"].default_value = 2.0\n',
+    "marble": _VEINED.replace("{scale}", "1.2").replace("{roughness}", "0.15"),
+    "stone": _VEINED.replace("{scale}", "4.0").replace("{roughness}", "0.7") + _BUMP,
     "wood": _textured("ShaderNodeTexWave", 2.0, 0.55, 0.0) + 'pattern.inputs["Distortion"].default_value = 4.0\n',
     "rust": _textured("ShaderNodeTexNoise", 6.0, 0.75, 0.5) + _BUMP,
     "cells": _textured("ShaderNodeTexVoronoi", 5.0, 0.45, 0.0, fac="Distance"),
@@ -77,10 +108,12 @@ ONE, TWO = (0.6, 0.35, 0.2, 1.0), (0.9, 0.75, 0.5, 1.0)
 
 
 def materials_of(program: Program) -> list[str]:
-    """Names of the materials that a program looks up: `bpy.data.materials["NAME"]`."""
+    """Names of the materials that a program speaks of: `bpy.data.materials["NAME"]`, and those that its scene has."""
     names = []
     for node in ast.walk(program.tree):
-        if (
+        if isinstance(node, ast.Constant) and node.value in program.vocabulary.materials:
+            names.append(str(node.value))
+        elif (
             isinstance(node, ast.Subscript)
             and isinstance(node.value, ast.Attribute)
             and node.value.attr == "materials"

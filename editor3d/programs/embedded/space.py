@@ -96,11 +96,23 @@ class Space:
                 values[axis.parameter] = number
             else:
                 values[axis.parameter] = (*values.get(axis.parameter, ()), number)
+        self._order_stops(values)
         texts = {}
         for index, value in values.items():
             parameter = self.parameters[index]
             texts[parameter.start, parameter.end] = written(parameter, value)
         return self.program.replaced(texts)
+
+    def _order_stops(self, values: dict[int, Any]) -> None:
+        """Bring the positions of each ramp's stops into their order: Blender would otherwise exchange the colours."""
+        ramps: dict[str, list[tuple[int, int]]] = {}
+        for index in values:
+            stop = self.parameters[index].stop
+            if stop is not None:
+                ramps.setdefault(stop[0], []).append((stop[1], index))
+        for stops in ramps.values():
+            indices = [index for _, index in sorted(stops)]
+            values.update(zip(indices, sorted(values[index] for index in indices), strict=True))
 
 
 def _bounded(program: Program, known: dict[tuple[str, int], Bounds]) -> list[Parameter]:

@@ -116,6 +116,10 @@ class Program:
             position = self._bytes.find(b"\n", position + 1)
         self._starts = starts
 
+    def again(self, source: str) -> Program:
+        """Another program of the same scene."""
+        return Program(source, self.vocabulary)
+
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """All values that a search may change, in the order of the text."""
