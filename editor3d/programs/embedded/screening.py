@@ -2,8 +2,8 @@
 
 They find what changes the picture at all. Numbers are taken in the order that the instruction suggests, each from the
 best program so far. One that changes nothing at both sides is left alone afterwards: the place of a lamp that is off,
-an input that is linked, an object that no camera sees. Equal seeds give equal noise, so that nothing is exactly nothing.
-The pictures also give the slopes that steps begin with.
+or an input that is linked. Equal seeds give equal noise, so that nothing is exactly nothing. The pictures also give the
+slopes that steps begin with.
 """
 
 from __future__ import annotations
