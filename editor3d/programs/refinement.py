@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from editor3d.errors import ConfigError, DataError, ServiceError
+from editor3d.errors import ConfigError, DataError, InstructionError, ServiceError
 from editor3d.files.writing import jsonable, replacing
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.outputs.pictures import Row, save_png
@@ -26,6 +26,9 @@ from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import embedding
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.judge.target_evaluator import TargetEvaluator
+from editor3d.programs.language.vocabulary import NOTHING, Vocabulary
+from editor3d.programs.named.edits import NamedEdit, named_edit, not_understood
+from editor3d.programs.named.search import NamedEvaluator, NamedProposer
 from editor3d.programs.plan import LEDGER, RefinePlan, check_folder, is_begun, read_plan
 from editor3d.programs.rendering import result_scene
 from editor3d.programs.request import (
@@ -148,7 +151,7 @@ def refine(
     given, request = request, resolved(request, vision)
     if "vision" in (request.proposer, request.evaluator):
         vision.require()
-    imagination = Imagination(request.editor, request.instruction) if request.evaluator == "imagination" else None
+    imagination, refusal = _imagination(request, by_names=given.evaluator == "auto" and renderer is None)
     target, render_settings = target_and_settings(request)
     check_folder(folder, resume)
     interpreter = None
@@ -169,6 +172,7 @@ def refine(
         check_folder(folder, resume)
         rendering: Renderer
         write_scene: WriteScene | None = None
+        vocabulary = NOTHING
         if renderer is not None:
             rendering = renderer(render_settings)
         else:
@@ -180,10 +184,17 @@ def refine(
                 interpreter=interpreter,
                 allow_weaker_sandbox=allow_weaker_sandbox,
             )
-            write_scene = partial(result_scene.write, workers) if save_scene else None
+            write_scene, vocabulary = partial(result_scene.write, workers) if save_scene else None, workers.vocabulary
             for sentence in workers.notes:
                 notices.note(sentence)
         stack.callback(rendering.close)
+        named = None
+        if request.evaluator == "names" or (given.evaluator == "auto" and request.evaluator == "imagination"):
+            named = named_edit(request.instruction, source, vocabulary)
+        if named is not None:
+            request, imagination = replace(request, evaluator="names"), None
+        elif refusal is not None or request.evaluator == "names":
+            raise not_understood(refusal, request.instruction, vocabulary)
         if not is_begun(folder):
             (folder / LEDGER).unlink(missing_ok=True)
         ledger = RunLedger(folder / LEDGER)
@@ -197,8 +208,23 @@ def refine(
         plan.write(folder)
         shown = ShownRefinement(request, render_settings, write_scene)
         account = Account(budget, ledger)
-        run = _Run(request, folder, source, target, ledger, account, rendering, imagination, vision, shown, settings)
+        run = _Run(
+            request, folder, source, target, ledger, account, rendering, imagination, vision, shown, settings,
+            vocabulary, named,
+        )  # fmt: skip
         return run.go(on_round)
+
+
+def _imagination(request: RefineRequest, by_names: bool) -> tuple[Imagination | None, InstructionError | None]:
+    """What imagines the target, if anything does; and, if the scene's names may do instead, why not."""
+    if request.evaluator != "imagination":
+        return None, None
+    try:
+        return Imagination(request.editor, request.instruction), None
+    except InstructionError as error:
+        if not by_names or not request.instruction.strip():
+            raise
+        return None, error
 
 
 def resume(folder: Path) -> Path:
@@ -233,8 +259,11 @@ class _Run:
         vision: VisionSettings,
         shown: ShownRefinement,
         settings: Settings,
+        vocabulary: Vocabulary,
+        named: NamedEdit | None,
     ) -> None:
         self.settings, self.shown = settings, shown
+        self.vocabulary, self.named = vocabulary, named
         self.request, self.folder, self.source, self.target = request, folder, source, target
         self.ledger, self.account, self.renderer = ledger, account, renderer
         self.imagination, self.vision = imagination, vision
@@ -247,9 +276,13 @@ class _Run:
         if self.imagination is not None:
             self.target = self._imagined(task)
         client = VisionClient(self.vision, self.account)
-        proposer = VisionProposer(client, notices.note) if self.request.proposer == "vision" else self._embedded()
+        proposer: Proposer = self._embedded()
+        if self.request.proposer == "vision":
+            proposer = VisionProposer(client, notices.note)
         evaluator: Evaluator
-        if self.request.evaluator == "vision":
+        if self.named is not None:
+            proposer, evaluator = NamedProposer(self.named), NamedEvaluator(self.named)
+        elif self.request.evaluator == "vision":
             evaluator = VisionEvaluator(client, task, self.target, self.request.seed)
         else:
             evaluator = self._target_evaluator()
@@ -302,7 +335,7 @@ class _Run:
         results.save_record(found.rounds)
 
     def _embedded(self) -> EmbeddedProposer:
-        return EmbeddedProposer(self._measured(), structures=self.settings.edits != "tweak")
+        return EmbeddedProposer(self._measured(), structures=self.settings.edits != "tweak", vocabulary=self.vocabulary)
 
     def _measured(self) -> np.ndarray | None:
         """The target that the embedded proposer may look at: only one that also decides."""

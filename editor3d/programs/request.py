@@ -47,7 +47,7 @@ def resolved(request: RefineRequest, vision: VisionSettings) -> RefineRequest:
 
 def clip_of(request: RefineRequest) -> str | None:
     """The CLIP model that has a part in the distance to the target; None where none has."""
-    return None if request.evaluator == "vision" else clip_model(request.clip)
+    return None if request.evaluator in ("vision", "names") else clip_model(request.clip)
 
 
 def target_and_settings(request: RefineRequest) -> tuple[np.ndarray | None, RenderSettings]:

@@ -28,10 +28,10 @@ class RefineRequest:
     proposer: Literal["auto", "embedded", "vision"] = "auto"
     """Choose what writes candidates: a vision model (EDITOR3D_VISION_URL, _MODEL, _KEY) or the embedded proposer, which
     needs none; auto takes the model if one is set."""
-    evaluator: Literal["auto", "target", "imagination", "vision"] = "auto"
+    evaluator: Literal["auto", "target", "imagination", "vision", "names"] = "auto"
     """Choose how renders are compared: by their distance to the target, by their distance to the 2D edit of the first
-    render (imagination), or by a vision model; auto takes the model if it writes the candidates, else the target if
-    given."""
+    render (imagination), or by a vision model; names does what the instruction says of things that the scene has by
+    name; auto takes the model if it writes the candidates, else the target if given, else names if it can."""
     editor: str = "auto"
     """Choose the 2D editor of imagination by its name in `editor3d list editors`."""
     clip: ClipChoice = "auto"

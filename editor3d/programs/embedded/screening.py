@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-REACH = 0.2
+REACH = 0.1
 """How far to each side, in units of the box's side."""
 SEEN = 1e-4
 """The least change of the residuals, as the root of the sum of its squares, that counts as one."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 Kind = Literal["FLOAT", "INT", "VECTOR", "RGBA", "BOOLEAN", "ROTATION", "MENU"]
 
@@ -16,12 +18,12 @@ class Input:
 
     owner: str
     """The object."""
-    modifier: str
-    """Its modifier; empty for a shape key."""
     name: str
     identifier: str
     """By which Blender knows it: `Socket_2`; the name of a shape key."""
     kind: Kind
+    modifier: str = ""
+    """The object's modifier; empty for a shape key."""
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
@@ -36,6 +38,11 @@ class Vocabulary:
     """Blender's type of each: MESH, LIGHT, ..."""
     materials: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Vocabulary:
+        """What the process that opens a scene has read of it."""
+        return msgspec.convert(facts, cls)
 
     @cached_property
     def by_label(self) -> dict[str, Input]:

@@ -20,6 +20,7 @@ from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import replacing
 from editor3d.programs.blenders.interpreter import Interpreter, engine_alone, memory_map, own_interpreter
 from editor3d.programs.core.contracts import Rendered, RenderSettings
+from editor3d.programs.language.vocabulary import Vocabulary
 from editor3d.programs.rendering.handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of
 from editor3d.programs.rendering.scene_notes import notes
 from editor3d.programs.sandbox import gate as program_gate
@@ -311,6 +312,7 @@ class Workers:
             raise ConfigError(f"The scene has no camera {wanted!r}: choose one of {', '.join(facts['cameras'])}.")
         if wanted is None and facts["camera"] is None:
             raise DataError(f"{scene} has no active camera: add one in Blender, or name one.")
+        self.vocabulary = Vocabulary.of(facts["vocabulary"])
         self.notes = notes(facts, missing=answer["missing"], refused=answer["refused"])
         # what Blender itself consists of is there already
         return [path for path in answer["files"] if not any(path.startswith(f"{place}/") for place in self._read)]

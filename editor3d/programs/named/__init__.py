@@ -1,0 +1,1 @@
+"""Edits by the names that a scene's own things have, without a model."""
