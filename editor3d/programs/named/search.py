@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from editor3d.programs.core.contracts import Candidate, Proposal, Round, Verdict
+from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round, Verdict
 from editor3d.programs.named.edits import NamedEdit
 
 SEEN = 0.3 / 255.0
@@ -29,6 +29,9 @@ class NamedProposer:
 
     def learn(self, current: Round, tried: Sequence[Candidate], best: Candidate) -> None:
         """Nothing is learnt."""
+
+    def failed(self, current: Round, failure: Failure) -> None:
+        """Nothing is learnt of a failure either."""
 
 
 class NamedEvaluator:

@@ -78,7 +78,7 @@ def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys
     assert np.abs(picture - np.array(Image.open(target))).mean() < 10
 
 
-def test_a_model_that_answers_with_hostile_code_gets_no_picture(lights, chat, vision, tmp_path):
+def test_hostile_code_of_a_model_is_not_run_and_goes_back_to_it(lights, chat, vision, tmp_path, capsys):
     scene, program = lights
     hostile = f"import os\nos.system('touch {tmp_path}/was-here')\n"
     broken = "import bpy\nbpy.data.lights['Nobody'].energy = 3.0\n"
@@ -89,9 +89,9 @@ def test_a_model_that_answers_with_hostile_code_gets_no_picture(lights, chat, vi
     done = refine(asked, tmp_path / "run", vision=vision, allow_weaker_sandbox=True, budget=Budget(seconds=120))
     assert done.program.read_text() == DIM.format(energy=500.0)
     assert not (tmp_path / "was-here").exists()
-    statuses = done.summary["candidates"]
-    assert statuses == {"ok": 3, "refused": 1, "failed": 1}
-    assert (chat.proposals, chat.verdicts) == (4, 4)
+    assert done.summary["candidates"] == {"ok": 3, "failed": 1}
+    assert (chat.proposals, chat.verdicts) == (6, 4)  # each time that it answers with it, it is called once more
+    assert capsys.readouterr().err.count("`os` may not be imported") == 2
 
 
 @pytest.mark.parametrize(
