@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 from editor3d.errors import ConfigError
-from editor3d.options import MethodOptions
+from editor3d.options import Edits, MethodOptions
 from editor3d.regions import settled
-from editor3d.types import Condition, Editor, EditorInfo, PosedImages
+from editor3d.types import Condition, Editor, EditorInfo, PosedImages, View
 from editor3d.update.engine import editable_views, edited_objects
 from editor3d.update.schedule import Schedule
 
@@ -175,7 +175,7 @@ def resolve(
 
 def _keys(options: MethodOptions, method: Method, editor: Editor, capture: PosedImages) -> tuple[KeyPlan | None, str]:
     """How many views are edited, and why."""
-    asked, approve, info = options.edits, options.approve, editor.info
+    asked, approve = options.edits, options.approve
     if approve and asked == "all":
         raise ConfigError(
             "Expected a number of edits or auto with --approve, got all: name a number, or leave --edits out."
@@ -187,16 +187,28 @@ def _keys(options: MethodOptions, method: Method, editor: Editor, capture: Posed
                 f"out, or use in2n, igs2gs, nerf-insert or gaussian-vton."
             )
         return None, "the method edits every view"
+    return keys_for(asked, editor, capture.train_views, approve, scheduled=options.schedule is not None)
+
+
+def keys_for(
+    asked: Edits, editor: Editor, of: Sequence[View], approve: bool = False, scheduled: bool = False
+) -> tuple[KeyPlan | None, str]:
+    """How many of some views are edited, and why.
+
+    Args:
+        approve: see `KeyPlan`.
+        scheduled: when views are edited was chosen; then auto means all.
+    """
     if asked == "all":
         return None, AS_ASKED
-    held, views = len(editable_views(editor, capture.train_views)), len(capture.train_views)
+    held, views, info = len(editable_views(editor, of)), len(of), editor.info
     if isinstance(asked, int):
         return KeyPlan(min(asked, held) if info.tells_views else asked, 1.0, approve), AS_ASKED
-    if held < views and options.schedule is None:
+    if held < views and not scheduled:
         return KeyPlan(held, 1.0, approve), f"{info.name} has {held} of {views} views edited"
     if approve:
         return KeyPlan(USUAL_EDITS, USUAL_SHARE, True), "the first edit is looked at before any other"
-    if options.schedule is not None:
+    if scheduled:
         return None, "a schedule was chosen"
     if info.effortless:
         return None, f"an edit by {info.name} costs nothing, and is the same at every call"

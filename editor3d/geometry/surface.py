@@ -14,6 +14,9 @@ from torch import Tensor
 from editor3d.geometry.camera import Camera
 from editor3d.host.compiled import require
 
+SURFACE_SIDE = 256
+"""Pixels of the longer side of a view at which what it sees is rendered: between them surfaces are smooth, and pictures
+are warped at their own size."""
 OPAQUE = 0.5
 """The least accumulation of a pixel that shows a surface."""
 _WINDOW = 2  # pixels each way that a normal is fitted to

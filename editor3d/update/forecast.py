@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from editor3d.run import events
 from editor3d.types import EditorInfo
 
 
@@ -52,6 +53,13 @@ class Forecast:
         if self.seconds is not None:
             parts.append(f"in about {self.seconds:.0f} s")
         return ", ".join(parts) + "."
+
+
+def say_forecast(found: Forecast, reason: str) -> None:
+    """Print what an edit will take and why it edits so many views, and emit it."""
+    print(f"{found.sentence()} ({reason})", flush=True)
+    figures = {"seconds": found.seconds, "cost": found.cost, "calls": found.calls, "cost_at_most": found.most}
+    events.emit(events.Plan(edits=found.edits, views=found.views, covered=found.covered, **figures))
 
 
 def reserve_of(edits: int, info: EditorInfo) -> int:

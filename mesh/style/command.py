@@ -148,7 +148,10 @@ def config_of(options: Mesh) -> StyleConfig:
         style=_with(FieldSettings, sigma=sigma, displacement=displacement, symmetry=options.symmetry),
         clip_loss=SMALL_CLIP_LOSS if by_small else None,
         edits=_with(
-            EditSettings, guidance_scale=options.guidance_scale, image_guidance_scale=options.image_guidance_scale
+            EditSettings,
+            guidance_scale=options.guidance_scale,
+            image_guidance_scale=options.image_guidance_scale,
+            few=options.edits,
         ),
     )
 

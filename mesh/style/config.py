@@ -11,6 +11,7 @@ import msgspec
 from editor3d.errors import CheckpointError, ConfigError, InstructionError, RegionError, first_line, shown
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
+from editor3d.options import Edits
 from editor3d.regions import parse_region, seen_parts
 from mesh.model.field import FieldSettings
 from mesh.render.cameras import Vector, ViewSettings
@@ -33,6 +34,9 @@ class EditSettings:
     guidance_scale: float | None = None
     image_guidance_scale: float = 1.5
     diffusion_steps: int | None = None
+    few: Edits = "auto"
+    """How many 2D edits are made and carried over to the other views, by the mesh's own surface; all edits every view.
+    auto: all where an edit is free, quick and the same at every call, else 12 at most."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class StyleConfig:
             ("steps_per_save", self.steps_per_save, 1),
             ("turntable_frames", self.turntable_frames, 0),
             ("texture_size", self.texture_size, 0),
+            ("edits", self.edits.few if isinstance(self.edits.few, int) else 1, 1),
         ):
             if value < smallest:
                 raise ConfigError(f"Expected at least {smallest} for {name}, got {value}: raise it.")

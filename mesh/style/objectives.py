@@ -14,9 +14,13 @@ from editor3d.datasets.views.images import read_image
 from editor3d.editors import create_editor
 from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import save_png, to_uint8
+from editor3d.plan import keys_for
 from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
+from editor3d.update.forecast import say_forecast
+from editor3d.update.keys.updater import KeyUpdater
 from editor3d.update.schedule import Schedule, rounds_of, suited_schedule, with_all_steps
 from editor3d.update.state import EditState, PictureStore
+from mesh.style.keys import key_parts
 from mesh.style.samples import PixelSamples
 from mesh.style.stage import Stage, views_of
 from mesh.style.surface import MeshGeometry
@@ -91,7 +95,8 @@ class EditObjective:
         self.views = views_of(stage.train_cameras, stage.folder / CONDITIONS, "train")
         self.name = config.editor
         self._editor = create_editor(config.editor, device=stage.device)
-        check_instruction(self._editor, config.instruction, (), self.views)
+        self._keys, self._keys_reason = keys_for(config.edits.few, self._editor, self.views)
+        check_instruction(self._editor, config.instruction, (), self.views, few=self._keys is not None)
         edits, info = config.edits, self._editor.info
         scale = info.guidance_scale if edits.guidance_scale is None else edits.guidance_scale
         steps = info.diffusion_steps if edits.diffusion_steps is None else edits.diffusion_steps
@@ -121,8 +126,10 @@ class EditObjective:
             lambda index: {},
             self._samples.store,
             geometry=lambda index: geometry.view(stage.train_cameras[[index]]),
+            weigh=self._samples.weigh,
         )
-        self.updater = DatasetUpdater(
+        keys = {} if self._keys is None else {"parts": key_parts(stage, self._keys)}
+        self.updater = (KeyUpdater if keys else DatasetUpdater)(
             scene,
             self._editor,
             self._guidance,
@@ -132,8 +139,10 @@ class EditObjective:
             config.steps,
             stage.stopwatch,
             should_stop=self._should_stop,
+            **keys,
         )
         self.updater.on_progress = self._on_progress
+        say_forecast(self.updater.forecast(), self._keys_reason)
         for index in range(len(self.views)):
             self._samples.store(index, to_uint8_tensor(self._condition(index)))
 
@@ -162,9 +171,9 @@ class EditObjective:
         stage = self._stage
         if stage.config.style.displacement > 0.0:
             return self._loss_of_views()
-        shading, wanted = self._samples.draw(stage.config.batch, stage.generator)
+        shading, wanted, counted = self._samples.draw(stage.config.batch, stage.generator)
         pixels = stage.styled.lit(shading, stage.styled.colors(shading))
-        return (pixels - wanted).abs().mean()
+        return ((pixels - wanted).abs() * counted[:, None]).mean()
 
     def _loss_of_views(self) -> Tensor:
         """As the shape changes, the views of a step are drawn and rendered anew."""
@@ -177,11 +186,10 @@ class EditObjective:
         pixels = stage.styled.lit(shading, stage.styled.colors(shading, change))
         error = (pixels - wanted[shading.hits.pixel]).abs() * counted[shading.hits.pixel, None]
         # a displacement that the pictures do not ask for stays small
-        return error.sum() / (3.0 * counted.sum()) + 1e-2 * displacement.square().mean()
+        return error.sum() / (3.0 * counted.sum()).clamp_min(1.0) + 1e-2 * displacement.square().mean()
 
     def saved(self) -> None:
-        state = self.updater.state
-        self.updater.pictures.prune(state.revisions, newest=len(state.edits))
+        self.updater.prune()
 
     def publish(self, folder: Path) -> None:
         self.updater.pictures.publish(self.updater.state.revisions, folder)
@@ -193,6 +201,7 @@ class EditObjective:
             "image_guidance_scale": guidance.image_guidance_scale,
             "diffusion_steps": guidance.diffusion_steps,
             "schedule": asdict(self._schedule),
+            "notes": self.updater.noted(),
             "edits": tuple(replace(edit, instruction=None) for edit in self.updater.state.edits),
         }
 

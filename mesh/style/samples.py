@@ -35,34 +35,43 @@ class PixelSamples:
         self.shading = _joined(parts, cameras)
         self._place = [part.hits.pixel for part in parts]
         self.targets = torch.zeros(sum(self._counts), 3, device=styled.rest.device)
+        self.counted = torch.ones(sum(self._counts), device=styled.rest.device)
+        """How much each pixel counts, 0..1."""
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def store(self, view: int, picture: Tensor) -> None:
         """Fit a view to a picture [side, side, 3] uint8 from now on."""
-        start = sum(self._counts[:view])
         wanted = picture.reshape(-1, 3)[self._place[view].cpu()].float() / 255.0
-        self.targets[start : start + self._counts[view]] = wanted.to(self.targets.device)
+        self.targets[self._rows(view)] = wanted.to(self.targets.device)
+
+    def weigh(self, view: int, weight: Tensor) -> None:
+        """Let a view's pixels count as much as `weight` [side, side] in 0..1 says from now on."""
+        self.counted[self._rows(view)] = weight.flatten()[self._place[view].cpu()].to(self.counted.device)
+
+    def _rows(self, view: int) -> slice:
+        start = sum(self._counts[:view])
+        return slice(start, start + self._counts[view])
 
     def pictures(self, views: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Of some views, row by row: what each pixel is fitted to [N, 3], and whether it counts [N]."""
+        """Of some views, row by row: what each pixel is fitted to [N, 3], and how much it counts [N]."""
         pixels = self._side**2
         wanted = torch.zeros(len(views) * pixels, 3, device=self.targets.device)
         counted = torch.zeros(len(views) * pixels, device=self.targets.device)
         for place, view in enumerate(views):
-            start = sum(self._counts[:view])
             which = self._place[view] + place * pixels
-            wanted[which] = self.targets[start : start + self._counts[view]]
-            counted[which] = 1.0
+            wanted[which] = self.targets[self._rows(view)]
+            counted[which] = self.counted[self._rows(view)]
         return wanted, counted
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Shading, Tensor]:
-        """Some pixels [count], drawn with repetition, and their targets [count, 3]; all where there are no more."""
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Shading, Tensor, Tensor]:
+        """Some pixels [count], drawn with repetition, their targets [count, 3] and how much each counts [count]; all
+        where there are no more."""
         if len(self) <= count:
-            return self.shading, self.targets
+            return self.shading, self.targets, self.counted
         which = torch.randint(len(self), (count,), generator=generator).to(self.targets.device)
-        return _only(self.shading, which), self.targets[which]
+        return _only(self.shading, which), self.targets[which], self.counted[which]
 
 
 def _only(shading: Shading, which: Tensor) -> Shading:

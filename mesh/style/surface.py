@@ -36,7 +36,7 @@ class MeshGeometry:
 
         def seen(index: int) -> SeenView:
             camera = cameras[[index]]
-            surface = SeenSurface.of_depth(camera.camera(0), z_depth(self._styled, self._styled.rest, camera))
+            surface = seen_surface(self._styled, self._styled.rest, camera)
             ((picture, _),) = self._styled.pictures(camera, 1, styled=False)
             return SeenView(surface, picture.cpu())
 
@@ -56,6 +56,11 @@ class MeshGeometry:
         exact = compose(shading.hits, torch.where(away, -normals, normals), torch.zeros(3))[0].cpu()
         known = self._surface.view(pose, distance)
         return replace(known, normals=exact, depth=torch.where(depth > 0, distance, torch.inf))
+
+
+def seen_surface(styled: StyledMesh, vertices: Tensor, camera: Cameras) -> SeenSurface:
+    """What one camera sees of the mesh with its vertices [V, 3] there."""
+    return SeenSurface.of_depth(camera.camera(0), z_depth(styled, vertices, camera))
 
 
 @torch.no_grad()

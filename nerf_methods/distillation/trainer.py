@@ -24,8 +24,10 @@ class DistillationTrainerConfig(BasedTrainerConfig):
 
     def check(self) -> None:
         self.check_options()
-        if self.options.quick:
-            raise ConfigError(f"Expected no --quick with {self.method_name}, which edits no pictures: leave it out.")
+        options = self.options
+        flags = {"quick": options.quick, "approve": options.approve, "edits": isinstance(options.edits, int)}
+        for flag in (flag for flag, given in flags.items() if given):
+            raise ConfigError(f"Expected no --{flag} with {self.method_name}, which edits no pictures: leave it out.")
         self.pipeline.check(self.options)
         plan = self.pipeline.plan or self.pipeline.resolve(self.options)
         self.pipeline.create_guidance(plan, "cpu").validate()

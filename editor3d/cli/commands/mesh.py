@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from editor3d.options import Edits
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -29,6 +31,9 @@ class Mesh:
     """Describe the result, for CLIP, in place of an instruction."""
     editor: str = "auto"
     """Choose the 2D editor by its name in `editor3d list editors`; auto takes the best that is installed."""
+    edits: Edits = "auto"
+    """Edit this many pictures and carry the edit over to the other views by the mesh's surface, or edit every view
+    (all); auto takes all where an edit is free, quick and the same at every call, else 12 at most."""
     output: Path | None = None
     """Write the styled mesh here as well, as .glb or .obj; the run's folder always has mesh.glb."""
     runs: Path = Path("outputs")

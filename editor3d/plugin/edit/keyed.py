@@ -12,7 +12,7 @@ from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.editors.procedural.editor import union
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
-from editor3d.geometry.surface import SeenSurface
+from editor3d.geometry.surface import SURFACE_SIDE, SeenSurface
 from editor3d.plugin.confine.regions import REGION_FOLDER
 from editor3d.plugin.views.surfaces import reduced
 from editor3d.update.engine import editable_views, edited_objects
@@ -21,10 +21,6 @@ from editor3d.update.keys.warped import WarpPropagator
 
 if TYPE_CHECKING:
     from editor3d.plugin.edit.pipeline import EditPipeline
-
-SURFACE_SIDE = 256
-"""Pixels of the longer side of a view at which what it sees is rendered: between them surfaces are smooth, and pictures
-are warped at their own size."""
 
 
 def surface_of(pipeline: EditPipeline, index: int) -> SeenSurface:

@@ -25,11 +25,11 @@ from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.quick import FIRST_VIEWS, check_quick, fit_quickly, views_of_quick
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.config import PluginTrainerConfig
-from editor3d.run.events import Plan as PlanEvent
 from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.engine import Guidance, check_instruction
+from editor3d.update.forecast import say_forecast
 
 KEYS_SHEET, SHEET_COLUMNS = "views.png", 4
 """The views that are edited, on one sheet."""
@@ -243,10 +243,7 @@ class EditTrainer(BasedTrainer):
         super().say_plan()
         CONSOLE.print(f"Edits change {IN_WORDS[plan.condition_on]}: {plan.reasons['condition_on']}.")
         if plan.keys is not None or config.BY_SCHEDULE:
-            told = self.pipeline.begun().forecast()
-            CONSOLE.print(f"{told.sentence()} ({plan.reasons['edits']})", soft_wrap=True, highlight=False)
-            figures = {"seconds": told.seconds, "cost": told.cost, "calls": told.calls, "cost_at_most": told.most}
-            emit(PlanEvent(edits=told.edits, views=told.views, covered=told.covered, **figures))
+            say_forecast(self.pipeline.begun().forecast(), plan.reasons["edits"])
         if plan.schedule.lower_bound > config.lower_bound:
             CONSOLE.print(
                 f"Noise levels begin at {plan.schedule.lower_bound:g}, not {config.lower_bound:g}: fewer timesteps "

@@ -220,7 +220,7 @@ class DressingUpdater(DatasetUpdater):
         self.state.revisions[view.name] = revision
         seconds = time.perf_counter() - started
         self.state.edits.append(Edit2D(view.name, step, 0.0, seed, seconds, self.guidance.instruction))
-        self._tell(view.name)
+        self._announce(view.name)
         self.on_edit(index, picture)
 
     def _restored(self, render: Tensor, edited: Tensor, mask: Tensor, seed: int) -> Tensor:

@@ -19,7 +19,7 @@ from editor3d.errors import CheckpointError, ConfigError, DataError, Instruction
 from editor3d.run import checkpoints, loop
 from editor3d.run.record import read_record
 from mesh.io.read import read_mesh
-from mesh.style.config import read_config
+from mesh.style.config import EditSettings, read_config
 from mesh.style.run import StyleRun
 
 UPPER = "box:0,1,0,2,1,2"
@@ -55,6 +55,25 @@ def test_the_known_edit_is_reached_in_views_that_were_held_out(config, tmp_path,
     assert mean.unedited < 15
     assert mean.edited > mean.unedited + 8
     assert mean.gap < 4
+
+
+@pytest.mark.parametrize("displacement", [0.0, 0.1])
+def test_few_edits_are_carried_over_to_all_views(config, tmp_path, displacement):
+    style = {"displacement": displacement}
+    run = finished(config(editor="procedural", edits=EditSettings(few=3), style=style, steps=4), tmp_path / "run")
+    record = read_record(run.folder / "edit.json")
+    assert 1 <= len(record.edits) <= 3
+    assert [key["view"] for key in record.notes["keys"]["accepted"]] == [edit.view for edit in record.edits]
+    edited = {edit.view for edit in record.edits}
+    samples, objective = run.objective._samples, run.objective
+    weights = [samples.counted[samples._rows(index)] for index in range(len(objective.views))]
+    for view, weight in zip(objective.views, weights, strict=True):
+        if view.name in edited:
+            assert bool((weight == 1.0).all())
+    assert any(bool((weight < 1.0).any()) for weight in weights)
+    again = StyleRun(run.config, run.folder, device="cpu")
+    assert again.fit()
+    assert torch.equal(again.objective._samples.counted, samples.counted)
 
 
 def test_outside_a_region_vertices_and_colours_keep_their_bits(config, ball_file, tmp_path):
@@ -111,7 +130,7 @@ import os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from mesh.style.config import read_config
+from mesh.style.config import EditSettings, read_config
 from mesh.style.run import StyleRun
 folder = Path(sys.argv[1])
 run = StyleRun(read_config(folder), folder, device="cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from editor3d.errors import RegionError
+from editor3d.errors import ConfigError, RegionError
 from editor3d.run.record import read_record
 from nerf_methods.instruct_3d_to_3d import instruct_3d_to_3d
 from nerf_methods.vox_e.method import vox_e
@@ -46,3 +46,9 @@ def test_a_run_stopped_at_few_voxels_ends_as_one_that_was_not(gold_prior, distil
 def test_an_object_that_is_not_there_is_refused_before_the_run(gold_prior, distilled, start):
     with pytest.raises(RegionError, match="did you mean ball"):
         start(distilled(vox_e, region="object:bal"))
+
+
+@pytest.mark.parametrize("chosen", [{"edits": 12}, {"approve": True}, {"quick": True}])
+def test_what_is_about_edited_pictures_is_refused(gold_prior, distilled, chosen):
+    with pytest.raises(ConfigError, match=f"no --{next(iter(chosen))} .*edits no pictures"):
+        distilled(vox_e, **chosen).check()
