@@ -36,6 +36,8 @@ class BakedMesh:
     """[S, S, 3] uint8 sRGB; the first row is at v = 1."""
     normal_map: np.ndarray | None = None
     """[S, S, 3] uint8: tangent, bitangent, normal (+Y, as in glTF), 0..255 for -1..1."""
+    finish: np.ndarray | None = None
+    """[S, S, 3] uint8: nothing, roughness, metallic, 0..255 for 0..1, as in glTF; None is a rough dielectric."""
 
     def pictures(self) -> tuple[np.ndarray, np.ndarray]:
         """Texture and normal map of a mesh that has them."""

@@ -109,7 +109,8 @@ def _write_glb(path: Path, baked: BakedMesh) -> None:
         # COLOR_0 would be multiplied into the texture
         color = accessor(baked.colors[vertex], _FLOAT, _ARRAY)
         attributes._COLOR = color  # pyright: ignore[reportAttributeAccessIssue]  # of an application's own
-        for index, picture in enumerate(baked.pictures()):
+        finish = () if baked.finish is None else (baked.finish,)
+        for index, picture in enumerate((*baked.pictures(), *finish)):
             buffer = io.BytesIO()
             Image.fromarray(picture).save(buffer, format="PNG")
             document.images.append(gltf.Image(bufferView=add(buffer.getvalue()), mimeType="image/png"))
@@ -117,6 +118,9 @@ def _write_glb(path: Path, baked: BakedMesh) -> None:
         document.samplers.append(gltf.Sampler(magFilter=9729, minFilter=9987, wrapS=10497, wrapT=10497))
         surface.baseColorTexture = gltf.TextureInfo(index=0)
         material.normalTexture = gltf.NormalMaterialTexture(index=1)
+        if finish:
+            surface.metallicRoughnessTexture = gltf.TextureInfo(index=2)
+            surface.metallicFactor = surface.roughnessFactor = 1.0
     attributes.POSITION = accessor(vertices[vertex], _FLOAT, _ARRAY, bounds=True)
     attributes.NORMAL = accessor(baked.normals[vertex], _FLOAT, _ARRAY)
     indices = accessor(faces.reshape(-1), _UINT, _INDEX)

@@ -19,6 +19,7 @@ from mesh.bake.write import write_baked
 from mesh.render.cameras import Cameras, cameras_at
 from mesh.style.objectives import Objective
 from mesh.style.stage import Stage, views_of
+from mesh.style.surface import MeshGeometry, coat_of, with_material
 
 METHOD = "mesh-style"
 TURNTABLE_ELEVATION = np.radians(15.0)
@@ -62,6 +63,9 @@ class ShownMesh:
     def export(self, folder: Path) -> None:
         config = self.stage.config
         mesh = baked(self.stage.styled, config.texture_size)
+        coat = coat_of(config.instruction, config.editor) if config.instruction.strip() else None
+        if coat is not None and mesh.texture is not None and not config.region and not config.style.displacement:
+            mesh = with_material(mesh, MeshGeometry(self.stage.styled, self.stage.train_cameras, config.views.up), coat)
         write_baked(folder / MESH_FILE, mesh)
         if config.output:
             write_or_copy(folder / MESH_FILE, Path(config.output), mesh)

@@ -72,4 +72,4 @@ def obsidian(surface: Surface, look: Obsidian = Obsidian()) -> Coat:
     points, width = surface.points, surface.footprint
     flow = fractal(points * points.new_tensor([0.5, 0.5, 2.0]), width, 3.0, octaves=3, seed=141)
     albedo = between(0.4 + flow, linear(*look.color), linear(*look.band))
-    return Coat(albedo, height=0.004 * flow, rough=0.05, gloss=0.30, mirror=0.7, photo=0.8)
+    return Coat(albedo, height=0.004 * flow, rough=0.05, gloss=0.12, mirror=0.7, photo=0.8)

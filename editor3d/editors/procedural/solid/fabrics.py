@@ -91,4 +91,4 @@ def carbon_fibre(surface: Surface, look: CarbonFibre = CarbonFibre()) -> Coat:
     seen = (2.0 - 2.5 * look.threads * surface.footprint).clamp(0.0, 1.0)
     shine = 0.4 + (torch.where(over, 0.75 * bulge, 0.25 * bulge) - 0.4) * seen
     albedo = between(shine, linear(*look.dark), linear(*look.bright))
-    return Coat(albedo, height=0.002 * bulge * seen, rough=0.12, gloss=0.20, mirror=0.6)
+    return Coat(albedo, height=0.002 * bulge * seen, rough=0.12, gloss=0.08, mirror=0.5)

@@ -23,7 +23,7 @@ from editor3d.srgb import to_linear, to_srgb
 
 _BOUND = 0.9
 """a: the darkest and the brightest shading are a factor of 2.5 below and above medium light."""
-_TEXTURE, _RADIUS = 0.25, 14.0
+_TEXTURE, _RADIUS = 0.32, 20.0
 """Contrast (luma) of old texture that is smoothed away, and over how many reference pixels."""
 _LIGHT = (0.45, 0.45, 0.77)
 """Where the light comes from that shows a relief: from the right, the front and above."""

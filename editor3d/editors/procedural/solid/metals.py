@@ -24,7 +24,7 @@ class Metal:
     dirt: float = 0.5
     """and how much of it, 0..1."""
     rough: float = 0.30
-    mirror: float = 0.5
+    mirror: float = 0.25
     """See `Coat.mirror`."""
     hammered: float = 0.0
     """Height of a hammered relief."""
@@ -35,7 +35,7 @@ SILVER = Metal((0.96, 0.95, 0.93), tarnish=(0.16, 0.15, 0.14))
 BRONZE = Metal((0.80, 0.56, 0.33), tarnish=(0.16, 0.11, 0.06), dirt=0.8, rough=0.45)
 COPPER = Metal((0.97, 0.64, 0.50), tarnish=(0.30, 0.13, 0.08), rough=0.35)
 BRASS = Metal((0.94, 0.80, 0.46), tarnish=(0.30, 0.22, 0.08), rough=0.35)
-CHROME = Metal((0.94, 0.95, 0.97), tarnish=(0.1, 0.1, 0.1), dirt=0.1, rough=0.04, mirror=0.8)
+CHROME = Metal((0.94, 0.95, 0.97), tarnish=(0.1, 0.1, 0.1), dirt=0.1, rough=0.06, mirror=0.6)
 STEEL = Metal((0.70, 0.71, 0.73), tarnish=(0.15, 0.15, 0.15), dirt=0.4, rough=0.5)
 
 
