@@ -31,15 +31,19 @@ from editor3d.programs.named.edits import NamedEdit, named_edit, not_understood
 from editor3d.programs.named.search import NamedEvaluator, NamedProposer
 from editor3d.programs.plan import LEDGER, RefinePlan, check_folder, is_begun, read_plan
 from editor3d.programs.rendering import result_scene
+from editor3d.programs.rendering.sizes import SmallRenders
+from editor3d.programs.report import write_report
 from editor3d.programs.request import (
     clip_of,
     fingerprint,
+    halved,
     read_picture,
     read_program,
     resolved,
     target_and_settings,
 )
 from editor3d.programs.search.search import Found, Search, Settings, digest
+from editor3d.programs.search.stages import LEAST_RENDERS, Stages
 from editor3d.programs.search.tournament import Outcome
 from editor3d.programs.shown import BEST, SCENE, ShownRefinement, WriteScene
 from editor3d.programs.vision.client import VisionClient, VisionSettings
@@ -53,6 +57,9 @@ from editor3d.run.stopping import interrupt_on_sigterm, say_stopped
 from editor3d.trust import require_chosen
 
 IMAGINED = "imagined.png"
+LARGE = "-large"
+"""The ending of a whole picture's name where the search sees smaller ones."""
+LEAST_SIDE_TO_HALVE = 192
 IMAGINED_WEIGHTS = {"photometric": 0.5, "structure": 0.1, "colour": 0.4, "texture": 0.0}
 """What an editor paints has the right colours and light; edges and textures of its own are not the scene's."""
 
@@ -185,6 +192,7 @@ def refine(
                 allow_weaker_sandbox=allow_weaker_sandbox,
             )
             write_scene, vocabulary = partial(result_scene.write, workers) if save_scene else None, workers.vocabulary
+            render_settings = workers.settings  # with the scene's own shape
             for sentence in workers.notes:
                 notices.note(sentence)
         stack.callback(rendering.close)
@@ -206,10 +214,13 @@ def refine(
                 f"{request.depth}: raise --depth, or choose another folder."
             )
         plan.write(folder)
+        small = None
+        if renderer is None and named is None and _searches_small(request, render_settings, budget):
+            small = SmallRenders(workers, 50)
         shown = ShownRefinement(request, render_settings, write_scene)
         account = Account(budget, ledger)
         run = _Run(
-            request, folder, source, target, ledger, account, rendering, imagination, vision, shown, settings,
+            request, folder, source, target, ledger, account, rendering, small, imagination, vision, shown, settings,
             vocabulary, named,
         )  # fmt: skip
         return run.go(on_round)
@@ -255,6 +266,7 @@ class _Run:
         ledger: RunLedger,
         account: Account,
         renderer: Renderer,
+        small: SmallRenders | None,
         imagination: Imagination | None,
         vision: VisionSettings,
         shown: ShownRefinement,
@@ -266,6 +278,8 @@ class _Run:
         self.vocabulary, self.named = vocabulary, named
         self.request, self.folder, self.source, self.target = request, folder, source, target
         self.ledger, self.account, self.renderer = ledger, account, renderer
+        self.small = small
+        """Renders at half the size, on which the search is done; None where it sees whole pictures."""
         self.imagination, self.vision = imagination, vision
         self.known_rounds = len(ledger.of("round"))
         """Those of earlier sessions, which are replayed: until then their best stays written."""
@@ -276,7 +290,8 @@ class _Run:
         if self.imagination is not None:
             self.target = self._imagined(task)
         client = VisionClient(self.vision, self.account)
-        proposer: Proposer = self._embedded()
+        seen = self.target if self.small is None or self.target is None else halved(self.target)
+        proposer: Proposer = self._embedded(seen)
         if self.request.proposer == "vision":
             proposer = VisionProposer(client, notices.note)
         evaluator: Evaluator
@@ -285,7 +300,8 @@ class _Run:
         elif self.request.evaluator == "vision":
             evaluator = VisionEvaluator(client, task, self.target, self.request.seed)
         else:
-            evaluator = self._target_evaluator()
+            assert seen is not None  # given, or imagined
+            evaluator = self._target_evaluator(seen)
 
         def round_ended(number: int, outcome: Outcome) -> None:
             if number + 1 == self.known_rounds or (outcome.changed and number >= self.known_rounds):
@@ -295,7 +311,11 @@ class _Run:
         start = self.account.renders
         total = start + (self.account.renders_left(self.settings.candidates) or 0)
         with TrainingProgress("search", start, total, "candidates") as progress:
-            search = self._search(task, proposer, evaluator, round_ended, progress.update)
+            search = self._search(task, proposer, evaluator, seen, round_ended, progress.update, self.small)
+            if self.small is not None:
+                assert self.target is not None
+                large = self._target_evaluator(self.target)
+                search = Stages(search, self._search(task, proposer, large, self.target, size=LARGE), self.account)
             try:
                 with interrupt_on_sigterm():
                     return self._finished(search)
@@ -306,7 +326,7 @@ class _Run:
                 say_stopped(self.folder, self.account.renders, None, "candidates")
                 raise
 
-    def _finished(self, search: Search) -> Refinement:
+    def _finished(self, search: Search | Stages) -> Refinement:
         """Search to the end, and write the results."""
         first = search.start(self.source)
         if not self.known_rounds:
@@ -333,32 +353,32 @@ class _Run:
         results.save_before()
         results.save_after()
         results.save_record(found.rounds)
+        write_report(self.folder, self.ledger, found.first, found.best, self.shown.notes, self.request.instruction)
 
-    def _embedded(self) -> EmbeddedProposer:
-        return EmbeddedProposer(self._measured(), structures=self.settings.edits != "tweak", vocabulary=self.vocabulary)
+    def _embedded(self, target: np.ndarray | None) -> EmbeddedProposer:
+        """The proposer; it may look at the target only where that also decides."""
+        measured = None if self.request.evaluator == "vision" else target
+        return EmbeddedProposer(measured, structures=self.settings.edits != "tweak", vocabulary=self.vocabulary)
 
-    def _measured(self) -> np.ndarray | None:
-        """The target that the embedded proposer may look at: only one that also decides."""
-        return None if self.request.evaluator == "vision" else self.target
-
-    def _target_evaluator(self) -> TargetEvaluator:
-        assert self.target is not None  # given, or imagined
+    def _target_evaluator(self, target: np.ndarray) -> TargetEvaluator:
         weights = IMAGINED_WEIGHTS if self.request.evaluator == "imagination" else {}
         embed = None if clip_of(self.request) is None else embedding()
-        assert self.target is not None  # given, or imagined
-        return TargetEvaluator(self.target, PictureLoss(self.target, **weights, embed=embed))
+        return TargetEvaluator(target, PictureLoss(target, **weights, embed=embed))
 
     def _search(
         self,
         task: Task,
         proposer: Proposer,
         evaluator: Evaluator,
+        target: np.ndarray | None,
         on_round: Callable[[int, Outcome], None] = lambda number, outcome: None,
         on_progress: Callable[[int, str, int], None] = lambda done, note, total: None,
+        small: SmallRenders | None = None,
+        size: str = "",
     ) -> Search:
         return Search(
-            task, renderer=self.renderer, proposer=proposer, evaluator=evaluator, account=self.account,
-            ledger=self.ledger, settings=self.settings, target=self.target, on_round=on_round,
+            task, renderer=small or self.renderer, proposer=proposer, evaluator=evaluator, account=self.account,
+            ledger=self.ledger, settings=self.settings, target=target, size=size, on_round=on_round,
             on_failure=notices.failure, on_progress=on_progress,
         )  # fmt: skip
 
@@ -369,7 +389,8 @@ class _Run:
         if known is not None and path.is_file():
             return read_picture(path)
         assert self.imagination is not None
-        first = self._search(task, EmbeddedProposer(), _NoEvaluator()).start(self.source)
+        size = "" if self.small is None else LARGE
+        first = self._search(task, EmbeddedProposer(), _NoEvaluator(), None, size=size).start(self.source)
         assert self.imagination is not None
         imagined = self.imagination.imagine(first.image, self.request.seed)
         save_png(path, imagined.image)
@@ -408,6 +429,17 @@ class _Run:
             "model": self.vision.model if "vision" in (self.request.proposer, self.request.evaluator) else None,
             "best": digest(found.best.source),
         }
+
+
+def _searches_small(request: RefineRequest, settings: RenderSettings, budget: Budget) -> bool:
+    """Whether rounds look at renders of half the size: where pictures are measured, and large enough for it."""
+    return (
+        "vision" not in (request.proposer, request.evaluator)
+        and max(settings.width, settings.height) >= LEAST_SIDE_TO_HALVE
+        and min(settings.width, settings.height) >= 64
+        and settings.width % 2 == settings.height % 2 == 0
+        and (budget.renders is None or budget.renders >= LEAST_RENDERS)
+    )
 
 
 class _NoEvaluator:

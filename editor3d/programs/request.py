@@ -17,10 +17,13 @@ from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import clip_model
 from editor3d.programs.language.syntax import Program
+from editor3d.programs.rendering.sizes import shaped
 from editor3d.programs.search.search import digest
 from editor3d.programs.vision.client import VisionSettings
 
-SIDE, MOST_SIDE = 128, 4096
+SIDE, MOST_SIDE = 256, 4096
+NOISE = 0.05
+"""Adaptive sampling's threshold; what is left of the noise, the denoiser removes."""
 VISION_DEPTH = 4
 ASPECT_TOLERANCE = 0.02
 
@@ -57,7 +60,7 @@ def target_and_settings(request: RefineRequest) -> tuple[np.ndarray | None, Rend
     if width is None or height is None:
         aspect = 1.0 if target is None else target.shape[1] / target.shape[0]
         if width is None and height is None:
-            width, height = (SIDE, round(SIDE / aspect)) if aspect >= 1 else (round(SIDE * aspect), SIDE)
+            width, height = shaped(aspect, SIDE)
         elif height is not None:
             width = round(height * aspect)
         elif width is not None:
@@ -75,7 +78,23 @@ def target_and_settings(request: RefineRequest) -> tuple[np.ndarray | None, Rend
             )
         resized = Image.fromarray(target).resize((width, height), Image.Resampling.BOX)
         target = np.array(resized)
-    return target, RenderSettings(width, height, request.samples, request.seed, request.camera, request.deadline)
+    settings = RenderSettings(
+        width,
+        height,
+        request.samples,
+        noise=NOISE if request.denoise else 0.0,
+        denoise=request.denoise,
+        seed=request.seed,
+        own_shape=target is None and request.width is None and request.height is None,
+        camera=request.camera,
+        deadline=request.deadline,
+    )
+    return target, settings
+
+
+def halved(image: np.ndarray) -> np.ndarray:
+    """A picture [H, W, 3] uint8 at half its size, by area; H and W even."""
+    return np.array(Image.fromarray(image).resize((image.shape[1] // 2, image.shape[0] // 2), Image.Resampling.BOX))
 
 
 def fingerprint(

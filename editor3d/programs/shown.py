@@ -15,6 +15,7 @@ from editor3d.metrics.image import psnr
 from editor3d.programs.core.contracts import Candidate, RenderSettings
 from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.imagination import VIEW
+from editor3d.programs.report import REPORT
 
 METHOD = "refine"
 BEST, SCENE = "best.py", "result.blend"
@@ -75,7 +76,7 @@ class ShownRefinement:
             self.scene = self.write_scene(self.first, self.best, folder / SCENE)
 
     def exported(self, folder: Path) -> Sequence[tuple[str, Path]]:
-        made = [("Program", folder / BEST), ("Picture", folder / "best.png")]
+        made = [("Program", folder / BEST), ("Picture", folder / "best.png"), ("Report", folder / REPORT)]
         return [*made, ("Scene", folder / SCENE)] if self.scene is not None and self.scene["file"] else made
 
     def record(self) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Account:
 
     def __init__(self, budget: Budget, ledger: RunLedger) -> None:
         self.budget, self._ledger = budget, ledger
+        self._kept_renders, self._kept_seconds = 0, 0.0
         self.calls = len(ledger.of("call"))
         self.renders = len(ledger.of("render"))
         self.tokens, open_reserve = 0, 0
@@ -90,6 +91,19 @@ class Account:
         """What an earlier call of this run with this key was answered."""
         return self._ledger.answer(key)
 
+    def set_aside(self, renders: int, seconds: float, most: float) -> None:
+        """Keep renders and seconds for the end of a run, until `release`.
+
+        Args:
+            most: the part of the budget of seconds that is kept at most.
+        """
+        limit = self.budget.seconds
+        self._kept_renders, self._kept_seconds = renders, seconds if limit is None else min(seconds, most * limit)
+
+    def release(self) -> None:
+        """Let what was kept be spent."""
+        self._kept_renders, self._kept_seconds = 0, 0.0
+
     def begin_render(self) -> None:
         """Count one program that is run.
 
@@ -97,7 +111,7 @@ class Account:
             BudgetSpentError: renders or seconds do not allow it.
         """
         self.require_time()
-        if self.budget.renders is not None and self.renders + 1 > self.budget.renders:
+        if self.budget.renders is not None and self.renders + 1 > self.budget.renders - self._kept_renders:
             raise BudgetSpentError(f"The budget of {self.budget.renders} renders is spent.")
         self.renders += 1
         self._ledger.append("rendering")
@@ -107,7 +121,7 @@ class Account:
         if self.budget.seconds is None:
             return None
         reserve = min(0.5 * self.budget.seconds, max(LEAST_RESERVE, min(MOST_RESERVE, RESERVE * self.budget.seconds)))
-        return max(0.0, self.budget.seconds - reserve - self._ledger.clock.seconds)
+        return max(0.0, self.budget.seconds - reserve - self._kept_seconds - self._ledger.clock.seconds)
 
     def renders_left(self, planned: int | None) -> int | None:
         """How many more programs will be run at most: as many as are planned, as their budget allows, and as the time
@@ -118,7 +132,7 @@ class Account:
         """
         limits = [] if planned is None else [max(0, planned)]
         if self.budget.renders is not None:
-            limits.append(max(0, self.budget.renders - self.renders))
+            limits.append(max(0, self.budget.renders - self._kept_renders - self.renders))
         left, elapsed = self.seconds_left(), self._ledger.clock.seconds
         if left is not None and self.renders and elapsed > 0.0:
             limits.append(int(left * self.renders / elapsed))

@@ -44,11 +44,14 @@ class RefineRequest:
     edits: EditSizes = "alternate"
     """Alternate rounds that change values (tweak) and structure (leap), or keep to one of them."""
     width: int | None = None
-    """Set the width of renders in pixels; by default of the target's shape, with 128 at the longer side."""
+    """Set the width of renders in pixels; by default of the target's shape, else the scene's, with 256 at the longer
+    side. Renders of 192 pixels or more are searched at half their size, and the best few are rendered whole."""
     height: int | None = None
     """Set the height of renders in pixels, as --width."""
-    samples: int = 4
-    """Set the samples per pixel of renders."""
+    samples: int = 16
+    """Set the most samples per pixel of renders; smooth pixels take fewer."""
+    denoise: bool = True
+    """Remove the noise of renders (OpenImageDenoise)."""
     camera: str | None = None
     """Name the camera; by default the scene's own."""
     blender: str = "auto"

@@ -121,8 +121,9 @@ class WorkerHandle:
         self._ready, self._fingerprint = True, str(answer.get("fingerprint"))
         return self._fingerprint
 
-    def render(self, source: str, settings: RenderSettings, expected: str) -> Rendered | None:
-        """Run one candidate and wait for its picture; None where the scene was not as it should be before it ran.
+    def render(self, source: str, settings: RenderSettings, expected: str, percent: int = 100) -> Rendered | None:
+        """Run one candidate and wait for its picture, of `settings` size or a part of it; None where the scene was not
+        as it should be before it ran.
 
         After any status but "ok", and after None, the worker must be killed.
         """
@@ -135,7 +136,7 @@ class WorkerHandle:
                 if answer.get("state") != "ready" or answer.get("fingerprint") != expected:
                     return None
             self._ready = False
-            self._send({"source": source}, until)
+            self._send({"source": source, "percent": percent}, until)
             answer = self.hear(until)
             state, message = answer.get("state"), _printable(str(answer.get("message", ""))[:2000])
             if state in ("refused", "failed"):
@@ -146,7 +147,8 @@ class WorkerHandle:
             self._send({"nonce": nonce}, until)
             if self.hear(until).get("state") != "done":
                 raise WorkerEnded("it answered what no worker answers")
-            image = self._picture(nonce, settings)
+            size = settings.width * percent // 100, settings.height * percent // 100
+            image = self._picture(nonce, *size)
         except WorkerLate:
             message = f"It took longer than its {settings.deadline:g} seconds and was ended."
             return Rendered("timeout", None, time.monotonic() - began, message)
@@ -230,14 +232,14 @@ class WorkerHandle:
             except BrokenPipeError as error:
                 raise WorkerEnded("it no longer listens") from error
 
-    def _picture(self, nonce: str, settings: RenderSettings) -> np.ndarray:
-        png = self._data(nonce, 4096 + 8 * settings.width * settings.height)
+    def _picture(self, nonce: str, width: int, height: int) -> np.ndarray:
+        png = self._data(nonce, 4096 + 8 * width * height)
         try:
-            with open_picture(png, ("PNG",), settings.width * settings.height) as picture:
+            with open_picture(png, ("PNG",), width * height) as picture:
                 pixels = np.array(picture.convert("RGB"))
         except UNREADABLE as error:
             raise WorkerEnded("its result cannot be read") from error
-        if pixels.shape[:2] != (settings.height, settings.width):
+        if pixels.shape[:2] != (height, width):
             raise WorkerEnded("its picture has another size")
         return pixels
 

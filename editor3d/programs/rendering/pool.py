@@ -23,6 +23,7 @@ from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.language.vocabulary import Vocabulary
 from editor3d.programs.rendering.handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of
 from editor3d.programs.rendering.scene_notes import notes
+from editor3d.programs.rendering.sizes import shaped
 from editor3d.programs.sandbox import gate as program_gate
 
 SCENE = "/scene/scene.blend"
@@ -108,8 +109,12 @@ class Workers:
             self.close()
             raise
 
-    def render(self, source: str, deadline: float | None = None) -> Rendered:
-        """One candidate's picture; see `Renderer`."""
+    def render(self, source: str, deadline: float | None = None, *, percent: int = 100) -> Rendered:
+        """One candidate's picture; see `Renderer`.
+
+        Args:
+            percent: of the settings' width and height.
+        """
         began = time.monotonic()
         refusal = self._gate(source) if self._gate is not None else None
         if refusal is not None:
@@ -125,7 +130,7 @@ class Workers:
                 if self._wait(worker) != self._fingerprint:
                     raise ConfigError("The scene is not the same each time that it is opened; it cannot be refined.")
                 seconds = max(min(self.settings.deadline, until - time.monotonic()), 0.1)
-                rendered = worker.render(source, replace(self.settings, deadline=seconds), self._fingerprint)
+                rendered = worker.render(source, replace(self.settings, deadline=seconds), self._fingerprint, percent)
                 if rendered is None and misplaced:
                     rendered = Rendered("crashed", None, time.monotonic() - began, "The scene could not be put back.")
                 elif rendered is None:
@@ -312,6 +317,9 @@ class Workers:
             raise ConfigError(f"The scene has no camera {wanted!r}: choose one of {', '.join(facts['cameras'])}.")
         if wanted is None and facts["camera"] is None:
             raise DataError(f"{scene} has no active camera: add one in Blender, or name one.")
+        if self.settings.own_shape:
+            size = shaped(facts["aspect"], max(self.settings.width, self.settings.height))
+            self.settings = replace(self.settings, width=size[0], height=size[1], own_shape=False)
         self.vocabulary = Vocabulary.of(facts["vocabulary"])
         self.notes = notes(facts, missing=answer["missing"], refused=answer["refused"])
         # what Blender itself consists of is there already

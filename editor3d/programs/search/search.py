@@ -42,6 +42,8 @@ PATIENCE = 2
 """Model calls that may fail one after the other before the run stops; each has been tried several times by then."""
 BLANK = 3
 """Of 255: a picture whose values in each channel all lie within this shows nothing."""
+LEADERS = 8
+"""The best candidates that a search remembers."""
 PICTURES = "candidates"
 """The folder of the candidates' pictures, below the run's own."""
 
@@ -104,6 +106,7 @@ class Search:
         ledger: RunLedger,
         settings: Settings,
         target: np.ndarray | None = None,
+        size: str = "",
         on_round: Callable[[int, Outcome], None] = lambda number, outcome: None,
         on_failure: Callable[[Failure], None] = lambda failure: None,
         on_progress: Callable[[int, str, int], None] = lambda done, note, total: None,
@@ -111,6 +114,7 @@ class Search:
         """
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one: shown to the proposer.
+            size: the ending of pictures' names where a run has them in two sizes.
             on_round: called after each finished round.
             on_failure: called for each candidate without a picture, or with an empty one.
             on_progress: called before each candidate with how many were rendered, a note, and how many there are at
@@ -120,7 +124,9 @@ class Search:
         self._account, self._ledger, self._settings, self._target = account, ledger, settings, target
         self._on_round, self._on_failure, self._on_progress = on_round, on_failure, on_progress
         self._folder = ledger.path.parent / PICTURES
-        self._failures = 0
+        self._failures, self._size = 0, size
+        self.leaders: list[Candidate] = []
+        """The best few, where the evaluator measures; the best first."""
         self.first: Candidate | None = None
         self.best: Candidate | None = None
         self.rounds = 0
@@ -166,6 +172,23 @@ class Search:
         self.first = self.best = Candidate(source, rendered.image, loss, "the program as it was given")
         return self.first
 
+    def look(self, source: str, note: str) -> Candidate | None:
+        """Render and measure one program outside of the rounds; None where it gives no picture.
+
+        Raises:
+            BudgetSpentError: renders or seconds do not allow it.
+        """
+        rendered, loss = self._render(source)
+        return None if rendered.image is None else Candidate(source, rendered.image, loss, note)
+
+    def seconds_of(self, source: str) -> float:
+        """How long the render of a program took."""
+        known = self._ledger.rendered(self._name(source))
+        return 0.0 if known is None else float(known["seconds"])
+
+    def _name(self, source: str) -> str:
+        return digest(source) + self._size
+
     def _rounds(self) -> str:
         number, idle = 0, 0
         while self._settings.depth is None or number < self._settings.depth:
@@ -207,6 +230,7 @@ class Search:
                     tried.append(Candidate(source, rendered.image, loss, note))
         except (BudgetSpentError, NoServiceError) as error:
             spent = error
+        self._lead(tried)
         outcome = self._play(current, tried, spent)
         self.best = outcome.best
         if spent is not None:
@@ -223,6 +247,10 @@ class Search:
             self._account.require_time()
         self._on_round(current.number, outcome)
         return proposed > 0
+
+    def _lead(self, tried: list[Candidate]) -> None:
+        measured = {one.source: one for one in (*self.leaders, *tried) if one.loss is not None}
+        self.leaders = sorted(measured.values(), key=lambda one: one.loss or 0.0)[:LEADERS]
 
     def _planned(self, current: Round, index: int) -> int | None:
         """How many candidates are still to come, this one included; None without a depth."""
@@ -310,7 +338,7 @@ class Search:
 
     def _render(self, source: str) -> tuple[Rendered, float | None]:
         """What became of a program, and its loss; each program is rendered once in a run."""
-        name = digest(source)
+        name = self._name(source)
         known, path = self._ledger.rendered(name), self._folder / f"{name}.png"
         if known is not None:
             image = _opened(path) if known["status"] == "ok" else None

@@ -38,10 +38,16 @@ def facts() -> dict[str, Any]:
         "still_drivers": _still_drivers()[:_MOST],
         "scripts": [text.name for text in bpy.data.texts if text.use_module][:_MOST],
         "scenes": [scene.name, len(bpy.data.scenes)],
+        "aspect": _aspect(scene.render),
         "cameras": [thing.name for thing in scene.objects if thing.type == "CAMERA"],
         "camera": scene.camera.name if scene.camera is not None else None,
         "vocabulary": _vocabulary(scene),
     }
+
+
+def _aspect(render: bpy.types.RenderSettings) -> float:
+    """Width over height of the scene's own pictures."""
+    return render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
 
 
 def _blocks() -> Iterator[bpy.types.ID]:

@@ -84,13 +84,14 @@ class Worker:
         stain = worker_stains.watch(self.place.private)
         self.say(state="ready", fingerprint=first)
         while True:
-            source = self.hear()["source"]
+            order = self.hear()
+            source = order["source"]
             outcome = self._run(source, before)
             self.say(**outcome)
             if outcome["state"] != "ran":
                 os._exit(1)
             nonce = self.hear()["nonce"]
-            worker_scene.render(picture, keep=worker_scene.images() == images)
+            worker_scene.render(picture, keep=worker_scene.images() == images, percent=order["percent"])
             with open(picture, "rb") as file:
                 self._hand_over(file.read(), nonce)
             os.unlink(picture)

@@ -67,6 +67,8 @@ _LEFT_OUT = {
     "ViewLayer": {"depsgraph", "layer_collection", "active_layer_collection"},
 }
 _ALWAYS_LEFT_OUT = {"rna_type", "session_uid", "users", "is_evaluated", "is_runtime_data", "preview", "original", "tag"}
+_LEAST_SAMPLES = 4
+"""Of adaptive sampling, before it looks at a pixel's noise."""
 _FOLLOWING = ("texspace_location", "texspace_size")
 _NUMBERS = (
     "Mesh",
@@ -128,23 +130,33 @@ def set_render(scene: bpy.types.Scene, settings: dict[str, Any]) -> None:
     render.image_settings.compression = 15
     cycles.device, cycles.samples = "CPU", settings["samples"]
     cycles.seed, cycles.use_animated_seed = settings["seed"], False
-    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    cycles.use_adaptive_sampling, cycles.adaptive_threshold = settings["noise"] > 0.0, settings["noise"]
+    cycles.adaptive_min_samples = _LEAST_SAMPLES
+    cycles.use_denoising = settings["denoise"]
+    if settings["denoise"]:
+        cycles.denoiser, cycles.denoising_use_gpu = "OPENIMAGEDENOISE", False
+        cycles.denoising_input_passes, cycles.denoising_prefilter = "RGB_ALBEDO_NORMAL", "FAST"
     cycles.time_limit, cycles.sample_offset, cycles.shading_system = 0.0, 0, False
     for layer in scene.view_layers:
         layer.samples = 0
 
 
-def render(path: str, *, keep: bool) -> None:
+def render(path: str, *, keep: bool, percent: int = 100) -> None:
     """Render the picture to `path`, a PNG.
 
     Args:
+        percent: of the settings' width and height; samples a pixel fall as the number of pixels does.
         keep: use what Cycles kept of the last picture, and let it keep this one's. It does not see that an image was
             painted, nor that a new one lies where an old one lay: then the answer must be no.
     """
     scene = bpy.context.scene
     scene.render.use_persistent_data = keep
-    scene.render.filepath = path
+    scene.render.filepath, scene.render.resolution_percentage = path, percent
+    samples = scene.cycles.samples
+    if percent != 100:
+        scene.cycles.samples = max(min(_LEAST_SAMPLES, samples), samples * percent**2 // 100**2)
     bpy.ops.render.render(write_still=True)
+    scene.render.resolution_percentage, scene.cycles.samples = 100, samples
     scene.render.use_persistent_data = True
 
 

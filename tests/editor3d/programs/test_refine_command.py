@@ -36,7 +36,7 @@ def target(lights, tmp_path_factory) -> Path:
     from editor3d.programs.rendering.pool import Workers
 
     path = tmp_path_factory.mktemp("targets") / "target.png"
-    with Workers(lights[0], RenderSettings(48, 48), allow_weaker_sandbox=True) as workers:
+    with Workers(lights[0], RenderSettings(48, 48, 16, noise=0.05, denoise=True), allow_weaker_sandbox=True) as workers:
         Image.fromarray(workers.render(DIM.format(energy=600.0)).image).save(path)
     return path
 
@@ -62,7 +62,7 @@ def test_a_hidden_light_is_found_from_a_picture(lights, target, tmp_path, capsys
     assert "--resume" in capsys.readouterr().err
     assert main([*words, "--budget-renders", "40", "--resume"]) == 0
     out, told = capsys.readouterr()
-    made = "before_after.png, best.py, best.png, result.blend, edit.json"
+    made = "before_after.png, best.py, best.png, report.html, result.blend, edit.json"
     assert out.splitlines()[-1] == f"Results in {tmp_path / 'run'}: {made}"
     assert "loss" in told
     summary = json.loads((tmp_path / "run/edit.json").read_text())["notes"]
