@@ -14,6 +14,7 @@ from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import jsonable
 from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.core.options import RefineRequest
+from editor3d.programs.core.presets import with_preset
 from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import clip_model
 from editor3d.programs.language.syntax import Program
@@ -29,11 +30,12 @@ ASPECT_TOLERANCE = 0.02
 
 
 def resolved(request: RefineRequest, vision: VisionSettings) -> RefineRequest:
-    """The request with every `auto` replaced by what it means on this machine.
+    """The request with its preset loaded and every `auto` replaced by what it means on this machine.
 
     Raises:
-        ConfigError: the evaluator needs a target picture or an instruction, and there is none.
+        ConfigError: the evaluator or the preset needs a target picture or an instruction, and there is none.
     """
+    request = with_preset(request)
     proposer, evaluator = request.proposer, request.evaluator
     if proposer == "auto":
         proposer = "vision" if vision.key or vision.url != VisionSettings.url else "embedded"

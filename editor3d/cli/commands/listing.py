@@ -72,9 +72,11 @@ def print_presets() -> None:
     from rich.text import Text
 
     from editor3d.plugin.train.presets import preset_names, read_preset
+    from editor3d.programs.core.presets import PRESETS
 
     console = Console()
     presets = {name: read_preset(name) for name in preset_names()}
+    presets |= {name: {"method": "refine", "summary": preset.summary} for name, preset in PRESETS.items()}
     width = max(map(len, presets), default=0) + 2
     methods = max((len(preset["method"]) for preset in presets.values()), default=0) + 2
     for name, preset in presets.items():

@@ -11,6 +11,7 @@ from typing import Literal
 
 ClipChoice = Literal["auto", "on", "off"]
 EditSizes = Literal["alternate", "tweak", "leap"]
+PresetName = Literal["material-text", "material-picture", "lighting", "geometry-nodes", "shape-keys", "placement"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class RefineRequest:
     """Say in one sentence what to change."""
     target: Path | None = None
     """Name a picture to match, seen through the scene's camera."""
+    preset: PresetName | None = None
+    """Load the sizes of one of BlenderAlchemy's tasks; flags win over its values."""
     proposer: Literal["auto", "embedded", "vision"] = "auto"
     """Choose what writes candidates: a vision model (EDITOR3D_VISION_URL, _MODEL, _KEY) or the embedded proposer, which
     needs none; auto takes the model if one is set."""
