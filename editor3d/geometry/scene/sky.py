@@ -102,7 +102,8 @@ def _heights(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
     kept = layer <= highest[cell]
     heights = np.full(side * side, _EMPTY, np.float32)
     np.maximum.at(heights, cell[kept], along[kept])
-    return heights.reshape(side, side)
+    # Cells between points that lie far apart are as high as those round them.
+    return cv2.morphologyEx(heights.reshape(side, side), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
 
 
 def _plane(direction: np.ndarray) -> np.ndarray:
