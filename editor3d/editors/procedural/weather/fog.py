@@ -29,7 +29,7 @@ class Haze:
 
 LIGHT = Haze(middle=0.13, density=0.35, ground=0.2)
 USUAL = Haze()
-HEAVY = Haze(middle=0.46, density=1.3, ground=0.9)
+HEAVY = Haze(middle=0.40, density=1.3, ground=0.9)
 
 
 def fog(image: Tensor, surface: Surface, haze: Haze = USUAL) -> Tensor:

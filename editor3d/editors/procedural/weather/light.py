@@ -44,16 +44,19 @@ DAWN = LowSun(
     zenith=(0.55, 0.56, 0.72),
 )
 _MOON = (-0.45, -0.30, 0.84)
-_DARK, _MOONLIGHT = (0.050, 0.075, 0.155), (0.34, 0.46, 0.74)
+_DARK, _MOONLIGHT = (0.060, 0.087, 0.170), (0.26, 0.36, 0.59)
 _NIGHT_SKY = (0.015, 0.025, 0.075)
 _LAMP = (1.0, 0.74, 0.36)
+_UMBRA = 0.3
+"""The share of a light that is left in a cast shadow: the air scatters it, and no reconstruction's shadows are sure."""
 
 
 def lit(surface: Surface, toward: Vector, soft: float) -> Tensor:
     """How much of a far light falls on the surface, by Lambert's law with a soft end and with cast shadows: [H, W] in
     0..1."""
     light = torch.nn.functional.normalize(torch.tensor(toward), dim=0)
-    return ((surface.normals @ light + soft) / (1.0 + soft)).clamp(0.0, 1.0) * surface.reached(light)
+    facing = ((surface.normals @ light + soft) / (1.0 + soft)).clamp(0.0, 1.0)
+    return facing * (_UMBRA + (1.0 - _UMBRA) * surface.reached(light))
 
 
 def low_sun(image: Tensor, surface: Surface, sun: LowSun = SUNSET) -> Tensor:

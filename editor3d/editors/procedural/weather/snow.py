@@ -18,7 +18,7 @@ class Snowfall:
 
     steepest: float = 0.50
     """The least cosine to up of what snow stays on."""
-    sheltered: float = 0.30
+    sheltered: float = 0.24
     """The share of the sky below which none has fallen."""
     patchy: float = 0.12
     """How far thin and thick places differ, as a cosine."""
@@ -28,9 +28,9 @@ class Snowfall:
     """How thickly snow still falls, 0..1."""
 
 
-THIN = Snowfall(steepest=0.86, sheltered=0.35, patchy=0.42, cold=0.8)
+THIN = Snowfall(steepest=0.86, sheltered=0.30, patchy=0.42, cold=0.8)
 USUAL = Snowfall()
-DEEP = Snowfall(steepest=0.22, sheltered=0.22, patchy=0.10)
+DEEP = Snowfall(steepest=0.22, sheltered=0.18, patchy=0.10)
 FALLING = Snowfall(steepest=0.62, patchy=0.25, flakes=1.0)
 _SHADOW, _LIT, _AIR = (0.54, 0.63, 0.80), (0.97, 0.98, 1.00), (0.78, 0.82, 0.88)
 _SUN = (0.35, -0.45, 0.82)
