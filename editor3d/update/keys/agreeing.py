@@ -24,7 +24,7 @@ class AgreeingKeys:
     """Edited keys as they are carried over, each made once until `clear`.
 
     Args:
-        info: of the editor, asked for anew each time.
+        info: of the editor, which another instruction may change.
     """
 
     def __init__(
@@ -36,10 +36,6 @@ class AgreeingKeys:
     def clear(self) -> None:
         """Forget what was made: the scene's geometry, or the accepted keys, are others now."""
         self._made.clear()
-
-    def inside(self, view: int) -> Tensor | None:
-        """Where an edit of a view changes it: [H, W] bool; None is everywhere."""
-        return self._scene.inside(view)
 
     def plain(self, key: AcceptedKey) -> Tensor:
         """A key's edited picture as it came back: [H, W, 3] in 0..1."""
@@ -62,7 +58,7 @@ class AgreeingKeys:
         return replace(self._made[key.view, key.revision], trust=key.trust)
 
     def _agreeing(self, key: AcceptedKey, earlier: Sequence[AcceptedKey]) -> EditedKey:
-        original, inside, info = self._scene.condition(key.view).cpu(), self.inside(key.view), self._info()
+        original, inside, info = self._scene.condition(key.view).cpu(), self._scene.inside(key.view), self._info()
         edited = self.plain(key)
         if not info.effortless:
             if info.keeps_shape:

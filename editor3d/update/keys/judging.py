@@ -42,7 +42,7 @@ def judged(
             surface(key.view).reduced(_SIDE),
             scene.condition(key.view),
             agreeing.plain(key),
-            agreeing.inside(key.view),
+            scene.inside(key.view),
         )
         for key in accepted
     ]

@@ -273,7 +273,7 @@ class KeyUpdater(DatasetUpdater):
             if not accepted:
                 continue
             found = self._known[view] = self.parts.propagator.warped(view, original, accepted)
-            inside, seen = self.agreeing.inside(view), (found.weight > 0.05).float()
+            inside, seen = self.scene.inside(view), (found.weight > 0.05).float()
             shares.append(float(seen.mean() if inside is None else seen[inside].mean()))
         schedule, share = self.schedule, sum(shares) / max(1, len(shares))
         level = schedule.upper_bound - share * max(0.0, schedule.upper_bound - LATER_LEVEL)
@@ -326,7 +326,7 @@ class KeyUpdater(DatasetUpdater):
     def _may_change(self, view: int, keys: list[EditedKey], round_: int) -> Tensor | None:
         """Where a view may show another thing than before the edit, which was carried over so often: [H, W] bool; None
         is everywhere."""
-        inside = self.agreeing.inside(view)
+        inside = self.scene.inside(view)
         if self.info.keeps_shape:
             return inside
         if round_ > 0:  # the scene as it was is gone; what was found of it is kept in the weights
