@@ -2,6 +2,7 @@
 
     python benchmarks/first_picture.py
     python benchmarks/first_picture.py --data CAPTURE_512 --views 8 12 24 --whole
+    python benchmarks/first_picture.py --method in2n
 
 The edit is the procedural editor's, whose right result is known. A gap is the ideal less the PSNR of the edited scene,
 in dB, over held-out views. Processor time counts all threads. `edit --quick` is the command as a user runs it, from a
@@ -14,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import tyro
@@ -95,7 +97,7 @@ def fit(pipeline: PluginPipeline, count: int) -> Spent:
 
 def main(
     data: Path | None = None, views: tuple[int, ...] = (4, 8, 12, 24), output: Path = Path("outputs/first_picture"),
-    whole: bool = False, downscale_factor: int = 1,
+    whole: bool = False, downscale_factor: int = 1, method: Literal["igs2gs", "in2n"] = "igs2gs",
 ) -> int:  # fmt: skip
     """Print the table.
 
@@ -103,13 +105,14 @@ def main(
         data: a capture; the demo scene by default.
         views: numbers of edited pictures.
         output: folder of the runs; a reconstruction found there is used.
-        whole: also make the whole edit by igs2gs, for comparison.
+        whole: also make the whole edit, for comparison.
         downscale_factor: read the capture's pictures at 1/N of their size.
+        method: igs2gs on splats, or in2n on voxels.
     """
     data = demo_path() if data is None else data
-    base, _ = reconstruct(data, "igs2gs", output, downscale_factor)
+    base, _ = reconstruct(data, method, output, downscale_factor)
     scene = Scene(data, downscale_factor, base=base)
-    table = Table(title=f"{WHOLE}: {data.name}, splats, {torch.get_num_threads()} threads")
+    table = Table(title=f"{WHOLE}: {data.name}, {method}, {torch.get_num_threads()} threads")
     for heading in ("", "wall", "processor", "gap"):
         table.add_column(heading, justify="right" if heading else "left")
 
@@ -125,7 +128,7 @@ def main(
 
     def command(title: str, **options) -> None:
         started, began = time.time(), Spent.now()
-        edit = scene.edit(WHOLE, method="igs2gs", editor="procedural", output=output, **options)
+        edit = scene.edit(WHOLE, method=method, editor="procedural", output=output, **options)
         spent = Spent.since(began)
         gap = f"{edit.evaluate().known.mean.gap:.2f} dB"
         for name, what in ((FIRST, "first picture"), (SHEET, "before and after")):
