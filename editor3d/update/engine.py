@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -106,12 +107,12 @@ def uses_geometry(editor: Editor, instruction: str, objects: Collection[str]) ->
 
 def warn_of_flatness(instruction: str) -> None:
     """Say that an edit that would follow the surface changes pictures alone."""
-    events.emit(
-        events.Warning(
-            sentence=f"'{instruction}' follows the surface where its geometry is known, which is not the case here: "
-            "the colours of each picture are changed by themselves."
-        )
+    sentence = (
+        f"'{instruction}' follows the surface where its geometry is known, which is not the case here: the colours of "
+        f"each picture are changed by themselves."
     )
+    print(sentence, file=sys.stderr)
+    events.emit(events.Warning(sentence=sentence))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from editor3d.errors import CheckpointError, DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run.stopping import StepInterrupted
-from editor3d.types import EditorInfo, EditRequest, Intrinsics, View
+from editor3d.types import EditorInfo, EditRequest, Intrinsics, View, ViewGeometry
 from editor3d.update.engine import TRIES, DatasetUpdater, Guidance, Scene, check_instruction
 from editor3d.update.schedule import Schedule
 from editor3d.update.state import EditState, PictureStore
@@ -37,6 +37,13 @@ class RecordingEditor:
     def edit(self, request: EditRequest):
         self.requests.append(request)
         return (request.condition + 0.1 * len(self.requests)) % 1.0
+
+
+class FollowingEditor(RecordingEditor):
+    """Follows the surface where the instruction is about a material."""
+
+    def follows_surface(self, instruction, objects) -> bool:
+        return "wood" in instruction
 
 
 class IdentityEditor(RecordingEditor):
@@ -88,6 +95,26 @@ class World:
         for step in steps:
             self.updater.before_step(step)
             self.field += 1
+
+
+@pytest.mark.parametrize("instruction", ["make it wood", "make it blue"])
+def test_geometry_is_taken_only_for_instructions_that_follow_the_surface(tmp_path, instruction, capsys):
+    editor = FollowingEditor(uses_geometry=True)
+    world = World(tmp_path, editor, Schedule(edit_rate=2))
+    world.updater.guidance = replace(world.updater.guidance, instruction=instruction)
+    requested: list[int] = []
+    geometry = ViewGeometry(*(torch.zeros(3),) * 3, None, *(torch.zeros(3),) * 3)
+
+    def known(index: int) -> ViewGeometry | None:
+        requested.append(index)
+        return geometry if index == 0 else None
+
+    world.updater.scene = replace(world.updater.scene, geometry=known)
+    world.train(range(8))
+    follows = instruction == "make it wood"
+    assert requested == ([0, 1, 2, 3] if follows else [])
+    assert [request.geometry is geometry for request in editor.requests] == [follows, False, False, False]
+    assert capsys.readouterr().err.count("follows the surface") == int(follows)  # once, though three views lack it
 
 
 def test_requests_carry_the_current_render_and_the_original(tmp_path):
