@@ -1,12 +1,14 @@
 """The light on a surface: taken from the photograph, and laid on a new material.
 
-With Y the photograph's luminance in linear light, smoothed where it varies little (old texture), and Y_0 that of medium
-light on the object, the shading is S = exp(a tanh(log(Y / Y_0) / a)), which lies between e^-a and e^a. The picture is
+With Y the photograph's luma, smoothed where it varies little (old texture), and Y_0 that of medium light on the object,
+the shading is S = exp(a tanh(2.2 log(Y / Y_0) / a)), in linear light, which lies between e^-a and e^a. The picture is
 
-    C = S' (1 - m) albedo + s F(m) E(r) + glow,   S' = S (0.85 + 0.25 n_up) (1 + b (n' - n) . l)
+    C = (1 - m) (w S' A + g E(r) sqrt(S')) + 1.15 m A E(r) S'^0.6 + glow
+    S' = S^p (0.8 + 0.3 n_up) (1 + b (n' - n) . l) (1 - 0.9 c)
 
-with n' the normal tilted by the material's relief, E a fixed environment, brighter from above, seen along r, which is
-the view mirrored at n', and F the albedo of metals or a share of white for a gloss.
+with A the albedo, m its share of metal, g the gloss, p how much of the photograph's shading it takes on (`Coat`), w the
+brightness of white in medium light, n' the normal tilted by the material's relief, l where light comes from, c the
+concavity, and E a fixed environment, brighter from above, seen along r, which is the view mirrored at n'.
 """
 
 from __future__ import annotations
