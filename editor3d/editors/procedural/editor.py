@@ -22,6 +22,7 @@ _FEATHER = 2.0
 
 
 _SNOW_AT_NIGHT = 0.5
+"""The strength of snow that a night follows, where the surface is not known."""
 
 
 class ProceduralEditor:
