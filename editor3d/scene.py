@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -57,6 +58,12 @@ class SceneDefaults:
 
     def insert(self, points: Tensor, colors: Tensor | None = None) -> None:
         raise RegionError(f"Expected a scene that takes new parts, got {type(self).__name__}: reconstruct it by splat.")
+
+    def hidden(self, which: Tensor) -> AbstractContextManager[None]:
+        raise RegionError(f"Expected a scene made of parts, got {type(self).__name__}: reconstruct it by splat.")
+
+    def fade(self, which: Tensor) -> None:
+        raise RegionError(f"Expected a scene made of parts, got {type(self).__name__}: reconstruct it by splat.")
 
     def solid_field(self) -> SolidField:
         raise ConfigError(

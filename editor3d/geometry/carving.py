@@ -33,6 +33,8 @@ CARVING_SIDE = 128
 POINTS = 6000
 """Points of a hull, at most."""
 _FEWEST, _SUPPORT, _ALIKE = 3, 0.5, 0.12  # views that have to show one colour, share of them, and how alike it is
+_SAME = 0.1  # difference of colours up to which a surface is the same in another light
+_WITHIN = 0.5  # share of the views, of those that look there, in which what is gone lies within what changed
 _SPARSE = 7  # one in so many changed pixels has places along its ray
 _NEAR, _STEPS = 0.15, 72  # share of a ray's length at which it is looked at first, and how many places of it
 _LEAST = 0.03  # difference in one channel of slightly blurred pictures: above the noise of renders and JPEG
@@ -102,20 +104,14 @@ def hull_points(
         [M, 3] float32 in the units of the cameras, and colours [M, 3] in 0..1; M may be 0.
     """
     points = torch.cat([_along_rays(surface, mask) for surface, mask in zip(sources, changed, strict=True)])
-    seen, colors, old = [], [], torch.zeros(len(points), dtype=torch.bool)
+    votes, shown, old = [], [], torch.zeros(len(points), dtype=torch.bool)
     for surface, mask, picture in zip(sources, changed, pictures, strict=True):
-        height, width = surface.distance.shape
-        pixels, held = surface.camera.pixels(points)
-        x, y = pixels.long().clamp(min=0).unbind(-1)
-        x, y = x.clamp(max=width - 1), y.clamp(max=height - 1)
-        reached = surface.distance[y, x].double()
-        beyond = (points - surface.camera.origin).norm(dim=-1) / reached.clamp_min(1e-9) - 1.0
-        sees = held & ((reached <= 0) | (beyond <= TOLERANCE))
-        old |= held & (reached > 0) & (beyond.abs() <= TOLERANCE)
-        small = cv2.resize(np.ascontiguousarray(picture.numpy()), (width, height), interpolation=cv2.INTER_AREA)
-        seen.append(torch.where(sees, torch.where(mask[y, x], 1, -1), 0))
-        colors.append(torch.from_numpy(small)[y, x])
-    votes, shown = torch.stack(seen), torch.stack(colors)
+        at, held, beyond = _seen_by(surface, points)
+        old |= held & (beyond.abs() <= TOLERANCE)
+        sees = held & (beyond <= TOLERANCE)
+        votes.append(torch.where(sees, torch.where(mask[at], 1, -1), 0))
+        shown.append(_reduced(picture, mask)[at])
+    votes, shown = torch.stack(votes), torch.stack(shown)
     yes, no = (votes > 0).sum(0), (votes < 0).sum(0)
     inside = ~old & (yes >= _FEWEST) & (no <= OPPOSED * (yes + no))
     points, votes, shown, yes = points[inside], votes[:, inside] > 0, shown[:, inside], yes[inside]
@@ -126,6 +122,68 @@ def hull_points(
     colors = shown[best.indices[right], right.nonzero()[:, 0]]
     kept = _thinned(points.numpy(), most)
     return points[kept], colors[kept]
+
+
+def gone_places(
+    points: Tensor,
+    sources: Sequence[SeenSurface],
+    changed: Sequence[Tensor],
+    before: Sequence[Tensor],
+    after: Sequence[Tensor],
+) -> Tensor:
+    """Which of some points [N, 3] of the scene before the change are gone: those of the hull, or behind what
+    changed in most views, that most of the changed views show in another colour than they had.
+
+    A surface that something stood before, or whose light changed, has much the same colour as before.
+
+    Args:
+        sources, changed: as of `possible_changes`.
+        before, after: pictures of the sources, [H, W, 3] in 0..1 of any size.
+
+    Returns:
+        [N] bool.
+    """
+    count = len(points)
+    yes, no, sees, all_held = (torch.zeros(count) for _ in range(4))
+    own, shown = torch.zeros(count, 3), []
+    for surface, mask, old, new in zip(sources, changed, before, after, strict=True):
+        at, held, beyond = _seen_by(surface, points.double())
+        near = held & (beyond <= TOLERANCE)
+        all_held += held
+        yes += held & mask[at]
+        no += near & ~mask[at]
+        own += near[:, None] * _reduced(old, mask)[at]
+        sees += near
+        shown.append((held & mask[at], _reduced(new, mask)[at]))
+    own /= sees.clamp_min(1.0)[:, None]
+    same = torch.stack([counts & ((color - own).abs().amax(-1) < _SAME) for counts, color in shown]).sum(0)
+    inside = (yes > 0) & (no <= OPPOSED * (yes + no)) & (yes >= _WITHIN * all_held)
+    return inside & ~((sees > 0) & (same >= _SUPPORT * yes))
+
+
+def alike_pixels(one: Tensor, other: Tensor, surface: SeenSurface) -> Tensor:
+    """Where two pictures [H, W, 3] of one view look much the same: [H', W'] bool, in the pixels of its surface."""
+    apart = _reduced(one - other, surface.valid).numpy()
+    return torch.from_numpy(np.abs(cv2.blur(apart, (3, 3))).max(-1) < _ALIKE)
+
+
+def _reduced(picture: Tensor, mask: Tensor) -> Tensor:
+    """A picture in the pixels of a mask."""
+    height, width = mask.shape
+    small = cv2.resize(np.ascontiguousarray(picture.numpy()), (width, height), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(small)
+
+
+def _seen_by(surface: SeenSurface, points: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
+    """For points [N, 3] float64: their pixels (rows, columns), which of them the picture holds, and by what share they
+    lie beyond the surface that is seen there; infinitely little where none is."""
+    height, width = surface.distance.shape
+    pixels, held = surface.camera.pixels(points)
+    x, y = pixels.long().clamp(min=0).unbind(-1)
+    x, y = x.clamp(max=width - 1), y.clamp(max=height - 1)
+    reached = surface.distance[y, x].double()
+    beyond = (points - surface.camera.origin).norm(dim=-1) / reached.clamp_min(1e-9) - 1.0
+    return (y, x), held, torch.where(reached > 0, beyond, torch.full_like(beyond, -torch.inf))
 
 
 def _along_rays(surface: SeenSurface, mask: Tensor) -> Tensor:

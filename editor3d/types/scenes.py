@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
@@ -125,6 +126,22 @@ class EditableScene(Protocol[CameraT]):
 
         Raises:
             RegionError: the scene takes none (`SceneCapabilities.inserts`).
+        """
+        ...
+
+    def hidden(self, which: Tensor) -> AbstractContextManager[None]:
+        """While it is entered the scene is rendered without some of its parts, [N] bool.
+
+        Raises:
+            RegionError: the scene has none (`SceneCapabilities.parts`).
+        """
+        ...
+
+    def fade(self, which: Tensor) -> None:
+        """Make some parts [N] bool nearly transparent, for training to lose or to make something else of.
+
+        Raises:
+            RegionError: as `insert`.
         """
         ...
 

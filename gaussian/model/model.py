@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +45,9 @@ from gaussian.splats import Splats, concatenate, transform_back
 from gaussian.start.points import points_from_pictures
 from gaussian.start.trust import why_not_to_be_used
 
+FADED = 0.02
+"""Opacity of Gaussians that are to go: just above that at which they are removed."""
+_HIDDEN = -1e4  # logit of an opacity of 0
 _REGULARIZE_EVERY = 10
 _SEEN = 1.0  # pixel
 _NEAR = 0.01  # times the scene's size
@@ -126,6 +131,24 @@ class SplatModel(PluginModel):
         """
         self.set_splats(concatenate([self.splats.to("cpu"), seeds(points, self.sh_degree, colors)]))
 
+    @contextmanager
+    def hidden(self, which: Tensor) -> Iterator[None]:
+        """See `EditableScene.hidden`."""
+        opacities = self.gauss_params["opacities"]
+        kept = opacities.data
+        opacities.data = kept.masked_fill(which.to(kept.device)[:, None], _HIDDEN)
+        try:
+            yield
+        finally:
+            opacities.data = kept
+
+    @torch.no_grad()
+    def fade(self, which: Tensor) -> None:
+        """Give some Gaussians [N] bool an opacity of `FADED`, unless theirs is lower."""
+        opacities = self.gauss_params["opacities"]
+        lower = opacities.clamp(max=math.log(FADED / (1.0 - FADED)))
+        opacities.copy_(torch.where(which.to(opacities.device)[:, None], lower, opacities))
+
     @property
     def strategy_state(self) -> dict[str, Any]:
         """What densification depends on; `frozen` [N] bool, once an edit is kept to a region."""
@@ -198,13 +221,8 @@ class SplatModel(PluginModel):
 
         A share may be 0 where it does: what lies behind all else can still be what ends a pixel.
         """
-        opacities = self.gauss_params["opacities"]
-        kept = opacities.data
-        opacities.data = kept.masked_fill(self.strategy_state["frozen"][:, None], -1e4)
-        try:
+        with self.hidden(self.strategy_state["frozen"]):
             return self._draw(camera, colors=torch.zeros_like(self.means), sh_degree=None)[1][..., 0] != 0
-        finally:
-            opacities.data = kept
 
     @torch.no_grad()
     def fit_colors(self, cameras: Cameras, pictures: Mapping[int, Tensor], weights: Mapping[int, Tensor]) -> None:

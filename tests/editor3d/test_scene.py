@@ -54,6 +54,9 @@ def test_a_scene_that_offers_nothing_refuses_to_be_confined(confinement):
         scene.confine(confinement)
     with pytest.raises(RegionError, match="takes new parts"):
         scene.insert(torch.zeros(1, 3))
+    for change in (scene.hidden, scene.fade):
+        with pytest.raises(RegionError, match="a scene made of parts"):
+            change(torch.zeros(0, dtype=torch.bool))
     with pytest.raises(ConfigError, match="fit colours alone"):
         scene.fit_colors(None, {}, {})
     with pytest.raises(ConfigError, match="radiance field to mesh"):

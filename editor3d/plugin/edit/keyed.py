@@ -11,12 +11,13 @@ from torch import Tensor
 from editor3d.datasets.views.images import read_image, read_object_masks
 from editor3d.editors.procedural.editor import union
 from editor3d.geometry.camera import Camera
+from editor3d.geometry.carving import CARVING_SIDE, alike_pixels, gone_places, hull_points
 from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
 from editor3d.geometry.surface import SURFACE_SIDE, SeenSurface
 from editor3d.plugin.confine.regions import REGION_FOLDER
 from editor3d.plugin.views.surfaces import reduced
 from editor3d.update.engine import editable_views, edited_objects
-from editor3d.update.keys.updater import KeyParts
+from editor3d.update.keys.updater import KeyParts, KeyUpdater
 from editor3d.update.keys.warped import WarpPropagator
 
 if TYPE_CHECKING:
@@ -47,6 +48,30 @@ def key_parts(pipeline: EditPipeline, run: Path) -> KeyParts:
 
     assert pipeline.plan.keys is not None  # the plan is of an edit by keys
     return KeyParts(pipeline.plan.keys, run, propagator, choose)
+
+
+def reshape(pipeline: EditPipeline, updater: KeyUpdater) -> None:
+    """Prepare the shape of a scene made of parts for its keys: fade what they show to be gone, and put new parts where
+    what is left does not look like them, and they agree on a colour. What is confined to a region keeps its parts."""
+    model = pipeline.model
+    if not (model.capabilities.parts and model.capabilities.inserts) or pipeline.plan.region:
+        return
+    keys = updater.agreeing.counting(updater.key_state.accepted)
+    found = updater.parts.propagator.changes(keys)
+    if found is None:
+        return
+    edited = [key.edited for key in keys]
+    gone = gone_places(model.positions.cpu(), *found, [key.original for key in keys], edited)
+    left, lacking = [], []
+    with model.hidden(gone), torch.no_grad():
+        for key, mask in zip(keys, found[1], strict=True):
+            surface = surface_of(pipeline, key.view).reduced(CARVING_SIDE)
+            left.append(surface)
+            lacking.append(mask & ~alike_pixels(updater.scene.render(key.view).cpu(), key.edited, surface))
+    model.fade(gone)
+    points, colors = hull_points(left, lacking, edited)
+    if len(points):
+        model.insert(points, colors)
 
 
 def changing_of(pipeline: EditPipeline, run: Path, index: int) -> Tensor | None:

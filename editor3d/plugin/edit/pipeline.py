@@ -18,7 +18,7 @@ from editor3d.plan import EditPlan
 from editor3d.plugin.confine.masks import SpaceRegion, pixels_that_meet
 from editor3d.plugin.confine.regions import REGION_FOLDER, freeze_outside, stored_by_share
 from editor3d.plugin.edit.conditions import CONDITIONS, add_detail, read_base_renders
-from editor3d.plugin.edit.keyed import changing_of, key_parts
+from editor3d.plugin.edit.keyed import changing_of, key_parts, reshape
 from editor3d.plugin.edit.patch_lpips import LPIPS_PATCH, as_patches, lpips_term
 from editor3d.plugin.edit.planned import PlannedPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
@@ -246,19 +246,11 @@ class EditPipeline(PlannedPipeline):
                 self.edit_panel.apply_requests()
                 if not self.edit_panel.paused:
                     self.updater.before_step(step)
-                    if step == 0:
-                        self._insert_new(self.updater)
+                    if step == 0 and isinstance(self.updater, KeyUpdater):  # a checkpoint has what came of it
+                        reshape(self, self.updater)
 
         first = TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], update)
         return [first, *super().get_training_callbacks(attributes)]
-
-    def _insert_new(self, updater: DatasetUpdater) -> None:
-        """Put parts of the scene where an edit by keys may have put something; those of a resumed run come with its
-        checkpoint."""
-        if isinstance(updater, KeyUpdater) and self.model.capabilities.inserts and self.model.confinement is None:
-            points, colors = updater.new_points()
-            if len(points):
-                self.model.insert(points, colors)
 
     def further_losses(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if self._lpips is None:

@@ -336,11 +336,6 @@ class KeyUpdater(DatasetUpdater):
             return inside
         return ~same if inside is None else inside & ~same
 
-    def new_points(self) -> tuple[Tensor, Tensor]:
-        """Points [M, 3] in scene units where the edit may have put something, and their colours [M, 3] in 0..1; after
-        the keys were edited, and before the scene is fitted to them."""
-        return self.parts.propagator.new_points(self.agreeing.counting(self.key_state.accepted))
-
     def _later_steps(self) -> list[int]:
         """Steps before which all is carried over anew."""
         return [] if self.info.keeps_shape else [round(share * self.total_steps) for share in LOOKS]

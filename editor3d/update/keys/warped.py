@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editor3d.geometry.carving import CARVING_SIDE, Change, changed_pixels, hull_points, possible_changes
+from editor3d.geometry.carving import CARVING_SIDE, Change, changed_pixels, possible_changes
 from editor3d.geometry.matching import Match, matches, warp
 from editor3d.geometry.surface import SeenSurface
 from editor3d.types import Carried, EditedKey
@@ -106,14 +106,10 @@ class WarpPropagator:
         where = cv2.resize((found != Change.POSSIBLE).byte().numpy(), (width, height), interpolation=cv2.INTER_NEAREST)
         return torch.from_numpy(where > 0)
 
-    def new_points(self, keys: Sequence[EditedKey]) -> tuple[Tensor, Tensor]:
-        """Points [M, 3] in scene units where the edit may have put something, and their colours [M, 3] in 0..1.
-
-        None where it changes nothing in shape, or nearly everything. For a scene that was looked at before the edit.
-        """
-        if not self._local:
-            return torch.zeros(0, 3), torch.zeros(0, 3)
-        return hull_points(*self._changes(keys), [key.edited for key in keys])
+    def changes(self, keys: Sequence[EditedKey]) -> tuple[list[SeenSurface], list[Tensor]] | None:
+        """What keys saw before the edit, and where it changed them, [H, W] bool; None where nothing of the scene is
+        known to stay as it is. For a scene that was looked at before the edit."""
+        return self._changes(keys) if self._local else None
 
     def _changes(self, keys: Sequence[EditedKey]) -> tuple[list[SeenSurface], list[Tensor]]:
         """What keys saw before the edit, and where it changed them."""

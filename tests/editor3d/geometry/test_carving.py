@@ -7,7 +7,14 @@ import math
 import pytest
 import torch
 
-from editor3d.geometry.carving import Change, changed_pixels, hull_points, possible_changes
+from editor3d.geometry.carving import (
+    Change,
+    alike_pixels,
+    changed_pixels,
+    gone_places,
+    hull_points,
+    possible_changes,
+)
 from editor3d.geometry.surface import SeenSurface
 
 from .room import BALL, RADIUS, cast, looking, painted, seen
@@ -76,3 +83,25 @@ def test_points_of_what_is_new_lie_in_it_and_have_its_colour():
     assert float((colors - torch.tensor([0.8, 0.1, 0.1])).abs().amax(-1).median()) < 0.05
     still = [torch.zeros_like(mask) for mask in changed]
     assert len(hull_points(surfaces, still, pictures)[0]) == 0
+
+
+def test_what_is_taken_away_is_gone_and_what_was_in_its_shade_is_not():
+    cameras = ring(8)
+    surfaces = [seen(camera, ball=True) for camera in cameras]
+    floors = [0.9 * painted(seen(camera, ball=False).points) for camera in cameras]
+    before = [red(seen(camera, ball=False), camera) for camera in cameras]
+    changed = [changed_pixels(*pair, s) for *pair, s in zip(before, floors, surfaces, strict=True)]
+    shell = torch.nn.functional.normalize(torch.randn(200, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    shell = shell[shell[:, 2] > 0.2] * RADIUS + torch.tensor(BALL)
+    floor = torch.tensor([[x, y, 0.0] for x in (-1.2, -0.9, 0.9, 1.2) for y in (-1.2, -0.9, 0.9, 1.2)])
+    assert float(gone_places(shell, surfaces, changed, before, floors).float().mean()) > 0.9
+    assert not bool(gone_places(floor, surfaces, changed, before, floors).any())
+    still = [torch.zeros_like(mask) for mask in changed]
+    assert not bool(gone_places(shell, surfaces, still, before, before).any())
+
+
+def test_pixels_that_look_much_the_same_are_alike():
+    surface = seen(looking((2.4, 0.0, 1.3), side=64))
+    picture = painted(surface.points)
+    assert bool(alike_pixels(picture, 0.97 * picture, surface).all())
+    assert not bool(alike_pixels(picture, 1.0 - picture.round(), surface).all())

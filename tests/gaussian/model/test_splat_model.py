@@ -18,8 +18,9 @@ from gaussian.draw.drawing import viewmat_of
 from gaussian.fit.densify import StrategyConfig
 from gaussian.fit.training import splat_optimizers
 from gaussian.methods.splat import splat
-from gaussian.model.model import SplatModel, SplatModelConfig
+from gaussian.model.model import FADED, SplatModel, SplatModelConfig
 from gaussian.model.parameters import PARAMETERS
+from gaussian.splats import SH_C0, select
 
 SPLATFACTO = {f"gauss_params.{name}" for name in PARAMETERS}
 BOX = SceneBox(torch.tensor([[-1.0, -1, -1], [1, 1, 1]]))
@@ -268,3 +269,34 @@ def test_training_brings_renders_nearer_to_the_photographs(tiny_capture, tmp_pat
     assert trainer.fit()
     pipeline.model.update_to_step(160)
     assert loss() < 0.8 * before
+
+
+# parts
+
+
+def test_hidden_gaussians_are_not_drawn_and_come_back_as_they_were():
+    model = model_of(40)
+    before, which = drawn(model)["rgb"], torch.arange(40) < 25
+    kept = {name: value.clone() for name, value in model.gauss_params.items()}
+    alone = model_of(40)
+    alone.set_splats(select(model.splats.detach(), ~which))
+    with model.hidden(which):
+        assert torch.allclose(drawn(model)["rgb"], drawn(alone)["rgb"], atol=1e-6)
+    assert torch.equal(drawn(model)["rgb"], before)
+    assert all(torch.equal(model.gauss_params[name], value) for name, value in kept.items())
+
+
+def test_faded_gaussians_are_nearly_transparent_and_all_else_stays():
+    model, which = model_of(40), torch.arange(40) < 25
+    kept = {name: value.clone() for name, value in model.gauss_params.items()}
+    model.fade(which)
+    opacities = model.gauss_params["opacities"]
+    assert torch.allclose(opacities[which].sigmoid(), torch.full((25, 1), FADED), atol=1e-6)
+    assert torch.equal(opacities[~which], kept["opacities"][~which])
+    assert all(torch.equal(model.gauss_params[name], kept[name]) for name in kept if name != "opacities")
+
+
+def test_what_is_inserted_has_the_colours_that_it_is_given():
+    model = model_of(10)
+    model.insert(torch.tensor([[0.0, 0, 0], [0.1, 0, 0]]), torch.tensor([[1.0, 0, 0], [0, 0, 1.0]]))
+    assert torch.allclose(0.5 + SH_C0 * model.gauss_params["features_dc"][10:], torch.tensor([[1.0, 0, 0], [0, 0, 1]]))
