@@ -28,17 +28,17 @@ class RenderSettings:
     height: int = 128
     samples: int = 4
     """The most a pixel; with `noise` fewer where it is smooth."""
-    noise: float = 0.0
-    """Adaptive sampling's threshold: a pixel is done when its noise is below; 0 gives all pixels all samples."""
-    denoise: bool = False
-    """Remove the rest of the noise by OpenImageDenoise, with albedo and normals."""
     seed: int = 0
-    own_shape: bool = False
-    """Take the scene's own shape, the larger of `width` and `height` being its longer side."""
     camera: str | None = None
     """Name of the scene's camera; None is the one that the file renders through."""
     deadline: float = 60.0
     """Seconds that one candidate may take, from start to picture."""
+    noise: float = 0.0
+    """Adaptive sampling's threshold: a pixel is done when its noise is below; 0 gives all pixels all samples."""
+    denoise: bool = False
+    """Remove the rest of the noise by OpenImageDenoise, with albedo and normals."""
+    own_shape: bool = False
+    """Take the scene's own shape, the larger of `width` and `height` being its longer side."""
 
 
 @dataclass(frozen=True)

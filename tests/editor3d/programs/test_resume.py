@@ -23,6 +23,7 @@ from editor3d.programs.core.budget import Account, BudgetSpentError
 from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
+from editor3d.programs.language.vocabulary import NOTHING
 from editor3d.programs.plan import RefinePlan, is_begun
 from editor3d.programs.refinement import Refinement
 from editor3d.programs.rendering import pool as workers
@@ -221,11 +222,11 @@ def test_a_folder_alone_is_enough_to_resume(files, tmp_path, monkeypatch):
     """As `editor3d resume` does it: files by their absolute paths, the budget and the depth as they were given."""
 
     class Sandboxed(Painter):
-        notes = ()
+        notes, vocabulary = (), NOTHING
 
-        def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
+        def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
-            assert not allow_weaker_sandbox  # a run's folder cannot ask for that
+            assert not options["allow_weaker_sandbox"]  # a run's folder cannot ask for that
 
     monkeypatch.setattr(workers, "Workers", Sandboxed)
     monkeypatch.chdir(files[0].parent)
@@ -272,9 +273,9 @@ def test_a_damaged_plan_is_refused_in_a_sentence(tmp_path, body):
 
 def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_path, monkeypatch):
     class Interrupted(Painter):
-        notes = ()
+        notes, vocabulary = (), NOTHING
 
-        def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
+        def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
 
         def save_scene(self, source: str, path: Path) -> list[str]:
@@ -297,9 +298,9 @@ def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
     """What is interrupted after it found something better leaves no scene of what was the best before."""
 
     class Saving(Painter):
-        notes = ()
+        notes, vocabulary = (), NOTHING
 
-        def __init__(self, scene: Path, settings: RenderSettings, *, allow_weaker_sandbox: bool) -> None:
+        def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
 
         def save_scene(self, source: str, path: Path) -> list[str]:
