@@ -22,7 +22,7 @@ from editor3d.programs.embedded.focus import Focus
 from editor3d.programs.embedded.leaps import leaps
 from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
-from editor3d.programs.embedded.recipes import RECIPES
+from editor3d.programs.embedded.recipes import PATTERNED_FIRST, RECIPES, is_about_materials
 from editor3d.programs.embedded.screening import Screening
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
@@ -294,7 +294,8 @@ class EmbeddedProposer:
         """Structure, source and note of the leaps that were neither tuned nor tried too often yet."""
         if not self._may_leap:
             return []
-        known = [(self._read(source).structure, source, note) for source, note in leaps(program, rng, focus.recipes)]
+        recipes = focus.recipes or (PATTERNED_FIRST if is_about_materials(program) else ())
+        known = [(self._read(source).structure, source, note) for source, note in leaps(program, rng, recipes)]
         return [leap for leap in known if leap[0] not in self._explored and self._tried_leaps[leap[0]] < TRIES]
 
     def _elsewhere(self, here: np.ndarray, space: Space, count: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -103,6 +103,11 @@ RECIPES: dict[str, str] = {
 }
 """By name; each follows what all have in common."""
 
+PATTERNED_FIRST = tuple(
+    sorted(RECIPES, key=lambda name: "pattern" not in RECIPES[name] and "veins" not in RECIPES[name])
+)
+"""Names of all recipes: what a plain surface cannot become by its numbers comes first."""
+
 ONE, TWO = (0.6, 0.35, 0.2, 1.0), (0.9, 0.75, 0.5, 1.0)
 """Colours where the program has none."""
 
@@ -149,12 +154,20 @@ def _opaque(colour: Sequence[float]) -> tuple[float, ...]:
     return (*colour[:3], 1.0)
 
 
+def is_about_materials(program: Program) -> bool:
+    """Whether a program looks up no other data than materials, and objects that it may give them to."""
+    return bool(materials_of(program)) and _looked_up(program) <= {"materials", "objects"}
+
+
 def _is_about_materials_alone(program: Program) -> bool:
-    looked_up = {
+    return _looked_up(program) <= {"materials"}
+
+
+def _looked_up(program: Program) -> set[str]:
+    return {
         node.attr
         for node in ast.walk(program.tree)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Attribute)
         and node.value.attr in ("data", "context")
     }
-    return looked_up <= {"materials"}

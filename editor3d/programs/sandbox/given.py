@@ -232,4 +232,8 @@ def _dataclass(made: type | None = None, /, **options: Any) -> Any:
     """Python's own, for the class as it is: with slots it would be another one."""
     if options.keys() & {"slots", "weakref_slot"}:
         raise TypeError("a dataclass of a program has no slots")
-    return functools.partial(_dataclass, **options) if made is None else dataclasses.dataclass(made, **options)
+    if made is None:
+        return functools.partial(_dataclass, **options)
+    if not isinstance(made, type) or made.__module__ != "__main__":
+        raise TypeError("a dataclass is made of a class of the program's own")
+    return dataclasses.dataclass(made, **options)

@@ -105,6 +105,7 @@ REFUSED = {
     "a class of what a function gives": "class A((lambda: dict)()):\n    pass",
     "a class of a collection": "from collections import deque\nclass A(deque):\n    pass",
     "slots": "from dataclasses import dataclass\n@dataclass(slots=True)\nclass A:\n    n: int = 1",
+    "a dataclass of Python's": "from collections import Counter\nfrom dataclasses import dataclass\ndataclass(Counter)",
     "a seed that is no number": "import numpy as np\nnp.random.default_rng(np.random.default_rng(1))",
     "an array's length by a name that is put together": "import numpy as np\ngetattr(np.arange(3), 'res' + 'ize')(9)",
     "the kind of an array set": "import numpy as np\na = np.arange(3)\nsetattr(a, 'dty' + 'pe', object)",
