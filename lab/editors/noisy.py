@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import cv2
 import torch
@@ -54,7 +55,7 @@ class NoisyProceduralEditor:
         edited = self._clean.edit(request).cpu()
         original = request.condition.detach().to("cpu", torch.float32)
         generator = torch.Generator().manual_seed(request.seed)
-        if float(torch.rand((), generator=generator)) < UNCHANGED_SHARE:
+        if _draws_nothing(generator):
             return original.to(request.condition.device)
         perturbed = perturb(edited, generator)
         region = edited_region(parse(request.instruction, request.objects), request.objects)
@@ -70,13 +71,41 @@ def perturb(image: Tensor, generator: torch.Generator) -> Tensor:
         image: [H, W, 3] float32 in 0..1 on the CPU.
         generator: on the CPU; all draws come from it, in a fixed order.
     """
-    uniform = torch.rand(3, generator=generator).tolist()
-    gain = GAIN[0] + uniform[0] * (GAIN[1] - GAIN[0])
-    offset = OFFSET * (2.0 * uniform[1] - 1.0)
-    angle = math.radians(HUE_DEGREES * (2.0 * uniform[2] - 1.0))
-    shift = displacement(image.shape[0], image.shape[1], generator)
-    warped = _warp(image, shift)
-    return (gain * (warped @ hue_rotation(angle).T) + offset).clamp(0.0, 1.0)
+    colors = _draw_colors(generator)
+    return colors(_warp(image, displacement(image.shape[0], image.shape[1], generator)))
+
+
+@dataclass(frozen=True)
+class DrawnColors:
+    """What a draw does to colours, without its warp: c' = clamp(gain * hue(c) + offset)."""
+
+    gain: float
+    offset: float
+    hue: float
+    """Radians."""
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """A picture [H, W, 3] in 0..1, in the draw's colours."""
+        return (self.gain * (image @ hue_rotation(self.hue).T) + self.offset).clamp(0.0, 1.0)
+
+
+def drawn_colors(seed: int) -> DrawnColors | None:
+    """What the draw of a request's seed does to colours; None where it gives the condition back unchanged."""
+    generator = torch.Generator().manual_seed(seed)
+    return None if _draws_nothing(generator) else _draw_colors(generator)
+
+
+def _draws_nothing(generator: torch.Generator) -> bool:
+    return float(torch.rand((), generator=generator)) < UNCHANGED_SHARE
+
+
+def _draw_colors(generator: torch.Generator) -> DrawnColors:
+    gain, offset, hue = torch.rand(3, generator=generator).tolist()
+    return DrawnColors(
+        GAIN[0] + gain * (GAIN[1] - GAIN[0]),
+        OFFSET * (2.0 * offset - 1.0),
+        math.radians(HUE_DEGREES * (2.0 * hue - 1.0)),
+    )
 
 
 def hue_rotation(angle: float) -> Tensor:

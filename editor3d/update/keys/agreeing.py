@@ -62,7 +62,7 @@ class AgreeingKeys:
         edited = self.plain(key)
         if not info.effortless:
             if info.keeps_shape:
-                edited = registered(edited, original)
+                edited = registered(edited, original, inside)
             others = self.counting(earlier)
             if others:
                 edited = self._harmonised(key.view, edited, original, inside, others, info.keeps_shape)
