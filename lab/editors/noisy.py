@@ -100,7 +100,7 @@ def _draws_nothing(generator: torch.Generator) -> bool:
 
 
 def _draw_colors(generator: torch.Generator) -> DrawnColors:
-    gain, offset, hue = torch.rand(3, generator=generator).tolist()
+    gain, offset, hue = (float(value) for value in torch.rand(3, generator=generator))
     return DrawnColors(
         GAIN[0] + gain * (GAIN[1] - GAIN[0]),
         OFFSET * (2.0 * offset - 1.0),

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from editor3d.update.keys.colors import ColorMap, fit_map, identity_of
-from editor3d.update.keys.registration import registered
 
 
 def picture(seed: int, side: int = 64) -> torch.Tensor:
@@ -36,14 +35,3 @@ def test_a_map_is_found_although_a_third_of_the_pixels_shows_something_else():
 def test_pixels_without_weight_say_nothing():
     source, wanted, weight = picture(3), 1.0 - picture(3), torch.zeros(64, 64)
     assert torch.allclose(fit_map([source], [wanted], [weight], degree=1)(source), source, atol=1e-6)
-
-
-def test_a_shifted_edit_is_moved_back():
-    generator = torch.Generator().manual_seed(4)
-    sharp = torch.rand(1, 3, 32, 32, generator=generator)
-    original = torch.nn.functional.interpolate(sharp, size=(256, 256), mode="bicubic")[0].permute(1, 2, 0).clamp(0, 1)
-    edited = torch.roll(0.7 * original + 0.1, (2, -2), (0, 1))
-    inner = (slice(16, -16), slice(16, -16))
-    before = (edited - (0.7 * original + 0.1))[inner].abs().mean()
-    after = (registered(edited, original) - (0.7 * original + 0.1))[inner].abs().mean()
-    assert after < 0.5 * before
