@@ -37,10 +37,9 @@ def registered(edited: Tensor, original: Tensor, mask: Tensor | None = None) -> 
     if not weight.any():
         return edited
     moved = edited
-    table = fit_table([original], [moved], [weight])
     for _ in range(_ROUNDS):
+        table = fit_table([original], [moved], [weight], contrast_too=False)
         moved = aligned(edited, table(original), weight)
-        table = fit_table([original], [moved], [weight])
-    plain = table(original)
+    plain = fit_table([original], [moved], [weight], contrast_too=False)(original)
     sigma = max(1.0, _FINE * min(edited.shape[:2]))
     return (plain + blurred(moved - plain, sigma)).clamp(0.0, 1.0)

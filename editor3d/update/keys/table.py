@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix, diags, identity, kron
@@ -21,35 +22,47 @@ _ROUNDS = 3
 _SMOOTH, _PRIOR = 2e-2, 1e-4
 """Weights of the table's bends and of the plain map, beside the mean evidence of a node."""
 _LEAST_SCALE = 0.02
+_SCALES = (1 / 256, 1 / 64, 1 / 24, 1 / 8)
+"""Blurs that say what surrounds a pixel, as shares of the shorter side."""
+_LEAST_BLUR = 0.7
+_RIDGE = 1e-3
+_LUMA = (0.299, 0.587, 0.114)
 _EXACT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class ColorTable:
-    """A map of colours c' = T(c), by trilinear interpolation between nodes."""
+    """A map of colours c' = T(c) + G h(c): T by trilinear interpolation between nodes, and how much local contrast the
+    edit adds or takes, with h the differences of c to its surroundings at four scales, plain and times the luma."""
 
     nodes: np.ndarray
     """[17^3, 3] float64, red slowest."""
+    contrast: np.ndarray
+    """G: [24, 3] float64."""
 
     def __call__(self, picture: Tensor) -> Tensor:
         """A picture [H, W, 3] in 0..1, mapped: the same."""
         colors = picture.detach().cpu().reshape(-1, 3).double().numpy()
-        mapped = _interpolation(colors) @ self.nodes
+        mapped = _interpolation(colors) @ self.nodes + _local(picture).reshape(len(colors), -1) @ self.contrast
         return torch.from_numpy(mapped.clip(0.0, 1.0).astype(np.float32)).view(picture.shape)
 
 
-def fit_table(sources: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[Tensor]) -> ColorTable:
-    """The table that takes `sources` to `wanted`: the T that minimises
+def fit_table(
+    sources: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[Tensor], contrast_too: bool = True
+) -> ColorTable:
+    """The table that takes `sources` to `wanted`: the T and G that minimise
 
-        sum_p m_p |T(c_p) - c'_p|^2 + s sum |second differences of T|^2 + k |T - P|^2
+        sum_p m_p |T(c_p) + G h_p - c'_p|^2 + s sum |second differences of T|^2 + k |T - P|^2 + r |G|^2
 
-    with P the polynomial of the second degree that fits best, which says what happens to colours that no pixel has.
-    Pixels that other pixels of their colour contradict count less: Cauchy's weights, as in `colors.fit_map`.
+    in turns, with P the polynomial of the second degree that fits best, which says what happens to colours that no
+    pixel has. Pixels that other pixels of their colour contradict count less: Cauchy's weights, as in
+    `colors.fit_map`.
 
     Args:
         sources: pictures [H, W, 3] in 0..1.
         wanted: the same, edited.
         weights: [H, W] of at least 0 each.
+        contrast_too: whether G is fitted; else it is 0. It takes shifts between the pictures for blur.
     """
     plain = fit_map(list(sources), list(wanted), list(weights), degree=2)
     step = max(1, round((sum(s.shape[0] * s.shape[1] for s in sources) / _SAMPLED) ** 0.5))
@@ -59,8 +72,10 @@ def fit_table(sources: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequ
         for pictures, size in ((sources, 3), (wanted, 3), (weights, 1))
     )
     amount, prior = amounts[:, 0], _at_nodes(plain)
+    local = np.concatenate([_local(source)[some].reshape(len(source[some].reshape(-1, 3)), -1) for source in sources])
+    contrast = np.zeros((local.shape[1], 3))
     if amount.sum() <= 0:
-        return ColorTable(prior)
+        return ColorTable(prior, contrast)
     rows, robust = _interpolation(colors), np.ones(len(colors))
     bends = _bends()
     nodes = prior
@@ -69,14 +84,37 @@ def fit_table(sources: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequ
         evidence = by.sum() / NODES**2  # the nodes that pictures touch are about a surface's number
         kept = evidence * (_SMOOTH * bends + _PRIOR * identity(NODES**3))
         system = (rows.T @ rows.multiply(by[:, None]) + kept).tocsr()
-        wanted_nodes = rows.T @ (by[:, None] * targets) + evidence * (_SMOOTH * (bends @ prior) + _PRIOR * prior)
+        asked = targets - local @ contrast
+        wanted_nodes = rows.T @ (by[:, None] * asked) + evidence * (_SMOOTH * (bends @ prior) + _PRIOR * prior)
         scaling = diags(1.0 / system.diagonal())
         columns = [cg(system, wanted_nodes[:, c], nodes[:, c], rtol=_EXACT, M=scaling)[0] for c in range(3)]
         nodes = np.stack(columns, 1)
-        residual = np.abs((rows @ nodes).clip(0.0, 1.0) - targets).mean(1)
+        flat = rows @ nodes
+        if contrast_too:
+            contrast = _contrast(local, targets - flat, by)
+        residual = np.abs((flat + local @ contrast).clip(0.0, 1.0) - targets).mean(1)
         scale = max(_LEAST_SCALE, 3.0 * float(np.median(residual[amount > 0])))
         robust = 1.0 / (1.0 + (residual / scale) ** 2)
-    return ColorTable(nodes)
+    return ColorTable(nodes, contrast)
+
+
+def _contrast(local: np.ndarray, left: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """G [24, 3] by ridge regression of what the table leaves, [N, 3]."""
+    system = local.T @ (by[:, None] * local)
+    ridge = _RIDGE * np.trace(system) / len(system) + 1e-9
+    return np.linalg.solve(system + ridge * np.eye(len(system)), local.T @ (by[:, None] * left))
+
+
+def _local(picture: Tensor) -> np.ndarray:
+    """How colours differ from their surroundings: [H, W, 24] float64."""
+    array = np.ascontiguousarray(picture.detach().cpu().float().numpy())
+    luma = array @ np.float32(_LUMA)
+    shorter = min(array.shape[:2])
+    parts = []
+    for scale in _SCALES:
+        apart = array - cv2.GaussianBlur(array, (0, 0), max(_LEAST_BLUR, scale * shorter))
+        parts += [apart, apart * luma[..., None]]
+    return np.concatenate(parts, -1).astype(np.float64)
 
 
 def _at_nodes(plain: ColorMap) -> np.ndarray:

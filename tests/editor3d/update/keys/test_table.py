@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from editor3d.metrics.image import psnr
+from editor3d.update.keys.colors import blurred
 from editor3d.update.keys.table import fit_table
+from tests.natural import natural_picture
 
 
 def pictures(seed: int, count: int = 3, side: int = 64) -> list[Tensor]:
@@ -65,3 +67,13 @@ def test_colours_that_were_not_seen_follow_the_others():
     red = torch.tensor([0.8, 0.1, 0.1]).expand(8, 8, 3)
     assert torch.isfinite(table(red)).all()
     assert (table(red) - red).abs().max() < 0.6
+
+
+def test_local_contrast_is_learnt_too():
+    def crisp(picture: Tensor) -> Tensor:
+        return (picture + 0.8 * (picture - blurred(picture, 2.0))).clamp(0, 1)
+
+    seen, other = [natural_picture(seed, 96, 112) for seed in (0, 1)], natural_picture(2, 96, 112)
+    edited, weights = [crisp(picture) for picture in seen], everywhere(seen)
+    table, flat = (fit_table(seen, edited, weights, contrast_too=too) for too in (True, False))
+    assert psnr(table(other), crisp(other)) > 4.0 + psnr(flat(other), crisp(other))
