@@ -53,7 +53,7 @@ def aligned(edited: Tensor, wanted: Tensor, weight: Tensor | None = None, longes
     if after > _BETTER * before:
         return edited
     large = cv2.resize(shift.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    large *= np.float32([width / size[0], height / size[1]])
+    large *= np.array([width / size[0], height / size[1]], np.float32)
     array = _moved(np.ascontiguousarray(edited.detach().cpu().float().numpy()), large, cv2.INTER_LANCZOS4)
     return torch.from_numpy(array).clamp(0.0, 1.0)
 

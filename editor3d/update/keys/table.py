@@ -108,7 +108,7 @@ def _contrast(local: np.ndarray, left: np.ndarray, by: np.ndarray) -> np.ndarray
 def _local(picture: Tensor) -> np.ndarray:
     """How colours differ from their surroundings: [H, W, 24] float64."""
     array = np.ascontiguousarray(picture.detach().cpu().float().numpy())
-    luma = array @ np.float32(_LUMA)
+    luma = array @ np.array(_LUMA, np.float32)
     shorter = min(array.shape[:2])
     parts = []
     for scale in _SCALES:
