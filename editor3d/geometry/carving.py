@@ -20,6 +20,7 @@ from enum import IntEnum
 import cv2
 import numpy as np
 import torch
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from editor3d.geometry.matching import TOLERANCE, stack
@@ -35,6 +36,7 @@ POINTS = 6000
 _FEWEST, _SUPPORT, _ALIKE = 3, 0.5, 0.12  # views that have to show one colour, share of them, and how alike it is
 _SAME = 0.1  # difference of colours up to which a surface is the same in another light
 _WITHIN = 0.5  # share of the views, of those that look there, in which what is gone lies within what changed
+_BESIDE, _STRAY = 3, 3.0  # neighbours of a point, and how many times the usual distance to them makes it a stray one
 _SPARSE = 7  # one in so many changed pixels has places along its ray
 _NEAR, _STEPS = 0.15, 72  # share of a ray's length at which it is looked at first, and how many places of it
 _LEAST = 0.03  # difference in one channel of slightly blurred pictures: above the noise of renders and JPEG
@@ -121,6 +123,7 @@ def hull_points(
     points = points[right].float()
     colors = shown[best.indices[right], right.nonzero()[:, 0]]
     kept = _thinned(points.numpy(), most)
+    kept = kept[_beside_others(points[kept].numpy())]
     return points[kept], colors[kept]
 
 
@@ -193,6 +196,14 @@ def _along_rays(surface: SeenSurface, mask: Tensor) -> Tensor:
     shares = torch.linspace(_NEAR, 1.0, _STEPS + 1, dtype=torch.float64)
     along = shares[None] * surface.distance.reshape(-1)[which, None]
     return (surface.camera.origin + along[..., None] * rays[which, None]).reshape(-1, 3)
+
+
+def _beside_others(points: np.ndarray) -> Tensor:
+    """Which points [N, 3] are no stray ones, of which a wide Gaussian would be made: [N] bool."""
+    if len(points) <= _BESIDE:
+        return torch.zeros(len(points), dtype=torch.bool)
+    spacing = KDTree(points).query(points, _BESIDE + 1)[0][:, 1:].mean(1)
+    return torch.from_numpy(spacing < _STRAY * np.median(spacing))
 
 
 def _thinned(points: np.ndarray, most: int) -> Tensor:
