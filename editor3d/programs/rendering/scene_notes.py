@@ -32,8 +32,8 @@ def notes(facts: Mapping[str, Any], *, missing: Sequence[str] = (), refused: Seq
         lost = f" ({_listed(facts['unknown_nodes'])})" if facts["unknown_nodes"] else ""
         found.append(
             f"The scene was saved by Blender {_version(saved)} and is opened by {_version(own)}: what the newer one "
-            f"has besides{lost} is missing in the renders and in the result; use a scene saved by {_version(own[:2])} "
-            f"to be sure."
+            f"has besides{lost} is missing in the renders and in the result; install it by `editor3d blender install "
+            f"{_version(saved)}`, or use a scene saved by {_version(own[:2])}."
         )
     elif facts["unknown_nodes"]:
         found.append(
