@@ -1,9 +1,10 @@
 # make demo    set up, then edit the demo scene and say where the results are
-# make test    set up, then run all tests
+# make test    set up, then run all tests, in TEST_PROCESSES processes (2)
 # make addon   Blender's add-on as a zip, in dist/
 # make bench   the benchmarks; prints their figures (see below for a capture of your own)
 
 PYTHON ?= python3.11
+TEST_PROCESSES ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -46,11 +47,15 @@ demo: $(READY)
 		$(BIN)/editor3d edit demo --instruction "make the teapot gold" --method in2n --editor procedural
 	@$(BIN)/editor3d eval --show summary "$$(ls -td outputs/demo/in2n/*/ | head -n 1)"
 
+# Tests wait for processes and files about as long as they compute: two processes of one thread each use two cores
+# better than one process of two. Tests of one file stay together, since they share fixtures.
+TESTS  = OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(TEST_PROCESSES) --dist loadfile
+
 test: $(READY)
-	$(BIN)/python -m pytest tests
+	$(TESTS)
 
 test-fast: $(READY)
-	$(BIN)/python -m pytest tests -m "not slow"
+	$(TESTS) -m "not slow"
 
 # One zip for Blender 4.2 and later (an extension) and 3.4 to 4.1 (an add-on); Python 3.11 is all that it takes.
 addon:

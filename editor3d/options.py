@@ -17,7 +17,7 @@ import docstring_parser
 import msgspec
 
 from editor3d.errors import ConfigError, shown
-from editor3d.types import Condition
+from editor3d.types import MAX_SIDE, Condition
 
 ScheduleChoice = Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"]
 NoiseChoice = Literal["auto", "uniform", "decaying", "sqrt", "high"]
@@ -25,6 +25,10 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Edits = Count | Literal["auto", "all"]
 Scale = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+Side = Annotated[int, msgspec.Meta(ge=32, le=MAX_SIDE)]
+FAR = 1e9
+Coordinate = Annotated[float, msgspec.Meta(gt=-FAR, lt=FAR)]
+Vector = tuple[Coordinate, Coordinate, Coordinate]
 
 PATHS = ("garment", "output")
 P = ParamSpec("P")
@@ -123,7 +127,7 @@ class EditOptions(MethodOptions):
         return MethodOptions(**{option.name: getattr(self, option.name) for option in fields(MethodOptions)})
 
 
-def docs_of(options: type[MethodOptions]) -> dict[str, str]:
+def docs_of(options: type) -> dict[str, str]:
     """The docstring of each field, on one line, in the order of the fields."""
     said: dict[str, str] = {}
     for kind in reversed(options.__mro__[:-1]):

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from beartype import BeartypeConf, beartype
 from beartype._check.code import codemain
-from jaxtyping import install_import_hook
+from jaxtyping import install_import_hook, jaxtyped
 from PIL import Image
 
 from lab.editors.fake_service import serving
@@ -34,6 +35,8 @@ SHAPES_CHECKED = (
     "editor3d.metrics.change",
     "editor3d.metrics.image",
     "editor3d.metrics.views",
+    "editor3d.plugin.views.rays",
+    "editor3d.srgb",
     "gaussian.fit.losses",
     "mesh.render.cameras",
     "mesh.render.render",
@@ -80,6 +83,21 @@ def _ball_on_a_checkerboard(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     normal = (origin + rays * (-along - np.sqrt(np.maximum(inside, 0)))[..., None]) / BALL_RADIUS
     picture = np.where(hit[..., None], 0.5 + 0.45 * normal * [1.0, 0.6, 0.8], picture)
     return (picture.clip(0, 1) * 255).round().astype(np.uint8), hit.astype(np.uint8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shapes_of_requests() -> None:
+    """The requests of 2D edits are checked, too: they name types that their modules, which load nothing, lack."""
+    from jaxtyping import Bool, Float, Float64
+    from torch import Tensor
+
+    from editor3d.types import Shape, edits, geometry
+
+    vars(geometry).update(Float=Float, Float64=Float64, Shape=Shape, Sky=object, Tensor=Tensor)
+    vars(edits).update(Bool=Bool, Float=Float, Tensor=Tensor, ViewGeometry=geometry.ViewGeometry)
+    check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+    for part in (geometry.ObjectFrame, geometry.ViewGeometry, edits.Garment, edits.Reference, edits.EditRequest):
+        jaxtyped(part, typechecker=check)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -133,7 +133,7 @@ def _verdicts(pairs: _Pairs, aside: set[int]) -> list[Verdict]:
         for view in views
     ]
     rows = [[row for i in neighbours[view] if (row := pairs(view, i))] for view in views]
-    # how good views spread is told by the neighbour that each agrees with best, as the other one may be bad
+    # a good view's spread is taken from the neighbour that it agrees with best: the other one may be bad
     best = {view: np.min([_signals(row) for row in rows[view]], 0) for view in views if rows[view]}
     return [
         _verdict(

@@ -45,9 +45,9 @@ def serve(state: Path | None, folder: Path | None, port: int, idle_minutes: floa
         )
     server = Server(folder, port)
     service = server.service
-    told = ServiceState(service.port, service.token, os.getpid(), package_version())
+    answer = ServiceState(service.port, service.token, os.getpid(), package_version())
     try:
-        write_state(state, told)
+        write_state(state, answer)
     except ConfigError:
         server.close()
         raise

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # shapes are checked where tests run: tests/conftest.py
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
     from editor3d.types.geometry import ViewGeometry
@@ -89,9 +90,9 @@ class EditorInfo:
 class Garment:
     """What a person is to wear, and what is known of the person over all views."""
 
-    picture: Tensor
+    picture: Float[Tensor, "h w 3"]
     """The garment alone, from the front: [H, W, 3] 0..1."""
-    mask: Tensor
+    mask: Bool[Tensor, "h w"]
     """Where the garment is in it: [H, W] bool."""
     digest: str
     """Hex digits of the file's content: another garment is another edit."""
@@ -106,12 +107,12 @@ class Garment:
 class Reference:
     """A picture that shows how the edit is to look."""
 
-    picture: Tensor
+    picture: Float[Tensor, "h w 3"]
     """[H, W, 3] 0..1."""
     kind: Literal["anchor", "warped"]
     """The first edited view as it is, seen from its own camera; or what is known of the edit, seen from the camera of
     the view that is edited."""
-    mask: Tensor | None = None
+    mask: Bool[Tensor, "h w"] | None = None
     """Where the picture is known: [H, W] bool; None is everywhere."""
 
 
@@ -122,13 +123,13 @@ class EditRequest:
     view: str
     """The view's name (`View.name`)."""
     instruction: str
-    condition: Tensor
+    condition: Float[Tensor, "h w 3"]
     """The picture to edit: the original photograph, or the earlier result it stands for. [H, W, 3] 0..1."""
-    render: Tensor | None = None
+    render: Float[Tensor, "h w 3"] | None = None
     """The scene as it is now, seen from this view. [H, W, 3] 0..1; None unless `EditorInfo.uses_render`."""
-    objects: Mapping[str, Tensor] = field(default_factory=dict)
+    objects: Mapping[str, Bool[Tensor, "h w"]] = field(default_factory=dict)
     """Masks [H, W] bool of the objects the data names."""
-    mask: Tensor | None = None
+    mask: Bool[Tensor, "h w"] | None = None
     """Where the picture may change: [H, W] bool; None is everywhere. Read only by editors that accept masks."""
     geometry: ViewGeometry | None = None
     """None unless the editor needs it, or uses it for this instruction and it is known."""
@@ -164,7 +165,7 @@ class Editor(Protocol):
         """
         ...
 
-    def edit(self, request: EditRequest) -> Tensor:
+    def edit(self, request: EditRequest) -> Float[Tensor, "h w 3"]:
         """Edit one picture.
 
         Returns:
@@ -218,7 +219,7 @@ class SurfaceEditor(Editor, Protocol):
 class BatchEditor(Editor, Protocol):
     """An editor with `EditorInfo.batch` above 1: it edits several pictures of a scene alike in one call."""
 
-    def edit_many(self, requests: Sequence[EditRequest]) -> list[Tensor | None]:
+    def edit_many(self, requests: Sequence[EditRequest]) -> list[Float[Tensor, "h w 3"] | None]:
         """Edit several pictures of one scene in one call, which costs what one `edit` costs.
 
         A run that stopped between the call and the last picture's storing repeats it with all its requests: only then

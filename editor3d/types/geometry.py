@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # shapes are checked where tests run: tests/conftest.py
+    from jaxtyping import Float, Float64
     from torch import Tensor
 
     from editor3d.types.regions import Shape
@@ -19,9 +20,9 @@ class ObjectFrame:
     It goes with the object: a scene that is scaled or turned has frames that are scaled or turned.
     """
 
-    center: Tensor
+    center: Float64[Tensor, " 3"]
     """[3] float64, the capture file's own frame."""
-    axes: Tensor
+    axes: Float64[Tensor, "3 3"]
     """[3, 3] float64, rows: unit vectors to the right, towards the first view, and up; a rotation."""
     radius: float
     """The root mean square distance of the surface from the centre, scene units: a ball's radius for a ball."""
@@ -43,7 +44,7 @@ class Sky(Protocol):
     Points and their normals, both [H, W, 3], are in the capture file's own frame.
     """
 
-    def share(self, points: Tensor, normals: Tensor) -> Tensor:
+    def share(self, points: Float[Tensor, "h w 3"], normals: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w"]:
         """The share of the sky that is free, as a clouded sky lights level ground: [H, W] in 0..1."""
         ...
 
@@ -56,24 +57,24 @@ class Sky(Protocol):
 class ViewGeometry:
     """Where a view looks from and how far away is what it shows, in the capture file's own frame and units."""
 
-    origin: Tensor
+    origin: Float64[Tensor, " 3"]
     """[3] float64, the camera's place."""
-    directions: Tensor
+    directions: Float[Tensor, "h w 3"]
     """[H, W, 3], unit vectors through the pixel centres."""
-    depth: Tensor
+    depth: Float[Tensor, "h w"]
     """[H, W], distance along each ray to what is there; infinite where nothing is."""
     region: Shape | None
     """Where the scene may change; None is everywhere."""
-    low: Tensor
+    low: Float64[Tensor, " 3"]
     """[3] float64, the lower corner of a box round the region, or round what all views show,"""
-    high: Tensor
+    high: Float64[Tensor, " 3"]
     """[3] float64, and its upper corner."""
-    up: Tensor
+    up: Float64[Tensor, " 3"]
     """[3] float64, unit vector: the scene's vertical."""
-    normals: Tensor | None = None
+    normals: Float[Tensor, "h w 3"] | None = None
     """[H, W, 3] float32, unit vectors out of the surface, smoothed along it in 3D but not over edges, so that all views
     agree; 0 where nothing is. None for editors that need none."""
-    concavity: Tensor | None = None
+    concavity: Float[Tensor, "h w"] | None = None
     """[H, W] float32 in -1..1: above 0 in crevices, below on ridges, about 0 on what is flat. None as `normals`."""
     frame: ObjectFrame | None = None
     """The frame of all that the views show, or of what may change. None as `normals`."""
@@ -84,7 +85,7 @@ class ViewGeometry:
     """What the scene's points see of the sky. None as `normals`."""
 
     @property
-    def points(self) -> Tensor:
+    def points(self) -> Float64[Tensor, "h w 3"]:
         """[H, W, 3] float64: what the pixels show; the camera's own place where nothing is."""
         far = self.depth.double()
         far = far.where(far.isfinite(), far.new_zeros(()))

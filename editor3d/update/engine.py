@@ -173,7 +173,7 @@ class DatasetUpdater:
     Args:
         total_steps: training steps of the whole edit.
         stopwatch: gets the time of renders under `render`, of edits under `edit`.
-        should_stop: asked between two edits; True ends the update by `StepInterrupted`.
+        should_stop: called between two edits; True ends the update by `StepInterrupted`.
     """
 
     FEW: ClassVar[bool] = False
@@ -208,8 +208,8 @@ class DatasetUpdater:
         """Make the edits that are due before `step`; returns how many.
 
         Raises:
-            StepInterrupted: a stop was asked for. The state is again what it was before the step; the pictures made so
-                far stay on disk and are found again when the step is repeated.
+            StepInterrupted: a stop was requested. The state is what it was before the step; the pictures made so far
+                stay on disk and are found when the step is repeated.
         """
         n_views = len(self.scene.views)
         if one_edit_is_final(self.editor.info) and self.state.cursor >= n_views:
@@ -281,11 +281,11 @@ class DatasetUpdater:
             self.scene.store(index_of[name], self.pictures.read(name, revision))
 
     def _try_again(self, step: int, planned: PlannedEdit) -> None:
-        """Edit a view once more, by other seeds, where its edit came to nothing, as diffusion models' at times do.
+        """Repeat the edit of a view with another seed where it changed almost nothing, as diffusion models at times do.
 
-        Nothing is what changed the picture by less than a sixth of what edits of other views did. An editor that goes
-        by the noise level may have been asked for no more, one about an object may not have seen it, and one that is
-        paid for each edit is not asked again.
+        Almost nothing is less than a sixth of the change in other views. Three kinds of edits are not repeated: by an
+        editor that uses the noise level, which may be low on purpose; of an object, which the view may not show; and by
+        a service, which is paid for each edit.
         """
         info, name = self.editor.info, self.scene.views[planned.view].name
         if not info.varies_with_seed or info.uses_noise_level or info.remote:
@@ -294,8 +294,8 @@ class DatasetUpdater:
             edits = self.state.edits
             if not edits or edits[-1].view != name or edits[-1].step != step:  # its mask is empty
                 return
-            asked = self.guidance.instruction
-            others = [e.change for e in edits if e.view != name and e.instruction == asked and e.change is not None]
+            said = self.guidance.instruction
+            others = [e.change for e in edits if e.view != name and e.instruction == said and e.change is not None]
             change = edits[-1].change
             if change is None or len(others) < _ENOUGH or change >= _NOTHING * float(np.median(others)):
                 return

@@ -38,7 +38,7 @@ class Schedule:
 
     `cyclic` is Instruct-NeRF2NeRF's: every `edit_rate` steps the next `edit_count` views, round and round.
     `all-at-once` is Instruct-GS2GS's: every `edit_rate` steps all views.
-    `all-then-cyclic` edits all views before the first step and goes on as `cyclic`.
+    `all-then-cyclic` edits all views before the first step and then continues as `cyclic`.
 
     The timestep is drawn from U{lower, ..., upper} * 1000 (`uniform`), or the upper end falls from `upper_bound` to
     `lower_bound` in a straight line over the run (`decaying`): large changes first, then details. `sqrt` is

@@ -99,7 +99,7 @@ class PictureStore:
         except UNREADABLE as error:
             raise CheckpointError(
                 f"Expected the edited picture {path} that the checkpoint names, found none that can be read ({error}): "
-                f"the run cannot go on; start the edit again."
+                f"the run cannot be resumed; start the edit again."
             ) from error
 
     def prune(self, revisions: Mapping[str, int], newest: int) -> None:

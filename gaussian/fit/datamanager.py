@@ -1,4 +1,4 @@
-"""Whole pictures to train splats on, brought to the pinhole canvas; they change while training goes on."""
+"""Whole pictures to train splats on, brought to the pinhole canvas; they change during training."""
 
 from __future__ import annotations
 

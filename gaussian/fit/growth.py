@@ -32,7 +32,7 @@ class Growth:
         self._parameters, self._kind = parameters, config.kind
         self.strategy, self.state = make_strategy(config, scene_scale, num_train_data)
         self.info: dict[str, Any] = {}
-        """What the rasterizer told of each Gaussian in this step."""
+        """What the rasterizer returned of each Gaussian in this step."""
         self.region: Shape | None = None
         """Where what is free is kept; None where that has no border."""
         self._mean = ParameterMean()

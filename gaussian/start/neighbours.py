@@ -47,7 +47,7 @@ def nearest(distances: np.ndarray, count: int) -> np.ndarray:
 
 def triangulating(views: Sequence[SmallView], points: np.ndarray, count: int, requested: Sequence[int]) -> np.ndarray:
     """Of each requested view, by its index, the others that show the same points [N, 3] at the best angles (as
-    Yao et al. 2018 choose them): [len(asked), min(count, V - 1)]."""
+    Yao et al. 2018 choose them): [len(requested), min(count, V - 1)]."""
     some = points[np.random.default_rng(0).permutation(len(points))[:_POINTS]]
     towards = some - np.stack([view.origin for view in views])[:, None]
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)

@@ -16,8 +16,9 @@ import cv2
 import torch
 from torch import Tensor
 
+from editor3d.datasets.views.images import united
 from editor3d.editors import create_editor, find_entry
-from editor3d.editors.procedural.editor import ProceduralEditor, blend_inside, union
+from editor3d.editors.procedural.editor import ProceduralEditor, blend_inside
 from editor3d.types import Editor, EditorInfo, EditRequest
 from editor3d.update.engine import edited_objects
 
@@ -68,9 +69,9 @@ class FaultyEditor:
         if fault == "nothing":
             return condition.to(request.condition.device)
         bad = self._restyled(request) if fault == "style" else _blurred(self._editor.edit(request).cpu())
-        names = self.edited_objects(request.instruction, request.objects)
-        if names:
-            bad = blend_inside(condition, bad, union([request.objects[name] for name in names]))
+        mask = united(request.objects, self.edited_objects(request.instruction, request.objects))
+        if mask is not None:
+            bad = blend_inside(condition, bad, mask)
         return bad.to(request.condition.device)
 
     def _restyled(self, request: EditRequest) -> Tensor:

@@ -235,7 +235,7 @@ class VoxelField(nn.Module):
     def resize(self, resolution: int, optimizer: torch.optim.Optimizer | None = None) -> None:
         """Resample the lattice trilinearly to `resolution`, and the optimiser's moments with it.
 
-        The Parameter object stays the same, so that optimisers and references go on holding what is rendered.
+        The Parameter object stays the same: optimisers and references still hold what is rendered.
         """
         self.grid.data = _in_large_pages(resampled(self.grid.data, resolution))
         self.grid.grad = None

@@ -141,7 +141,7 @@ class Preview:
             announce(scene, None if file is None else Path(self.data).name)
         views = named_views(scene, self.views) if self.views else spread_views(scene, self.count)
         choose = resolve_auto if self.garment is None else resolve_auto_try_on
-        spec, reason = choose() if self.editor == "auto" else (self.editor, "as asked")
+        spec, reason = choose() if self.editor == "auto" else (self.editor, "as requested")
         editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
         editor.validate(self.instruction, scene.objects.keys(), [view.name for view in views])
 

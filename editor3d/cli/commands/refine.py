@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from editor3d.programs.core.options import RefineRequest
+from editor3d.programs.core.options import RefineLimits, RefineRequest
 
 
 @dataclass(frozen=True)
-class Refine(RefineRequest):
+class Refine(RefineLimits, RefineRequest):
     """Search for changes of a Blender program that bring the scene's render closer to a target or an instruction.
 
     The program is Python that changes the scene through bpy: materials, lights, geometry nodes, placement, shape keys.
@@ -23,22 +23,12 @@ class Refine(RefineRequest):
 
     scene: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SCENE.blend")]
     """Name the scene."""
-    budget_calls: int = 200
-    """Limit the requests to a model."""
-    budget_tokens: int = 1_000_000
-    """Limit the tokens into and out of a model."""
-    budget_renders: int = 2000
-    """Limit the programs that are run."""
-    budget_seconds: float = 600.0
-    """Limit the time, in seconds."""
     output: Path | None = None
     """Name the run's folder; by default outputs/refine/ and the names of scene and program."""
     no_save_scene: bool = False
     """Skip result.blend, the scene with the best program's changes as plain values."""
     resume: bool = False
     """Continue the run in the folder with a larger budget or depth; nothing is done or paid for again."""
-    allow_weaker_sandbox: bool = False
-    """Run programs even if this system lacks a layer of the sandbox."""
 
     def run(self) -> int:
         from dataclasses import fields

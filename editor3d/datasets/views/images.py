@@ -27,7 +27,7 @@ from editor3d.files.safe_open import (
 from editor3d.types import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from torch import Tensor
 
@@ -126,6 +126,13 @@ def read_object_masks(view: View, objects: Mapping[str, int], size: tuple[int, i
             "palette indices of 8 bits in a PNG."
         ) from found
     return {name: _covered(labels == object_id, size) for name, object_id in objects.items()}
+
+
+def united(masks: Mapping[str, Tensor], names: Collection[str]) -> Tensor | None:
+    """Where any of the named objects is: [H, W] bool on the CPU; None for no name, which stands for everywhere."""
+    import torch
+
+    return torch.stack([masks[name].detach().cpu().bool() for name in names]).any(0) if names else None
 
 
 def read_depth(view: View, scale: float, size: tuple[int, int] | None = None) -> Tensor | None:

@@ -99,7 +99,9 @@ class TinyInstructPix2PixEditor:
             raise ValueError(f"the editor {NAME} needs EditRequest.render")
         height, width = working_size(*request.condition.shape[:2])
         before = resized(request.condition.float(), height, width)
-        small = replace(request, condition=before, render=resized(request.render.float(), height, width))
+        render = resized(request.render.float(), height, width)
+        # the model reads no masks, and those of the request have the picture's size
+        small = replace(request, condition=before, render=render, objects={}, mask=None)
         after = self.edit_small(small)
         return upsample_edit(request.condition.float(), self.reconstruct(before), after)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from editor3d.datasets.views.images import united
 from editor3d.editors import EDITORS
 from editor3d.editors.procedural.basis.surface import Surface
 from editor3d.editors.procedural.basis.tone import mix
@@ -100,22 +101,16 @@ def targets(steps: tuple[Step, ...]) -> tuple[str, ...]:
 
 def edited_region(steps: tuple[Step, ...], objects: Mapping[str, Tensor]) -> Tensor | None:
     """Union of the masks [H, W] that the steps edit, on the CPU; None where one of them edits the whole picture."""
-    names = targets(steps)
-    return union([objects[name] for name in names]) if names else None
-
-
-def union(masks: list[Tensor]) -> Tensor:
-    """Where any of the masks [H, W] is True, on the CPU."""
-    return torch.stack([mask.detach().cpu().bool() for mask in masks]).any(0)
+    return united(objects, targets(steps))
 
 
 def _apply_step(
     image: Tensor, step: Step, objects: Mapping[str, Tensor], geometry: ViewGeometry | None = None
 ) -> Tensor:
     if step.effect not in SURFACE_MAPS or geometry is None or geometry.frame is None:
-        if not step.targets:
+        mask = united(objects, step.targets)
+        if mask is None:
             return apply(step.effect, image, step.strength, step.shade)
-        mask = union([objects[name] for name in step.targets])
         if not mask.any():
             return image
         edited = apply(step.effect, image, step.strength, step.shade)
@@ -124,7 +119,7 @@ def _apply_step(
         surface = Surface.of(geometry, geometry.frame)
         return apply(step.effect, image, step.strength, step.shade, surface)
     for name in step.targets:  # each in a frame of its own
-        mask = union([objects[name]])
+        mask = objects[name].cpu()
         if mask.any():
             surface = Surface.of(geometry, geometry.frames.get(name, geometry.frame))
             edited = apply(step.effect, image, step.strength, step.shade, surface)

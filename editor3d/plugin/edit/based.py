@@ -49,7 +49,7 @@ class BasedTrainerConfig(PluginTrainerConfig, ChangesBase):
         self.options = replace(self.options, **chosen)
 
     def check_options(self) -> None:
-        """Refuse options out of range, and make paths in them hold wherever the run is gone on with.
+        """Refuse options out of range, and make their paths absolute, so that the run can be resumed from any folder.
 
         Raises:
             Editor3DError: one sentence about the first thing wrong.
@@ -75,8 +75,8 @@ class BasedTrainerConfig(PluginTrainerConfig, ChangesBase):
 
     def _take_prompts(self) -> None:
         """Take what upstream's flags for the instruction say into the options, and nowhere else."""
-        asked = (self.options.instruction, self.prompt, self.pipeline.prompt)
-        said = {text.strip() for text in asked if text and text.strip()}
+        sources = (self.options.instruction, self.prompt, self.pipeline.prompt)
+        said = {text.strip() for text in sources if text and text.strip()}
         if len(said) > 1:
             raise InstructionError(
                 f"Expected one instruction, got several ({', '.join(sorted(said))}): say --instruction alone."

@@ -62,7 +62,7 @@ def read_base_renders(
     """Make `pictures` renders of the base; kept in `folder` for a resumed run.
 
     Args:
-        render: a view's, [H, W, 3] in 0..1 by index; asked for what is not kept yet.
+        render: a view's, [H, W, 3] in 0..1 by index; called for views that are not kept yet.
 
     Raises:
         Editor3DError: the disk is full.

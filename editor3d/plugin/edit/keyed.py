@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from editor3d.datasets.views.images import read_image, read_object_masks
-from editor3d.editors.procedural.editor import union
+from editor3d.datasets.views.images import read_image, read_object_masks, united
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.carving import CARVING_SIDE, alike_pixels, gone_places, hull_points
 from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
@@ -82,10 +81,7 @@ def changing_of(pipeline: EditPipeline, run: Path, index: int) -> Tensor | None:
         return share[..., 0] > 0
     updater = pipeline.begun()
     named = edited_objects(updater.editor, updater.guidance.instruction, pipeline.objects)
-    if not named:
-        return None
-    masks = read_object_masks(view, pipeline.objects)
-    return union([masks[name] for name in named])
+    return united(read_object_masks(view, pipeline.objects), named) if named else None
 
 
 def _fitting(mask: Tensor | None, surface: SeenSurface) -> Tensor | None:

@@ -19,9 +19,9 @@ def lpips_term() -> tuple[Callable[[Tensor, Tensor], Tensor] | None, str]:
     """The loss of patches [B, 3, H, W] in 0..1, or None, which is said; and what became of it, for the record."""
     weights = lpips_weights()
     if isinstance(weights, Unavailable):
-        told = "LPIPS is left out of the loss: its weights are not here (see editor3d doctor)."
-        CONSOLE.print(told, soft_wrap=True)
-        emit(Warning(sentence=told))
+        notice = "LPIPS is left out of the loss: its weights are not here (see editor3d doctor)."
+        CONSOLE.print(notice, soft_wrap=True)
+        emit(Warning(sentence=notice))
         return None, f"left out: {weights.reason}"
     return lpips_loss, "used"
 

@@ -184,11 +184,12 @@ class EditTrainer(BasedTrainer):
         self.results = self.results_of(EditedScene(self.base_dir, self.pipeline, self.config, self.base))
 
     def start_over(self, guidance: Guidance) -> None:
-        """Go on by a new plan, of another instruction or other scales, from the first view again. What was left open is
-        chosen as a new edit would choose it: the editor, and the pictures that are edited.
+        """Continue by a new plan, of another instruction or other scales, from the first view again.
+
+        What was left open is chosen as a new edit would choose it: the editor, and the pictures that are edited.
 
         Raises:
-            Editor3DError: the instruction is refused, or the disk is full; all goes on as before.
+            Editor3DError: the instruction is refused, or the disk is full; the run continues by the earlier plan.
         """
         pipeline, updater, before = self.pipeline, self.pipeline.begun(), self.pipeline.plan
         options = replace(

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from editor3d.datasets.views.images import read_depth, read_image, read_object_masks
+from editor3d.datasets.views.images import read_depth, read_image, read_object_masks, united
 from editor3d.editors.folder import FolderEditor
 from editor3d.editors.procedural.coats import COATS
-from editor3d.editors.procedural.editor import ProceduralEditor, edited_region, union
+from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.geometry.camera import Camera
@@ -161,8 +161,7 @@ def _edited_part(instruction: str, masks: Mapping[str, Tensor]) -> Tensor | None
     try:
         return edited_region(parse(instruction, masks), masks)
     except InstructionError:
-        named = objects_named(instruction, masks)
-        return union([masks[name] for name in named]) if named else None
+        return united(masks, objects_named(instruction, masks))
 
 
 @dataclass(frozen=True, eq=False)

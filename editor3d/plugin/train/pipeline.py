@@ -84,7 +84,7 @@ class PluginPipeline(VanillaPipeline):
         }
 
     def counters(self) -> dict[str, int]:
-        """What the model counts beside its parameters, and a resumed run must go on counting."""
+        """What the model counts beside its parameters; a resumed run continues to count from there."""
         return self.model.counters()
 
     def load_counters(self, counters: Mapping[str, int]) -> None:

@@ -144,7 +144,7 @@ class RegionPanel(nn.Module):
             cb_hook=lambda _: self._typed(),
             hint="Copy it after --region, or write a region here to see it",
         )
-        self.told = ViewerText("Region status", "", disabled=True)
+        self.status = ViewerText("Region status", "", disabled=True)
 
     def draw(self, server: ViserServer | None = None) -> None:
         """Put the handles into a viewer's scene, or anew into that of before."""
@@ -229,7 +229,7 @@ class RegionPanel(nn.Module):
                 self.shape = Box(center, self.shape.half_extents, rotation)
             self._edges.position, self._edges.wxyz = self._position(), self._wxyz()
             self._size.position, self._size.wxyz = self._rim(), self._wxyz()
-            self._tell()
+            self._show_status()
 
     def _sized(self, handle: TransformControlsHandle) -> None:
         """The handle at the rim was dragged."""
@@ -241,7 +241,7 @@ class RegionPanel(nn.Module):
             else:
                 self.shape = Box(self.shape.center, tuple(reach.tolist()), self.shape.rotation)
             self._draw_edges()
-            self._tell()
+            self._show_status()
 
     def _choose(self) -> None:
         """Another kind of shape was chosen: in the same place, of the same size."""
@@ -254,7 +254,7 @@ class RegionPanel(nn.Module):
             else:
                 self.shape = Sphere(shape.center, max(shape.half_extents))
             self.draw()
-            self._tell()
+            self._show_status()
 
     def _typed(self) -> None:
         """A region was written into the text field."""
@@ -273,13 +273,13 @@ class RegionPanel(nn.Module):
             self.draw()
             self._say("")
 
-    def _tell(self) -> None:
+    def _show_status(self) -> None:
         self.text.value = written(self.shape)
         self._say("")
 
     def _say(self, text: str) -> None:
-        if self.told.value != text:  # each time it is set, the viewer renders anew
-            self.told.value = text
+        if self.status.value != text:  # each time it is set, the viewer renders anew
+            self.status.value = text
 
 
 def _edges(shape: Box | Sphere) -> trimesh.Trimesh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int64
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from torch import Tensor
@@ -19,7 +20,8 @@ class LensTable:
     def __init__(self) -> None:
         self._directions: dict[Lens, Tensor] = {}
 
-    def __getitem__(self, lens: Lens) -> Tensor:
+    def __getitem__(self, lens: Lens) -> Float[Tensor, "rays 3"]:
+        """[H * W, 3] unit vectors in the frame of a camera with this lens, row by row."""
         directions = self._directions.pop(lens, None)
         if directions is None:
             directions = lens.directions()
@@ -45,7 +47,12 @@ def camera_rays(cameras: Cameras, index: int, table: LensTable, device: torch.de
 
 
 def bundle(
-    origins: Tensor, directions: Tensor, *, pixel_area: Tensor, camera_indices: Tensor, local: Tensor
+    origins: Float[Tensor, "rays 3"],
+    directions: Float[Tensor, "rays 3"],
+    *,
+    pixel_area: Float[Tensor, "rays 1"],
+    camera_indices: Int64[Tensor, "rays 1"],
+    local: Float[Tensor, "rays 3"],
 ) -> RayBundle:
     """A nerfstudio ray bundle [N]; `local` are the directions in the camera's frame, whose z the depth needs."""
     # nerfstudio's models turn ray distance into z-depth by the length of the unnormalised direction

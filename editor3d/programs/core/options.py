@@ -1,17 +1,22 @@
 """The request of a refinement, declared once: its fields are flags of `editor3d refine`, and what Python callers give.
 
-Imports nothing else, so that the command's help is quick.
+Jobs of the service take some of them. Imports no torch, so that the command's help is quick.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from editor3d.options import Seed
 
 ClipChoice = Literal["auto", "on", "off"]
 EditSizes = Literal["alternate", "tweak", "leap"]
 PresetName = Literal["material-text", "material-picture", "lighting", "geometry-nodes", "shape-keys", "placement"]
+Size = Annotated[int, Meta(ge=1, le=64)]
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,9 @@ class RefineRequest:
     clip: ClipChoice = "auto"
     """Include CLIP in the distance to a picture: auto if the weights of a full CLIP are on this machine, on also with
     the package's small model."""
-    breadth: int = 8
+    breadth: Size = 8
     """Set the candidates of a round."""
-    depth: int | None = None
+    depth: Size | None = None
     """Set the rounds; by default 4 for a vision model, and as many as the budget allows for the embedded proposer."""
     edits: EditSizes = "alternate"
     """Alternate rounds that change values (tweak) and structure (leap), or keep to one of them."""
@@ -64,5 +69,21 @@ class RefineRequest:
     """Open a scene saved by a newer Blender without what only that one knows; the losses are listed."""
     deadline: float = 60.0
     """Limit one candidate to this many seconds."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed everything random."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefineLimits:
+    """What a refinement may cost and how it runs; a resumed run may have other limits."""
+
+    budget_calls: int = 200
+    """Limit the requests to a model."""
+    budget_tokens: int = 1_000_000
+    """Limit the tokens into and out of a model."""
+    budget_renders: int = 2000
+    """Limit the programs that are run."""
+    budget_seconds: Annotated[float, Meta(ge=1.0, le=86_400.0)] = 600.0
+    """Limit the time, in seconds."""
+    allow_weaker_sandbox: bool = False
+    """Run programs even if this system lacks a layer of the sandbox."""

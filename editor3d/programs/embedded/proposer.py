@@ -4,8 +4,8 @@ Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. Whe
 elsewhere: leaps (other words, switches, links, materials) are tried, and the best of them is tuned for some rounds by
 steps of its own, even where it was worse than the incumbent to begin with; whether it then is better the tournament
 says. In between, and where no such leaps are left, a population of programs of the incumbent's structure has a turn,
-and steps go on from what it finds. Where pictures are only compared, tweaks are CMA-ES's, which needs no more than an
-order.
+and steps continue from what it finds. Where pictures are only compared, tweaks are CMA-ES's, which needs no more than
+an order.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class EmbeddedProposer:
         if plan.origin == "breed":
             self._bred(current, plan, tried)
             if self._left or (self._main is not None and best.source == self._main.best.source):
-                return  # steps go on from what a whole turn has found
+                return  # steps continue from what a whole turn has found
             self._fruitful.add(self._read(best.source).structure)
             changed = True
         elif not plan.sources and plan.origin != "leap":
@@ -216,7 +216,7 @@ class EmbeddedProposer:
         return Lineage(space, Descent(space.least_steps, self._measure().fine), start)
 
     def _follow(self, best: Candidate) -> None:
-        """The incumbent has changed, by whatever it was: steps go on from there."""
+        """The incumbent has changed, whatever changed it: steps continue from there."""
         if self._main is not None and self._space(best.source) is self._main.space:
             near = np.abs(self._main.space.vector(self._read(best.source)) - self._main.here).max(initial=0.0) < 0.1
             self._main.best = best

@@ -48,7 +48,7 @@ class Workers:
         interpreter: the Blender that opens it; by default the one of this environment.
         count: processes.
         recycle_after: candidates that a process renders before a new one takes its place.
-        allow_weaker_sandbox: go on where the system lacks layers of protection.
+        allow_weaker_sandbox: run even where the system lacks layers of protection.
         memory: bytes of address space of each process; Blender itself takes about 2 GiB of it.
         gate: says why a program may not run, or None where it may. None in its place lets everything through to the
             boundary: for tests of the boundary only.

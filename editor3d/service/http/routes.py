@@ -119,10 +119,10 @@ async def start_job(request: Request) -> Response:
 
 
 def _submit(service: Service, body: bytes) -> Response:
-    asked = parse_request(body, service.uploads.files())
+    wanted = parse_request(body, service.uploads.files())
     if not service.new_jobs.take():  # only jobs that can be done count
         raise Refusal(429, "Too many new jobs: wait a few seconds.")
-    return _json(service.jobs.submit(asked).snapshot())
+    return _json(service.jobs.submit(wanted).snapshot())
 
 
 def list_jobs(request: Request) -> Response:
@@ -143,7 +143,7 @@ async def job_events(request: Request) -> Response:
         return Response(status_code=204)  # a browser connects no more
     if service.streams >= limits.MAX_STREAMS:
         raise Refusal(503, "Too many streams of events are open: close one.")
-    start = await run_in_threadpool(place_of, last, job.told.path)
+    start = await run_in_threadpool(place_of, last, job.watched.path)
     return StreamingResponse(_counted(service, follow(job, start, lambda: service.ending)), media_type=STREAM)
 
 
@@ -171,7 +171,7 @@ def remove_job(request: Request) -> Response:
 
 def job_picture(request: Request) -> Response:
     """Send the newest picture of a job, with `side` at most so many pixels high and wide."""
-    found = _job(request).told.picture
+    found = _job(request).watched.picture
     if found is None:
         raise Refusal(404, "There is no picture yet.")
     return _sized(request, found[0])

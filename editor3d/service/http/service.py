@@ -33,7 +33,7 @@ class Service:
         """Streams of events that are open."""
         self.last_request = time.monotonic()
         self.ending = False
-        """Whether it was told to end; streams end then, too."""
+        """Whether it is to end; streams end then, too."""
 
     def end(self) -> None:
         """Have it end soon."""

@@ -1,6 +1,6 @@
 """A job's events as a stream of server-sent events (WHATWG HTML, section 9.2), which is resumed where it broke off.
 
-event: EVENT      one that the job's commands told (docs/events.md); its id is its end in the job's file of events
+event: EVENT      one that the job's commands wrote (docs/events.md); its id is its end in the job's file of events
 event: job        the job as GET /v1/jobs/ID gives it: first, whenever its state or step changes, and last
 """
 
@@ -31,7 +31,7 @@ async def follow(job: Job, start: int, ending: Callable[[], bool]) -> AsyncItera
     """The stream, until the job has ended.
 
     Args:
-        start: the place in the job's file of events from which on they are told, see `place_of`.
+        start: the place in the job's file of events from which on they are sent, see `place_of`.
         ending: whether the stream is to break off.
     """
     shown: tuple[str, int] | None = None
@@ -42,7 +42,7 @@ async def follow(job: Job, start: int, ending: Callable[[], bool]) -> AsyncItera
         if now[0] not in FINISHED and now != shown:
             yield _message("job", await run_in_threadpool(job.snapshot))
             shown, sent = now, loop.time()
-        found, until = await run_in_threadpool(_read, job.told.path, place)
+        found, until = await run_in_threadpool(_read, job.watched.path, place)
         for message in found:
             yield message
             sent = loop.time()

@@ -19,14 +19,14 @@ def end_with_parent(parent: int) -> None:
     """Have the system end this process when its parent is gone; only Linux knows how."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it went before the system was told
+        if os.getppid() != parent:  # it ended before the system knew
             os._exit(1)
 
 
 if __name__ == "__main__":
     end_with_parent(int(sys.argv[1]))
     if hasattr(os, "nice"):
-        os.nice(5)  # whoever asked goes on working meanwhile
+        os.nice(5)  # the client's own work comes first
     words = json.load(sys.stdin)
     from editor3d.cli import main
 

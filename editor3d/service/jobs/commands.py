@@ -106,19 +106,19 @@ def refine_words(request: JobRequest, places: Places) -> list[str]:
     words = ["refine", str(inputs["blend"]), "--program", str(inputs["program"]), "--output", str(places.work)]
     if "target" in inputs:
         words += ["--target", str(inputs["target"])]
-    # values alone change, so that whoever asked can take them over without running the program
+    # values alone change, so that the client can take them over without running the program
     words += ["--edits", "tweak", "--no-save-scene"]
     return [*words, *_instruction(request), *_flags(request.settings.given())]
 
 
 def run_of(made: Mapping[str, Path]) -> Path:
-    """The run that a command has told of.
+    """The run that a command's events name.
 
     Raises:
-        DataError: it has told of none.
+        DataError: they name none.
     """
     if "run" not in made:
-        raise DataError("Expected the command to tell of the run that it made, but it told of none: see the log.")
+        raise DataError("Expected an event of the command that names the run that it made, got none: see the log.")
     return made["run"]
 
 

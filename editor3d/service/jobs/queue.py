@@ -78,11 +78,11 @@ class Job:
     ended: float | None = None
     process: subprocess.Popen | None = None
     stop: threading.Event = field(default_factory=threading.Event)
-    told: Watched = field(init=False)
+    watched: Watched = field(init=False)
     """What its commands tell of it."""
 
     def __post_init__(self) -> None:
-        self.told = Watched(self.places.folder / "events.jsonl", (self.places.folder, self.places.runs))
+        self.watched = Watched(self.places.folder / "events.jsonl", (self.places.folder, self.places.runs))
 
     @property
     def log(self) -> Path:
@@ -91,8 +91,8 @@ class Job:
 
     def snapshot(self) -> Snapshot:
         """How it stands now."""
-        progress = (self.told.progress if self.state == "running" else None) or _NOTHING_YET
-        picture = self.told.picture
+        progress = (self.watched.progress if self.state == "running" else None) or _NOTHING_YET
+        picture = self.watched.picture
         return Snapshot(
             id=self.id,
             kind=self.request.kind,
@@ -178,7 +178,7 @@ class JobQueue:
         return any(job.state not in FINISHED for job in self.all())
 
     def cancel(self, job: Job) -> None:
-        """Stop a job at once: its process group is asked to end, and killed if it does not."""
+        """Stop a job at once: its process group gets a signal to end, and is killed if it does not."""
         with self._lock:
             job.stop.set()
             if job.state == "queued":
@@ -223,7 +223,7 @@ class JobQueue:
                 return
             job.state, job.started = "running", time.time()
         state, error = "done", ""
-        earlier: set[Path] | None = None  # not known: then no run is told from a user's own
+        earlier: set[Path] | None = None  # not known: then no run can be distinguished from a user's own
         try:
             # jobs run one after the other: nothing is at work in that folder now
             remove_old_runs(job.places.runs)
@@ -234,7 +234,10 @@ class JobQueue:
                 if job.stop.is_set():
                     break
                 if code != 0:
-                    state, error = "failed", job.told.error or f"{step.name} ended with exit code {code}: see the log"
+                    state, error = (
+                        "failed",
+                        job.watched.error or f"{step.name} ended with exit code {code}: see the log",
+                    )
                     break
             else:
                 self._collect(job)
@@ -251,8 +254,8 @@ class JobQueue:
             job.error, job.ended, job.process = error, time.time(), None
 
     def _run_step(self, job: Job, step: Step) -> int:
-        job.told.begin_step()
-        words = json.dumps([*step.words(job.told.results), "--events", str(job.told.path)]).encode()
+        job.watched.begin_step()
+        words = json.dumps([*step.words(job.watched.results), "--events", str(job.watched.path)]).encode()
         prefix = self._command or [sys.executable, "-m", "editor3d.service.jobs.child", str(os.getpid())]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1"}
         with job.log.open("ab") as log:
@@ -285,7 +288,7 @@ class JobQueue:
             for name in ("best.py", "before_after.png", "edit.json"):
                 shutil.copyfile(places.work / name, places.result / name)
             return
-        run = job.told.results.get("run")
+        run = job.watched.results.get("run")
         if run is None:  # the disk was too full to tell of it: the result is there all the same
             return
         with suppress(FileNotFoundError):
@@ -296,7 +299,7 @@ class JobQueue:
                 save_preview_sheet(places, job.request.instruction)
             else:
                 shutil.copyfile(run / sheet.name, sheet)
-            job.told.show(sheet)
+            job.watched.show(sheet)
 
 
 def _end_of(log: Path, size: int = 2000) -> str:

@@ -147,7 +147,7 @@ _decoder = msgspec.json.Decoder(AnyJob)
 
 @dataclass(frozen=True)
 class JobRequest:
-    """One job as it was asked for."""
+    """One job as it was requested."""
 
     kind: str
     instruction: str
@@ -230,8 +230,8 @@ _SEE = "/openapi.json describes what a job takes"
 
 def _sentence(text: str, body: bytes) -> str:
     """What msgspec says of a job that is none, with what came in its place."""
-    told = _TOLD.fullmatch(text)
-    said, place = (text, "") if told is None else (told[1], (told[2] or "").lstrip("."))
+    found = _TOLD.fullmatch(text)
+    said, place = (text, "") if found is None else (found[1], (found[2] or "").lstrip("."))
     for begin, verb in (("Object missing required field `", "lacks"), ("Object contains unknown field `", "takes no")):
         if said.startswith(begin):
             name = shown(said.removeprefix(begin)[:-1])  # as a client wrote it: of any length, with line ends

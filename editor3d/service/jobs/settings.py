@@ -1,27 +1,25 @@
-"""What can be chosen of a job, by its kind. Options of an edit are those of `EditOptions`; others are flags of the
-commands that carry a job out, by their names."""
+"""What can be chosen of a job, by its kind: options of the commands that carry it out, by their names. What an edit, a
+mesh or a refinement may be given is declared with its command's options, and taken from there."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
+from editor3d.cli.mesh_options import MeshOptions
 from editor3d.errors import shown
-from editor3d.options import EditOptions, Scale, Seed, docs_of
-from editor3d.types import MAX_CAMERAS, MAX_SIDE, MIN_CAMERAS
+from editor3d.options import FAR, EditOptions, Seed, Side, Vector, docs_of
+from editor3d.programs.core.options import RefineLimits, RefineRequest
+from editor3d.types import MAX_CAMERAS, MIN_CAMERAS
 
 DECIDED = ("instruction", "garment", "output", "viewer")
-"""Options of an edit that are no settings: a job has the first two elsewhere, and the service decides the others."""
-Side = Annotated[int, Meta(ge=32, le=MAX_SIDE)]
+"""Options that are no settings: a job has the first two elsewhere, and the service decides the others."""
 Factor = Annotated[int, Meta(ge=1, le=64)]
-Size = Annotated[int, Meta(ge=1, le=64)]
-_FAR = 1e9
-Coordinate = Annotated[float, Meta(gt=-_FAR, lt=_FAR)]
-Vector = tuple[Coordinate, Coordinate, Coordinate]
 _AXIS = re.compile(r"[+-]?[xyz]")
 _TEXT = re.compile(r"[\w./][^\x00-\x1f\x7f;&|<>$`\ud800-\udfff]{0,400}")
 """Names, regions and paths; never a word that starts with a minus."""
@@ -49,32 +47,36 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[str, Meta(description="Absolute.")]
 
 
-class MeshSettings(Settings, frozen=True, kw_only=True, omit_defaults=True):
+def _struct(name: str, *sources: type, only: Collection[str] = (), base: type[Settings] = Settings) -> Any:
+    """Settings that are options of commands besides those of `base`: of the same names, types, ranges and defaults.
+
+    Args:
+        sources: dataclasses of options.
+        only: names of options; empty for all but those that are `DECIDED`.
+    """
+    options = []
+    for source in sources:
+        hints, docs = get_type_hints(source, include_extras=True), docs_of(source)
+        for option in fields(source):
+            if option.name in only if only else option.name not in DECIDED:
+                kind = Annotated[hints[option.name], Meta(description=docs[option.name])]
+                options.append((option.name, kind, option.default))
+    return msgspec.defstruct(
+        name, options, bases=(base,), module=__name__, frozen=True, kw_only=True, omit_defaults=True
+    )
+
+
+_MeshSettings: type[Settings] = _struct("_MeshSettings", MeshOptions)
+_REFINED = ("editor", "breadth", "depth", "seed", "budget_seconds", "allow_weaker_sandbox")
+_RefineSettings: type[Settings] = _struct("_RefineSettings", RefineRequest, RefineLimits, only=_REFINED)
+
+
+class MeshSettings(_MeshSettings, frozen=True, kw_only=True, omit_defaults=True):
     """Flags of `editor3d mesh style`; a preview takes its own number of steps and views."""
 
-    editor: str | None = None
-    steps: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
-    seed: Seed | None = None
-    views: Annotated[int, Meta(ge=4, le=400)] | None = None
-    side: Side | None = None
-    texture_size: Annotated[int, Meta(ge=0, le=16_384)] | None = None
-    displacement: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
-    region: str | None = None
-    up: Vector | None = None
-    front: Vector | None = None
-    guidance_scale: Scale | None = None
-    image_guidance_scale: Scale | None = None
 
-
-class RefineSettings(Settings, frozen=True, kw_only=True, omit_defaults=True):
+class RefineSettings(_RefineSettings, frozen=True, kw_only=True, omit_defaults=True):
     """Flags of `editor3d refine`."""
-
-    editor: str | None = None
-    breadth: Size | None = None
-    depth: Size | None = None
-    seed: Seed | None = None
-    budget_seconds: Annotated[float, Meta(ge=1.0, le=86_400.0)] | None = None
-    allow_weaker_sandbox: bool = False
 
 
 class PictureSettings(Settings, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,7 +95,7 @@ class CameraSettings(Settings, frozen=True, kw_only=True, omit_defaults=True):
     cameras: Annotated[int, Meta(ge=MIN_CAMERAS, le=MAX_CAMERAS)] | File | None = None
     scene_up: str | Vector | None = None
     center: Vector | None = None
-    distance: Annotated[float, Meta(gt=0.0, lt=_FAR)] | None = None
+    distance: Annotated[float, Meta(gt=0.0, lt=FAR)] | None = None
 
 
 class PreviewSettings(CameraSettings, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,25 +105,7 @@ class PreviewSettings(CameraSettings, frozen=True, kw_only=True, omit_defaults=T
     seed: Seed | None = None
 
 
-def _options_of_edits() -> list[tuple[str, Any, Any]]:
-    """The options of an edit as fields of a struct: names, types and defaults."""
-    hints, docs = get_type_hints(EditOptions, include_extras=True), docs_of(EditOptions)
-    return [
-        (option.name, Annotated[hints[option.name], Meta(description=docs[option.name])], option.default)
-        for option in fields(EditOptions)
-        if option.name not in DECIDED
-    ]
-
-
-_EditSettings: type[CameraSettings] = msgspec.defstruct(  # pyright: ignore - it is what its bases are
-    "_EditSettings",
-    _options_of_edits(),
-    bases=(CameraSettings,),
-    module=__name__,
-    frozen=True,
-    kw_only=True,
-    omit_defaults=True,
-)
+_EditSettings: type[CameraSettings] = _struct("_EditSettings", EditOptions, base=CameraSettings)
 
 
 class SceneSettings(_EditSettings, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,7 +18,7 @@ class Watched:
 
     Args:
         path: the file, which need not be there yet.
-        within: folders that a job writes to; what is told of others is not believed.
+        within: folders that a job writes to; events that name files elsewhere are left out.
     """
 
     def __init__(self, path: Path, within: tuple[Path, ...]) -> None:
@@ -32,7 +32,7 @@ class Watched:
         self._pictures: list[Path] = []
 
     def begin_step(self) -> None:
-        """A command begins: what the one before it told of its progress and its end is over."""
+        """Forget the progress and the error of the command before: the next one begins."""
         self._read()
         with self._lock:
             self._progress, self._error = None, ""
@@ -45,7 +45,7 @@ class Watched:
 
     @property
     def error(self) -> str:
-        """The sentence that the command ended with; empty where it told none."""
+        """The sentence of the command's error event; empty where there is none."""
         self._read()
         return self._error
 

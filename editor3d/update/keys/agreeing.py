@@ -24,7 +24,7 @@ class AgreeingKeys:
     """Edited keys as they are carried over, each made once until `clear`.
 
     Args:
-        info: of the editor, which another instruction may change.
+        info: gives the editor's capabilities, which another instruction may change.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def decide(run: Path, accept: bool, again: int | None) -> None:
     """Note that the anchor's edit is accepted, or is to be made again by another seed.
 
     Raises:
-        ConfigError: both are asked for, or the edit was accepted already.
+        ConfigError: both are requested, or the edit was accepted already.
     """
     if accept and again is not None:
         raise ConfigError(f"Expected --accept or --again, got both: say one, --again {shown(again)} for another edit.")

@@ -185,8 +185,8 @@ class WarpPropagator:
 
     def guess(self, keys: Sequence[EditedKey]) -> ColorTable:
         """What the edit does to colours, whatever shows them."""
-        # the table is asked for with the same keys for one view after another; they are kept, so that no other picture
-        # can come to lie where one of theirs lay
+        # One view after another needs the table of the same keys. They are kept, so that no other picture can come to
+        # lie in memory where one of theirs lay.
         which = [(key.edited, key.trust) for key in keys]
         if self._fitted is None or not _same(self._fitted[0], which):
             weights = [_everywhere(key) if key.mask is None else key.trust * key.mask.float() for key in keys]

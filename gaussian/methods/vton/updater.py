@@ -99,7 +99,7 @@ class DressingUpdater(DatasetUpdater):
     def before_step(self, step: int) -> int:
         """See `DatasetUpdater.before_step`."""
         stage, rest = divmod(step, self.schedule.edit_rate)
-        if self.state.cursor == 0:  # the first step, or asked to begin again
+        if self.state.cursor == 0:  # the first step, or a new start
             stage = 0
         elif rest or stage >= len(STAGES):
             return 0

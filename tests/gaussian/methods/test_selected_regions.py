@@ -13,6 +13,7 @@ from PIL import Image
 from editor3d.datasets import load_posed_images
 from editor3d.errors import RegionError
 from editor3d.plugin.confine.regions import kept_selection
+from editor3d.plugin.edit.trainer import EditTrainer
 from editor3d.run.record import read_record
 
 from .frozen import assert_only_the_free_change
@@ -73,7 +74,8 @@ def test_what_is_selected_is_what_the_labels_show(splat_edit):
     assert float(distance[~free].median()) > 1.0
 
 
-def test_copies_of_what_is_selected_belong_to_it(splat_edit):
+def test_copies_of_what_is_selected_belong_to_it(splat_edit, monkeypatch):
+    monkeypatch.setattr(EditTrainer, "keeps_shape", lambda self: False)  # else colours alone are trained
     trainer = start(growing(splat_edit(region="object:ball", editor="procedural-noisy")))
     before = len(trainer.pipeline.model.means)
     assert trainer.fit()

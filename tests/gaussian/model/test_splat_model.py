@@ -18,8 +18,9 @@ from gaussian.draw.drawing import viewmat_of
 from gaussian.fit.densify import StrategyConfig
 from gaussian.fit.training import splat_optimizers
 from gaussian.methods.splat import splat
-from gaussian.model.model import FADED, SplatModel, SplatModelConfig
+from gaussian.model.model import SplatModel, SplatModelConfig
 from gaussian.model.parameters import PARAMETERS
+from gaussian.model.scene import FADED
 from gaussian.splats import SH_C0, select
 
 SPLATFACTO = {f"gauss_params.{name}" for name in PARAMETERS}

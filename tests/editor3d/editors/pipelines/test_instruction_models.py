@@ -157,7 +157,8 @@ def test_half_precision_is_the_models_own(tiny, ask):
 def test_sdxl_ip2p_equals_diffusers_own_pipeline_from_the_same_latents(tiny, ask, edit_and_latents, picture):
     """At noise level 1 the timesteps are diffusers' own; started from our noised render, so is the result."""
     editor = tiny("sdxl-ip2p")
-    request = replace(ask, noise_level=1.0, diffusion_steps=5, condition=picture(24, 32, 1), render=picture(24, 32, 2))
+    small = {"condition": picture(24, 32, 1), "render": picture(24, 32, 2), "mask": None}
+    request = replace(ask, noise_level=1.0, diffusion_steps=5, **small)
     edited, latents = edit_and_latents(editor, request)
     expected = editor._pipeline(
         prompt=request.instruction,

@@ -170,10 +170,10 @@ def test_a_region_that_is_typed_is_shown_or_refused(open_panel):
     place = FRAME.to_viewer([1, 2, 3])
     browser.set(panel.text, "sphere:1,2,3,4", lambda: np.allclose(browser.node("center").position, place))
     assert panel.kind.value == "sphere"
-    browser.set(panel.text, "sphere:1,2", lambda: "instead of 4" in panel.told.value)
-    browser.set(panel.text, "object:ball", lambda: "no handles" in panel.told.value)
+    browser.set(panel.text, "sphere:1,2", lambda: "instead of 4" in panel.status.value)
+    browser.set(panel.text, "object:ball", lambda: "no handles" in panel.status.value)
     assert panel.shape == Sphere((1, 2, 3), 4)
-    browser.set(panel.text, BOX, lambda: panel.told.value == "")
+    browser.set(panel.text, BOX, lambda: panel.status.value == "")
     assert panel.shape == parse_region(BOX)
     assert panel.kind.value == "box"
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, get_type_hints
 
+import msgspec
 import pytest
 import tyro
 from hypothesis import example, given
@@ -18,7 +20,7 @@ from editor3d.cli.commands.mesh import Mesh
 from editor3d.cli.commands.preview import Preview
 from editor3d.cli.commands.refine import Refine
 from editor3d.errors import ConfigError
-from editor3d.options import EditOptions, schema_of
+from editor3d.options import EditOptions, docs_of, schema_of
 from editor3d.service.jobs.commands import Places, steps_of
 from editor3d.service.jobs.requests import KINDS, parse_request
 from editor3d.service.jobs.settings import (
@@ -99,12 +101,17 @@ def test_the_garment_of_an_edit_is_an_input(tmp_path):
     assert tyro.cli(Edit, args=list(words[1:])).options == replace(asked.options, output=tmp_path)
 
 
-COMMANDS = [(MeshSettings, Mesh), (RefineSettings, Refine), (PictureSettings, Preview), (PreviewSettings, Preview)]
+@pytest.mark.parametrize(("settings", "command"), [(MeshSettings, Mesh), (RefineSettings, Refine)])
+def test_settings_of_meshes_and_refinements_are_declared_with_their_commands(settings, command):
+    known, said = get_type_hints(command, include_extras=True), docs_of(command)
+    for setting in msgspec.structs.fields(settings):
+        assert setting.type == Annotated[known[setting.name], msgspec.Meta(description=said[setting.name])]
+        assert setting.default == command.__dataclass_fields__[setting.name].default
 
 
-@pytest.mark.parametrize(("settings", "made"), COMMANDS)
-def test_settings_are_flags_of_the_commands_that_carry_them_out(settings, made):
-    flags = set(made.__dataclass_fields__) | (set(CameraOptions.__dataclass_fields__) if made is Preview else set())
+@pytest.mark.parametrize("settings", [PictureSettings, PreviewSettings])
+def test_settings_of_previews_are_flags_of_their_command(settings):
+    flags = {*Preview.__dataclass_fields__, *CameraOptions.__dataclass_fields__}
     renamed = {"scene_up": "up"}
     assert {renamed.get(name, name) for name in settings.__struct_fields__} <= flags
 

@@ -189,7 +189,7 @@ def test_an_edit_that_tells_of_no_run_fails_in_a_sentence(serve):
     body = call.job(kind="scene", inputs={"scene": call.upload("scene.ply", b"ply")}).body
     body = finished(call, body["id"])
     assert (body["state"], body["step"]) == ("failed", "export")
-    assert body["error"].startswith("Expected the command to tell of the run")
+    assert body["error"].startswith("Expected an event of the command that names the run")
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "{folder}/../../../../outside.png", "{folder}/link.png"])
