@@ -6,7 +6,9 @@ weights of its pixels, the coefficients x are those that minimise
     sum_p m_p |t_p - sum_i w_pi (0.5 + sum_k Y_ik x_ik) - T_end background|^2 + sum_ik d_k |x_ik - x'_ik|^2,
 
 by conjugate gradients with the diagonal as preconditioner. x' is the scene with the change that the pictures show,
-which each Gaussian gets by its place and colour (`editor3d.update.color_change`), seen or not.
+which each Gaussian gets by its place and colour (`editor3d.update.color_change`), seen or not. Its harmonics follow to
+the first order: with f the change's map of colours, those beyond the constant ones are multiplied by the derivative of
+f. An edit that covers what was there so takes its sheen and its grain away, too.
 
 Colours below 0 are drawn as 0, and pictures end at 1. In each round the residual is found by the rasterizer, so that
 neither this nor the rounding of kept weights is part of the result.
@@ -41,6 +43,9 @@ HARMONIC_DAMPING = 1.0
 _SAMPLES = 1500  # pixels of each picture that the change is learnt from
 _WHITE = 1.0 - 0.5 / 255
 _SOLID = 0.5
+_STEP = 1.0 / 32
+"""Of colours, to find the derivative of a change."""
+_STEEPEST = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +120,7 @@ class _Fit:
         self.bases = (self.degree + 1) ** 2
         damping = [DAMPING] + [HARMONIC_DAMPING] * (self.bases - 1)
         self.damping = SH_C0**2 * np.array(damping, np.float32)[None, :, None]
-        self.carried = np.zeros((self.count, 3), np.float32)
+        self.carried = self.before.clone()
         self.shift = np.zeros((self.count, self.bases, 3), np.float32)
         """x - x', what the fit adds to the change carried over."""
         self.importance = [target.weight.float().contiguous().numpy() for target in targets]
@@ -161,8 +166,9 @@ class _Fit:
         points, colors, changes, weights = (torch.cat(column) for column in zip(*samples, strict=True))
         if len(points):
             own = (0.5 + SH_C0 * self.before[:, 0]).clamp(0.0, 1.0)
-            change = ColorChange.of(points, colors, changes, weights)(means, own)
-            self.carried = (change * torch.from_numpy(self.free)[:, None] / SH_C0).numpy()
+            change = ColorChange.of(points, colors, changes, weights)
+            self.carried[:, 0] += change(means, own) / SH_C0
+            self.carried[:, 1:] = torch.einsum("ncj,nkj->nkc", _slope(change, means, own), self.before[:, 1:])
 
     def improve(self, passes: int) -> None:
         """Conjugate gradients from the residual of the scene as it is drawn now."""
@@ -205,8 +211,7 @@ class _Fit:
         return {"features_dc": now[:, 0].contiguous(), "features_rest": now[:, 1:].contiguous()}
 
     def _harmonics_now(self) -> Tensor:
-        now = self.before.clone()
-        now[:, 0] += torch.from_numpy(self.carried)
+        now = self.carried.clone()
         now[:, : self.bases] += torch.from_numpy(self.shift)
         return torch.where(torch.from_numpy(self.free > 0)[:, None, None], now, self.before)
 
@@ -233,6 +238,16 @@ class _Fit:
             rasterize_mode="antialiased" if self.antialiased else "classic",
         )  # fmt: skip
         return picture[0], accumulation[0, ..., 0]
+
+
+def _slope(change: ColorChange, points: Tensor, colors: Tensor) -> Tensor:
+    """The derivative d(c + change) / dc at points and colours [N, 3]: [N, 3, 3], new colours by old ones."""
+    columns = []
+    for channel in range(3):
+        step = torch.zeros(3)
+        step[channel] = _STEP
+        columns.append((change(points, colors + step) - change(points, colors - step)) / (2.0 * _STEP))
+    return (torch.eye(3) + torch.stack(columns, -1)).clamp(-_STEEPEST, _STEEPEST)
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:

@@ -156,3 +156,17 @@ def test_kept_weights_are_used_again_and_change_no_bit(monkeypatch):
     found = fit_colors(parameters, targets, background=BLACK, kept=kept)
     assert len(made) == len(targets) - 2
     same(fit_colors(parameters, targets, background=BLACK), found)
+
+
+def test_an_edit_that_covers_everything_takes_the_sheen_away_even_where_no_picture_shows_it():
+    parameters = scene()
+    found = fit_colors(parameters, targets_of(parameters, torch.ones_like), background=torch.ones(3))
+    before, after = (p["features_rest"][-1].abs().mean() for p in (parameters, found))  # the one behind the cameras
+    assert after < 0.7 * before
+
+
+def test_an_edit_that_doubles_contrast_doubles_the_sheen():
+    parameters = scene()
+    targets = targets_of(parameters, lambda picture: 2.0 * picture - 0.5 * (picture > 0.2))
+    found = fit_colors(parameters, targets, background=BLACK)
+    assert found["features_rest"].abs().mean() > 1.3 * parameters["features_rest"].abs().mean()
