@@ -44,8 +44,9 @@ class PosedImagesDataParserConfig(DataParserConfig):
     """Scale the scene so that the largest camera coordinate is 1."""
     scale_factor: float = 1.0
     """Further scale of the scene."""
-    opened: Opened | None = field(default=None, init=False, repr=False, compare=False)
-    """The capture, once it was read; no part of the settings, so neither config.yml nor a copy has it."""
+    opened: Any = field(default=None, init=False, repr=False, compare=False)
+    """`Opened`: the capture, once it was read; no part of the settings, so neither config.yml nor a copy has it. Its
+    type is not stated: command lines would look for flags in it."""
 
     def posed_images(self) -> PosedImages:
         """The capture as these settings read it, parsed at the first call: a run checks, plans and trains by
@@ -54,12 +55,13 @@ class PosedImagesDataParserConfig(DataParserConfig):
         Raises:
             DataError, ConfigError: as `load_posed_images`.
         """
-        if self.opened is None or not self.opened.suits(self):
+        opened: Opened | None = self.opened
+        if opened is None or not opened.suits(self):
             posed = load_posed_images(
                 self.data, downscale_factor=self.downscale_factor, eval_interval=self.eval_interval
             )
-            self.opened = Opened(posed, self.data, self.downscale_factor, self.eval_interval)
-        return self.opened.posed
+            self.opened = opened = Opened(posed, self.data, self.downscale_factor, self.eval_interval)
+        return opened.posed
 
     def __getstate__(self) -> dict[str, Any]:
         """What is copied and written: the settings alone."""

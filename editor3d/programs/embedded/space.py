@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from editor3d.programs.language.bounds import Bounds
 from editor3d.programs.language.syntax import Parameter, Program, channels_of, number_of, written
 
+_LIGHT = re.compile(r"([\w.]+(?:\[[^\]\n]*\][\w.]*)*)\.(energy|color)\s*=\s*$")
 GAMMA = 2.2
 """Linear light to the power 1/2.2 is about what the eye sees."""
 
@@ -70,6 +72,7 @@ class Space:
                 self.axes.append(Axis(index, None, parameter.limits, parameter.kind == "integer"))
             elif parameter.kind == "colour":
                 self.axes += [Axis(index, channel, parameter.limits, False) for channel in range(3)]
+        self._lights = _lights(program, self.parameters)
         self.least_steps = np.array([axis.least_step for axis in self.axes])
 
     def __len__(self) -> int:
@@ -97,11 +100,27 @@ class Space:
             else:
                 values[axis.parameter] = (*values.get(axis.parameter, ()), number)
         self._order_stops(values)
+        self._tell_light_from_color(values)
         texts = {}
         for index, value in values.items():
             parameter = self.parameters[index]
             texts[parameter.start, parameter.end] = written(parameter, value)
         return self.program.replaced(texts)
+
+    def _tell_light_from_color(self, values: dict[int, Any]) -> None:
+        """Say how much light there is by the energy alone: its product with the colour is what a picture shows, and a
+        reader takes a darker colour for another one."""
+        for energy, color in self._lights:
+            if energy not in values or color not in values:
+                continue
+            usual, brightest = max(channels_of(self.parameters[color].value)), max(values[color])
+            if usual <= 0.0 or brightest <= 0.0:
+                continue
+            limits = self.parameters[energy].limits
+            factor = min(max(brightest / usual, limits.low / values[energy]), limits.high / values[energy])
+            if values[energy] > 0.0 and factor > 0.0 and brightest / factor <= self.parameters[color].limits.high:
+                values[energy] *= factor
+                values[color] = tuple(channel / factor for channel in values[color])
 
     def _order_stops(self, values: dict[int, Any]) -> None:
         """Bring the positions of each ramp's stops into their order: Blender would otherwise exchange the colours."""
@@ -113,6 +132,22 @@ class Space:
         for stops in ramps.values():
             indices = [index for _, index in sorted(stops)]
             values.update(zip(indices, sorted(values[index] for index in indices), strict=True))
+
+
+def _lights(program: Program, parameters: list[Parameter]) -> list[tuple[int, int]]:
+    """Indices of the energy and the colour of each light whose program sets both, once."""
+    found: dict[str, dict[str, list[int]]] = {}
+    code = program.source.encode("utf-8")  # parameters lie at bytes of it
+    for index, parameter in enumerate(parameters):
+        before = code[code.rfind(b"\n", 0, parameter.start) + 1 : parameter.start].decode("utf-8")
+        match = _LIGHT.search(before)
+        if match is not None and parameter.kind == ("number" if match[2] == "energy" else "colour"):
+            found.setdefault(match[1], {}).setdefault(match[2], []).append(index)
+    return [
+        (light["energy"][0], light["color"][0])
+        for light in found.values()
+        if [len(light.get(name, ())) for name in ("energy", "color")] == [1, 1]
+    ]
 
 
 def _bounded(program: Program, known: dict[tuple[str, int], Bounds]) -> list[Parameter]:

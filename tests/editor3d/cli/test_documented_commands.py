@@ -54,6 +54,7 @@ def test_documented_edits_are_understood(line, tiny_capture, configured):
         assert tyro.cli(Edit, args=words).options.instruction
         return
     data = "demo" if words[0] == "demo" else str(tiny_capture)  # whose objects commands name
+    words = [word.replace("folder:PICTURES", f"folder:{tiny_capture / 'images'}") for word in words]
     assert main(["edit", data, *words[1:]]) == 0
     assert len(configured) == 1
 

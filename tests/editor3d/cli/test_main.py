@@ -91,7 +91,9 @@ def test_every_command_loads_and_documents_every_flag(name, capsys):
     assert main([name, "--help"]) == 0
     shown = capsys.readouterr().out
     for flag in flags_of(command):
-        assert f"--{flag.replace('_', '-')}" in shown or flag in ("data", "what", "run_folder", "scene", "version")
+        name = flag.replace("_", "-")
+        named = f"--{name}" in shown or f"--no-{name}" in shown  # the latter for what is on by default
+        assert named or flag in ("data", "what", "run_folder", "scene", "version")
 
 
 def flags_of(options) -> list[str]:

@@ -103,7 +103,8 @@ def test_geometry_is_taken_only_for_instructions_that_follow_the_surface(tmp_pat
     world = World(tmp_path, editor, Schedule(edit_rate=2))
     world.updater.guidance = replace(world.updater.guidance, instruction=instruction)
     requested: list[int] = []
-    geometry = ViewGeometry(*(torch.zeros(3),) * 3, None, *(torch.zeros(3),) * 3)
+    nothing = torch.zeros(3, dtype=torch.float64)
+    geometry = ViewGeometry(nothing, torch.zeros(4, 4, 3), torch.zeros(4, 4), None, nothing, nothing, nothing)
 
     def known(index: int) -> ViewGeometry | None:
         requested.append(index)

@@ -10,6 +10,7 @@ from editor3d.cli.weights import check_weights, editor_state
 from editor3d.diffusion.weights import how_to_get
 from editor3d.editors import EDITORS, EditorEntry
 from editor3d.plugin.train.presets import preset_names, read_preset
+from editor3d.programs.core.presets import PRESETS
 from editor3d.registry import METHODS, SYSTEMS
 from editor3d.types import EditorInfo
 
@@ -36,10 +37,12 @@ def test_every_method_that_edits_is_run_by_the_command_of_a_system():
 def test_list_presets_shows_each_with_its_method(capsys):
     assert main(["list", "presets"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(preset_names()) > 0
+    assert len(lines) == len(preset_names()) + len(PRESETS)
     for name in preset_names():
         preset = read_preset(name)
         assert any(line.split()[:2] == [name, preset["method"]] and line.endswith(preset["summary"]) for line in lines)
+    for name in PRESETS:
+        assert any(line.split()[:2] == [name, "refine"] for line in lines)
 
 
 @pytest.mark.parametrize("folder", [None, Path("/models/ip2p")])

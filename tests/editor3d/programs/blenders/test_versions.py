@@ -90,8 +90,8 @@ def test_a_scene_of_5_2_keeps_what_only_5_2_knows(blender, cases, tmp_path):
     if blender.version != (5, 2):
         pytest.skip("the scene is one of 5.2")
     words = ["refine", str(cases / "made_in_5_2.blend"), "--program", str(cases / "made_in_5_2_light.py")]
-    words += ["--target", str(cases / "made_in_5_2_target.png"), "--width", "32", "--clip", "off"]
-    words += ["--budget-renders", "25", "--edits", "tweak", "--no-save-scene", "--proposer", "embedded"]
+    words += ["--target", str(cases / "made_in_5_2_target.png"), "--width", "96", "--clip", "off"]
+    words += ["--budget-renders", "80", "--edits", "tweak", "--no-save-scene", "--proposer", "embedded"]
     assert main([*words, "--blender", "4.5", "--output", str(tmp_path / "refused")]) == 2
     assert main([*words, "--output", str(tmp_path / "run")]) == 0
     notes = read_record(tmp_path / "run" / "edit.json").notes

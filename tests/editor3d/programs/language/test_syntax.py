@@ -97,11 +97,19 @@ def test_everything_else_stays_as_it_was(program):
 @given(st.lists(st.floats(0, 1), min_size=16, max_size=16))
 @settings(max_examples=60, deadline=None)
 def test_a_vector_is_read_back_from_the_source_it_makes(numbers):
-    space = Space(Program(SOURCE))
+    space = Space(Program(SOURCE.replace("key.color", "fill.color")))
     vector = np.array((numbers * 2)[: len(space)])
     again = space.vector(Program(space.source(vector)))
     assert np.all(np.abs(again - vector) <= 0.51 * space.least_steps + 2e-3)
     assert space.source(again) == space.source(space.vector(Program(space.source(again))))
+
+
+def test_how_much_light_there_is_is_said_by_the_energy():
+    space = Space(Program(SOURCE))
+    vector = space.vector(Program(SOURCE.replace("120.0", "200.0").replace("(1.0, 0.8, 0.6)", "(0.5, 0.25, 0.5)")))
+    energy, color = (parameter.value for parameter in Program(space.source(vector)).parameters[:2])
+    assert energy == pytest.approx(100.0, rel=1e-3)
+    assert color == pytest.approx((1.0, 0.5, 1.0), abs=1e-3)
 
 
 def test_negative_numbers_and_signs():

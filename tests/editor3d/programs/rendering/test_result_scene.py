@@ -105,7 +105,7 @@ def test_the_command_says_what_the_result_lacks(blend, tmp_path, capsys):
     program = tmp_path / "stretched.py"
     program.write_text(STRETCHED.format(factor=2.5))
     words = ["refine", str(blend("lighting")), "--program", str(program), "--instruction", "make it night"]
-    words += ["--output", str(tmp_path / "run"), "--budget-renders", "3", "--width", "48", "--height", "48"]
+    words += ["--output", str(tmp_path / "run"), "--budget-renders", "1", "--width", "48", "--height", "48"]
     assert main([*words, "--allow-weaker-sandbox", "--proposer", "embedded"]) == 0
     told = capsys.readouterr().err
     assert "lacks what best.py does to: mesh Block" in told

@@ -106,7 +106,7 @@ from PIL import Image
 from editor3d.programs.sandbox.given import prepare
 from editor3d.programs.worker import scene as worker_scene, typed_changes, typed_edit
 given, found = json.loads(sys.argv[1]), {}
-settings = dict(camera=None, width=32, height=32, threads=1, samples=1, seed=0)
+settings = dict(camera=None, width=32, height=32, threads=1, samples=1, seed=0, noise=0.0, denoise=False)
 
 def picture():
     worker_scene.render(given["picture"], keep=False)

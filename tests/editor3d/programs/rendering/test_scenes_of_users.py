@@ -20,7 +20,7 @@ from editor3d.programs.sandbox import gate
 pytest.importorskip("bpy")
 
 SETTINGS = RenderSettings(width=48, height=48, samples=1)
-BY_THEMSELVES = {"assert + raise", "pair_with_output", "repeat_items", "node.label", "color curve"}
+BY_THEMSELVES = {"assert + raise", "capture items", "pair_with_output", "repeat_items", "node.label", "color curve"}
 """Programs that fail of themselves, or need a scene made for them."""
 FACTORY = """
 import bpy, os, sys

@@ -44,9 +44,10 @@ LEFT = {
     "'bl_label': 'E', 'render': lambda self, depsgraph: None}))",
     "a module of Blender's": "sys.modules['cycles'].CyclesRender.render = lambda self, depsgraph: None",
     "a function of ours": "ws = sys.modules['editor3d.programs.worker.scene']\nkept = ws.render\n"
-    "ws.render = lambda path, *, keep, dim=dim, kept=kept: (dim(), kept(path, keep=keep))",
+    "ws.render = lambda path, *, keep, dim=dim, kept=kept, **size: (dim(), kept(path, keep=keep, **size))",
     "a function's code": "ws = sys.modules['editor3d.programs.worker.scene']\n"
-    "def render(path, *, keep):\n    scene = bpy.context.scene\n    bpy.data.objects['Key'].data.energy = 9999\n"
+    "def render(path, *, keep, percent=100):\n    scene = bpy.context.scene\n"
+    "    bpy.data.objects['Key'].data.energy = 9999\n"
     "    scene.render.filepath = path\n    bpy.ops.render.render(write_still=True)\n"
     "ws.render.__code__ = render.__code__",
     "a function's defaults": "sys.modules['traceback'].extract_tb.__defaults__ = (1,)",
