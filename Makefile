@@ -44,8 +44,9 @@ demo: $(READY)
 	@$(BIN)/editor3d doctor --missing || true
 	@echo 'Editing the demo scene, "make the teapot gold": some minutes, most of them for the reconstruction, which is kept.'
 	@EDITOR3D_PROGRESS_LINES=$${EDITOR3D_PROGRESS_LINES:-2} \
-		$(BIN)/editor3d edit demo --instruction "make the teapot gold" --method in2n --editor procedural
-	@$(BIN)/editor3d eval --show summary "$$(ls -td outputs/demo/in2n/*/ | head -n 1)"
+		$(BIN)/editor3d edit demo --instruction "make the teapot gold" --method igs2gs --editor procedural \
+		--base-steps 1500
+	@$(BIN)/editor3d eval --show summary "$$(ls -td outputs/demo/igs2gs/*/ | head -n 1)"
 
 # Tests wait for processes and files about as long as they compute: two processes of one thread each use two cores
 # better than one process of two. Tests of one file stay together, since they share fixtures.

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from editor3d.datasets.views.images import read_depth, read_image, read_object_masks, united
 from editor3d.editors.folder import FolderEditor
-from editor3d.editors.procedural.coats import COATS
 from editor3d.editors.procedural.editor import ProceduralEditor, edited_region
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
@@ -51,8 +50,7 @@ def evaluate(
     """The report on a run, whatever its instruction.
 
     Where the right result is known, the known-edit test is part of it. The truth is f(photo), with f the procedural
-    editor's map for the run's instruction, whatever editor made the edit (where f is another material, which replaces
-    what was there, the ideal is how well the base shows its photographs); or, for a run of the folder editor or where
+    editor's map for the run's instruction, whatever editor made the edit; or, for a run of the folder editor or where
     `truth` is given, pictures of the scene truly edited. An edit that was kept to a region, or is about an object that
     the data names, is judged where pixels show that; all others by how they stayed.
 
@@ -97,9 +95,6 @@ def evaluate(
     else:
         rows = [replace(row, region=_edited_part(record.instruction, masks[row.name])) for row in rows]
         f, unknown = _known_map(record.instruction, masks, shares, partial(_geometry, run, base, posed))
-    if f is not None and any(step.effect in COATS for step in parse(record.instruction, posed.objects)):
-        # f replaces what was there: of a render it makes much the same as of the photograph, whatever the render lost
-        rows, f = [replace(row, truth=f(row.name, row.photo)) for row in rows], None
     return edit_report(
         _inside(rows, shares),
         cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
