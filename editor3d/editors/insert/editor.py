@@ -76,9 +76,10 @@ class ProceduralInserter:
         return _cover(thing, geometry, request.condition) if thing.kind == "cover" else _stand(thing, geometry)
 
     def _geometry(self, request: EditRequest) -> ViewGeometry:
-        if request.geometry is None:
+        if request.geometry is None or request.geometry.region is None:
+            got = "a picture alone" if request.geometry is None else "a view of the whole scene"
             raise EditorUnavailableError(
-                "Expected a 3D region to put something into, got a picture alone: use nerf-insert with --region."
+                f"Expected a 3D region to put something into, got {got}: use nerf-insert with --region."
             )
         return request.geometry
 
@@ -181,6 +182,7 @@ def _shot(thing: Thing, place: Stand, origin: np.ndarray, rays: np.ndarray) -> t
 
 def _cover(thing: Thing, geometry: ViewGeometry, condition: Tensor) -> tuple[Tensor, Tensor]:
     """What is there, seen inside the region, in the colours of the cover under the light that falls on it now."""
+    assert geometry.region is not None  # checked before
     points = geometry.origin + geometry.depth.double().nan_to_num(posinf=1e9)[..., None] * geometry.directions.double()
     inside = geometry.region.contains(points) & torch.isfinite(geometry.depth)
     size = float((geometry.high - geometry.low).max())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -70,6 +72,9 @@ def test_what_is_not_understood_is_refused_with_what_is(instruction):
 def test_a_picture_alone_is_no_place():
     with pytest.raises(EditorUnavailableError, match="region"):
         create_editor("procedural-insert").edit(request("a red ball", None))
+    everywhere = replace(geometry(Sphere((0.0, 0.0, 0.0), 1.0)), region=None)
+    with pytest.raises(EditorUnavailableError, match="the whole scene"):
+        create_editor("procedural-insert").edit(request("cover it with moss", everywhere))
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS.values())))
