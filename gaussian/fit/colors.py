@@ -168,7 +168,8 @@ class _Fit:
             own = (0.5 + SH_C0 * self.before[:, 0]).clamp(0.0, 1.0)
             change = ColorChange.of(points, colors, changes, weights)
             self.carried[:, 0] += change(means, own) / SH_C0
-            self.carried[:, 1:] = torch.einsum("ncj,nkj->nkc", _slope(change, means, own), self.before[:, 1:])
+            if self.before.shape[1] > 1:
+                self.carried[:, 1:] = torch.einsum("ncj,nkj->nkc", _slope(change, means, own), self.before[:, 1:])
 
     def improve(self, passes: int) -> None:
         """Conjugate gradients from the residual of the scene as it is drawn now."""

@@ -114,11 +114,11 @@ class Space:
             if energy not in values or color not in values:
                 continue
             usual, brightest = max(channels_of(self.parameters[color].value)), max(values[color])
-            if usual <= 0.0 or brightest <= 0.0:
+            if min(usual, brightest, values[energy]) <= 0.0:
                 continue
             limits = self.parameters[energy].limits
             factor = min(max(brightest / usual, limits.low / values[energy]), limits.high / values[energy])
-            if values[energy] > 0.0 and factor > 0.0 and brightest / factor <= self.parameters[color].limits.high:
+            if factor > 0.0 and brightest / factor <= self.parameters[color].limits.high:
                 values[energy] *= factor
                 values[color] = tuple(channel / factor for channel in values[color])
 

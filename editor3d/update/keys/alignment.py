@@ -15,6 +15,8 @@ _ROUNDS = 3
 """Steps of Gauss-Newton a level."""
 _STIFF, _SHORT = 1e-2, 1e-4
 """Weights of the shift's bends and of its length, beside the mean evidence of a node."""
+_LONGEST = 0.02
+"""The longest shift, as a share of the shorter side."""
 _LEAST_SCALE = 0.02
 _BETTER = 0.98
 """A shift is taken where it leaves at most this share of the difference."""
@@ -22,7 +24,7 @@ _PIXELS = 320
 """Pixels of the longer side at which the shift is looked for."""
 
 
-def aligned(edited: Tensor, wanted: Tensor, weight: Tensor | None = None, longest: float = 0.02) -> Tensor:
+def aligned(edited: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """An edited picture moved to where `wanted` shows the same.
 
     The shift u, a bicubic function of place on a coarse grid, minimises
@@ -34,8 +36,7 @@ def aligned(edited: Tensor, wanted: Tensor, weight: Tensor | None = None, longes
     Args:
         edited: [H, W, 3] in 0..1.
         wanted: the same: what the edit makes of the photograph, roughly.
-        weight: [H, W] of at least 0; 1 by default.
-        longest: the longest shift, as a share of the shorter side.
+        weight: [H, W] of at least 0.
 
     Returns:
         [H, W, 3] in 0..1: as it came where no shift brings both closer.
@@ -44,8 +45,8 @@ def aligned(edited: Tensor, wanted: Tensor, weight: Tensor | None = None, longes
     ratio = min(1.0, _PIXELS / max(height, width))
     size = (max(8, round(width * ratio)), max(8, round(height * ratio)))
     ours, theirs = (_reduced(picture, size) for picture in (edited, wanted))
-    amount = np.ones(ours.shape[:2]) if weight is None else _reduced(weight, size).astype(np.float64)
-    shift = _shift(ours, theirs, amount, longest)
+    amount = _reduced(weight, size).astype(np.float64)
+    shift = _shift(ours, theirs, amount)
     before, after = (
         float((amount[..., None] * np.abs(picture - theirs)).sum())
         for picture in (ours, _moved(ours, shift.astype(np.float32), cv2.INTER_LINEAR))
@@ -58,7 +59,7 @@ def aligned(edited: Tensor, wanted: Tensor, weight: Tensor | None = None, longes
     return torch.from_numpy(array).clamp(0.0, 1.0)
 
 
-def _shift(ours: np.ndarray, theirs: np.ndarray, amount: np.ndarray, longest: float) -> np.ndarray:
+def _shift(ours: np.ndarray, theirs: np.ndarray, amount: np.ndarray) -> np.ndarray:
     """The shift [h, w, 2] in pixels (x, y) that takes `ours` to `theirs`, both [h, w, 3]."""
     height, width = amount.shape
     shorter = min(height, width)
@@ -72,6 +73,8 @@ def _shift(ours: np.ndarray, theirs: np.ndarray, amount: np.ndarray, longest: fl
     for level in _LEVELS:
         sigma = max(0.6, level * shorter)
         sparse = max(1, round(sigma))
+        some = (slice(sparse // 2, None, sparse),) * 2  # what is blurred says the same at its neighbours
+        few = basis.reshape(height, width, -1)[some].reshape(-1, count)
         blurry, goal = (cv2.GaussianBlur(picture, (0, 0), sigma) for picture in (ours, theirs))
         along = [cv2.Scharr(blurry, cv2.CV_32F, *axis) / 32.0 for axis in ((1, 0), (0, 1))]
         for _ in range(_ROUNDS):
@@ -79,14 +82,12 @@ def _shift(ours: np.ndarray, theirs: np.ndarray, amount: np.ndarray, longest: fl
             apart = goal - _moved(blurry, shift, cv2.INTER_LINEAR)
             slope = np.stack([_moved(part, shift, cv2.INTER_LINEAR) for part in along], -1)
             size = np.abs(apart).mean(-1)
-            some = (slice(sparse // 2, None, sparse),) * 2  # what is blurred says the same at its neighbours
             scale = max(_LEAST_SCALE, 1.5 * float(np.median(size)))
             by = (amount / (1.0 + (size / scale) ** 2))[some].ravel()
             flat = slope[some].reshape(-1, 3, 2).astype(np.float64)
             difference = apart[some].reshape(-1, 3).astype(np.float64)
             products = np.einsum("pci,pcj->pij", flat, flat) * by[:, None, None]
             toward = np.einsum("pci,pc->pi", flat, difference) * by[:, None]
-            few = basis.reshape(height, width, -1)[some].reshape(-1, count)
             xx, xy, yy = (few.T @ (products[:, i, j, None] * few) for i, j in ((0, 0), (0, 1), (1, 1)))
             system = np.block([[xx, xy], [xy, yy]])
             evidence = np.trace(system) / (2 * count)
@@ -95,7 +96,7 @@ def _shift(ours: np.ndarray, theirs: np.ndarray, amount: np.ndarray, longest: fl
             step = np.linalg.solve(system + kept + 1e-9 * np.eye(2 * count), right - kept @ nodes.T.ravel())
             nodes = nodes + step.reshape(2, count).T
             furthest = np.linalg.norm(nodes, axis=1, keepdims=True)
-            nodes = nodes * np.minimum(1.0, longest * shorter / np.maximum(furthest, 1e-9))
+            nodes = nodes * np.minimum(1.0, _LONGEST * shorter / np.maximum(furthest, 1e-9))
     return (basis @ nodes).reshape(height, width, 2)
 
 

@@ -24,6 +24,7 @@ _SMOOTH, _PRIOR = 2e-2, 1e-4
 _LEAST_SCALE = 0.02
 _SCALES = (1 / 256, 1 / 64, 1 / 24, 1 / 8)
 """Blurs that say what surrounds a pixel, as shares of the shorter side."""
+_FEATURES = 6 * len(_SCALES)
 _LEAST_BLUR = 0.7
 _RIDGE = 1e-3
 _LUMA = (0.299, 0.587, 0.114)
@@ -37,13 +38,15 @@ class ColorTable:
 
     nodes: np.ndarray
     """[17^3, 3] float64, red slowest."""
-    contrast: np.ndarray
-    """G: [24, 3] float64."""
+    contrast: np.ndarray | None = None
+    """G: [24, 3] float64; None is 0."""
 
     def __call__(self, picture: Tensor) -> Tensor:
         """A picture [H, W, 3] in 0..1, mapped: the same."""
         colors = picture.detach().cpu().reshape(-1, 3).double().numpy()
-        mapped = _interpolation(colors) @ self.nodes + _local(picture).reshape(len(colors), -1) @ self.contrast
+        mapped = _interpolation(colors) @ self.nodes
+        if self.contrast is not None:
+            mapped += _local(picture).reshape(len(colors), -1) @ self.contrast
         return torch.from_numpy(mapped.clip(0.0, 1.0).astype(np.float32)).view(picture.shape)
 
 
@@ -72,10 +75,11 @@ def fit_table(
         for pictures, size in ((sources, 3), (wanted, 3), (weights, 1))
     )
     amount, prior = amounts[:, 0], _at_nodes(plain)
-    local = np.concatenate([_local(source)[some].reshape(len(source[some].reshape(-1, 3)), -1) for source in sources])
-    contrast = np.zeros((local.shape[1], 3))
     if amount.sum() <= 0:
-        return ColorTable(prior, contrast)
+        return ColorTable(prior)
+    local, contrast, added = None, None, np.zeros_like(targets)
+    if contrast_too:
+        local = np.concatenate([_local(source)[some].reshape(-1, _FEATURES) for source in sources])
     rows, robust = _interpolation(colors), np.ones(len(colors))
     bends = _bends()
     nodes = prior
@@ -84,15 +88,16 @@ def fit_table(
         evidence = by.sum() / NODES**2  # the nodes that pictures touch are about a surface's number
         kept = evidence * (_SMOOTH * bends + _PRIOR * identity(NODES**3))
         system = (rows.T @ rows.multiply(by[:, None]) + kept).tocsr()
-        asked = targets - local @ contrast
+        asked = targets - added
         wanted_nodes = rows.T @ (by[:, None] * asked) + evidence * (_SMOOTH * (bends @ prior) + _PRIOR * prior)
         scaling = diags(1.0 / system.diagonal())
         columns = [cg(system, wanted_nodes[:, c], nodes[:, c], rtol=_EXACT, M=scaling)[0] for c in range(3)]
         nodes = np.stack(columns, 1)
         flat = rows @ nodes
-        if contrast_too:
+        if local is not None:
             contrast = _contrast(local, targets - flat, by)
-        residual = np.abs((flat + local @ contrast).clip(0.0, 1.0) - targets).mean(1)
+            added = local @ contrast
+        residual = np.abs((flat + added).clip(0.0, 1.0) - targets).mean(1)
         scale = max(_LEAST_SCALE, 3.0 * float(np.median(residual[amount > 0])))
         robust = 1.0 / (1.0 + (residual / scale) ** 2)
     return ColorTable(nodes, contrast)
@@ -125,7 +130,7 @@ def _at_nodes(plain: ColorMap) -> np.ndarray:
 
 def _bends() -> csr_matrix:
     """The sum of squared second differences along the three axes, as a matrix [17^3, 17^3]."""
-    second = np.eye(NODES - 2, NODES) - 2.0 * np.eye(NODES - 2, NODES, 1) + np.eye(NODES - 2, NODES, 2)
+    second = np.diff(np.eye(NODES), 2, axis=0)
     along, same = csr_matrix(second.T @ second), identity(NODES)
     return (kron(kron(along, same), same) + kron(kron(same, along), same) + kron(kron(same, same), along)).tocsr()
 

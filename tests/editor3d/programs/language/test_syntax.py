@@ -104,6 +104,12 @@ def test_a_vector_is_read_back_from_the_source_it_makes(numbers):
     assert space.source(again) == space.source(space.vector(Program(space.source(again))))
 
 
+def test_a_light_that_is_out_stays_out():
+    source = SOURCE.replace("120.0", "0.0").replace("(1.0, 0.8, 0.6)", "(0.5, 0.25, 0.5)")
+    space = Space(Program(source))
+    assert "key.energy = 0.0" in space.source(space.vector(Program(source)))
+
+
 def test_how_much_light_there_is_is_said_by_the_energy():
     space = Space(Program(SOURCE))
     vector = space.vector(Program(SOURCE.replace("120.0", "200.0").replace("(1.0, 0.8, 0.6)", "(0.5, 0.25, 0.5)")))
