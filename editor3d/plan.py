@@ -11,7 +11,7 @@ from editor3d.errors import ConfigError
 from editor3d.options import Edits, MethodOptions
 from editor3d.regions import settled
 from editor3d.types import Condition, Editor, EditorInfo, PosedImages, View
-from editor3d.update.engine import editable_views, edited_objects
+from editor3d.update.instruction import editable_views, edited_objects
 from editor3d.update.schedule import Schedule
 
 BY_NAME = "chosen by name"

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from editor3d.errors import DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run import events
 from editor3d.run.record import Edit2D
 from editor3d.run.stopping import StepInterrupted
 from editor3d.types import (
-    DIFFUSION_STEPS,
-    GUIDANCE_SCALE,
     Editor,
     EditRequest,
-    Garment,
-    ObjectEditor,
-    SurfaceEditor,
     View,
-    ViewEditor,
     ViewGeometry,
 )
 from editor3d.update.forecast import Forecast, forecast
+from editor3d.update.instruction import check_instruction, edited_objects, uses_geometry, warn_of_flatness
+from editor3d.update.scene import Guidance, Scene
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
 
@@ -37,131 +31,6 @@ TRIES = 3
 """How often a view is edited at most where its edits come to nothing."""
 _NOTHING, _ENOUGH = 0.15, 5
 """Share of the others' median change below which an edit is nothing, and how many others that takes."""
-
-
-def check_instruction(
-    editor: Editor, instruction: str, objects: Collection[str], views: Sequence[View], few: bool = False
-) -> None:
-    """Refuse an instruction that cannot be carried out on every one of `views`.
-
-    Args:
-        objects: names of the objects that the data has masks of.
-        views: the views that will be edited.
-        few: a few of them will be, out of those that the editor can edit.
-
-    Raises:
-        InstructionError, EditorUnavailableError: as `Editor.validate`.
-        DataError: it is about a named object, and a view has no label picture.
-    """
-    views = [views[index] for index in editable_views(editor, views)] if few else views
-    names = [view.name for view in views]
-    editor.validate(instruction, objects, names)
-    unlabelled = [view.name for view in views if view.labels_path is None]
-    if not objects or not unlabelled:
-        return
-    try:
-        editor.validate(instruction, (), names)
-    except InstructionError as error:
-        raise DataError(
-            f"Expected a label picture for every training view, as the instruction is about a named object, found none "
-            f"for {unlabelled[0]} ({len(unlabelled)} of {len(names)} lack one): add them, or edit the whole picture."
-        ) from error
-
-
-def edited_objects(editor: Editor, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
-    """The objects that an instruction is about, as far as the editor can tell; none where it changes the whole picture.
-
-    Args:
-        instruction: one that `check_instruction` takes.
-        objects: names of the objects that the data has masks of.
-    """
-    if not editor.info.tells_objects or not objects:
-        return ()
-    return cast(ObjectEditor, editor).edited_objects(instruction, objects)
-
-
-def editable_views(editor: Editor, views: Sequence[View]) -> list[int]:
-    """The indices of the views that an editor can edit, at least one.
-
-    Raises:
-        EditorUnavailableError: as `ViewEditor.editable_views`.
-    """
-    if not editor.info.tells_views:
-        return list(range(len(views)))
-    held = set(cast(ViewEditor, editor).editable_views([view.name for view in views]))
-    return [index for index, view in enumerate(views) if view.name in held]
-
-
-def uses_geometry(editor: Editor, instruction: str, objects: Collection[str]) -> bool:
-    """Whether an editor is to get the geometry of each view for an instruction.
-
-    Args:
-        instruction: one that `check_instruction` takes.
-        objects: names of the objects that the data has masks of.
-    """
-    info = editor.info
-    if not info.uses_geometry:
-        return info.needs_geometry
-    return info.needs_geometry or cast(SurfaceEditor, editor).follows_surface(instruction, objects)
-
-
-def warn_of_flatness(instruction: str) -> None:
-    """Say that an edit that would follow the surface changes pictures alone."""
-    sentence = (
-        f"'{instruction}' follows the surface where its geometry is known, which is not the case here: the colours of "
-        f"each picture are changed by themselves."
-    )
-    print(sentence, file=sys.stderr)
-    events.emit(events.Warning(sentence=sentence))
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """What each request of one edit has in common."""
-
-    instruction: str
-    editor: str
-    """The editor's spec, so that stored pictures of another are never taken for this one's."""
-    guidance_scale: float = GUIDANCE_SCALE
-    image_guidance_scale: float = 1.5
-    diffusion_steps: int = DIFFUSION_STEPS
-    garment: str = ""
-    """Digest of the garment's picture, so that stored pictures of another are never taken for this one's."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The engine's view of a scene: functions of a view's index."""
-
-    views: Sequence[View]
-    render: Callable[[int], Tensor]
-    """The scene now, seen from a view: [H, W, 3] float 0..1."""
-    condition: Callable[[int], Tensor]
-    """The picture that is edited: [H, W, 3] float 0..1."""
-    object_names: Collection[str]
-    """The objects that the data has masks of."""
-    objects: Callable[[int], Mapping[str, Tensor]]
-    """Masks of the named objects in a view: [H, W] bool each."""
-    store: Callable[[int, Tensor], None]
-    """Make a picture [H, W, 3] uint8 the one that a view is trained on from now on."""
-    mask: Callable[[int], Tensor | None] = lambda index: None
-    """Where a view may change: [H, W] bool; None is everywhere. A view whose mask is empty is left out."""
-    geometry: Callable[[int], ViewGeometry | None] = lambda index: None
-    """Asked for only where the editor needs it, or uses it for the instruction; None where it is not known."""
-    garment: Callable[[int], Garment | None] = lambda index: None
-    """Asked for only where the editor needs it."""
-    weigh: Callable[[int, Tensor], None] = lambda index, weight: None
-    """Let the pixels of a view count as much as [H, W] in 0..1 says from now on."""
-    changing: Callable[[int], Tensor | None] = lambda index: None
-    """Where an edit of a view is meant to change it: [H, W] bool; None is everywhere, or not known."""
-    seen: Callable[[int], str] = lambda index: ""
-    """Digest of what an edit of a view reads of the data; stored pictures made from other data are not taken. Empty
-    where nobody keeps one."""
-
-    def inside(self, index: int) -> Tensor | None:
-        """Where an edit of a view changes it: [H, W] bool; None is everywhere, or not known."""
-        mask = self.mask(index)
-        return self.changing(index) if mask is None else mask
 
 
 class DatasetUpdater:

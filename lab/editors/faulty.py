@@ -20,7 +20,7 @@ from editor3d.datasets.views.images import united
 from editor3d.editors import create_editor, find_entry
 from editor3d.editors.procedural.editor import ProceduralEditor, blend_inside
 from editor3d.types import Editor, EditorInfo, EditRequest
-from editor3d.update.engine import edited_objects
+from editor3d.update.instruction import edited_objects
 
 Fault = Literal["style", "blur", "nothing"]
 SHARE = 0.2

@@ -23,7 +23,7 @@ from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
 from editor3d.types import EditRequest
-from editor3d.update.engine import uses_geometry
+from editor3d.update.instruction import uses_geometry
 from mesh.model.styled import StyledMesh
 from mesh.render.cameras import Cameras, cameras_round
 from mesh.render.render import bounded, compose, shrink

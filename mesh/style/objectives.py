@@ -15,9 +15,11 @@ from editor3d.editors import create_editor
 from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plan import keys_for
-from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
+from editor3d.update.engine import DatasetUpdater
 from editor3d.update.forecast import say_forecast
+from editor3d.update.instruction import check_instruction
 from editor3d.update.keys.updater import KeyUpdater
+from editor3d.update.scene import Guidance, Scene
 from editor3d.update.schedule import Schedule, rounds_of, suited_schedule, with_all_steps
 from editor3d.update.state import EditState, PictureStore
 from mesh.style.keys import key_parts

@@ -29,7 +29,8 @@ from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.scene import PluginModel
 from editor3d.regions import parse_region
 from editor3d.types import Editor, Freeze, Regularise, ViewGeometry
-from editor3d.update.engine import DatasetUpdater, Scene
+from editor3d.update.engine import DatasetUpdater
+from editor3d.update.scene import Scene
 
 MASK_SUFFIX, DISTANCE_SUFFIX = ".png", ".safetensors"
 FEATHER = 4

@@ -185,7 +185,7 @@ class Preview:
 def geometry_of(editor: Editor, scene: PosedImages, instruction: str) -> Callable[[View], ViewGeometry] | None:
     """What views show of the surface, where the editor uses it for the instruction and the capture has measured it."""
     from editor3d.geometry.scene.measured import MeasuredSurface
-    from editor3d.update.engine import uses_geometry, warn_of_flatness
+    from editor3d.update.instruction import uses_geometry, warn_of_flatness
 
     if not editor.info.uses_geometry or not uses_geometry(editor, instruction, scene.objects):
         return None

@@ -15,7 +15,7 @@ from editor3d.geometry.coverage import CHOOSING_SIDE, Keys, choose_keys
 from editor3d.geometry.surface import SURFACE_SIDE, SeenSurface
 from editor3d.plugin.confine.regions import REGION_FOLDER
 from editor3d.plugin.views.surfaces import reduced
-from editor3d.update.engine import editable_views, edited_objects
+from editor3d.update.instruction import editable_views, edited_objects
 from editor3d.update.keys.updater import KeyParts, KeyUpdater
 from editor3d.update.keys.warped import WarpPropagator
 

@@ -27,8 +27,10 @@ from editor3d.plugin.viewer.panel import EditPanel
 from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, rendered_geometry
 from editor3d.regions import parse_region
 from editor3d.types import Compose, Editor, ViewGeometry
-from editor3d.update.engine import DatasetUpdater, Guidance, Scene, check_instruction
+from editor3d.update.engine import DatasetUpdater
+from editor3d.update.instruction import check_instruction
 from editor3d.update.keys.updater import KeyUpdater
+from editor3d.update.scene import Guidance, Scene
 from editor3d.update.state import EditState, PictureStore
 
 

@@ -28,8 +28,9 @@ from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
-from editor3d.update.engine import Guidance, check_instruction
 from editor3d.update.forecast import say_forecast
+from editor3d.update.instruction import check_instruction
+from editor3d.update.scene import Guidance
 
 KEYS_SHEET, SHEET_COLUMNS = "views.png", 4
 """The views that are edited, on one sheet."""

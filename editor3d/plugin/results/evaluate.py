@@ -37,7 +37,7 @@ from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
 from editor3d.run.record import EditRecord, read_record
 from editor3d.types import Compose, EditRequest, Freeze, PosedImages, View, ViewGeometry
-from editor3d.update.engine import uses_geometry
+from editor3d.update.instruction import uses_geometry
 
 SEEN_SHARE = 0.5 / 255
 """A pixel of which a region makes up no more than this, before and after the edit, lies outside: rounded to 8 bits, its

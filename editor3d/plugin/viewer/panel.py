@@ -27,7 +27,8 @@ from editor3d.files.writing import visible_below
 if TYPE_CHECKING:
     from viser import ViserServer
 
-    from editor3d.update.engine import DatasetUpdater, Guidance
+    from editor3d.update.engine import DatasetUpdater
+    from editor3d.update.scene import Guidance
 
 _SHOWN = 4
 _SHOWN_WIDTH = 256

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from editor3d.types import EditedKey, EditorInfo
-from editor3d.update.engine import Scene
 from editor3d.update.keys.colors import blurred, fit_map
 from editor3d.update.keys.registration import registered
 from editor3d.update.keys.state import AcceptedKey
-from editor3d.update.keys.warped import WarpPropagator
+from editor3d.update.keys.warped import ENOUGH, WarpPropagator
+from editor3d.update.scene import Scene
 from editor3d.update.state import PictureStore
 
 _PRIOR = 0.05
@@ -75,7 +75,7 @@ class AgreeingKeys:
     ) -> Tensor:
         """An edited picture in the colours of other keys."""
         found = self._propagator.warped(view, original, others)
-        known = (found.weight / (found.weight + 0.05)) if inside is None else found.weight * inside
+        known = (found.weight / (found.weight + ENOUGH)) if inside is None else found.weight * inside
         sigma = max(1.0, min(edited.shape[:2]) / 100)
         soft = blurred(edited, sigma)
         sources, wanted, weights = (

@@ -8,9 +8,9 @@ from dataclasses import replace
 from editor3d.geometry.agreement import EditedView
 from editor3d.geometry.surface import SeenSurface
 from editor3d.geometry.verdicts import NEIGHBOURS, judge
-from editor3d.update.engine import Scene
 from editor3d.update.keys.agreeing import AgreeingKeys
 from editor3d.update.keys.state import AcceptedKey
+from editor3d.update.scene import Scene
 
 DOUBTED = 0.3
 """How much a key counts that is doubted, where the shape may change: views may then differ for good reason."""

@@ -15,7 +15,7 @@ from editor3d.plan import KeyPlan
 from editor3d.run.stopping import ApprovalAwaited, StepInterrupted
 from editor3d.types import EditedKey, EditorInfo, EditRequest, Reference, View
 from editor3d.update.batches import edit_together
-from editor3d.update.engine import DatasetUpdater, Guidance, rounded
+from editor3d.update.engine import DatasetUpdater, rounded
 from editor3d.update.forecast import Forecast, forecast
 from editor3d.update.keys.agreeing import AgreeingKeys
 from editor3d.update.keys.approval import Approval, read_approval
@@ -24,6 +24,7 @@ from editor3d.update.keys.judging import judged
 from editor3d.update.keys.state import AcceptedKey, KeyState, read_keys, write_keys
 from editor3d.update.keys.targets import TargetStore
 from editor3d.update.keys.warped import Warped, WarpPropagator
+from editor3d.update.scene import Guidance
 from editor3d.update.schedule import LATER_LEVEL, TIMESTEPS, PlannedEdit
 
 BARE = 0.008

@@ -28,8 +28,9 @@ from editor3d.plugin.confine.regions import REGION_FOLDER
 from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.settings import NO_OPTIONS, EditPipelineConfig
 from editor3d.types import Editor, EditorInfo, Garment, PosedImages
-from editor3d.update.engine import DatasetUpdater, Guidance, Scene
+from editor3d.update.engine import DatasetUpdater
 from editor3d.update.keys.updater import KeyUpdater
+from editor3d.update.scene import Guidance, Scene
 from editor3d.update.schedule import Schedule
 from gaussian.draw.selection import PosedPinhole
 from gaussian.fit.datamanager import PictureSampler

@@ -13,7 +13,9 @@ from editor3d.errors import CheckpointError, DataError, InstructionError
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.run.stopping import StepInterrupted
 from editor3d.types import EditorInfo, EditRequest, Intrinsics, View, ViewGeometry
-from editor3d.update.engine import TRIES, DatasetUpdater, Guidance, Scene, check_instruction
+from editor3d.update.engine import TRIES, DatasetUpdater
+from editor3d.update.instruction import check_instruction
+from editor3d.update.scene import Guidance, Scene
 from editor3d.update.schedule import Schedule
 from editor3d.update.state import EditState, PictureStore
 

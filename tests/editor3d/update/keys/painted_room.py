@@ -13,9 +13,9 @@ from editor3d.geometry.surface import SeenSurface
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.plan import KeyPlan
 from editor3d.types import BatchEditor, Editor, EditorInfo, EditRequest, Intrinsics, View
-from editor3d.update.engine import Guidance, Scene
 from editor3d.update.keys.updater import KeyParts, KeyUpdater
 from editor3d.update.keys.warped import WarpPropagator
+from editor3d.update.scene import Guidance, Scene
 from editor3d.update.schedule import Schedule
 from editor3d.update.state import EditState, PictureStore
 
