@@ -31,7 +31,7 @@ from rich.table import Table
 from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.imagination import Imagination
-from editor3d.programs.refinement import Refinement
+from editor3d.programs.refined import Refinement
 from editor3d.programs.rendering.pool import Workers
 from editor3d.srgb import to_linear
 

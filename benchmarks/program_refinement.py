@@ -33,7 +33,7 @@ from editor3d.programs.core.contracts import RenderSettings
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.syntax import Program
-from editor3d.programs.refinement import Refinement
+from editor3d.programs.refined import Refinement
 from editor3d.programs.rendering.pool import Workers
 from editor3d.programs.request import read_picture
 

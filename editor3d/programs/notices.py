@@ -11,7 +11,7 @@ from editor3d.programs.search.tournament import Outcome
 from editor3d.run.events import Warning, emit
 
 if TYPE_CHECKING:
-    from editor3d.programs.refinement import Refinement
+    from editor3d.programs.refined import Refinement
 
 
 def note(sentence: str) -> None:

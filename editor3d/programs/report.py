@@ -15,7 +15,7 @@ from typing import Any
 from editor3d.files.writing import replacing
 from editor3d.programs.core.contracts import Candidate
 from editor3d.programs.core.run_ledger import RunLedger
-from editor3d.programs.search.search import PICTURES
+from editor3d.programs.search.pictures import PICTURES
 
 REPORT = "report.html"
 _STYLE = """

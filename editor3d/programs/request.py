@@ -19,7 +19,7 @@ from editor3d.programs.imagination import Imagination
 from editor3d.programs.judge.picture_clip import clip_model
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.rendering.sizes import shaped
-from editor3d.programs.search.search import digest
+from editor3d.programs.search.pictures import digest
 from editor3d.programs.vision.client import VisionSettings
 
 SIDE, MOST_SIDE = 256, 4096

@@ -160,6 +160,12 @@ class Failure:
 class Proposer(Protocol):
     """Writes candidates."""
 
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether a model writes them, which hears of a failure before it writes the next one. Else the candidates of
+        a round are known before any of them is rendered, and the same each time that they are asked for."""
+        ...
+
     def propose(self, current: Round, index: int) -> Proposal | None:
         """The candidate number `index` of a round; None where it has nothing more to propose in this round.
 

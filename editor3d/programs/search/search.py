@@ -2,24 +2,16 @@
 
 As in BlenderAlchemy, each round takes the best program so far, has `breadth` changes of it proposed and rendered, and
 lets their pictures play a knock-out whose winner meets the incumbent: a round never makes things worse.
-
-Every step has a name. Its answer is looked up in the ledger before it is computed, so that a killed run replays the
-same steps, without doing a finished one twice, to where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from editor3d.errors import ConfigError, ServiceError
-from editor3d.files.safe_open import UNREADABLE, open_picture
-from editor3d.outputs.pictures import save_png
+from editor3d.errors import ConfigError
 from editor3d.programs.core.budget import Account, BudgetSpentError
 from editor3d.programs.core.contracts import (
     Candidate,
@@ -27,7 +19,6 @@ from editor3d.programs.core.contracts import (
     Evaluator,
     Failure,
     Proposer,
-    Rendered,
     Renderer,
     Round,
     Task,
@@ -35,21 +26,13 @@ from editor3d.programs.core.contracts import (
 )
 from editor3d.programs.core.options import EditSizes
 from editor3d.programs.core.run_ledger import RunLedger
+from editor3d.programs.search.answers import Answers, NoServiceError
+from editor3d.programs.search.pictures import Pictures, digest, unusable
 from editor3d.programs.search.tournament import Outcome, knock_out
 from editor3d.run import events
 
-PATIENCE = 2
-"""Model calls that may fail one after the other before the run stops; each has been tried several times by then."""
-BLANK = 3
-"""Of 255: a picture whose values in each channel all lie within this shows nothing."""
 LEADERS = 8
 """The best candidates that a search remembers."""
-PICTURES = "candidates"
-"""The folder of the candidates' pictures, below the run's own."""
-
-
-class NoServiceError(ServiceError):
-    """A model gave no usable answer again and again."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +90,7 @@ class Search:
         settings: Settings,
         target: np.ndarray | None = None,
         size: str = "",
+        at_once: int = 1,
         on_round: Callable[[int, Outcome], None] = lambda number, outcome: None,
         on_failure: Callable[[Failure], None] = lambda failure: None,
         on_progress: Callable[[int, str, int], None] = lambda done, note, total: None,
@@ -115,16 +99,17 @@ class Search:
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one: shown to the proposer.
             size: the ending of pictures' names where a run has them in two sizes.
+            at_once: how many programs the renderer takes at a time.
             on_round: called after each finished round.
             on_failure: called for each candidate without a picture, or with an empty one.
             on_progress: called before each candidate with how many were rendered, a note, and how many there are at
                 most.
         """
-        self._task, self._renderer, self._proposer, self._evaluator = task, renderer, proposer, evaluator
-        self._account, self._ledger, self._settings, self._target = account, ledger, settings, target
+        self._task, self._proposer, self._target = task, proposer, target
+        self._account, self._ledger, self._settings = account, ledger, settings
         self._on_round, self._on_failure, self._on_progress = on_round, on_failure, on_progress
-        self._folder = ledger.path.parent / PICTURES
-        self._failures, self._size = 0, size
+        self._answers = Answers(proposer, evaluator, ledger)
+        self._pictures = Pictures(renderer, evaluator, account, ledger, seed=settings.seed, size=size, at_once=at_once)
         self.leaders: list[Candidate] = []
         """The best few, where the evaluator measures; the best first."""
         self.first: Candidate | None = None
@@ -163,7 +148,7 @@ class Search:
         Raises:
             ConfigError: it gives no picture.
         """
-        rendered, loss = self._render(source)
+        rendered, loss = self._pictures.render(source)
         if rendered.image is None:
             raise ConfigError(
                 f"Expected a program that can be rendered, but it was {rendered.status}: "
@@ -178,16 +163,13 @@ class Search:
         Raises:
             BudgetSpentError: renders or seconds do not allow it.
         """
-        rendered, loss = self._render(source)
+        rendered, loss = self._pictures.render(source)
         return None if rendered.image is None else Candidate(source, rendered.image, loss, note)
 
     def seconds_of(self, source: str) -> float:
         """How long the render of a program took."""
-        known = self._ledger.rendered(self._name(source))
+        known = self._ledger.rendered(self._pictures.name(source))
         return 0.0 if known is None else float(known["seconds"])
-
-    def _name(self, source: str) -> str:
-        return digest(source) + self._size
 
     def _rounds(self) -> str:
         number, idle = 0, 0
@@ -210,9 +192,12 @@ class Search:
         tried, proposed, spent = [], 0, None
         seen = {current.best.source}
         try:
+            if not self._proposer.asks_a_model:  # a model hears of a failure before it writes the next candidate
+                known = [self._answers.proposal(current, index) for index in range(current.breadth)]
+                self._pictures.ahead(one[0] for one in known if one is not None and one[0] not in seen)
             for index in range(current.breadth):
                 self._show(self._planned(current, index), f"round {current.number + 1}{_loss(current.best)}")
-                proposal = self._propose(current, index)
+                proposal = self._answers.proposal(current, index)
                 if proposal is None:
                     continue
                 proposed += 1
@@ -220,8 +205,8 @@ class Search:
                 if source in seen:
                     continue
                 seen.add(source)
-                rendered, loss = self._render(source)
-                reason = _unusable(rendered, current.best)
+                rendered, loss = self._pictures.render(source)
+                reason = unusable(rendered, current.best)
                 if reason is not None:
                     failure = Failure(source, note, reason)
                     self._proposer.failed(current, failure)
@@ -272,7 +257,7 @@ class Search:
         def judge(left: Candidate, right: Candidate) -> Verdict | None:
             if np.array_equal(left.image, right.image):
                 return None
-            return self._judge(f"{current.number}.match.{digest(left.source)}.{digest(right.source)}", left, right)
+            return self._answers.verdict(current.number, left, right)
 
         if isinstance(spent, NoServiceError) and current.best.loss is None:
             return Outcome(current.best, (), False)
@@ -283,111 +268,6 @@ class Search:
                 raise
             return Outcome(current.best, (), False)
 
-    def _propose(self, current: Round, index: int) -> tuple[str, str] | None:
-        """Source and note of a candidate; None where there is none."""
-        key = f"{current.number}.{index}.propose"
-        known = self._ledger.answer(key)
-        models = getattr(self._proposer, "asks_a_model", False)
-        if known is not None and models:
-            return None if known["event"] == "failed" else (known["text"], known["note"])
-        try:
-            proposal = self._proposer.propose(current, index)
-        except ServiceError as error:
-            self._failed(key, error)
-            return None
-        self._failures = 0 if models else self._failures
-        if proposal is None:
-            return None
-        if known is not None and known["source"] != digest(proposal.source):
-            raise ConfigError(
-                f"Expected the candidates of the earlier session in {self._ledger.path.parent}, but this version "
-                f"proposes others: begin a new run in another folder; what was found stays."
-            )
-        if known is None:
-            self._ledger.append(
-                "proposal", key=key, source=digest(proposal.source), text=proposal.source, note=proposal.note,
-                calls=proposal.calls, tokens=proposal.tokens, seed=current.seed,
-            )  # fmt: skip
-        return proposal.source, proposal.note
-
-    def _judge(self, key: str, left: Candidate, right: Candidate) -> Verdict | None:
-        known = self._ledger.answer(key)
-        if known is not None:
-            if known["event"] == "failed":
-                return None
-            return Verdict(known["winner"], decided=known["decided"])
-        try:
-            verdict = self._evaluator.compare(left, right)
-        except ServiceError as error:
-            self._failed(key, error)
-            return None
-        if verdict.calls:
-            self._failures = 0
-        self._ledger.append(
-            "verdict", key=key, left=digest(left.source), right=digest(right.source), winner=verdict.winner,
-            decided=verdict.decided, scores=verdict.scores, calls=verdict.calls, tokens=verdict.tokens,
-            note=verdict.note,
-        )  # fmt: skip
-        return verdict
-
-    def _failed(self, key: str, error: ServiceError) -> None:
-        self._ledger.append("failed", key=key, reason=str(error))
-        self._failures += 1
-        if self._failures >= PATIENCE:
-            raise NoServiceError(str(error)) from error
-
-    def _render(self, source: str) -> tuple[Rendered, float | None]:
-        """What became of a program, and its loss; each program is rendered once in a run."""
-        name = self._name(source)
-        known, path = self._ledger.rendered(name), self._folder / f"{name}.png"
-        if known is not None:
-            image = _opened(path) if known["status"] == "ok" else None
-            if image is not None or known["status"] != "ok":
-                loss = self._evaluator.loss(image) if known["loss"] is None and image is not None else known["loss"]
-                return Rendered(known["status"], image, known["seconds"], known["message"]), loss
-        self._account.begin_render()
-        left = self._account.seconds_left()
-        rendered = self._renderer.render(source, left)
-        if rendered.status == "timeout" and left is not None and rendered.seconds >= 0.9 * left:
-            self._account.require_time()  # not the program's fault: nothing is recorded against it
-        loss, parts = None, {}
-        if rendered.image is not None:
-            loss, parts = self._evaluator.loss(rendered.image), self._evaluator.parts(rendered.image)
-            save_png(path, rendered.image)
-            events.emit(events.Picture(path=events.absolute(path), view=name))
-        entry: dict[str, Any] = {"source": name, "status": rendered.status, "seconds": rendered.seconds}
-        self._ledger.append(
-            "render",
-            **entry,
-            message=rendered.message,
-            loss=loss,
-            parts=parts,
-            seed=self._settings.seed,
-            retries=rendered.retries,
-        )
-        return rendered, loss
-
-
-def digest(text: str | bytes) -> str:
-    """A short name of a program or file: 16 hexadecimal digits of its SHA-256."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
-
-
-def _unusable(rendered: Rendered, best: Candidate) -> str | None:
-    """Why a candidate cannot win; None where it may. An empty picture may where the incumbent's is empty too."""
-    if rendered.image is None:
-        return f"{rendered.status}: {rendered.message}"
-    if _is_blank(rendered.image) and not _is_blank(best.image):
-        red, green, blue = rendered.image.reshape(-1, 3).mean(axis=0).round().astype(int)
-        return f"blank: the picture is of one colour, RGB {red}, {green}, {blue}, and shows nothing of the scene"
-    return None
-
-
-def _is_blank(image: np.ndarray) -> bool:
-    """Whether every channel has nearly one value in the whole picture [H, W, 3] uint8."""
-    flat = image.reshape(-1, 3)
-    return bool(((flat.max(axis=0) - flat.min(axis=0)) <= BLANK).all())
-
 
 def _loss(best: Candidate) -> str:
     return "" if best.loss is None else f", loss {best.loss:.4f}"
@@ -395,11 +275,3 @@ def _loss(best: Candidate) -> str:
 
 def _seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-def _opened(path: Path) -> np.ndarray | None:
-    try:
-        with open_picture(path, ("PNG",)) as picture:
-            return np.array(picture.convert("RGB"))
-    except UNREADABLE:
-        return None

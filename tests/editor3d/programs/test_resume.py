@@ -25,7 +25,7 @@ from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.language.vocabulary import NOTHING
 from editor3d.programs.plan import RefinePlan, is_begun
-from editor3d.programs.refinement import Refinement
+from editor3d.programs.refined import Refinement
 from editor3d.programs.rendering import pool as workers
 from editor3d.programs.search.tournament import Outcome
 from editor3d.run.folders import alone
