@@ -2,7 +2,8 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""PLY files of coloured points, triangles or splats, as the engine writes them. Knows arrays, not Blender."""
+"""PLY files of coloured points or triangles, as the engine writes them; of splats the centres. Knows arrays, not
+Blender."""
 
 import math
 import struct
@@ -21,19 +22,15 @@ _CODES = {
     **dict.fromkeys(("int", "int32"), "i"),
 }
 MAX_VERTICES = 20_000_000
-HARMONIC = 0.28209479177387814
-"""The zeroth spherical harmonic: a splat's colour is 0.5 + HARMONIC * f_dc."""
+_HARMONIC = 0.28209479177387814
+"""The zeroth spherical harmonic: a splat's colour is 0.5 + it * f_dc."""
 
 
 class Cloud:
-    """Flat arrays. positions: 'f', 3 a vertex. colors: 'f', 4 a vertex, linear, or None. corners: 'i', 3 a triangle.
+    """Flat arrays. positions: 'f', 3 a vertex. colors: 'f', 4 a vertex, linear, or None. corners: 'i', 3 a triangle."""
 
-    sizes, turns, of splats only: 'f', 3 standard deviations and a quaternion (w, x, y, z) a vertex.
-    """
-
-    def __init__(self, positions, colors, corners, sizes=None, turns=None):
+    def __init__(self, positions, colors, corners):
         self.positions, self.colors, self.corners = positions, colors, corners
-        self.sizes, self.turns = sizes, turns
 
 
 def read(data):
@@ -98,19 +95,16 @@ def _triangles(body, start, count, lists):
 
 def _cloud(columns, count, corners):
     positions = _woven([columns[axis] for axis in "xyz"])
-    sizes = turns = None
     if "f_dc_0" in columns:
-        channels = [[0.5 + HARMONIC * v for v in columns[f"f_dc_{k}"]] for k in range(3)]
+        channels = [[0.5 + _HARMONIC * v for v in columns[f"f_dc_{k}"]] for k in range(3)]
         alpha = [1.0 / (1.0 + math.exp(-min(50.0, max(-50.0, v)))) for v in columns["opacity"]]
-        sizes = _woven([[math.exp(min(20.0, v)) for v in columns[f"scale_{k}"]] for k in range(3)])
-        turns = _woven([columns[f"rot_{k}"] for k in range(4)])
     elif "red" in columns:
         channels = [[v / 255.0 for v in columns[name]] for name in ("red", "green", "blue")]
         alpha = [1.0] * count
     else:
         return Cloud(positions, None, corners)
     colors = _woven([[_linear(v) for v in channel] for channel in channels] + [alpha])
-    return Cloud(positions, colors, corners, sizes, turns)
+    return Cloud(positions, colors, corners)
 
 
 def _woven(columns):

@@ -15,7 +15,7 @@ import bpy
 from ..scene import meshes
 from . import history, thumbnails, work
 
-_TICK = 0.1
+_TICK, _BUILD_TICK = 0.1, 0.02
 
 
 class Session:
@@ -33,6 +33,8 @@ class Session:
         self.missing = False
         self.job = {}
         self.outcome = None
+        self.building = None
+        """Splats that are put into Blender's data, a little each tick."""
         self.health = {}
         self.began = 0.0
         self.shown = 0
@@ -47,6 +49,8 @@ class Session:
 
     def share(self):
         """How much of the job is done, 0 to 1; None where that is not known."""
+        if self.building is not None:
+            return self.building.share
         progress = self.job.get("progress") or {}
         total = progress.get("total") or 0
         return progress["done"] / total if total else None
@@ -65,13 +69,25 @@ class Session:
         if self.work is not None:
             self.work.cancel()
             history.note(self.request, "cancelled")
+        self._unbuild()
         self.work, self.phase, self.message = None, "idle", "Stopped."
+
+    def _unbuild(self):
+        if self.building is not None:
+            self.building.drop()
+        self.building = None
+
+    def build(self):
+        """A few milliseconds of what brings splats in; then the result waits."""
+        if self.phase == "running" and self.building.step():
+            self.phase, self.message = "pending", self.outcome.note or "Done."
 
     def drop(self):
         """Stop what runs, and forget a result that waits."""
         if self.work is not None:
             self.work.cancel()
         self.work = None
+        self._unbuild()
         self.untry()
         self.phase, self.outcome = "idle", None
         thumbnails.forget()
@@ -150,7 +166,12 @@ class Session:
             history.note(self.request, name)
 
     def _done(self, outcome):
-        self.outcome, self.phase, self.message = outcome, "pending", "Done."
+        self.outcome, self.phase, self.message = outcome, "pending", outcome.note or "Done."
+        if outcome.table is not None:
+            from ..scene import splats  # with numpy, where there are splats
+
+            self.building = splats.Building(outcome.table, f"{self.request.instruction}"[:60])
+            self.phase, self.message = "running", "Bringing in the splats…"
         for index, (_, before, after) in enumerate(outcome.pairs):
             self._show(f"before-{index}", before)
             self._show(f"after-{index}", after)
@@ -215,10 +236,15 @@ def tick():
     if current is not None:
         while session.work is current and not current.events.empty():
             session.take(*current.events.get())
+    building = session.running and session.building is not None
+    if building:
+        session.build()
     told = (session.phase, session.message, session.shown, session.share())
     if told != session.drawn:
         session.drawn = told
         redraw()
+    if building:
+        return _BUILD_TICK
     return _TICK if session.work is not None else None
 
 

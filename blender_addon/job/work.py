@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from queue import SimpleQueue
 
-from ..formats import glb, pixels, ply
+from ..formats import glb, pixels, ply, tables
 from . import engine
 from .client import EngineError
 
@@ -26,9 +26,11 @@ class JobRequest:
     kind: a kind of job of the service. subject: the name of the object, or the path, that it is about. inputs: name to
     (file name, bytes), a function without arguments that gives these (it is called in the thread), or a path.
     geometry: the `glb.Geometry` that was sent, for a mesh. entries: what the program assigns, for a refinement.
+    replaces: names of objects that the result takes the place of.
     """
 
-    def __init__(self, kind, instruction, subject, inputs, settings, geometry=None, entries=()):
+    def __init__(self, kind, instruction, subject, inputs, settings, geometry=None, entries=(), replaces=()):
+        self.replaces = tuple(replaces)
         self.kind, self.instruction, self.subject = kind, instruction, subject
         self.inputs, self.settings, self.geometry, self.entries = inputs, settings, geometry, entries
 
@@ -37,13 +39,14 @@ class Outcome:
     """What a finished job left.
 
     files: name to size, of all results. pairs: (name, picture before, picture after), small: see `Work`. sheet: PNG or
-    None; shown: the same, small. styled, uvs: see `glb.read`, `glb.corner_uvs`, for a mesh. cloud: see `ply.read`, for
-    a scene. program: text, of a refinement.
+    None; shown: the same, small. styled, uvs: see `glb.read`, `glb.corner_uvs`, for a mesh. cloud: see `ply.read`, or
+    table: see `splats.read`, for a scene. program: text, of a refinement. note: a sentence to tell, or "".
     """
 
     def __init__(self):
         self.files, self.pairs, self.sheet, self.shown = {}, [], None, None
-        self.styled = self.uvs = self.cloud = self.program = None
+        self.styled = self.uvs = self.cloud = self.table = self.program = None
+        self.note = ""
 
 
 class Work(threading.Thread):
@@ -145,7 +148,10 @@ class Work(threading.Thread):
             out.styled = glb.read(client.file(name, "result.glb"))
             out.uvs = glb.corner_uvs(self.request.geometry, out.styled)
         elif kind == "scene":
-            out.cloud = ply.read(client.file(name, "result.ply"))
+            data = client.file(name, "result.ply")
+            out.table, out.note = tables.splats_in(data)
+            if out.table is None:
+                out.cloud = ply.read(data)
         elif kind == "refine":
             out.program = client.file(name, "best.py").decode("utf-8", "replace")
         return out

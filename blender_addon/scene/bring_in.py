@@ -15,8 +15,11 @@ class CannotAccept(Exception):
     """A result that fits nothing any more, in one sentence."""
 
 
-def accept(context, request, outcome):
+def accept(context, request, outcome, building=None):
     """Take a result into the scene; says what was done.
+
+    Args:
+        building: the `splats.Building` of a scene of splats.
 
     Raises:
         CannotAccept: what it is about is gone.
@@ -24,11 +27,26 @@ def accept(context, request, outcome):
     if request.kind == "mesh":
         return _accept_mesh(request, outcome)
     if request.kind == "scene":
-        thing = clouds.add(context, outcome.cloud, f"{os.path.basename(request.subject)} {request.instruction}"[:60])
-        return f"{thing.name}: {len(thing.data.vertices)} points."
+        return _accept_scene(context, request, outcome, building)
     if request.kind == "refine":
         return _accept_program(request, outcome)
     raise CannotAccept("There is nothing to take in.")
+
+
+def _accept_scene(context, request, outcome, building):
+    title = f"{os.path.basename(request.subject)} {request.instruction}"[:60]
+    if building is None:
+        thing = clouds.add(context, outcome.cloud, title)
+        return f"{thing.name}: {len(thing.data.vertices)} points."
+    from . import splats  # with numpy, where there are splats
+
+    replaced = [bpy.data.objects.get(name) for name in request.replaces]
+    thing = splats.add(context, building, title)
+    for old in filter(None, replaced):  # the two would be drawn on top of each other
+        old.hide_render = True
+        old.hide_set(True)
+    hidden = " What they were made of is hidden." if any(replaced) else ""
+    return f"{thing.name}: {len(outcome.table)} splats.{hidden}"
 
 
 def _accept_mesh(request, outcome):

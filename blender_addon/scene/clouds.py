@@ -2,16 +2,13 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Coloured points, triangles and splats as objects that render: geometry nodes make points or ellipsoids of them."""
-
-from array import array
+"""Coloured points and triangles as objects that render: geometry nodes make points of them."""
 
 import bpy
-from mathutils import Quaternion
 
 from . import meshes
 
-COLOR, SIZE, TURN = "Color", "size", "turn"
+COLOR = "Color"
 
 
 def add(context, cloud, title):
@@ -21,9 +18,6 @@ def add(context, cloud, title):
     mesh.update(calc_edges=True)
     if cloud.colors is not None:
         mesh.color_attributes.new(COLOR, "FLOAT_COLOR", "POINT").data.foreach_set("color", cloud.colors)
-    if cloud.sizes is not None:
-        mesh.attributes.new(SIZE, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", cloud.sizes)
-        mesh.attributes.new(TURN, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", _euler(cloud.turns))
     material = _material(title)
     mesh.materials.append(material)
     thing = bpy.data.objects.new(title, mesh)
@@ -38,19 +32,10 @@ def add(context, cloud, title):
     return thing
 
 
-def _euler(turns):
-    """Quaternions as Euler angles, which geometry nodes of all versions take."""
-    out = array("f", bytes(12 * (len(turns) // 4)))
-    for index in range(len(turns) // 4):
-        out[3 * index : 3 * index + 3] = array(
-            "f", Quaternion(turns[4 * index : 4 * index + 4]).normalized().to_euler()
-        )
-    return out
-
-
 def _material(title):
     material = bpy.data.materials.new(title)
-    material.use_nodes = True
+    if bpy.app.version < (5, 0, 0):  # later ones always have nodes
+        material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
     colors = tree.nodes.new("ShaderNodeAttribute")
@@ -78,7 +63,7 @@ def _spacing(cloud):
 
 def _nodes(title, material, cloud):
     tree = bpy.data.node_groups.new(title, "GeometryNodeTree")
-    if hasattr(tree, "interface"):  # Blender 4.0
+    if bpy.app.version >= (4, 0, 0):
         tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
         tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
     else:
@@ -91,21 +76,6 @@ def _nodes(title, material, cloud):
     points.inputs["Radius"].default_value = _spacing(cloud)
     tree.links.new(last, points.inputs[0])
     last = points.outputs[0]
-    if cloud.sizes is not None:
-        ball = tree.nodes.new("GeometryNodeMeshIcoSphere")
-        ball.inputs["Radius"].default_value, ball.inputs["Subdivisions"].default_value = 2.0, 1
-        placed = tree.nodes.new("GeometryNodeInstanceOnPoints")
-        tree.links.new(last, placed.inputs["Points"])
-        tree.links.new(ball.outputs["Mesh"], placed.inputs["Instance"])
-        for name, socket in ((SIZE, "Scale"), (TURN, "Rotation")):
-            read = tree.nodes.new("GeometryNodeInputNamedAttribute")
-            read.data_type = "FLOAT_VECTOR"
-            read.inputs["Name"].default_value = name
-            source = next(o for o in read.outputs if o.enabled and o.name == "Attribute")
-            tree.links.new(source, placed.inputs[socket])
-        real = tree.nodes.new("GeometryNodeRealizeInstances")
-        tree.links.new(placed.outputs[0], real.inputs[0])
-        last = real.outputs[0]
     painted = tree.nodes.new("GeometryNodeSetMaterial")
     painted.inputs["Material"].default_value = material
     tree.links.new(last, painted.inputs[0])

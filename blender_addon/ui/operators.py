@@ -115,11 +115,12 @@ class EDITOR3D_OT_accept(_Decides, bpy.types.Operator):
     def execute(self, context):
         session.untry()
         try:
-            told = bring_in.accept(context, session.request, session.outcome)
+            told = bring_in.accept(context, session.request, session.outcome, session.building)
         except bring_in.CannotAccept as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         history.mark("accepted")
+        session.building = None  # its data has an object now
         session.drop()
         session.message = told
         self.report({"INFO"}, told)

@@ -12,7 +12,7 @@ import bpy
 from ..job import engine, history, thumbnails
 from ..job.session import session
 from . import dataset_operator
-from .requests import subject_mesh
+from .requests import selected_splats, subject_mesh
 
 _STATES = {
     "done": "INFO",
@@ -84,6 +84,10 @@ def _draw_subject(layout, context, chosen):
             layout.label(text=thing.name, icon="OUTLINER_OB_MESH")
     elif chosen.what == "SCENE":
         layout.prop(chosen, "scene_path", text="")
+        if not chosen.scene_path:
+            chosen_splats = selected_splats(context)
+            text = ", ".join(thing.name for thing in chosen_splats) or "Choose a file, or select splats"
+            layout.label(text=text, icon="POINTCLOUD_DATA" if chosen_splats else "INFO")
         layout.prop(chosen, "scene_format", expand=False)
     else:
         layout.prop(chosen, "part", text="")

@@ -46,9 +46,10 @@ QUALITY = {
 }
 """Settings of the engine, by what is changed."""
 FORMATS = (
+    ("auto", "As it is made", "Splats of a scene of splats, of any other scene points"),
     ("mesh", "Mesh", "The surface with colours"),
     ("pointcloud", "Points", "Coloured points"),
-    ("splats", "Splats", "Ellipsoids, of a scene that is made of Gaussians"),
+    ("splats", "Splats", "Gaussians, of a scene that is made of them"),
 )
 
 
@@ -82,10 +83,11 @@ class Editor3DSettings(bpy.types.PropertyGroup):
     seed: IntProperty(name="Seed", description="Of everything random", default=42, min=0)
     scene_path: StringProperty(
         name="Scene",
-        description="The folder of a capture or of a finished run, or a file of splats (.ply, .spz, .splat)",
+        description="The folder of a capture or of a finished run, or a file of splats (.ply, .spz, .splat); empty for "
+        "the selected splats",
         subtype="FILE_PATH",
     )
-    scene_format: EnumProperty(name="Bring in as", items=FORMATS, default="pointcloud")
+    scene_format: EnumProperty(name="Bring in as", items=FORMATS, default="auto")
     force: BoolProperty(
         name="Poor scenes, too",
         description="Also edit a reconstruction that shows its views no better than their mean does",

@@ -10,10 +10,10 @@ import tempfile
 
 import bpy
 
-from ..formats import glb
+from ..formats import glb, tables
 from ..job.session import session
 from ..job.work import JobRequest
-from ..scene import meshes, programs
+from ..scene import meshes, programs, splat_nodes
 from . import preferences, properties
 
 
@@ -25,6 +25,11 @@ def subject_mesh(context):
     """The active object if it is a mesh that is selected, else None."""
     thing = context.active_object
     return thing if thing is not None and thing.type == "MESH" and thing.select_get() else None
+
+
+def selected_splats(context):
+    """The selected objects that hold splats."""
+    return [thing for thing in context.selected_objects if splat_nodes.is_splats(thing)]
 
 
 def ask(context, preview=False):
@@ -88,17 +93,48 @@ def _mesh(context, chosen, instruction, preview):
 def _scene(context, chosen, instruction, preview):
     path = chosen.scene_path.strip()
     if not path:
-        raise CannotAsk("Choose the folder of a capture, or a file of splats.")
+        return _splats(context, chosen, instruction, preview)
     if path != "demo":
         path = _absolute(path)
         if not os.path.exists(path):
             raise CannotAsk(f"There is no {path}.")
     if preview:
         return JobRequest("scene-preview", instruction, path, {"scene": path}, _plain(chosen))
+    return JobRequest("scene", instruction, path, {"scene": path}, _scene_settings(chosen))
+
+
+def _scene_settings(chosen):
     settings = _guided(chosen) | properties.QUALITY["SCENE"][chosen.quality] | {"format": chosen.scene_format}
-    if chosen.force:
-        settings["force"] = True
-    return JobRequest("scene", instruction, path, {"scene": path}, settings)
+    return settings | ({"force": True} if chosen.force else {})
+
+
+def _splats(context, chosen, instruction, preview):
+    """The selected splats as they are in the scene, as a file of their own."""
+    things = selected_splats(context)
+    if not things:
+        raise CannotAsk("Choose a capture or a file of splats, or select splats.")
+    try:
+        from ..scene import splats as scene_splats
+    except ImportError as error:
+        raise CannotAsk(tables.NO_NUMPY) from error
+    from ..formats import splats
+
+    try:
+        compute = scene_splats.table_of(things)
+    except splats.SplatError as error:
+        raise CannotAsk(str(error)) from error
+    path = os.path.join(tempfile.mkdtemp(dir=session.own_folder()), "splats.ply")
+
+    def written():
+        data = splats.write(compute())
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    names = [thing.name for thing in things]
+    if preview:
+        return JobRequest("scene-preview", instruction, names[0], {"scene": written}, _plain(chosen))
+    return JobRequest("scene", instruction, names[0], {"scene": written}, _scene_settings(chosen), replaces=names)
 
 
 def _refine(context, chosen, instruction, preview):
@@ -182,8 +218,9 @@ def recall(context, entry):
     qualities = properties.QUALITY[chosen.what].items()
     chosen.quality = next((n for n, made in qualities if made and made.items() <= settings.items()), "NORMAL")
     if chosen.what == "SCENE":
-        chosen.scene_path = entry["subject"]
-        chosen.scene_format = settings.get("format", "pointcloud")
+        path = entry["subject"]
+        chosen.scene_path = path if path == "demo" or os.path.isabs(path) else ""  # else selected splats
+        chosen.scene_format = settings.get("format", "auto")
         chosen.force = bool(settings.get("force"))
         return
     if chosen.what == "REFINE":

@@ -19,6 +19,7 @@ _SUFFIXES = {
     "mesh": (".ply", ".obj", ".glb"),
     "pointcloud": (".ply",),
     "splats": (".ply", ".spz", ".splat", ".glb"),
+    "auto": (".ply",),
 }
 
 
@@ -33,10 +34,11 @@ class Export:
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Name the run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (also compressed),
     .spz, .splat or .sog."""
-    format: Literal["mesh", "pointcloud", "splats", "images"] | None = None
+    format: Literal["mesh", "pointcloud", "splats", "images", "auto"] | None = None
     """Choose mesh: the surface with vertex colours (.ply, .obj, .glb); pointcloud: coloured points (.ply); splats: the
-    Gaussians of a scene of splats (.ply, .spz, .splat, .glb); or images: renders of the training views with a
-    transforms.json. Optional with a file of splats."""
+    Gaussians of a scene of splats (.ply, .spz, .splat, .glb); images: renders of the training views with a
+    transforms.json; or auto: splats of a scene of splats, of any other points (.ply). Optional with a file of
+    splats."""
     output: Path | None = None
     """Name the file, or the folder for images; by default in the run's folder. Required with a file of splats."""
     data: str | None = None
@@ -78,34 +80,37 @@ class Export:
         if self.format == "images" and self.pictures == "edited" and not (run / "edited").is_dir():
             raise ConfigError(f"Expected the run of a finished edit for --pictures edited, found no {run / 'edited'}.")
         _, pipeline = open_run(self.run_folder, data=self.data)
-        self._tell(target, self._write(pipeline, run, target))
+        format = self.format
+        if format == "auto":
+            format = "splats" if ".ply" in pipeline.model.capabilities.scene_suffixes else "pointcloud"
+        self._tell(target, format, self._write(pipeline, format, run, target))
         return 0
 
-    def _tell(self, target: Path, holds: str) -> None:
+    def _tell(self, target: Path, format: str, holds: str) -> None:
         from editor3d.run.events import Result, absolute, emit
 
         print(f"{target}: {holds}")
-        emit(Result(kind=self.format or "splats", path=absolute(target)))
+        emit(Result(kind=format, path=absolute(target)))
 
     def _convert(self) -> int:
         if self.data is not None:
             raise ConfigError(f"Expected --data with the folder of a run, got {self.run_folder}: leave it out.")
-        if self.format not in (None, "splats"):
+        if self.format not in (None, "splats", "auto"):
             raise ConfigError(
                 f"Expected a file of splats to be written as splats, got --format {self.format}: edit it, and export "
                 f"the run, for pictures."
             )
         if self.output is None:
             raise ConfigError(f"Expected a file to write, got none: give --output FILE with {_choices('splats')}.")
-        self._tell(self.output, f"{load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
+        self._tell(self.output, "splats", f"{load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
         return 0
 
-    def _write(self, pipeline: PluginPipeline, run: Path, target: Path) -> str:
+    def _write(self, pipeline: PluginPipeline, format: str, run: Path, target: Path) -> str:
         """Write the export; says what it holds."""
         from editor3d.plugin.results.export import export_capture, export_mesh, export_points, export_splats
         from editor3d.run.progress import counting
 
-        if self.format == "mesh":
+        if format == "mesh":
             vertices, faces = export_mesh(
                 pipeline,
                 target,
@@ -115,10 +120,10 @@ class Export:
                 radius=self.radius,
             )
             return f"{vertices} vertices, {faces} faces"
-        if self.format == "splats":
+        if format == "splats":
             return f"{export_splats(pipeline, target)} Gaussians"
         with counting("rendering", "views") as on_view:
-            if self.format == "images":
+            if format == "images":
                 edited = run / "edited" if self.pictures == "edited" else None
                 return f"{export_capture(pipeline, target, edited=edited, on_view=on_view)} views"
             count = export_points(

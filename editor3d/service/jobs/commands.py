@@ -89,9 +89,9 @@ def edit_words(request: JobRequest, places: Places) -> list[str]:
 
 def export_words(request: JobRequest, places: Places, run: Path) -> list[str]:
     """`editor3d export` of a run."""
-    format = request.settings.given().get("format", "pointcloud")
+    format = request.settings.given().get("format", "auto")
     words = ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}.ply")]
-    return [*words, "--num-points", str(POINTS)] if format == "pointcloud" else words
+    return [*words, "--num-points", str(POINTS)] if format in ("auto", "pointcloud") else words
 
 
 def preview_words(request: JobRequest, places: Places, data: Path) -> list[str]:

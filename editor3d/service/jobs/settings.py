@@ -112,4 +112,4 @@ class SceneSettings(_EditSettings, frozen=True, kw_only=True, omit_defaults=True
     """Options of an edit, and other flags of `editor3d edit` and `editor3d export`."""
 
     draft: bool = False
-    format: Literal["mesh", "pointcloud", "splats"] = "pointcloud"
+    format: Literal["auto", "mesh", "pointcloud", "splats"] = "auto"

@@ -266,27 +266,3 @@ for name in ("points", "box"):
     assert told["box"]["valid"]
     assert all(one["materials"] == 1 for one in told.values())
     assert [told[name]["painted"] for name in ("points", "box")] == [True, False]  # a mesh needs no nodes
-
-
-def test_splats_come_in_as_ellipsoids(blender, tmp_path: Path):
-    """One flat splat: what is rendered is as wide as two of its standard deviations, turned as it says."""
-    names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", *(f"scale_{k}" for k in range(3))]
-    names += [f"rot_{k}" for k in range(4)]
-    head = ["ply", "format binary_little_endian 1.0", "element vertex 1", *(f"property float {n}" for n in names)]
-    turn = [np.cos(np.pi / 4), 0, 0, np.sin(np.pi / 4)]  # x to y
-    row = np.array([1, 2, 3, 1, 0, -1, 4, np.log(0.5), np.log(0.1), np.log(0.01), *turn], np.float32)
-    (tmp_path / "one.ply").write_bytes("\n".join([*head, "end_header\n"]).encode() + row.tobytes())
-    told = blender.run(
-        PENDING
-        + """
-pending("scene", "/one.ply", cloud=part("formats.ply").read(open(names["file"], "rb").read()))
-bpy.ops.editor3d.accept()
-whole = bpy.context.object.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-places = [list(v.co) for v in whole.vertices]
-result = {"low": [min(p[k] for p in places) for k in range(3)], "high": [max(p[k] for p in places) for k in range(3)]}
-""",
-        file=tmp_path / "one.ply",
-    )
-    extent = np.array(told["high"]) - told["low"]
-    assert extent == pytest.approx(4 * np.array([0.1, 0.5, 0.01]), rel=0.2)
-    assert (np.array(told["high"]) + told["low"]) / 2 == pytest.approx([1, 2, 3], abs=1e-4)
