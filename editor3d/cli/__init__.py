@@ -50,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
+    "mcp": Command("Serve edits to an assistant that speaks MCP", "editor3d.cli.commands.serve:Mcp"),
     "refine": Command("Search for a better Blender program", "editor3d.cli.commands.refine:Refine"),
     "blender": Command(
         "Install the Blender that made a scene, for refine", "editor3d.cli.commands.refine:BlenderCommand"

@@ -66,6 +66,8 @@ class EditorInfo:
     """Sends pictures to a service over the network, which may charge for each edit."""
     price: float | None = None
     """US dollars that one request to a paid service is taken to cost, for one picture or for a batch of them."""
+    tells_funds: bool = False
+    """Can tell what may still be spent on it (`PaidEditor`)."""
     seconds: float | None = None
     """Seconds that one edit usually takes; None where that depends on the machine."""
     effortless: bool = False
@@ -187,6 +189,14 @@ class ObjectEditor(Editor, Protocol):
         Returns:
             Names out of `objects`; none where the whole picture is to change.
         """
+        ...
+
+
+class PaidEditor(Editor, Protocol):
+    """An editor with `EditorInfo.tells_funds`."""
+
+    def funds(self) -> float:
+        """US dollars that may be spent on it now; infinity where nothing is paid."""
         ...
 
 

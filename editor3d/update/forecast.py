@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
+from editor3d.errors import ServiceError
 from editor3d.run import events
-from editor3d.types import EditorInfo
+from editor3d.run.consent import consent
+from editor3d.types import Editor, EditorInfo, PaidEditor
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,31 @@ def say_forecast(found: Forecast, reason: str) -> None:
     print(f"{found.sentence()} ({reason})", flush=True)
     figures = {"seconds": found.seconds, "cost": found.cost, "calls": found.calls, "cost_at_most": found.most}
     events.emit(events.Plan(edits=found.edits, views=found.views, covered=found.covered, **figures))
+
+
+def agree_on_cost(found: Forecast, editor: Editor, made: int = 0) -> None:
+    """Let an edit begin that is paid for: what it may cost is left of the budget, and the user agrees to it.
+
+    Args:
+        made: calls of the editor that an interrupted run made already.
+
+    Raises:
+        ServiceError: less is left; nothing was sent.
+        ConfigError: the user does not agree.
+    """
+    if found.most is None or editor.info.price is None:
+        return
+    most = found.most - made * editor.info.price
+    if most <= 0.0:
+        return
+    if editor.info.tells_funds:
+        funds = cast(PaidEditor, editor).funds()
+        if most > funds + 1e-9:
+            raise ServiceError(
+                f"Expected an edit that the budget can finish, but it may cost ${most:.2f} and ${funds:.2f} are left "
+                f"of 24 hours' budget: edit fewer views (--edits N), or raise EDITOR3D_SERVICE_BUDGET."
+            )
+    consent().require(most)
 
 
 def reserve_of(edits: int, info: EditorInfo) -> int:

@@ -16,7 +16,7 @@ from editor3d.errors import ConfigError
 from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plan import keys_for
 from editor3d.update.engine import DatasetUpdater
-from editor3d.update.forecast import say_forecast
+from editor3d.update.forecast import agree_on_cost, say_forecast
 from editor3d.update.instruction import check_instruction
 from editor3d.update.keys.updater import KeyUpdater
 from editor3d.update.scene import Guidance, Scene
@@ -94,6 +94,7 @@ class EditObjective:
     ) -> None:
         self._stage, config = stage, stage.config
         self._should_stop, self._on_progress = should_stop, on_progress
+        self._agreed = False
         self.views = views_of(stage.train_cameras, stage.folder / CONDITIONS, "train")
         self.name = config.editor
         self._editor = create_editor(config.editor, device=stage.device)
@@ -167,6 +168,9 @@ class EditObjective:
         return picture.cpu()
 
     def before_step(self, step: int) -> None:
+        if not self._agreed:
+            agree_on_cost(self.updater.forecast(), self._editor, self.updater.state.calls)
+            self._agreed = True
         self.updater.before_step(step)
 
     def loss(self, step: int) -> Tensor:

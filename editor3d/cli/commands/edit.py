@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from editor3d.cli.cameras import CameraOptions
+from editor3d.cli.paid import PaidOptions
 from editor3d.options import EditOptions
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ class Edit:
     draft: bool = False
     """Read or render pictures at half the usual size, for a first look; a run keeps its own size."""
     around: Annotated[CameraOptions, tyro.conf.arg(name="")] = CameraOptions()
+    paid: Annotated[PaidOptions, tyro.conf.arg(name="")] = PaidOptions()
 
     def run(self) -> int:
-        self.opened().edit(**vars(self.options))
+        with self.paid.consenting():
+            self.opened().edit(**vars(self.options))
         return 0
 
     def opened(self) -> Scene:
@@ -73,6 +76,6 @@ class Plan(Edit):
     def run(self) -> int:
         import shlex
 
-        folder = self.opened().plan(**vars(self.options)).folder
+        folder = self.opened().plan(**vars(self.options)).folder  # nothing is paid
         print(f"Carry it out with: editor3d resume {shlex.quote(str(folder))}")
         return 0

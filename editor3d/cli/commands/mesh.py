@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from editor3d.cli.mesh_options import MeshOptions
+from editor3d.cli.paid import PaidOptions
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,11 @@ class Mesh(MeshOptions):
     turntable_frames: int | None = None
     """Set the frames of the turntable video; 0 writes none."""
 
+    paid: Annotated[PaidOptions, tyro.conf.arg(name="")] = PaidOptions()
+
     def run(self) -> int:
         from editor3d.registry import MESH_COMMANDS, load_target
 
-        load_target(MESH_COMMANDS[self.what])(self)
+        with self.paid.consenting():
+            load_target(MESH_COMMANDS[self.what])(self)
         return 0

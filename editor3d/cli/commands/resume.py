@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from editor3d.cli.paid import PaidOptions
+
 
 @dataclass(frozen=True)
 class Resume:
@@ -24,6 +26,8 @@ class Resume:
     again: int | None = None
     """Make that first 2D edit again by this seed, and wait again."""
 
+    paid: Annotated[PaidOptions, tyro.conf.arg(name="")] = PaidOptions()
+
     def run(self) -> int:
         import shlex
 
@@ -31,7 +35,8 @@ class Resume:
         from editor3d.datasets.other_files import require_run
 
         require_run(self.run_folder)
-        done = resume(self.run_folder, data=self.data, accept=self.accept, again=self.again)
+        with self.paid.consenting():
+            done = resume(self.run_folder, data=self.data, accept=self.accept, again=self.again)
         if isinstance(done, Scene):  # an edit says itself what it made
             run = shlex.quote(str(self.run_folder))
             print(f'Reconstructed. Edit it with: editor3d edit {run} --instruction "..."')

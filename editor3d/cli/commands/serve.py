@@ -1,4 +1,4 @@
-"""`editor3d serve`: the engine as a service of this machine, for Blender's add-on."""
+"""`editor3d serve` and `editor3d mcp`: edits for programs of this machine: Blender's add-on, and assistants."""
 
 from __future__ import annotations
 
@@ -27,3 +27,25 @@ class Serve:
         from editor3d.service.run import serve
 
         return serve(self.state, self.folder, self.port, self.idle_minutes)
+
+
+@dataclass(frozen=True)
+class Mcp:
+    """Serve an assistant that speaks the Model Context Protocol: it opens scenes, looks, plans, edits, undoes, exports.
+
+    Speaks by standard input and output, as clients start it; with --http on the loopback interface, to clients that
+    know the token. Paid 2D editors are used within a budget that the user states. Nothing runs code that the assistant
+    writes, but refine_program, which checks a Blender program and runs it in a sandbox.
+    """
+
+    http: bool = False
+    """Serve by streamable HTTP on 127.0.0.1; the address and the token are printed, or EDITOR3D_MCP_TOKEN sets it."""
+    port: int = 0
+    """Listen on this port with --http; 0 takes a free one."""
+    folder: Path | None = None
+    """Keep the jobs' files in this folder, readable by this user only; by default the user's cache folder."""
+
+    def run(self) -> int:
+        from editor3d.service.assistants.run import serve_assistant
+
+        return serve_assistant(self.folder, self.port if self.http else None)

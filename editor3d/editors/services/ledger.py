@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from editor3d.errors import ServiceError
+from editor3d.run.consent import consent
 
 DAY = 24 * 3600.0
 
@@ -62,6 +63,7 @@ class Ledger:
                     "were spent in the last 24 hours; raise EDITOR3D_SERVICE_BUDGET, correct EDITOR3D_SERVICE_PRICE, "
                     "or resume later."
                 )
+            consent().count(usd)
             with self.path.open("a+b") as file:
                 # What a crash left unfinished must not swallow this line.
                 file.seek(0, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -15,7 +16,7 @@ from editor3d.editors.pipelines.guided_upsampling import upsample_edit
 from editor3d.editors.sheets.faults import bled, shifted, unedited
 from editor3d.editors.sheets.layout import Layout
 from editor3d.errors import ConfigError
-from editor3d.types import Editor, EditorInfo, EditRequest, ObjectEditor, Reference
+from editor3d.types import Editor, EditorInfo, EditRequest, ObjectEditor, PaidEditor, Reference
 
 TILES = 4
 _BY_NAME = ("folder", "sheet")
@@ -73,6 +74,10 @@ class SheetEditor:
         if not self._editor.info.tells_objects:
             return ()
         return cast(ObjectEditor, self._editor).edited_objects(instruction, objects)
+
+    def funds(self) -> float:
+        """As the other editor's; infinity where it cannot tell."""
+        return cast(PaidEditor, self._editor).funds() if self._editor.info.tells_funds else math.inf
 
     def edit(self, request: EditRequest) -> Tensor:
         """One view without a sheet."""

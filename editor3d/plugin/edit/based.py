@@ -181,8 +181,16 @@ class BasedTrainer(PluginTrainer):
         plan = self.pipeline.plan
         CONSOLE.print(f'"{plan.instruction}" by {plan.editor} ({plan.reasons["editor"]})')
 
+    def agree(self) -> None:
+        """Let the user agree to what the edit costs, before anything is paid.
+
+        Raises:
+            Editor3DError: the budget cannot finish it, or the user does not agree; nothing was sent.
+        """
+
     def fit(self) -> bool:
         self.say_plan()
+        self.agree()
         done = super().fit()
         if done:
             self.results.save_after()

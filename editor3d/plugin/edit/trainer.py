@@ -28,7 +28,7 @@ from editor3d.plugin.train.config import PluginTrainerConfig
 from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
-from editor3d.update.forecast import say_forecast
+from editor3d.update.forecast import agree_on_cost, say_forecast
 from editor3d.update.instruction import check_instruction
 from editor3d.update.scene import Guidance
 
@@ -239,6 +239,10 @@ class EditTrainer(BasedTrainer):
         save_side_by_side(path, rows, title=self.pipeline.plan.instruction)
         emit(Result(kind="picture", path=absolute(path)))
         return path
+
+    def agree(self) -> None:
+        updater = self.pipeline.begun()
+        agree_on_cost(updater.forecast(), self.editor, updater.state.calls)
 
     def say_plan(self) -> None:
         plan, config = self.pipeline.plan, self.config.pipeline

@@ -19,6 +19,9 @@ RESULT = "result"
 _OTHER_NAMES = {"scene_up": "up"}
 """Flags of settings that are called otherwise."""
 
+AGREED = "--yes"
+"""Nobody sits at the terminal of a job: whoever sends one agrees to pay, within the services' own budget."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -68,6 +71,7 @@ def style_words(request: JobRequest, places: Places, preview: bool = False) -> l
     """`editor3d mesh style`; a preview is a run of one step, for the sake of the pictures that it edits."""
     given = request.settings.given()
     words = ["mesh", "style", str(request.inputs["mesh"]), "--runs", str(places.work), "--turntable-frames", "0"]
+    words.append(AGREED)
     if preview:
         given |= {"steps": 1, "views": PREVIEW_VIEWS, "texture_size": 0}
         words += ["--held-out", "1"]
@@ -76,13 +80,17 @@ def style_words(request: JobRequest, places: Places, preview: bool = False) -> l
     return [*words, *_instruction(request), *_flags(given)]
 
 
-def edit_words(request: JobRequest, places: Places) -> list[str]:
-    """`editor3d edit`."""
+def edit_words(request: JobRequest, places: Places, agreed: str = AGREED) -> list[str]:
+    """`editor3d edit`.
+
+    Args:
+        agreed: the flag that says what may be paid.
+    """
     assert request.options is not None  # a job of the kind scene has them
     usual = vars(EditOptions())
     options = {name: value for name, value in vars(request.options).items() if value != usual[name]}
     instruction = f"--instruction={options.pop('instruction')}"
-    words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), instruction, *_flags(options)]
+    words = ["edit", str(request.inputs["scene"]), "--output", str(places.runs), instruction, agreed, *_flags(options)]
     others = request.settings.given()
     return [*words, *_flags({name: value for name, value in others.items() if name not in (*usual, "format")})]
 

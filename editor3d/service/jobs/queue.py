@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from editor3d.service.jobs import owned
 from editor3d.service.jobs.commands import Places, Step, steps_of
 from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
 from editor3d.service.jobs.pictures import PREVIEW, copy_pairs, files_below, save_preview_sheet
-from editor3d.service.jobs.requests import JobRequest
+from editor3d.service.jobs.requests import KINDS, JobRequest
 from editor3d.service.jobs.uploads import UPLOADS
 from editor3d.service.jobs.watched import Watched
 
@@ -143,8 +143,11 @@ class JobQueue:
         self._thread.start()
         self.last_active = time.monotonic()
 
-    def submit(self, request: JobRequest) -> Job:
+    def submit(self, request: JobRequest, steps: Callable[[Places], tuple[Step, ...]] | None = None) -> Job:
         """Queue a job.
+
+        Args:
+            steps: the commands that carry it out, by where it keeps its files; those of its kind by default.
 
         Raises:
             ConfigError: too many are waiting.
@@ -158,7 +161,7 @@ class JobQueue:
             folder.parent.mkdir(mode=0o700, exist_ok=True)
             owned.make(folder)
             places = Places(folder, self.folder / "runs")
-            job = Job(name, request, places, steps_of(request, places))
+            job = Job(name, request, places, steps_of(request, places) if steps is None else steps(places))
             self._jobs[name] = job
             self._forget_old()
         self._waiting.put(job)
@@ -282,7 +285,7 @@ class JobQueue:
         """Put pictures of the finished run, and its record, beside the result."""
         places, kind = job.places, job.request.kind
         places.result.mkdir(exist_ok=True)
-        if kind in ("scene-preview", "picture-preview"):
+        if kind in ("scene-preview", "picture-preview") or kind not in KINDS:
             return
         if kind == "refine":
             for name in ("best.py", "before_after.png", "edit.json"):

@@ -28,6 +28,8 @@ class Watched:
         self._lock = threading.Lock()
         self._progress: events.Progress | None = None
         self._error = ""
+        self._plan: events.Plan | None = None
+        self._cost = 0.0
         self._results: dict[str, Path] = {}
         self._pictures: list[Path] = []
 
@@ -54,6 +56,18 @@ class Watched:
         """The newest result of each kind."""
         self._read()
         return dict(self._results)
+
+    @property
+    def plan(self) -> events.Plan | None:
+        """What the newest edit takes, as it said before it began; None where none did."""
+        self._read()
+        return self._plan
+
+    @property
+    def cost(self) -> float:
+        """US dollars of the requests that were made to a paid service."""
+        self._read()
+        return self._cost
 
     @property
     def picture(self) -> tuple[Path, int] | None:
@@ -95,6 +109,10 @@ class Watched:
                 self._results[kind] = Path(path)
                 if kind in _AS_PICTURES:
                     self._pictures.append(Path(path))
+            case events.Plan():
+                self._plan = event
+            case events.Edit2D(cost=cost) if cost is not None:
+                self._cost += cost
             case events.Error(sentence=sentence):
                 self._error = sentence
 

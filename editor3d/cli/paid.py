@@ -1,0 +1,23 @@
+"""What a command may spend on 2D edits, as flags."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from editor3d.run.consent import Consent, consenting
+
+
+@dataclass(frozen=True)
+class PaidOptions:
+    """Flags of commands whose 2D edits a service may charge for."""
+
+    yes: bool = False
+    """Pay for the 2D edits of a service without being asked; the total is printed before the first."""
+    budget: float | None = None
+    """Let the 2D edits cost this many US dollars at most, without being asked; an edit that may cost more is refused
+    before it begins."""
+
+    def consenting(self) -> AbstractContextManager[Consent]:
+        """Within it edits are paid for as far as these flags allow."""
+        return consenting(self.yes, self.budget)

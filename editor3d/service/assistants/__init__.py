@@ -1,0 +1,1 @@
+"""Edits for assistants that speak the Model Context Protocol."""
