@@ -19,7 +19,7 @@ import msgspec
 from editor3d.errors import ConfigError, shown
 from editor3d.types import MAX_SIDE, Condition
 
-ScheduleChoice = Literal["auto", "cyclic", "all-at-once", "all-then-cyclic"]
+ScheduleChoice = Literal["auto", "cyclic", "all-at-once", "all-then-cyclic", "spread"]
 NoiseChoice = Literal["auto", "uniform", "decaying", "sqrt", "high"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Edits = Count | Literal["auto", "all"]
@@ -68,7 +68,8 @@ class MethodOptions:
     """Set the denoising steps of one 2D edit; by default what suits the editor's model."""
     schedule: ScheduleChoice | None = None
     """Edit a few views at regular intervals (cyclic), all views at regular intervals (all-at-once), all first and then
-    a few (all-then-cyclic), or what suits the editor (auto); by default the method's own schedule."""
+    a few (all-then-cyclic), each once and beside the fit (spread), or what suits the editor (auto); by default the
+    method's own schedule."""
     noise_schedule: NoiseChoice | None = None
     """Draw noise levels between the bounds (uniform) or below a falling upper bound (decaying), or use 1 - 0.8
     sqrt(step / total) (sqrt), or the upper bound first and 0.7 later (high); by default the method's own schedule."""

@@ -11,9 +11,10 @@ from editor3d.editors.catalogue import EDITORS
 from editor3d.errors import ConfigError
 from editor3d.guidance import GUIDANCES
 
-_SERVICES = ("service", "service-try-on")
+_URLS = {"comfyui": "COMFYUI_URL", "webui": "EDITOR3D_WEBUI_URL"}
+"""Variables that choose the address of an editor; EDITOR3D_SERVICE_URL is that of all services."""
 _URL = "EDITOR3D_SERVICE_URL"
-_HERE = ("localhost", "127.0.0.1", "::1")
+_SHEET = "sheet:"
 
 
 def require_chosen(model: str, run: Path) -> None:
@@ -37,20 +38,30 @@ def require_chosen_service(editor: str, run: Path) -> None:
     Raises:
         ConfigError: it is one of another place.
     """
-    from editor3d.editors.services.editor import OPENAI_URL
+    from editor3d.editors.servers.comfyui import split_argument
+    from editor3d.editors.services.providers import PROVIDERS
+    from editor3d.editors.services.settings import HERE
 
-    name, _, argument = editor.partition(":")
-    url = argument.partition("#")[0].rstrip("/")
-    if name not in _SERVICES or not url or url in (os.environ.get(_URL, "").rstrip("/"), OPENAI_URL.rstrip("/")):
+    name, _, argument = editor.removeprefix(_SHEET).partition(":")
+    variable = _URLS.get(name, _URL)
+    if name == "comfyui":
+        url = split_argument(argument)[1]
+    elif name in PROVIDERS or name in (*_URLS, "service-try-on"):
+        url = argument.partition("#")[0] if "://" in argument or name.startswith("service") else ""
+    else:
+        return
+    known = {os.environ.get(variable, "").rstrip("/"), *(provider.url for provider in PROVIDERS.values())}
+    url = url.rstrip("/")
+    if not url or url in known:
         return
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
-    if host not in _HERE:
+    if host not in HERE:
         raise ConfigError(
             f"Expected an image service chosen on this machine, found {url} in the run {run}, which would be sent your "
-            f"key and the pictures: set {_URL} to it if you trust it."
+            f"key and the pictures: set {variable} to it if you trust it."
         )
 
 

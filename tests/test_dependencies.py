@@ -25,6 +25,8 @@ WHERE_BLENDER_IS = (
     "editor3d/datasets/demo/",  # which renders the demo scene anew
 )
 """Modules that may import Blender when they are imported themselves."""
+WHERE_ASSISTANTS_ARE = ("editor3d/service/assistants/tools.py",)
+"""Modules that are imported only where assistants are served, after it was looked for the SDK."""
 USED_WITHOUT_IMPORT = {"accelerate": "diffusers and transformers load large weights by it"}
 
 
@@ -64,6 +66,8 @@ def undeclared(found: Import, core: set[str], extras: set[str], brought: dict[st
         return ""
     if not names & extras:
         return f"{found.place}: {found.module} is declared nowhere"
+    if found.place.startswith(WHERE_ASSISTANTS_ARE) and names <= {"mcp", "pydantic"}:
+        return ""
     if found.at_once and not ("bpy" in names and found.place.startswith(WHERE_BLENDER_IS)):
         return f"{found.place}: {found.module} belongs to an extra, and is imported where there may be none"
     return ""

@@ -56,6 +56,9 @@ COMMANDS: dict[str, Command] = {
         "Install the Blender that made a scene, for refine", "editor3d.cli.commands.refine:BlenderCommand"
     ),
     "list": Command("List the methods, the 2D editors or the presets", "editor3d.cli.commands.listing:List"),
+    "editors": Command(
+        "List the 2D editors, say all of one, or inspect a workflow", "editor3d.cli.commands.listing:Editors"
+    ),
     "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.commands.doctor:Doctor"),
 }
 

@@ -36,6 +36,8 @@ def editor_state(name: str, entry: EditorEntry) -> EditorState:
         call += f":ARG with {entry.argument_help}"
     if entry.key_variables and not any(os.environ.get(variable) for variable in entry.key_variables):
         return EditorState(call, ready=False, remedy=f"set {' or '.join(entry.key_variables)} to the service's key")
+    if entry.own_server:
+        return EditorState(call, ready=False)
     if not entry.info.needs_weights:
         return EditorState(call, ready=True)
     if not entry.hub_id:

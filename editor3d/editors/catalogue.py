@@ -8,6 +8,9 @@ from typing import Any, Literal
 from editor3d.diffusion.weights import HUB_MODELS, IP2P_HUB_ID, PACKAGED
 from editor3d.types import EditorInfo
 
+SERVICE_CONCURRENCY = 4
+"""Requests that a paid service is sent at once, unless EDITOR3D_SERVICE_CONCURRENCY says otherwise."""
+
 
 @dataclass(frozen=True)
 class EditorEntry:
@@ -25,6 +28,8 @@ class EditorEntry:
     """Takes the device options; an editor that runs no model works wherever its pictures are."""
     hub_id: str = ""
     """The weights that it loads by default, as `org/name`."""
+    own_server: bool = False
+    """It speaks to a server of the user's own: nobody knows whether that runs."""
     key_variables: tuple[str, ...] = ()
     """Environment variables one of which must hold the key of the service it speaks to."""
 
@@ -58,6 +63,29 @@ def _inpainting(name: str, summary: str, hub_id: str, **capabilities: Any) -> Ed
         accepts_mask=True,
         needs_mask=True,
         **capabilities,
+    )
+
+
+def _service(name: str, summary: str, references: int, *keys: str, max_side: int = 1360) -> EditorEntry:
+    """The entry of a paid service."""
+    info = EditorInfo(
+        name,
+        summary,
+        "the service's terms",
+        accepts_mask=True,
+        reads_sentences=True,
+        references=references,
+        max_side=max_side,
+        remote=True,
+        tells_funds=True,
+        concurrent=SERVICE_CONCURRENCY,
+    )
+    return EditorEntry(
+        info,
+        f"editor3d.editors.services.editor:{name}",
+        argument="optional",
+        argument_help="a model, or URL#MODEL",
+        key_variables=keys,
     )
 
 
@@ -304,11 +332,62 @@ _ENTRIES = (
             references=2,
             max_side=1536,
             remote=True,
+            tells_funds=True,
+            concurrent=SERVICE_CONCURRENCY,
         ),
         "editor3d.editors.services.editor:create",
         argument="optional",
         argument_help="the service's base URL, which may end in #MODEL",
         key_variables=("EDITOR3D_SERVICE_KEY", "OPENAI_API_KEY"),
+    ),
+    _service(
+        "gemini",
+        "Google's Gemini image models; each view is sent and paid for once",
+        2,
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        max_side=1536,
+    ),
+    _service(
+        "openrouter",
+        "Chat models that answer with pictures, by OpenRouter or another URL",
+        2,
+        "OPENROUTER_API_KEY",
+        max_side=1536,
+    ),
+    _service("bfl", "FLUX.2 and Kontext of Black Forest Labs; each view is sent and paid for once", 2, "BFL_API_KEY"),
+    _service("fal", "Image-edit models of fal; each view is sent and paid for once", 0, "FAL_KEY"),
+    _service("replicate", "FLUX models of Replicate; each view is sent and paid for once", 0, "REPLICATE_API_TOKEN"),
+    EditorEntry(
+        EditorInfo(
+            name="comfyui",
+            summary="Any workflow of your ComfyUI, saved in API format; marks show where picture and words go",
+            license="the models' of the workflow",
+            accepts_mask=True,
+            concurrent=1,
+            multiple_of=8,
+        ),
+        "editor3d.editors.servers.comfyui:create",
+        argument="required",
+        argument_help="WORKFLOW.json, or WORKFLOW.json@URL",
+        own_server=True,
+    ),
+    EditorEntry(
+        EditorInfo(
+            name="webui",
+            summary="img2img of AUTOMATIC1111, Forge or SD.Next, with the model that is loaded there",
+            license="the loaded model's",
+            accepts_mask=True,
+            concurrent=1,
+            varies_with_seed=True,
+            alike_by_seed=True,
+            uses_noise_level=True,
+            multiple_of=8,
+        ),
+        "editor3d.editors.servers.webui:create",
+        argument="optional",
+        argument_help="the server's URL, by default http://127.0.0.1:7860",
+        own_server=True,
     ),
     EditorEntry(
         EditorInfo(
@@ -318,6 +397,8 @@ _ENTRIES = (
             accepts_mask=True,
             needs_garment=True,
             remote=True,
+            tells_funds=True,
+            concurrent=SERVICE_CONCURRENCY,
         ),
         "editor3d.editors.try_on.service:create",
         argument="optional",

@@ -68,6 +68,8 @@ class EditorInfo:
     """US dollars that one request to a paid service is taken to cost, for one picture or for a batch of them."""
     tells_funds: bool = False
     """Can tell what may still be spent on it (`PaidEditor`)."""
+    concurrent: int = 0
+    """How many edits it makes at once in threads, as it waits for a server; 0: an edit is this process's own work."""
     seconds: float | None = None
     """Seconds that one edit usually takes; None where that depends on the machine."""
     effortless: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from editor3d.types import (
     View,
     ViewGeometry,
 )
+from editor3d.update.ahead import Ahead
 from editor3d.update.forecast import Forecast, forecast
 from editor3d.update.instruction import check_instruction, edited_objects, uses_geometry, warn_of_flatness
 from editor3d.update.scene import Guidance, Scene
@@ -63,6 +64,9 @@ class DatasetUpdater:
         self.scene, self.editor, self.guidance, self.schedule = scene, editor, guidance, schedule
         self.state, self.pictures, self.total_steps, self.stopwatch = state, pictures, total_steps, stopwatch
         self.should_stop = should_stop
+        self._ahead: Ahead | None = None
+        self._planned_to = 0
+        """The cursor after the edits of the step that is at work."""
         self._announced = 0
         """Calls of the editor whose cost was announced."""
         self.only: frozenset[int] | None = None
@@ -87,16 +91,59 @@ class DatasetUpdater:
         planned = self.schedule.plan(step, self.total_steps, self.state.cursor, n_views, self.state.generator)
         if one_edit_is_final(self.editor.info):
             planned = planned[: n_views - self.state.cursor]
+        self._planned_to = self.state.cursor + len(planned)
         if self.only is not None:
             planned = [edit for edit in planned if edit.view in self.only]
         for done, edit in enumerate(planned):
             if done and self.should_stop():
                 self.state.load_state_dict(before)
+                self._drop_ahead()
                 raise StepInterrupted
+            self._look_ahead(step, planned[done:])
             self._apply(step, edit)
             self._try_again(step, edit)
             self.on_progress(done + 1, len(planned))
+        if planned:
+            self._look_ahead(step, ())
         return len(planned)
+
+    def _look_ahead(self, step: int, due: Sequence[PlannedEdit]) -> None:
+        """Begin edits whose turn comes next, where the editor waits for a server and not for the scene."""
+        info = self.editor.info
+        if not info.concurrent or info.uses_render:
+            return
+        if self._ahead is None:
+            self._ahead = Ahead(self.editor)
+        views, scene = self.scene.views, self.scene
+
+        def upcoming() -> Iterator[tuple[object, Callable[[], EditRequest]]]:
+            for edit in (*due, *self._later(step)):
+                mask = scene.mask(edit.view)
+                if mask is None or bool(mask.any()):
+                    yield edit, lambda edit=edit, mask=mask: self.request_of(views[edit.view], edit, mask)
+
+        self._ahead.begin(upcoming())
+
+    def _later(self, step: int) -> Iterator[PlannedEdit]:
+        """The edits of later steps, in their order; draws what they will draw, from a generator of its own."""
+        if self.only is not None:  # then a step's edits say nothing of the cursor
+            return
+        generator = torch.Generator()
+        generator.set_state(self.state.generator.get_state())
+        cursor, n_views, final = self._planned_to, len(self.scene.views), one_edit_is_final(self.editor.info)
+        for later in range(step + 1, self.total_steps):
+            if final and cursor >= n_views:
+                return
+            planned = self.schedule.plan(later, self.total_steps, cursor, n_views, generator)
+            if final:
+                planned = planned[: n_views - cursor]
+            cursor += len(planned)
+            yield from planned
+
+    def _drop_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
 
     def restart(self, guidance: Guidance) -> None:
         """Go on with another instruction or other guidance scales, from the first view again.
@@ -107,6 +154,7 @@ class DatasetUpdater:
         if guidance.instruction != self.guidance.instruction:
             objects, views = self.scene.object_names, self.scene.views
             check_instruction(self.editor, guidance.instruction, objects, views, self.FEW)
+        self._drop_ahead()
         self.guidance = guidance
         self.state.cursor = 0
 
@@ -185,6 +233,8 @@ class DatasetUpdater:
         if picture is None:
             picture = self._edit(view, planned, mask)
             self.pictures.write(view.name, revision, picture, request)
+        elif self._ahead is not None:
+            self._ahead.forget(planned)
         self.state.calls += 1
         self.keep(step, planned, picture, time.perf_counter() - started)
 
@@ -255,6 +305,11 @@ class DatasetUpdater:
         return geometry
 
     def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
+        if self._ahead is not None:
+            with self.stopwatch.measure("edit"):
+                made = self._ahead.take(planned)
+            if made is not None:
+                return rounded(made[0])
         request = self.request_of(view, planned, mask)
         with self.stopwatch.measure("edit"), torch.no_grad():
             return rounded(self.editor.edit(request))

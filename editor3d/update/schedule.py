@@ -13,12 +13,14 @@ from editor3d.types import EditorInfo
 
 TIMESTEPS = 1000
 """Training timesteps of the diffusion models that noise levels are fractions of."""
+SPREAD = 0.75
+"""The share of a run's steps over which `spread` spreads its edits."""
 FEW_ROUNDS = 3.0
 """Edits of each view below which a walk by draws of the noise level ends half-way."""
 LATER_LEVEL = 0.7
 """Noise level of `high` from a view's second edit on: the least that Instruct-GS2GS draws."""
 
-Kind = Literal["cyclic", "all-at-once", "all-then-cyclic"]
+Kind = Literal["cyclic", "all-at-once", "all-then-cyclic", "spread"]
 Noise = Literal["uniform", "decaying", "sqrt", "high"]
 
 
@@ -39,6 +41,8 @@ class Schedule:
     `cyclic` is Instruct-NeRF2NeRF's: every `edit_rate` steps the next `edit_count` views, round and round.
     `all-at-once` is Instruct-GS2GS's: every `edit_rate` steps all views.
     `all-then-cyclic` edits all views before the first step and then continues as `cyclic`.
+    `spread` edits each view once, evenly spread over the first three quarters of the run: an editor that waits for a
+    server works beside the fit.
 
     The timestep is drawn from U{lower, ..., upper} * 1000 (`uniform`), or the upper end falls from `upper_bound` to
     `lower_bound` in a straight line over the run (`decaying`): large changes first, then details. `sqrt` is
@@ -75,6 +79,13 @@ class Schedule:
             cursor: views handed out so far; the next is `cursor % n_views`.
             generator: the source of noise levels and seeds; used only when something is due.
         """
+        if self.kind == "spread":
+            due = _due_by(step, total_steps, n_views) - min(cursor, n_views)
+            progress = min(1.0, step / max(1, total_steps))
+            return [
+                PlannedEdit(i, self._noise_level(progress, True, generator), _seed(generator))
+                for i in range(cursor, cursor + max(0, due))
+            ]
         if step % self.edit_rate:
             return []
         due = n_views if self._edits_all(step) else min(self.edit_count, n_views)
@@ -90,6 +101,8 @@ class Schedule:
         Args:
             final: one edit of a view is final; see `one_edit_is_final`.
         """
+        if self.kind == "spread":
+            return n_views
         due = 0
         for step in range(0, total_steps, self.edit_rate):
             due += n_views if self._edits_all(step) else min(self.edit_count, n_views)
@@ -113,6 +126,11 @@ class Schedule:
     def _bounded(self, level: float) -> float:
         """The level of a timestep that is nearest to this one and within the bounds."""
         return max(1, round(min(max(level, self.lower_bound), self.upper_bound) * TIMESTEPS)) / TIMESTEPS
+
+
+def _due_by(step: int, total_steps: int, n_views: int) -> int:
+    """Of so many views, how many are edited before a step of a run that spreads them."""
+    return min(n_views, 1 + int(step * n_views / max(1.0, SPREAD * total_steps)))
 
 
 def _seed(generator: torch.Generator) -> int:

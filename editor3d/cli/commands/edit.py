@@ -76,6 +76,9 @@ class Plan(Edit):
     def run(self) -> int:
         import shlex
 
+        from editor3d.run.events import Result, absolute, emit
+
         folder = self.opened().plan(**vars(self.options)).folder  # nothing is paid
+        emit(Result(kind="run", path=absolute(folder)))
         print(f"Carry it out with: editor3d resume {shlex.quote(str(folder))}")
         return 0

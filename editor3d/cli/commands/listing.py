@@ -1,8 +1,9 @@
-"""`editor3d list`: list methods, editors and presets."""
+"""`editor3d list` and `editor3d editors`: list methods, editors and presets, and say all of an editor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -20,7 +21,36 @@ class List:
     --preset."""
 
     def run(self) -> int:
+        from editor3d.cli.editor_list import print_editors
+
         {"methods": print_methods, "editors": print_editors, "presets": print_presets}[self.what]()
+        return 0
+
+
+@dataclass(frozen=True)
+class Editors:
+    """List the 2D editors, those that are ready first; say all of one; or show what a ComfyUI workflow takes where.
+
+    Without words it lists them, one line each: name, whether it is ready, licence and size, what it does.
+    """
+
+    what: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[NAME|inspect]")] = ""
+    """Name an editor to be told how to use it and how to get it; or inspect a workflow."""
+    workflow: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[WORKFLOW.json]")] = None
+    """With inspect: Name a ComfyUI workflow in API format."""
+
+    def run(self) -> int:
+        from editor3d.cli.editor_list import print_editor, print_editors, print_workflow
+        from editor3d.errors import ConfigError
+
+        if (self.what == "inspect") != (self.workflow is not None):
+            raise ConfigError("Expected a workflow with inspect, and none with a name: editor3d editors inspect FILE.")
+        if self.workflow is not None:
+            print_workflow(self.workflow)
+        elif self.what:
+            print_editor(self.what)
+        else:
+            print_editors()
         return 0
 
 
@@ -41,29 +71,6 @@ def print_methods() -> None:
     width = max(map(len, SYSTEMS)) + 2
     for name, command in SYSTEMS.items():
         console.print(Text(f"{name:<{width}}", "bold") + Text(command), soft_wrap=True)
-
-
-def print_editors() -> None:
-    """A few lines an editor, unwrapped, so that commands can be copied."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from editor3d.cli.weights import editor_state
-    from editor3d.editors import available_editors, resolve_auto
-
-    console = Console()
-    for name, entry in available_editors().items():
-        state = editor_state(name, entry)
-        mark = Text("missing", "yellow") if state.remedy else Text("ready", "green") if state.ready else Text("unknown")
-        size = f"  {entry.info.download}" if entry.info.download else ""
-        console.print(Text(f"{name}  ", "bold") + mark + Text(f"  {entry.info.license}{size}", "dim"), soft_wrap=True)
-        lines = [entry.info.summary, f"use it:    {state.call}"]
-        if state.remedy:
-            lines.append(f"to get it: {state.remedy}")
-        for line in lines:
-            console.print(Text(f"    {line}"), soft_wrap=True)
-    spec, reason = resolve_auto()
-    console.print(Text("\nauto is ") + Text(spec, "bold") + Text(f": {reason}"), soft_wrap=True)
 
 
 def print_presets() -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from editor3d.cli.cameras import CameraOptions
+from editor3d.cli.paid import PaidOptions
 from editor3d.errors import ConfigError
 from editor3d.registry import FILE_VIEWS, SCENE_FILES, load_target
+from editor3d.run.consent import consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +78,13 @@ class Preview:
     runs: Path = Path("outputs")
     """Name the folder of runs, for --3d: where reconstructions are kept."""
 
+    paid: Annotated[PaidOptions, tyro.conf.arg(name="")] = PaidOptions()
+
     def run(self) -> int:
+        with self.paid.consenting():
+            return self._run()
+
+    def _run(self) -> int:
         from tempfile import TemporaryDirectory
 
         from editor3d.api import load
@@ -144,6 +152,8 @@ class Preview:
         spec, reason = choose() if self.editor == "auto" else (self.editor, "as requested")
         editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
         editor.validate(self.instruction, scene.objects.keys(), [view.name for view in views])
+        if editor.info.price:
+            consent().require(editor.info.price * len(views))
 
         garment = None
         if self.garment is not None:

@@ -28,6 +28,8 @@ class Step:
     strength: float = 1.0
     targets: tuple[str, ...] = ()
     """Names of the objects to edit; empty is the whole picture."""
+    spared: tuple[str, ...] = ()
+    """Names of objects that stay as they are within it."""
 
 
 @dataclass

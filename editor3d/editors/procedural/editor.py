@@ -100,7 +100,10 @@ def targets(steps: tuple[Step, ...]) -> tuple[str, ...]:
 
 
 def edited_region(steps: tuple[Step, ...], objects: Mapping[str, Tensor]) -> Tensor | None:
-    """Union of the masks [H, W] that the steps edit, on the CPU; None where one of them edits the whole picture."""
+    """Where the steps edit, [H, W] on the CPU; None where that is the whole picture."""
+    if any(not step.targets for step in steps):
+        spared = united(objects, next(step.spared for step in steps if not step.targets))
+        return None if spared is None else ~spared
     return united(objects, targets(steps))
 
 
@@ -108,7 +111,7 @@ def _apply_step(
     image: Tensor, step: Step, objects: Mapping[str, Tensor], geometry: ViewGeometry | None = None
 ) -> Tensor:
     if step.effect not in SURFACE_MAPS or geometry is None or geometry.frame is None:
-        mask = united(objects, step.targets)
+        mask = _where(step, objects)
         if mask is None:
             return apply(step.effect, image, step.strength, step.shade)
         if not mask.any():
@@ -117,7 +120,8 @@ def _apply_step(
         return blend_inside(image, edited, mask)
     if not step.targets:
         surface = Surface.of(geometry, geometry.frame)
-        return apply(step.effect, image, step.strength, step.shade, surface)
+        edited, mask = apply(step.effect, image, step.strength, step.shade, surface), _where(step, objects)
+        return edited if mask is None else blend_inside(image, edited, mask)
     for name in step.targets:  # each in a frame of its own
         mask = objects[name].cpu()
         if mask.any():
@@ -125,6 +129,14 @@ def _apply_step(
             edited = apply(step.effect, image, step.strength, step.shade, surface)
             image = blend_inside(image, edited, mask)
     return image
+
+
+def _where(step: Step, objects: Mapping[str, Tensor]) -> Tensor | None:
+    """Where a step may change the picture, [H, W] bool on the CPU; None is everywhere."""
+    mask, spared = united(objects, step.targets), united(objects, step.spared)
+    if spared is None:
+        return mask
+    return ~spared if mask is None else mask & ~spared
 
 
 def blend_inside(image: Tensor, edited: Tensor, mask: Tensor) -> Tensor:

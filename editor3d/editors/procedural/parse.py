@@ -6,10 +6,12 @@ A sentence is cut into clauses at "and", "then" and punctuation; here their targ
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from editor3d.editors.procedural.clause import Clause, ClauseReader, Step, known, object_and_all
 from editor3d.errors import InstructionError
 from editor3d.language import vocabulary as vocab
+from editor3d.language.exceptions import take_exceptions
 from editor3d.language.nouns import ObjectNames, listing
 from editor3d.language.tokens import Token, split_words, tokenize
 
@@ -30,20 +32,40 @@ def parse(instruction: str, objects: Collection[str]) -> tuple[Step, ...]:
     words = split_words(instruction)
     if not any(word.isalnum() for word in words):
         raise InstructionError("The instruction is empty; say what to change, for example 'make it look like winter'.")
+    names = ObjectNames(objects)
+    words, spared, rest = take_exceptions(words, names)
     negation = _negation(words)
     if negation is not None:
         raise InstructionError(
             f"The procedural editor cannot follow '{negation}' in '{instruction}'; say what the picture should become, "
             "for example 'make it look like winter'."
         )
-    names = ObjectNames(objects)
     clauses: list[list[Token]] = [[]]
     for token in tokenize(words, names):
         if token.kind == "boundary":
             clauses.append([])
         else:
             clauses[-1].append(token)
-    return _combine(instruction, [ClauseReader(instruction, names, tokens).read() for tokens in clauses if tokens])
+    steps = _combine(instruction, [ClauseReader(instruction, names, tokens).read() for tokens in clauses if tokens])
+    return _sparing(instruction, steps, spared, rest)
+
+
+def _sparing(instruction: str, steps: tuple[Step, ...], spared: tuple[str, ...], rest: bool) -> tuple[Step, ...]:
+    """The steps, none of which changes what is to stay.
+
+    Raises:
+        InstructionError: something is to change and to stay.
+    """
+    both = [name for step in steps for name in step.targets if name in spared]
+    if both:
+        raise InstructionError(
+            f"'{instruction}' says to change {listing(dict.fromkeys(both))} and to keep it; say one."
+        )
+    if rest and any(not step.targets for step in steps):
+        raise InstructionError(
+            f"'{instruction}' says to change the whole picture and to keep the rest of it; name the object to change."
+        )
+    return tuple(replace(step, spared=spared) if not step.targets else step for step in steps)
 
 
 def _negation(words: list[str]) -> str | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import queue
 import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,22 +17,24 @@ from urllib.parse import urlsplit
 import httpx
 from PIL import Image
 
+from editor3d.editors.services.answers import EditRefused, Failed, Refused, decoded, opened, retry_after, said_in
 from editor3d.editors.services.secrets import masked
 from editor3d.errors import ServiceError
-from editor3d.files.safe_open import UNREADABLE, open_picture
 
 T = TypeVar("T")
 File = tuple[str, bytes, str]
 """Name, content and type of a file that is sent."""
+BEARER = ("Authorization", "Bearer ")
+"""How most services take the key."""
 _MOST_BYTES = 128 * 2**20
-_MOST_PIXELS = 1 << 26
-"""Of a picture in an answer."""
 _ENCODINGS = ("", "identity", "gzip", "deflate")
 """How an answer may be packed: a part of it then unpacks to a thousand times its size at most."""
 _NOT_THE_PROTOCOL = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading an answer raises that is not what the protocol says."""
 _AGAIN = frozenset([408, 409, 425, 429])
 """Refusals that may pass; those of 500 and more do too."""
+_GONE = (404, 410)
+"""Of a job: it is no more."""
 _FINAL_CODES = frozenset(["insufficient_quota", "billing_hard_limit_reached"])
 """Reasons that some services give with status 429 and that waiting does not cure."""
 
@@ -55,18 +54,23 @@ class RetryPolicy:
     """The longest time in which no byte may come: the service paints meanwhile."""
     deadline: float = 300.0
     """The longest time from the request to the last byte."""
+    first_look: float = 1.0
+    """Before a queue is asked for the second time how a job stands; half as much more each time."""
+    longest_look: float = 10.0
+    longest_job: float = 900.0
+    """A job of a queue that takes longer is given up for now."""
 
 
-class _Failed(Exception):  # noqa: N818 - not an error of ours but one attempt's outcome
-    """One attempt that gave no picture."""
+class _JobFailed(Exception):  # noqa: N818
+    """A job of a queue came to an end without a picture."""
 
-    def __init__(self, reason: str, *, again: bool, charged: bool, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.again, self.charged, self.wait = again, charged, wait
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 class ServiceClient:
-    """Posts requests to one address."""
+    """Sends requests to one service."""
 
     def __init__(
         self,
@@ -80,6 +84,8 @@ class ServiceClient:
         time_left: Callable[[], float | None] = lambda: None,
         wanted: str = "picture",
         most_bytes: int | None = None,
+        header: tuple[str, str] = BEARER,
+        trusted: Callable[[str], bool] | None = None,
     ) -> None:
         """Remember whom to ask; nothing is sent.
 
@@ -93,28 +99,15 @@ class ServiceClient:
             time_left: seconds that an attempt may take where those are fewer than the time limits; None is no limit.
             wanted: what is requested, for error texts.
             most_bytes: of an answer, unpacked; 128 MiB by default.
+            header: the name of the header that carries the key, and what stands before it there.
+            trusted: whether the key may be sent to an address besides `url`.
         """
         self._url, self._key, self._retry = url, key, retry
         self._pay, self._refund, self._sleep = pay, refund, sleep
         self._time_left, self._wanted = time_left, wanted
         self._most_bytes = most_bytes or _MOST_BYTES
+        self._header, self._trusted = header, trusted or (lambda address: False)
         self._host = urlsplit(url).hostname or url
-
-    def edit(self, fields: Mapping[str, str], files: Mapping[str, File | Sequence[File]]) -> Image.Image:
-        """Post one edit, again and again where that may help.
-
-        Args:
-            fields: of the form.
-            files: of the form: name, content and type of each, or several under one key.
-
-        Returns:
-            The first picture of the answer, RGB.
-
-        Raises:
-            ServiceError: refused, not answered well in all attempts, or not allowed by `pay`.
-        """
-        parts = [(key, one) for key, given in files.items() for one in (given if isinstance(given, list) else [given])]
-        return self.post(self._picture, data=dict(fields), files=parts)
 
     def post(self, read: Callable[[bytes], T], **request: Any) -> T:
         """Post one request, again and again where that may help.
@@ -127,17 +120,42 @@ class ServiceClient:
         Raises:
             ServiceError: refused, not answered well in all attempts, or not allowed by `pay`.
         """
+        return self.call("POST", self._url, read, **request)
+
+    def call(
+        self,
+        method: str,
+        address: str,
+        read: Callable[[bytes], T],
+        *,
+        paid: bool = True,
+        with_key: bool = True,
+        **request: Any,
+    ) -> T:
+        """Send one request, again and again where that may help.
+
+        Args:
+            address: where to; the key goes along where that is the service's own.
+            read: as `post` takes it; it may raise `Refused` besides.
+            paid: the service charges for it.
+            with_key: False sends the key nowhere.
+
+        Raises:
+            ServiceError: as `post`.
+        """
         for attempt in range(1, self._retry.attempts + 1):
-            self._pay()
+            if paid:
+                self._pay()
             try:
-                return self._attempt(read, request)
-            except _Failed as failure:
-                reason, again, wait = self._public(str(failure)), failure.again, failure.wait
-                if not failure.charged:
+                return self._attempt(method, address, read, with_key, request)
+            except Failed as failure:
+                reason, again, wait, gone = self._public(str(failure)), failure.again, failure.wait, failure.gone
+                if paid and not failure.charged:
                     self._refund()
             if not again:
                 requested = "edit" if self._wanted == "picture" else "request"
-                raise ServiceError(f"The service {self._host} refused the {requested}: {reason}.")
+                kind = EditRefused if gone else ServiceError
+                raise kind(f"The service {self._host} refused the {requested}: {reason}.")
             if attempt < self._retry.attempts:
                 self._sleep(self._waiting_time(attempt, wait))
         raise ServiceError(
@@ -145,41 +163,89 @@ class ServiceClient:
             f"{reason}. Try again later: what was made so far is kept."
         )
 
+    def wait(self, method: str, address: str, read: Callable[[bytes], T | None]) -> T:
+        """Ask a queue how a job stands until it is done; these requests cost nothing, the job is paid for already.
+
+        Args:
+            read: makes the result of an answer, or None while the job is at work. A `Refused` of its that is not
+                charged takes the payment back.
+
+        Raises:
+            ServiceError: the job failed, or is not done in time: it may be asked for again later.
+        """
+        due = time.monotonic() + self._retry.longest_job
+        pause = self._retry.first_look
+        while True:
+            try:
+                found = self.call(method, address, _kept(read), paid=False)
+            except _JobFailed as failure:
+                if not failure.refused.charged:
+                    self._refund()
+                reason = self._public(str(failure.refused))
+                raise EditRefused(f"The service {self._host} refused the edit: {reason}.") from None
+            if found is not None:
+                return found
+            if time.monotonic() + pause > due:
+                raise ServiceError(
+                    f"The service {self._host} has not finished the edit within {self._retry.longest_job:.0f} seconds: "
+                    "resume later, which asks for the same edit and pays nothing again."
+                )
+            self._sleep(pause)
+            pause = min(1.5 * pause, self._retry.longest_look)
+
+    def at(self, address: str) -> Image.Image:
+        """The picture at an address that an answer names, which is paid for. The key is not sent there.
+
+        Raises:
+            ServiceError: it cannot be fetched.
+        """
+        if address.startswith("data:image/"):
+            return decoded(address.partition(",")[2])
+        if urlsplit(address).scheme not in ("http", "https"):
+            raise ValueError("neither a picture nor the address of one")
+        return self.call("GET", address, opened, paid=False, with_key=False)
+
+    def picture(self, answer: bytes) -> Image.Image:
+        """The first picture of an answer in OpenAI's form, RGB."""
+        first = json.loads(answer)["data"][0]
+        encoded, address = first.get("b64_json"), first.get("url")
+        return decoded(encoded) if encoded else self._fetched(str(address))
+
     def _waiting_time(self, attempt: int, wanted: float | None) -> float:
         backoff = min(self._retry.longest_wait, self._retry.first_wait * 2.0 ** (attempt - 1))
         backoff *= 1.0 - 0.5 * random.Random().random()
         return max(wanted, backoff) if wanted is not None else backoff
 
-    def _attempt(self, read: Callable[[bytes], T], request: Mapping[str, Any]) -> T:
+    def _attempt(
+        self, method: str, address: str, read: Callable[[bytes], T], with_key: bool, request: Mapping[str, Any]
+    ) -> T:
         headers = {"Accept-Encoding": "gzip, deflate"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        status, given, body = self._exchange("POST", self._url, headers=headers, **request)
-        if status != 200:
+        own = address == self._url or address.startswith(f"{self._url.rstrip('/')}/") or self._trusted(address)
+        if self._key and with_key and own:
+            headers[self._header[0]] = f"{self._header[1]}{self._key}"
+        status, given, body = self._exchange(method, address, headers=headers, **request)
+        if not 200 <= status < 300:
             raise self._refusal(status, given, body)
         try:
             return read(body)
+        except Refused as refused:
+            raise Failed(str(refused), again=refused.again, charged=refused.charged) from None
         except _NOT_THE_PROTOCOL:
-            raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
-
-    def _picture(self, body: bytes) -> Image.Image:
-        first = json.loads(body)["data"][0]
-        encoded, address = first.get("b64_json"), first.get("url")
-        return _decoded(encoded) if encoded else self._fetched(str(address))
+            raise Failed("its answer is not what the protocol says", again=True, charged=True) from None
 
     def _fetched(self, address: str) -> Image.Image:
         """The picture at an address that the answer names. The key is not sent there."""
         if address.startswith("data:image/"):
-            return _decoded(address.partition(",")[2])
+            return decoded(address.partition(",")[2])
         if urlsplit(address).scheme not in ("http", "https"):
-            raise _Failed("its answer holds neither a picture nor the address of one", again=True, charged=True)
+            raise Failed("its answer holds neither a picture nor the address of one", again=True, charged=True)
         try:
             status, _, body = self._exchange("GET", address, headers={"Accept-Encoding": "gzip, deflate"})
-        except _Failed as failure:  # the edit itself was made, whatever became of its picture
-            raise _Failed(str(failure), again=failure.again, charged=True) from None
+        except Failed as failure:  # the edit itself was made, whatever became of its picture
+            raise Failed(str(failure), again=failure.again, charged=True) from None
         if status != 200:
-            raise _Failed(f"its picture could not be fetched (status {status})", again=True, charged=True)
-        return _opened(body)
+            raise Failed(f"its picture could not be fetched (status {status})", again=True, charged=True)
+        return opened(body)
 
     def _exchange(self, method: str, url: str, **request: Any) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body of an answer that came in time.
@@ -206,7 +272,7 @@ class ServiceClient:
         try:
             answer = answers.get(timeout=deadline + 1.0)
         except queue.Empty:
-            raise _Failed("it took too long", again=True, charged=True) from None
+            raise Failed("it took too long", again=True, charged=True) from None
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -222,27 +288,26 @@ class ServiceClient:
                 client.stream(method, url, **request) as response,
             ):
                 if response.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
-                    raise _Failed("its answer is packed in a way that was not requested", again=False, charged=True)
+                    raise Failed("its answer is packed in a way that was not requested", again=False, charged=True)
                 for chunk in response.iter_bytes():
                     body += chunk
                     if time.monotonic() > due:
-                        raise _Failed("it took too long", again=True, charged=True)
+                        raise Failed("it took too long", again=True, charged=True)
                     if len(body) > self._most_bytes:
-                        raise _Failed("its answer is too large", again=False, charged=True)
+                        raise Failed("its answer is too large", again=False, charged=True)
                 return response.status_code, response.headers, bytes(body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _Failed(f"it cannot be reached ({error})", again=True, charged=False) from None
+            raise Failed(f"it cannot be reached ({error})", again=True, charged=False) from None
         except httpx.TimeoutException:
-            raise _Failed("it fell silent", again=True, charged=True) from None
+            raise Failed("it fell silent", again=True, charged=True) from None
         except (httpx.DecodingError, httpx.InvalidURL):
-            raise _Failed("its answer is not what the protocol says", again=True, charged=True) from None
+            raise Failed("its answer is not what the protocol says", again=True, charged=True) from None
         except httpx.TransportError as error:
-            raise _Failed(f"the connection broke ({error})", again=True, charged=True) from None
+            raise Failed(f"the connection broke ({error})", again=True, charged=True) from None
 
-    def _refusal(self, status: int, headers: httpx.Headers, body: bytes) -> _Failed:
+    def _refusal(self, status: int, headers: httpx.Headers, body: bytes) -> Failed:
         try:
-            error = json.loads(body)["error"]
-            message, code = str(error["message"]), str(error.get("code"))
+            message, code = said_in(json.loads(body))
         except _NOT_THE_PROTOCOL:
             message, code = body[:300].decode("utf-8", "replace"), ""
         wait = retry_after(headers.get("retry-after"))
@@ -250,7 +315,8 @@ class ServiceClient:
         again = (status in _AGAIN or status >= 500) and code not in _FINAL_CODES and patient
         if not patient:
             message = f"it asks for a pause of {wait:.0f} seconds; {message}"
-        return _Failed(f"status {status}: {message}", again=again, charged=status >= 500, wait=wait)
+        known = {"again": again, "charged": status >= 500, "wait": wait, "gone": status in _GONE}
+        return Failed(f"status {status}: {message}", **known)
 
     def _public(self, text: str) -> str:
         """A text without the key, in one line."""
@@ -263,32 +329,13 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds that a `Retry-After` header asks for, as a number or a date; None where it says nothing usable."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
+def _kept(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """The same, a failed job told apart from a failed request."""
+
+    def call(answer: bytes) -> T:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError):
-            return None
-    return max(0.0, seconds) if seconds == seconds else None
+            return read(answer)
+        except Refused as refused:
+            raise _JobFailed(refused) from None
 
-
-def _decoded(encoded: str) -> Image.Image:
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        raise _Failed("its picture is broken", again=True, charged=True) from None
-    return _opened(content)
-
-
-def _opened(content: bytes) -> Image.Image:
-    """A whole PNG, JPEG or WebP picture, RGB."""
-    try:
-        with open_picture(content, ("PNG", "JPEG", "WEBP"), _MOST_PIXELS) as picture:
-            return picture.convert("RGB")
-    except UNREADABLE:
-        raise _Failed("its picture is broken", again=True, charged=True) from None
+    return call

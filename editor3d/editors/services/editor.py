@@ -1,4 +1,4 @@
-"""Image-edit services that speak OpenAI's protocol (`POST …/images/edits`): sizes, masks, cache, and the cost cap."""
+"""Image-edit services: sizes, masks, cache, and the cost cap, whatever protocol they speak."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import hashlib
 import io
 import json
 import math
-import os
-import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,63 +22,21 @@ from torch import Tensor
 from editor3d.diffusion.sizing import mask_resized, padded_to, resized
 from editor3d.editors import EDITORS
 from editor3d.editors.references import prompt_with, references_for, without_holes
-from editor3d.editors.services.client import File, RetryPolicy, ServiceClient
+from editor3d.editors.services.answers import EditRefused
+from editor3d.editors.services.client import File, ServiceClient
 from editor3d.editors.services.ledger import Ledger
-from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError, ServiceError
+from editor3d.editors.services.protocol import ImageProtocol, Order, same_service
+from editor3d.editors.services.providers import PROVIDERS
+from editor3d.editors.services.settings import ServiceSettings
+from editor3d.errors import EditorUnavailableError, InstructionError, ServiceError
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import replacing
+from editor3d.registry import load_target
 from editor3d.types import EditorInfo, EditRequest
 
-OPENAI_URL = "https://api.openai.com/v1"
 _CACHE_VERSION = 1
-
-
-@dataclass(frozen=True)
-class ServiceSettings:
-    """Where the service is and what may be spent. `from_environment` reads them."""
-
-    url: str = OPENAI_URL
-    """Base URL, to which `/images/edits` is added."""
-    model: str = "gpt-image-1"
-    sizes: tuple[tuple[int, int], ...] = ((1024, 1024), (1024, 1536), (1536, 1024))
-    """Heights and widths that the service works at; empty: the picture's own."""
-    price: float = 0.25
-    """US dollars that a request is taken to cost, unless the service certainly did not serve it."""
-    budget: float = 10.0
-    """US dollars that may be spent within 24 hours."""
-    references: int = 2
-    """How many pictures are sent beside the one to edit, at most."""
-    folder: Path = field(default_factory=lambda: _cache_folder())
-    """Where answers and the record of what was spent are kept."""
-    retry: RetryPolicy = RetryPolicy()
-    key: str = field(default="", repr=False)
-    """Sent to the service, and to nothing else."""
-
-    @classmethod
-    def from_environment(cls, argument: str = "") -> ServiceSettings:
-        """Read `EDITOR3D_SERVICE_URL`, `_MODEL`, `_SIZES`, `_PRICE`, `_BUDGET`, `_REFERENCES`, `_CACHE` and `_KEY`.
-
-        Args:
-            argument: `URL` or `URL#MODEL`, which go before the environment's.
-
-        Raises:
-            ConfigError: a value is not what it should be.
-        """
-        url, _, model = argument.partition("#")
-        url = _checked_url(url or os.environ.get("EDITOR3D_SERVICE_URL") or cls.url)
-        # The key of OpenAI is for OpenAI: it is never sent to another address.
-        theirs = os.environ.get("OPENAI_API_KEY", "") if urlsplit(url).hostname == urlsplit(OPENAI_URL).hostname else ""
-        cache = os.environ.get("EDITOR3D_SERVICE_CACHE")
-        return cls(
-            url=url,
-            model=model or os.environ.get("EDITOR3D_SERVICE_MODEL") or cls.model,
-            sizes=_read("EDITOR3D_SERVICE_SIZES", _sizes, cls.sizes),
-            price=_read("EDITOR3D_SERVICE_PRICE", _dollars, cls.price),
-            budget=_read("EDITOR3D_SERVICE_BUDGET", _dollars, cls.budget),
-            references=_read("EDITOR3D_SERVICE_REFERENCES", _few, cls.references),
-            folder=Path(cache).expanduser() if cache else _cache_folder(),
-            key=_checked_key((os.environ.get("EDITOR3D_SERVICE_KEY") or theirs).strip()),
-        )
+_PENDING = "pending"
+"""The folder of jobs that services with a queue were given."""
 
 
 class ServiceEditor:
@@ -88,15 +45,27 @@ class ServiceEditor:
     Services draw no seeded noise, so that an edit cannot be repeated but by the cache; one edit of a view is final.
     """
 
+    NAME: ClassVar[str] = ""
+    """As the editor is called, where that is not its provider's name."""
+
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
+        self._protocol: ImageProtocol = load_target(settings.provider.protocol)()
+        self._at_work: dict[str, threading.Lock] = {}
+        """By fingerprint: two views with the same picture are one edit, also where several are made at once."""
         self._ledger = Ledger(settings.folder / "spent.jsonl", settings.budget)
 
     @property
     def info(self) -> EditorInfo:
         given = self.settings
         most = max((max(size) for size in given.sizes), default=None)
-        return replace(EDITORS["service"].info, price=given.price, references=given.references, max_side=most)
+        entry = EDITORS[self.NAME or given.provider.name]
+        shown = {"price": given.price, "references": given.references, "max_side": most}
+        return replace(entry.info, concurrent=given.concurrent, **shown)
+
+    def funds(self) -> float:
+        """US dollars that are left of the budget of 24 hours; infinity where a request costs nothing."""
+        return math.inf if self.settings.price == 0.0 else self._ledger.left()
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """Look for an instruction and for a key; asks nothing over the network.
@@ -107,12 +76,15 @@ class ServiceEditor:
         """
         if not instruction.strip():
             raise InstructionError("The instruction is empty; say what to change, for example 'turn it into a robot'.")
-        host = urlsplit(self.settings.url).hostname
-        if not self.settings.key and host not in ("localhost", "127.0.0.1", "::1"):
-            raise EditorUnavailableError(
-                f"The editor 'service' needs the key of {host}; set EDITOR3D_SERVICE_KEY to it, or OPENAI_API_KEY "
-                "where the service is OpenAI's own."
-            )
+        if not self.settings.key and not self.settings.is_here:
+            provider = self.settings.provider
+            own = " or ".join(provider.keys)
+            host, theirs = urlsplit(self.settings.url).hostname, urlsplit(provider.url).hostname
+            if host == theirs and provider.name != "service":
+                remedy = f"set {own} to it"
+            else:
+                remedy = f"set EDITOR3D_SERVICE_KEY to it, or {own} where the service is {theirs}"
+            raise EditorUnavailableError(f"The editor '{provider.name}' needs the key of {host}; {remedy}.")
 
     def edit(self, request: EditRequest) -> Tensor:
         """Edit `request.condition`, inside `request.mask` where there is one.
@@ -128,28 +100,36 @@ class ServiceEditor:
         height, width = image.shape[:2]
         size, inner = self._fit(height, width)
         picture = padded_to(resized(image, *inner), *size)
-        files = self._pictures(request, _file("image.png", picture))
-        if mask is not None:
+        shown = None
+        if mask is not None and self.settings.provider.masks:
             changed = padded_to(mask_resized(mask, *inner)[..., None].float(), *size)[..., 0] > 0.5
-            files["mask"] = ("mask.png", _png(_mask_of(picture, changed)), "image/png")
-        fields = {"model": self.settings.model, "prompt": self._prompt(request), "n": "1"}
-        if self.settings.sizes:
-            fields["size"] = f"{size[1]}x{size[0]}"
-        answer = self._answer(fields, files, size)
+            shown = ("mask.png", _png(_mask_of(picture, changed)), "image/png")
+        given = self.settings
+        order = Order(
+            given.url,
+            given.model,
+            self._prompt(request),
+            self._pictures(request, _file("image.png", picture)),
+            shown,
+            size if given.sizes else None,
+            request.seed,
+            given.extra,
+        )
+        answer = self._answer(order, size)
         edited = torch.from_numpy(np.array(answer)).float() / 255.0
         edited = resized(resized(edited, *size)[: inner[0], : inner[1]], height, width)
         if mask is not None:
             edited = torch.where(mask[..., None], edited, image)
         return edited.to(request.condition.device)
 
-    def _pictures(self, request: EditRequest, picture: File) -> dict[str, File | list[File]]:
-        """The pictures of a form, by key."""
+    def _pictures(self, request: EditRequest, picture: File) -> tuple[File, ...]:
+        """The picture to edit, and what is sent beside it."""
         shown = []
         for number, reference in enumerate(references_for(request, self.info), start=2):
             size, inner = self._fit(*reference.picture.shape[:2])
             filled = padded_to(resized(without_holes(reference), *inner), *size)
             shown.append(_file(f"image_{number}.png", filled))
-        return {"image[]": [picture, *shown]} if shown else {"image": picture}
+        return (picture, *shown)
 
     def _prompt(self, request: EditRequest) -> str:
         """The prompt for the service."""
@@ -163,40 +143,89 @@ class ServiceEditor:
         scale = min(size[0] / height, size[1] / width)
         return size, (min(size[0], round(height * scale)) or 1, min(size[1], round(width * scale)) or 1)
 
-    def _answer(
-        self, fields: Mapping[str, str], files: Mapping[str, File | list[File]], size: tuple[int, int]
-    ) -> Image.Image:
+    def _answer(self, order: Order, size: tuple[int, int]) -> Image.Image:
         """The edited picture in the shape of `size`, from the cache or the service."""
-        digest = hashlib.sha256(json.dumps([_CACHE_VERSION, self.settings.url, fields], sort_keys=True).encode())
-        for name, given in sorted(files.items()):
-            for _, content, _ in given if isinstance(given, list) else [given]:
-                digest.update(name.encode() + hashlib.sha256(content).digest())
-        fingerprint = digest.hexdigest()
+        fingerprint = fingerprint_of(order)
+        with self._at_work.setdefault(fingerprint, threading.Lock()):
+            return self._answered(order, size, fingerprint)
+
+    def _answered(self, order: Order, size: tuple[int, int], fingerprint: str) -> Image.Image:
         cached = self.settings.folder / f"{fingerprint}.png"
         found = _opened(cached)
         if found is not None:
-            return found
+            return self._shaped(found, size)
+        pending = PendingFile(self.settings.folder / _PENDING / f"{fingerprint}.json")
         client = ServiceClient(
-            f"{self.settings.url}/images/edits",
+            order.url,
             self.settings.key,
             self.settings.retry,
             pay=partial(self._ledger.pay, self.settings.price, fingerprint),
             refund=partial(self._ledger.pay, -self.settings.price, fingerprint),
+            header=self.settings.provider.header,
+            trusted=same_service(order.url),
         )
-        answer = client.edit(fields, files)
+        try:
+            answer = self._protocol.edit(client, order, pending)
+        except EditRefused:
+            pending.clear()
+            raise
+        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(cached, private=True) as temporary:
+            temporary.write_bytes(_png(np.array(answer)))
+        pending.clear()
+        return self._shaped(answer, size)
+
+    def _shaped(self, answer: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """
+        Raises:
+            ServiceError: the answer has another shape; it is kept all the same, since it is paid for.
+        """
         if abs(math.log((answer.width / answer.height) / (size[1] / size[0]))) > 0.01:
             raise ServiceError(
                 f"Expected a picture of the shape {size[1]}x{size[0]} from {urlsplit(self.settings.url).hostname}, but "
                 f"got {answer.width}x{answer.height}; list the sizes it works at in EDITOR3D_SERVICE_SIZES."
             )
-        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with replacing(cached, private=True) as temporary:
-            temporary.write_bytes(_png(np.array(answer)))
         return answer
 
 
+class PendingFile:
+    """A file that names the job of an edit, while a service with a queue makes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> dict[str, Any] | None:
+        """The job that an earlier run gave the service; None where there is none, or a broken file."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def save(self, job: Mapping[str, Any]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(self._path, private=True) as temporary:
+            temporary.write_text(json.dumps(dict(job)), encoding="utf-8")
+
+    def clear(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def fingerprint_of(order: Order) -> str:
+    """Hex digits that differ where two orders do; the same edit of the same picture is paid for once."""
+    fields = {"model": order.model, "prompt": order.prompt, "n": "1", **order.extra}
+    if order.size is not None:
+        fields["size"] = f"{order.size[1]}x{order.size[0]}"
+    digest = hashlib.sha256(json.dumps([_CACHE_VERSION, order.url, fields], sort_keys=True).encode())
+    name = "image[]" if len(order.pictures) > 1 else "image"
+    files = [*((name, picture) for picture in order.pictures), *([("mask", order.mask)] if order.mask else [])]
+    for key, (_, content, _) in files:
+        digest.update(key.encode() + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
 def create(argument: str = "") -> ServiceEditor:
-    """The editor, with its settings from the environment.
+    """The editor of a service that speaks OpenAI's protocol, with its settings from the environment.
 
     Args:
         argument: `URL` or `URL#MODEL`; empty is the environment's, or OpenAI.
@@ -205,6 +234,35 @@ def create(argument: str = "") -> ServiceEditor:
         ConfigError: a setting is not what it should be.
     """
     return ServiceEditor(ServiceSettings.from_environment(argument))
+
+
+def gemini(argument: str = "") -> ServiceEditor:
+    """As `create`, for Google's Gemini; the argument is a model."""
+    return _of("gemini", argument)
+
+
+def openrouter(argument: str = "") -> ServiceEditor:
+    """As `create`, for chat models that answer with pictures; the argument is a model, or URL#MODEL."""
+    return _of("openrouter", argument)
+
+
+def bfl(argument: str = "") -> ServiceEditor:
+    """As `create`, for Black Forest Labs; the argument is a model."""
+    return _of("bfl", argument)
+
+
+def fal(argument: str = "") -> ServiceEditor:
+    """As `create`, for fal; the argument is a model."""
+    return _of("fal", argument)
+
+
+def replicate(argument: str = "") -> ServiceEditor:
+    """As `create`, for Replicate; the argument is a model."""
+    return _of("replicate", argument)
+
+
+def _of(name: str, argument: str) -> ServiceEditor:
+    return ServiceEditor(ServiceSettings.from_environment(argument, PROVIDERS[name]))
 
 
 def _file(name: str, picture: Tensor) -> File:
@@ -235,70 +293,3 @@ def _opened(path: Path) -> Image.Image | None:
             return picture.convert("RGB")
     except UNREADABLE:
         return None
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "editor3d" / "service"
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
-        raise ConfigError(
-            "Expected the base URL of an image-edit service such as https://api.openai.com/v1, without user name, "
-            f"password or query, but got one of the host '{parts.hostname}'; correct EDITOR3D_SERVICE_URL or the "
-            "editor's argument."
-        )
-    return url.rstrip("/")
-
-
-def _checked_key(key: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e]*", key):
-        raise ConfigError(
-            "Expected a key of printable characters without spaces in EDITOR3D_SERVICE_KEY or OPENAI_API_KEY, but it "
-            "has others; set it anew."
-        )
-    return key
-
-
-def _read(variable: str, convert: Callable[[str], Any], default: Any) -> Any:
-    """A setting from the environment.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    text = os.environ.get(variable, "").strip()
-    if not text:
-        return default
-    try:
-        return convert(text)
-    except ValueError as error:
-        raise ConfigError(f"Expected {error} in {variable}, but it is '{text}'; correct it.") from error
-
-
-def _dollars(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0.0):
-        raise ValueError("a number of US dollars, at least 0,")
-    return value
-
-
-def _few(text: str) -> int:
-    if not re.fullmatch(r"\d{1,2}", text) or int(text) > 15:
-        raise ValueError("a number of pictures, 0 to 15 (0 sends none beside the one to edit),")
-    return int(text)
-
-
-def _sizes(text: str) -> tuple[tuple[int, int], ...]:
-    if text == "any":
-        return ()
-    sizes = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", part.strip())
-        if not match or not (int(match[1]) and int(match[2])):
-            raise ValueError("WIDTHxHEIGHT, several with commas between them, or 'any'")
-        sizes.append((int(match[2]), int(match[1])))
-    return tuple(sizes)

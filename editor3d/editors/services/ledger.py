@@ -43,6 +43,10 @@ class Ledger:
                 continue
         return total
 
+    def left(self) -> float:
+        """US dollars of the budget that may be spent now."""
+        return max(0.0, self.budget - self.spent())
+
     def pay(self, usd: float, request: str = "") -> None:
         """Write a payment down before it is made, or, with a negative amount, that it was not made after all.
 

@@ -6,9 +6,9 @@ import io
 from collections.abc import Collection
 from dataclasses import replace
 
-from editor3d.editors import EDITORS
 from editor3d.editors.services.client import File
-from editor3d.editors.services.editor import ServiceEditor, ServiceSettings
+from editor3d.editors.services.editor import ServiceEditor
+from editor3d.editors.services.settings import ServiceSettings
 from editor3d.editors.try_on.models import garment_of, instruction_of, shown_garment
 from editor3d.types import EditorInfo, EditRequest
 
@@ -16,22 +16,24 @@ from editor3d.types import EditorInfo, EditRequest
 class TryOnServiceEditor(ServiceEditor):
     """As `ServiceEditor`, with the garment as second picture under the key `image[]`."""
 
+    NAME = "service-try-on"
+
     @property
     def info(self) -> EditorInfo:
-        return replace(EDITORS["service-try-on"].info, price=self.settings.price)
+        return replace(super().info, references=0, max_side=None)
 
     def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
         """As `ServiceEditor.validate`; the instruction may be empty."""
         super().validate(instruction or "dress", objects, views)
 
-    def _pictures(self, request: EditRequest, picture: File) -> dict[str, File | list[File]]:
+    def _pictures(self, request: EditRequest, picture: File) -> tuple[File, ...]:
         """
         Raises:
             ConfigError: the request carries no garment.
         """
         buffer = io.BytesIO()
         shown_garment(garment_of(request)).save(buffer, "PNG", compress_level=1)
-        return {"image[]": [picture, ("garment.png", buffer.getvalue(), "image/png")]}
+        return picture, ("garment.png", buffer.getvalue(), "image/png")
 
     def _prompt(self, request: EditRequest) -> str:
         return instruction_of(request)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
-import anyio
 from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from editor3d.errors import Editor3DError, sentence
@@ -254,11 +254,11 @@ def _add_job_tools(server: MCPServer, workshop: Workshop) -> None:
         picture: Annotated[bool, Field(description="Show its newest picture as well.")] = False,
     ) -> list[Any]:
         """How a job stands: its progress, what it made, or why it failed."""
-        found = await anyio.to_thread.run_sync(told(workshop.job), job)
+        found = await asyncio.to_thread(told(workshop.job), job)
         due = time.monotonic() + wait_seconds
         while found.state not in FINISHED and time.monotonic() < due:
             await _report(found, context)
-            await anyio.sleep(_LOOK)
+            await asyncio.sleep(_LOOK)
         for scene in workshop.scenes:
             scene.settle()
         newest = found.watched.picture if picture else None

@@ -104,7 +104,7 @@ def export_words(request: JobRequest, places: Places, run: Path) -> list[str]:
 
 def preview_words(request: JobRequest, places: Places, data: Path) -> list[str]:
     """`editor3d preview` of a scene or a picture."""
-    words = ["preview", str(data), *_instruction(request), "--output", str(places.result)]
+    words = ["preview", str(data), *_instruction(request), "--output", str(places.result), AGREED]
     return [*words, *_flags(request.settings.given())]
 
 

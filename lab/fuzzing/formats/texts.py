@@ -87,6 +87,7 @@ def chat() -> Format:
     """The body of a model's answer, and of an image service's."""
     import base64
 
+    from editor3d.editors.services import answers as service_answers
     from editor3d.editors.services import client as service_client
     from editor3d.programs.vision import client as vision_client
     from lab.fuzzing.formats.captures import photograph, png
@@ -101,11 +102,11 @@ def chat() -> Format:
                 vision_client._read(body)
             else:
                 encoded = json.loads(body)["data"][0]["b64_json"]
-                service_client._decoded(encoded)
+                service_answers.decoded(encoded)
         return None
 
     # what the client counts as a failed answer
-    failures = (*service_client._NOT_THE_PROTOCOL, service_client._Failed)
+    failures = (*service_client._NOT_THE_PROTOCOL, service_answers.Failed)
     return Format(
         ({"chat.json": json.dumps(message).encode()}, {"image.json": json.dumps(image).encode()}), read, failures
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,7 +30,16 @@ def test_listing_imports_no_model():
 @pytest.mark.parametrize("name", [name for name in EDITORS if name != "sheet"])  # which is what the other editor is
 def test_every_editor_is_what_its_entry_says(name, tmp_path):
     entry = EDITORS[name]
-    editor = create_editor(f"{name}:{tmp_path}" if entry.argument == "required" else name)
+    argument = tmp_path
+    if name == "comfyui":
+        argument = tmp_path / "workflow.json"
+        nodes = {
+            "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
+            "2": {"class_type": "PrimitiveString", "inputs": {"value": ""}, "_meta": {"title": "editor3d prompt"}},
+            "3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+        }
+        argument.write_text(json.dumps(nodes))
+    editor = create_editor(f"{name}:{argument}" if entry.argument == "required" else name)
     assert isinstance(editor, Editor)
     assert replace(editor.info, price=None) == entry.info  # what a service charges is the user's to say
     assert entry.info.name == name

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from editor3d.cli import main, weights
 from editor3d.cli.weights import check_weights, editor_state
 from editor3d.diffusion.weights import how_to_get
-from editor3d.editors import EDITORS, EditorEntry
+from editor3d.editors import EDITORS, EditorEntry, available_editors
 from editor3d.plugin.train.presets import preset_names, read_preset
 from editor3d.programs.core.presets import PRESETS
 from editor3d.registry import METHODS, SYSTEMS
@@ -45,18 +46,49 @@ def test_list_presets_shows_each_with_its_method(capsys):
         assert any(line.split()[:2] == [name, "refine"] for line in lines)
 
 
-@pytest.mark.parametrize("folder", [None, Path("/models/ip2p")])
-def test_list_editors_shows_each_and_how_to_get_what_is_missing(capsys, monkeypatch, folder):
-    monkeypatch.setattr(weights, "find_weights", lambda hub_id: folder)
+def test_editors_are_listed_one_line_each_and_the_ready_ones_first(capsys, monkeypatch):
+    monkeypatch.setattr(weights, "find_weights", lambda hub_id: None)
+    assert main(["editors"]) == 0
+    lines = capsys.readouterr().out.splitlines()
     assert main(["list", "editors"]) == 0
-    shown = capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines() == lines
+    known = available_editors()
+    states = [line.split()[1] for line in lines[: len(known)]]
+    assert states == sorted(states, key=("ready", "unknown", "missing").index)
+    assert {"ready", "missing"} <= set(states)
+    for line in lines[: len(known)]:
+        entry = known[line.split()[0]]
+        assert entry.info.summary in line
+        assert entry.info.license in line
+        assert entry.info.download in line
+    assert any(line.startswith("auto is ") for line in lines)
+
+
+@pytest.mark.parametrize("folder", [None, Path("/models/ip2p")])
+def test_an_editor_says_how_to_use_it_and_how_to_get_it(capsys, monkeypatch, folder):
+    monkeypatch.setattr(weights, "find_weights", lambda hub_id: folder)
     for name, entry in EDITORS.items():
+        assert main(["editors", name]) == 0
+        shown = capsys.readouterr().out
         assert f"--editor {name}" in shown
-        assert entry.info.summary in shown
         assert entry.info.license in shown
-    remedy = f"to get it: {how_to_get(weights.HUB_IDS['ip2p'])}\n"
-    assert (remedy in shown) == (folder is None)
-    assert "auto is " in shown
+        if name == "ip2p":
+            assert (f"to get it:  {how_to_get(weights.HUB_IDS['ip2p'])}\n" in shown) == (folder is None)
+
+
+def test_a_workflow_is_inspected(capsys, tmp_path):
+    nodes = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
+        "2": {"class_type": "PrimitiveString", "inputs": {"value": ""}, "_meta": {"title": "editor3d prompt"}},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}},
+    }
+    path = tmp_path / "workflow.json"
+    path.write_text(json.dumps(nodes))
+    assert main(["editors", "inspect", str(path)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == ["picture", "prompt", "output"]
+    assert main(["editors", "inspect"]) == 2
+    assert main(["editors", "nothing-of-the-kind"]) == 2
 
 
 def test_every_editor_of_ours_that_needs_weights_is_looked_for():

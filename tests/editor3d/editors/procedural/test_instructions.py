@@ -6,13 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.editors.procedural.parse import parse
 from editor3d.errors import InstructionError
 from editor3d.language.tokens import objects_named
 from editor3d.language.vocabulary import BY_EFFECT, BY_PHRASE, TERMS, vocabulary
+from editor3d.types import EditRequest
 
 OBJECTS = ["teapot", "cube", "mug", "wooden_table", "red_ball", "blue_ball"]
 
@@ -146,8 +149,11 @@ REFUSED = {
     "don't make it red": "'not'",
     "do not make it red": "'not'",
     "make it anything without red": "'without'",
-    "make everything but the teapot gold": "'everything but'",
-    "make everything except the teapot gold": "'except'",
+    "make everything but the dragon gold": "'everything but'",
+    "make everything except the dragon gold": "'except'",
+    "make the teapot gold but not the teapot": "to keep it",
+    "make it gold but keep the background": "keep the rest",
+    "make it gold but not the ball": "may mean",
     "remove the teapot": "'remove'",
     "make the teapot and everything gold": "at once",
     "make everything around the teapot gold": "at once",
@@ -306,3 +312,32 @@ def test_any_order_of_known_words_is_read_or_refused(words):
 )
 def test_objects_are_found_in_any_sentence(instruction, named):
     assert objects_named(instruction, ("teapot", "cup_1", "cup_2")) == named
+
+
+@pytest.mark.parametrize(
+    ("sentence", "targets", "spared"),
+    [
+        ("make everything gold except the teapot", (), ("teapot",)),
+        ("make everything but the teapot gold", (), ("teapot",)),
+        ("let it snow, but not on the teapot".replace("on ", ""), (), ("teapot",)),
+        ("make it night, but keep the teapot and the cube as they are", (), ("teapot", "cube")),
+        ("except for the big cube, make it look like winter", (), ("cube",)),
+        ("make the teapot gold but keep the cube as it is", ("teapot",), ()),
+        ("make the teapot gold and leave everything else unchanged", ("teapot",), ()),
+        ("make the teapot gold and leave the cube alone and let it snow", ("teapot",), ()),
+    ],
+)
+def test_what_is_to_stay_is_left_out(sentence, targets, spared):
+    first = parse(sentence, ("teapot", "cube", "table"))[0]
+    assert (first.targets, first.spared) == (targets, spared)
+
+
+def test_what_is_to_stay_stays_bit_by_bit():
+    image = torch.rand(24, 32, 3)
+    mask = torch.zeros(24, 32, dtype=torch.bool)
+    mask[5:15, 5:15] = True
+    request = EditRequest("v", "make everything gold except the teapot", image, objects={"teapot": mask})
+    edited = ProceduralEditor().edit(request)
+    assert torch.equal(edited[mask], image[mask])
+    alone = ProceduralEditor().edit(EditRequest("v", "make it gold", image))
+    assert torch.equal(edited[20:], alone[20:])

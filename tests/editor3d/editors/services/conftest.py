@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from editor3d.editors.services.client import RetryPolicy
-from editor3d.editors.services.editor import ServiceSettings
 from editor3d.editors.services.ledger import Ledger
+from editor3d.editors.services.settings import ServiceSettings
 from editor3d.types import EditRequest
 from lab.editors.fake_service import FakeService, handler_of
 

@@ -22,7 +22,7 @@ def test_a_picture_is_sent_edited_and_put_back_without_shift(fake, settings, ask
     (asked,) = fake.asked
     assert asked.path == "/v1/images/edits"
     assert asked.authorization == f"Bearer {settings.key}"
-    assert asked.fields == {"model": "gpt-image-1", "prompt": "make it gold", "n": "1", "size": "96x64"}
+    assert asked.fields == {"model": "gpt-image-2", "prompt": "make it gold", "n": "1", "size": "96x64"}
     assert asked.image.size == (96, 64)
 
 
@@ -82,7 +82,9 @@ def test_another_shape_is_refused_and_another_size_of_the_same_shape_is_scaled(f
     fake.edited = lambda asked: Image.new("RGB", (64, 64), "red")
     with pytest.raises(ServiceError, match="shape 96x64 .* but got 64x64; list the sizes"):
         ServiceEditor(settings).edit(ask)
-    assert not list(settings.folder.glob("*.png"))
+    with pytest.raises(ServiceError, match="shape 96x64 .* but got 64x64; list the sizes"):
+        ServiceEditor(settings).edit(ask)
+    assert len(fake.asked) == 1  # it is paid for, and kept
     fake.edited = lambda asked: Image.new("RGB", (192, 128), (255, 0, 0))
-    edited = ServiceEditor(settings).edit(ask)
+    edited = ServiceEditor(settings).edit(replace(ask, instruction="make it red"))
     torch.testing.assert_close(edited, torch.tensor([1.0, 0.0, 0.0]).expand_as(edited), atol=1e-5, rtol=0)
