@@ -38,6 +38,9 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "edit": Command("Change a scene as one sentence says", "editor3d.cli.commands.edit:Edit"),
     "plan": Command("Say what an edit will take, before any picture is edited", "editor3d.cli.commands.edit:Plan"),
+    "instruct": Command(
+        "Have a chat model turn free words into edits, to be approved", "editor3d.cli.commands.edit:Instruct"
+    ),
     "resume": Command("Continue an interrupted run", "editor3d.cli.commands.resume:Resume"),
     "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.commands.evaluate:Evaluate"),
     "preview": Command(

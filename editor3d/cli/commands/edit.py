@@ -82,3 +82,39 @@ class Plan(Edit):
         emit(Result(kind="run", path=absolute(folder)))
         print(f"Carry it out with: editor3d resume {shlex.quote(str(folder))}")
         return 0
+
+
+@dataclass(frozen=True)
+class Instruct(Edit):
+    """Turn free words into edits by a chat model, show them, and carry them out one after the other.
+
+    The model speaks OpenAI's protocol: EDITOR3D_PLANNER_URL, _MODEL and _KEY name it, by default llama.cpp's server on
+    this machine. It is sent the words and the names of objects, no pictures. Nothing is edited before the steps are
+    accepted. Takes the flags of editor3d edit.
+    """
+
+    accept: bool = False
+    """Carry the steps out without being asked."""
+
+    def run(self) -> int:
+        import sys
+
+        from editor3d.editors import create_editor, resolve_auto
+        from editor3d.editors.planning.planner import PlannerSettings, plan_words
+        from editor3d.errors import ConfigError
+
+        scene, chosen = self.opened(), self.options
+        objects = () if scene.is_file else tuple(scene.posed_images.objects)
+        editor = create_editor(resolve_auto()[0] if chosen.editor == "auto" else chosen.editor)
+        steps = plan_words(chosen.instruction, editor, objects, PlannerSettings.from_environment())
+        for number, step in enumerate(steps, start=1):
+            print(f"{number}. {step.sentence()}", flush=True)
+        if not self.accept and not (sys.stdin.isatty() and input("Carry them out? [y/N] ").lower() in ("y", "yes")):
+            raise ConfigError("Expected a yes to these steps, got none: say other words, or give --accept.")
+        with self.paid.consenting():
+            for step in steps:
+                inside = step.object and not editor.info.edits_objects
+                region = f"object:{step.object}" if inside else chosen.region
+                done = scene.edit(**{**vars(chosen), "instruction": step.prompt, "region": region})
+                scene = done.scene()
+        return 0
