@@ -22,6 +22,7 @@ from editor3d.types import Around
 if TYPE_CHECKING:
     from editor3d.metrics.report import EditReport
     from editor3d.outputs.splat_change import SplatChange
+    from editor3d.plugin.results.named_objects import NamedObject
     from editor3d.plugin.train.config import PluginTrainerConfig
     from editor3d.run.record import EditRecord
     from editor3d.types import PosedImages
@@ -226,12 +227,51 @@ def load(
 
 
 @settled()
+def add_object(scene: Scene, name: str, region: str, *, output: Path | str = "outputs") -> NamedObject:
+    """Name a part of a captured scene, so that instructions and `object:NAME` can speak of it from then on.
+
+    The capture stays as it is; see `editor3d.datasets.added_objects` for where names are kept.
+
+    Args:
+        scene: a capture, reconstructed first if it was not yet, or the result of an edit.
+        name: a noun; an object that was added by that name is replaced.
+        region: as `region` of `Scene.edit`; `strokes:FILE.json` says it by a few strokes.
+        output: folder that reconstructions are kept in.
+
+    Raises:
+        Editor3DError: one sentence on what was expected, what came and what to do.
+    """
+    from editor3d.datasets.added_objects import check_name
+    from editor3d.plugin.bases.base import ensure_base
+    from editor3d.plugin.results.named_objects import name_object
+    from editor3d.plugin.results.runs import open_run
+    from editor3d.plugin.train.config import PluginTrainerConfig
+    from editor3d.regions import parse_region, seen_parts
+
+    if scene.is_file:
+        raise ConfigError(
+            f"Expected a capture or a run, got the file of splats {scene.data}, which has no views to name things in: "
+            f"give --region strokes:FILE or a shape to its edits."
+        )
+    check_name(name)
+    part, run = parse_region(region), scene.base
+    if run is None:
+        config = edit_config(scene, EditOptions(editor="procedural", output=Path(output).expanduser()))
+        PluginTrainerConfig.check(config)
+        for seen in seen_parts(part):
+            seen.check(config.capture())
+        run = ensure_base(config.base_method, config, None).run
+    return name_object(open_run(run)[1], name, region)
+
+
+@settled()
 def change_splats(
     scene: Path | str,
     select: str,
     output: Path | str,
     *,
     delete: bool = False,
+    fill: bool = False,
     duplicate: Sequence[float] | None = None,
     recolor: str | None = None,
     strength: float | None = None,
@@ -248,6 +288,8 @@ def change_splats(
         delete: take it away. Masks of what that leaves open are written beside the output, `<stem>_holes/<view>.png`,
             white where a pixel was covered by an opacity of at least 0.5 and no longer is: in the training views of a
             run, or in views from cameras round a file, which are written besides.
+        fill: with `delete`: also take away what was hidden in it, and continue beneath it the surface that it stood on,
+            with the texture around.
         duplicate: copy it, the copies moved by [3] in the capture's frame.
         recolor: bring its mean colour to this one, '#rrggbb' or a name; light and shade across it stay.
         strength: how far towards that colour, 0..1; None is all the way.
@@ -277,6 +319,7 @@ def change_splats(
         select,
         Path(output).expanduser(),
         remove=delete,
+        fill=fill,
         offset=duplicate,
         color=color,
         strength=1.0 if strength is None else strength,

@@ -52,17 +52,18 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
     from editor3d.datasets.dataparser import Opened
     from editor3d.plugin.edit.based import BasedTrainerConfig
     from editor3d.plugin.train.presets import read_preset
-    from editor3d.regions import parse_region, seen_parts
+    from editor3d.regions import StrokesRegion, parse_region, seen_parts
 
     options.check()
     method, region = options.method, options.region
     names = available_methods("edit")
     if method not in ("auto", *names):
         raise ConfigError(f"Expected a method that edits, one of {', '.join(names)}, got {method!r}.")
-    if region is not None and seen_parts(parse_region(region)) and scene.is_file:
+    seen = [] if region is None else seen_parts(parse_region(region))
+    if scene.is_file and not all(isinstance(part, StrokesRegion) for part in seen):
         raise RegionError(
-            f"Expected a region of shapes for a file of splats, which has no masks of its own, got {region}: say "
-            f"box:..., sphere:... or a .json file of those."
+            f"Expected a region of shapes or strokes for a file of splats, which has no masks of its own, got "
+            f"{region}: say box:..., sphere:..., strokes:FILE or a .json file of those."
         )
     if scene.is_file:  # whose pictures are rendered now: what can be refused without them has been
         if scene.base is not None:

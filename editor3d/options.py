@@ -47,8 +47,8 @@ class MethodOptions:
     """Edit only this part of the scene, in the capture's own frame, and freeze the rest: box:cx,cy,cz,hx,hy,hz (centre,
     half extents), sphere:cx,cy,cz,r, mesh:FILE (its inside), hull:FOLDER (where the masks of at least two training
     views meet), object:NAME (an object of the capture's label pictures), "text:the teapot" (found by GroundingDINO and
-    SAM, or by object names without their weights), masks:FOLDER (VIEW.png of some training views, white inside), or a
-    .json file of those."""
+    SAM, or by object names without their weights), masks:FOLDER (VIEW.png of some training views, white inside),
+    strokes:FILE.json (what a few strokes mark), or a .json file of those."""
     garment: Path | None = None
     """Dress a person by gaussian-vton: name the picture of a garment alone, from the front, as a PNG with transparency
     or before a plain background."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from editor3d.errors import ConfigError, RegionError
-from editor3d.types import Compose, Confinement, Freeze, SceneCapabilities, View
+from editor3d.types import Compose, Confinement, Freeze, PartLooks, SceneCapabilities, View
 
 if TYPE_CHECKING:
     from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
@@ -36,6 +36,15 @@ class SceneDefaults:
 
     def mask_shares(self, cameras: Any, masks: Mapping[int, Tensor]) -> Tensor:
         raise RegionError(f"Expected a scene of parts that masks can choose among, got {type(self).__name__}.")
+
+    def looks(self) -> PartLooks:
+        raise RegionError(f"Expected a scene of parts that strokes can mark, got {type(self).__name__}.")
+
+    def mask_weights(self, cameras: Any, masks: Mapping[int, Tensor]) -> Tensor:
+        raise RegionError(f"Expected a scene of parts that strokes can mark, got {type(self).__name__}.")
+
+    def part_share(self, camera: Any, which: Tensor) -> Tensor:
+        raise RegionError(f"Expected a scene made of parts, got {type(self).__name__}: reconstruct by splat.")
 
     def confine(self, confinement: Confinement) -> None:
         match confinement:

@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "splats": Command(
         "Delete, copy or recolour a part of a scene of splats", "editor3d.cli.commands.splats:SplatsCommand"
     ),
+    "objects": Command("Name things in a capture, by a few strokes", "editor3d.cli.commands.parts.objects:Objects"),
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
     "mcp": Command("Serve edits to an assistant that speaks MCP", "editor3d.cli.commands.serve:Mcp"),

@@ -15,8 +15,10 @@ from editor3d.types import PosedImages
 __all__ = ["load_posed_images"]
 
 
-def load_posed_images(path: Path, *, downscale_factor: int | None = None, eval_interval: int = 8) -> PosedImages:
-    """Read and check a posed image set.
+def load_posed_images(
+    path: Path, *, downscale_factor: int | None = None, eval_interval: int = 8, objects: Path | None = None
+) -> PosedImages:
+    """Read and check a posed image set, and the objects that were named in it (`editor3d.datasets.added_objects`).
 
     What a folder holds is looked for in this order: `transforms.json` (nerfstudio), `transforms_train.json`
     (NeRF-synthetic), then the largest model in `sparse`, `sparse/N`, `colmap/sparse/N` or the folder itself (COLMAP,
@@ -31,16 +33,23 @@ def load_posed_images(path: Path, *, downscale_factor: int | None = None, eval_i
             follow the exact ratio of each axis. Pictures are scaled when read: no folder of smaller copies is needed.
             None is 1, or for large pictures what leaves no side longer than 1600 pixels (`editor3d.datasets.reduce`).
         eval_interval: where the data names no split, the views 0, N, 2N … in the order of their paths are "test".
+        objects: where the objects are kept that were named in it; by default where the command that names them puts
+            them.
 
     Raises:
         DataError: the data is missing, broken or contradicts itself.
         ConfigError: `downscale_factor` or `eval_interval` is out of range.
     """
+    from editor3d.datasets.added_objects import with_added
+
     if downscale_factor is None:
         from editor3d.datasets.reduce import downscale_by_usual_factor
 
-        return downscale_by_usual_factor(load_posed_images(path, downscale_factor=1, eval_interval=eval_interval))
-    path = Path(path)
+        return with_added(downscale_by_usual_factor(_read(Path(path), 1, eval_interval)), objects)
+    return with_added(_read(Path(path), downscale_factor, eval_interval), objects)
+
+
+def _read(path: Path, downscale_factor: int, eval_interval: int) -> PosedImages:
     if downscale_factor < 1:
         raise ConfigError(f"The downscale factor must be a whole number of at least 1, not {downscale_factor}.")
     if eval_interval < 2:

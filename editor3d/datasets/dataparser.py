@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from nerfstudio.data.scene_box import SceneBox
 from torch import Tensor
 
 from editor3d.datasets import load_posed_images
+from editor3d.datasets.added_objects import added_names, folder_of
 from editor3d.datasets.opening import announce
 from editor3d.datasets.orient import Centring, Orientation, oriented
 from editor3d.datasets.views.images import WHITE, read_image, read_mask
@@ -44,6 +46,9 @@ class PosedImagesDataParserConfig(DataParserConfig):
     """Scale the scene so that the largest camera coordinate is 1."""
     scale_factor: float = 1.0
     """Further scale of the scene."""
+    objects: Path | None = field(default=None, repr=False)
+    """Read the objects that were named in the capture from this folder; by default from where they are named. A run
+    notes the folder that it took."""
     opened: Any = field(default=None, init=False, repr=False, compare=False)
     """`Opened`: the capture, once it was read; no part of the settings, so neither config.yml nor a copy has it. Its
     type is not stated: command lines would look for flags in it."""
@@ -58,9 +63,14 @@ class PosedImagesDataParserConfig(DataParserConfig):
         opened: Opened | None = self.opened
         if opened is None or not opened.suits(self):
             posed = load_posed_images(
-                self.data, downscale_factor=self.downscale_factor, eval_interval=self.eval_interval
+                self.data,
+                downscale_factor=self.downscale_factor,
+                eval_interval=self.eval_interval,
+                objects=self.objects,
             )
             self.opened = opened = Opened(posed, self.data, self.downscale_factor, self.eval_interval)
+        if self.objects is None and added_names(opened.posed):
+            self.objects = folder_of(opened.posed)
         return opened.posed
 
     def __getstate__(self) -> dict[str, Any]:
@@ -132,7 +142,7 @@ class PosedImagesDataParser(DataParser):
         masks = [view.mask_path for view in views if view.mask_path is not None]
         return PosedImagesOutputs(
             image_filenames=[view.image_path for view in views],
-            cameras=_cameras(views, poses[kept]),
+            cameras=cameras_at(views, poses[kept]),
             alpha_color=torch.tensor(WHITE),
             scene_box=SceneBox(aabb=torch.stack([-corner, corner])),
             mask_filenames=masks or None,
@@ -185,8 +195,8 @@ class PosedImagesDataset(InputDataset):
         return int(self.cameras.width[image_idx]), int(self.cameras.height[image_idx])
 
 
-def _cameras(views: tuple[View, ...], poses: Tensor) -> Cameras:
-    """nerfstudio's cameras at poses [N, 3, 4]."""
+def cameras_at(views: Sequence[View], poses: Tensor) -> Cameras:
+    """nerfstudio's cameras with the lenses of views, at poses [N, 3, 4]."""
 
     def column(name: str, dtype: torch.dtype) -> Tensor:
         return torch.tensor([[getattr(view, name)] for view in views], dtype=dtype)

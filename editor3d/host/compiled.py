@@ -83,6 +83,7 @@ def compiled(warmup: str) -> None:
     note = _note(warmup)
     if note is not None:
         with suppress(OSError):
+            note.parent.mkdir(exist_ok=True)  # python -B makes none
             note.touch()
 
 

@@ -35,3 +35,5 @@ class SplatChange:
     """Gaussians in the output."""
     holes: Holes | None = None
     """None unless something was deleted."""
+    filled: int = 0
+    """New Gaussians of the output that fill what a deletion left open."""

@@ -7,6 +7,7 @@ from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.notation import from_json, parse_region, settled
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion, chosen, seen_parts
 from editor3d.regions.shapes import Box, Sphere
+from editor3d.regions.strokes import Stroke, StrokesRegion
 from editor3d.regions.text import TextRegion
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "ObjectRegion",
     "RegionKind",
     "Sphere",
+    "Stroke",
+    "StrokesRegion",
     "TextRegion",
     "Union",
     "bounds_of",

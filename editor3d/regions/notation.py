@@ -14,6 +14,7 @@ from editor3d.regions.kinds import kind_names, region_from_fields, region_from_t
 from editor3d.regions.mesh import MeshRegion
 from editor3d.regions.seen import HullRegion, MasksRegion, ObjectRegion
 from editor3d.regions.shapes import Box, Sphere
+from editor3d.regions.strokes import StrokesRegion
 from editor3d.regions.text import TextRegion
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _USAGE = (
     "'box:cx,cy,cz,hx,hy,hz' (center, half extents), 'sphere:cx,cy,cz,r', 'mesh:FILE', 'object:NAME', 'text:PHRASE', "
-    "'masks:FOLDER', 'hull:FOLDER', or the name of a .json file"
+    "'masks:FOLDER', 'hull:FOLDER', 'strokes:FILE', or the name of a .json file"
 )
 
 
@@ -40,6 +41,7 @@ _NAMED: dict[str, Callable[[Any], SeenRegion | MeshRegion]] = {
     "masks": MasksRegion,
     "hull": HullRegion,
     "mesh": MeshRegion,
+    "strokes": StrokesRegion.of_file,
 }
 _KEYS = {
     "box": ({"center", "half_extents"}, {"rotation"}),
@@ -52,6 +54,7 @@ _KEYS = {
     "masks": ({"folder"}, set()),
     "hull": ({"folder"}, set()),
     "mesh": ({"file"}, set()),
+    "strokes": ({"strokes"}, {"grow"}),
     "dilate": ({"region", "amount"}, set()),
 }
 """What a region of a type must and may say."""
@@ -65,8 +68,8 @@ def parse_region(text: str) -> Region:
 
     Args:
         text: `box:cx,cy,cz,hx,hy,hz`, `sphere:cx,cy,cz,r` (scene units), `mesh:FILE`, `object:NAME`,
-            `text:PHRASE`, `masks:FOLDER`, `hull:FOLDER`, `KIND:…` of a kind that another package adds, or what
-            `from_json` reads: a .json file, or the JSON itself.
+            `text:PHRASE`, `masks:FOLDER`, `hull:FOLDER`, `strokes:FILE`, `KIND:…` of a kind that another package adds,
+            or what `from_json` reads: a .json file, or the JSON itself.
 
     Raises:
         RegionError: none of these, or numbers that make no region.
@@ -107,7 +110,7 @@ def settled(text: str) -> str:
         RegionError: as `parse_region`.
     """
     region = parse_region(text)
-    if isinstance(region, (MasksRegion, MeshRegion)):  # its path is absolute now
+    if isinstance(region, (MasksRegion, MeshRegion, StrokesRegion)):  # its path is absolute now, or it needs none
         return json.dumps(region.to_json())
     return json.dumps(region.to_json()) if text.strip().lower().endswith(_FILE) else text
 
@@ -118,8 +121,9 @@ def from_json(value: Any) -> Region:
     Args:
         value: a mapping with "type": "box" ("center", "half_extents", optionally "rotation" as quaternion wxyz),
             "sphere" ("center", "radius"), "mesh" ("file"), "object" ("name"), "text" ("text"), "masks" or "hull"
-            ("folder"), "union" or "intersection" ("regions"), "invert" ("region"), or "dilate" ("region", "amount" in
-            scene units); or the name of a kind that another package adds, with its own values.
+            ("folder"), "strokes" ("strokes", optionally "grow"), "union" or "intersection" ("regions"), "invert"
+            ("region"), or "dilate" ("region", "amount" in scene units); or the name of a kind that another package
+            adds, with its own values.
 
     Raises:
         RegionError: unknown or missing keys, or numbers that make no region.
@@ -160,6 +164,8 @@ def _from_json(value: Any, depth: int) -> Region:
             return HullRegion(**fields)
         case "mesh":
             return MeshRegion(**fields)
+        case "strokes":
+            return StrokesRegion.of_json(**fields)
         case "invert":
             return Invert(_from_json(fields["region"], depth - 1))
         case "dilate":

@@ -15,7 +15,7 @@ from editor3d.datasets.views.images import read_mask, read_object_masks
 from editor3d.errors import RegionError
 from editor3d.files.writing import visible_below
 from editor3d.regions.combinations import Intersection, Invert, Union
-from editor3d.types import SeenRegion
+from editor3d.types import MaskedRegion, SeenRegion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ _SHOWN_NAMES = 3
 
 
 @dataclass(frozen=True)
-class ObjectRegion(SeenRegion):
+class ObjectRegion(MaskedRegion):
     """What the capture's label pictures name so.
 
     Raises:
@@ -77,7 +77,7 @@ class ObjectRegion(SeenRegion):
 
 
 @dataclass(frozen=True)
-class MasksRegion(SeenRegion):
+class MasksRegion(MaskedRegion):
     """What lies behind the masks in a folder: `VIEW.png` for some of the training views, not black where inside.
 
     Raises:

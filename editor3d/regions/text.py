@@ -17,7 +17,7 @@ from editor3d.language.tokens import split_words
 from editor3d.language.vocabulary import PREPOSITIONS
 from editor3d.outputs.pictures import save_png
 from editor3d.regions.text_weights import Finder, find_finder, how_to_get_finder
-from editor3d.types import SeenRegion
+from editor3d.types import MaskedRegion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ _DIGITS = 16
 
 
 @dataclass(frozen=True)
-class TextRegion(SeenRegion):
+class TextRegion(MaskedRegion):
     """What a phrase names: "the teapot".
 
     GroundingDINO (Liu et al. 2023) finds it as boxes in each training view, SAM (Kirillov et al. 2023) the outline in a

@@ -40,8 +40,18 @@ from editor3d.types.edits import (
 from editor3d.types.geometry import ObjectFrame, Sky, ViewGeometry
 from editor3d.types.guidance import Guidance, GuidanceInfo, GuidanceRequest
 from editor3d.types.propagation import Carried, EditedKey, Propagator
-from editor3d.types.regions import Compose, Confinement, Freeze, Region, Regularise, SeenRegion, Shape, Solid
-from editor3d.types.scenes import EditableScene, Output, SceneCapabilities
+from editor3d.types.regions import (
+    Compose,
+    Confinement,
+    Freeze,
+    MaskedRegion,
+    Region,
+    Regularise,
+    SeenRegion,
+    Shape,
+    Solid,
+)
+from editor3d.types.scenes import EditableScene, Output, PartLooks, SceneCapabilities
 
 __all__ = [
     "DEFAULT_SIDE",
@@ -62,6 +72,7 @@ __all__ = [
     "Editor",
     "EditorInfo",
     "Freeze",
+    "MaskedRegion",
     "Garment",
     "Guidance",
     "GuidanceInfo",
@@ -71,6 +82,7 @@ __all__ = [
     "ObjectFrame",
     "Output",
     "PaidEditor",
+    "PartLooks",
     "PosedImages",
     "Propagator",
     "Reference",

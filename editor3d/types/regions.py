@@ -62,18 +62,26 @@ class Solid(ABC):
 
 
 class SeenRegion(ABC):
-    """A part of a scene that views show: it needs their masks, and knows of no point by itself."""
+    """A part of a scene that views show: it is found in the scene by them, and knows of no point by itself."""
 
     is_hull: ClassVar[bool] = False
-    """Its masks' viewing cones bound a part of space, be it empty or not; otherwise they choose among what is there."""
+    """Its masks' viewing cones bound a part of space, be it empty or not; otherwise it chooses among what is there."""
 
     @abstractmethod
     def check(self, posed: PosedImages) -> None:
         """Refuse a region that the capture cannot show.
 
         Raises:
-            RegionError: objects, masks or weights are missing.
+            RegionError: objects, masks, views or weights are missing.
         """
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """As `Shape.to_json`."""
+
+
+class MaskedRegion(SeenRegion):
+    """What lies behind masks of views."""
 
     @abstractmethod
     def masks(
@@ -86,10 +94,6 @@ class SeenRegion(ABC):
             folder: where masks that a model finds are kept, and found again.
             device: of such a model.
         """
-
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """As `Shape.to_json`."""
 
 
 Region = Shape | SeenRegion

@@ -23,6 +23,16 @@ Output = Literal["accumulation", "depth", "normals"]
 CameraT = TypeVar("CameraT", contravariant=True)
 
 
+@dataclass(frozen=True, eq=False)
+class PartLooks:
+    """What the parts of a scene look like by themselves."""
+
+    colors: Tensor
+    """[N, 3] in 0..1, sRGB: the mean over the sides that they are seen from."""
+    opacities: Tensor
+    """[N] in 0..1: how much of what lies behind one hides."""
+
+
 @dataclass(frozen=True)
 class SceneCapabilities:
     """What a scene offers, as data: the engine decides by these fields, never by class."""
@@ -87,6 +97,36 @@ class EditableScene(Protocol[CameraT]):
 
         Returns:
             [N] in 0..1.
+        """
+        ...
+
+    def looks(self) -> PartLooks:
+        """What each of `positions` looks like.
+
+        Raises:
+            RegionError: the scene has none (`SceneCapabilities.parts`).
+        """
+        ...
+
+    def mask_weights(self, cameras: CameraT, masks: Mapping[int, Tensor]) -> Tensor:
+        """How many of the masked pixels each part makes up, all masked views together.
+
+        Args:
+            masks: [H, W, K] bool, K masks of a view, by the index of a camera, whose picture's size they have.
+
+        Returns:
+            [N, K], at least 0.
+
+        Raises:
+            RegionError: as `looks`.
+        """
+        ...
+
+    def part_share(self, camera: CameraT, which: Tensor) -> Tensor:
+        """How much of what each pixel of a view shows is made up of some parts, [N] bool: [H, W, 1] in 0..1.
+
+        Raises:
+            RegionError: as `looks`.
         """
         ...
 

@@ -65,7 +65,39 @@ class PosedPinhole:
         return drawn if self.canvas is None else self.canvas.bend(drawn[..., None])[..., 0]
 
 
+def mask_weights(splats: Splats, cameras: Sequence[PosedPinhole], masks: Sequence[Tensor]) -> Tensor:
+    """How many masked pixels each Gaussian makes up: the sum of its T alpha over them, all cameras together.
+
+    Args:
+        masks: [H, W, K] bool, K for each camera, of its picture's size.
+
+    Returns:
+        [N, K].
+
+    Raises:
+        ValueError: a mask of another size.
+    """
+    total = torch.zeros(len(splats), masks[0].shape[-1] if masks else 0)
+    for camera, several in zip(cameras, masks, strict=True):
+        if tuple(several.shape[:2]) != camera.picture_size:
+            raise ValueError(
+                f"Expected a mask of {'x'.join(map(str, camera.picture_size))}, got {tuple(several.shape[:2])}."
+            )
+        flat = torch.stack([camera.flatten(mask)[0] for mask in several.unbind(-1)], -1)
+        total += _weights(splats, camera, flat)
+    return total.to(splats.device)
+
+
 @torch.enable_grad()
+def _weights(splats: Splats, camera: PosedPinhole, masks: Tensor) -> Tensor:
+    """The sum of T alpha of each Gaussian over masks [H', W', K] bool of the pinhole: [N, K] on the CPU."""
+    # the picture is linear in the colours: the gradient of a sum over pixels is the sum of a Gaussian's weights
+    colors = torch.zeros(len(splats), masks.shape[-1], device=splats.device, requires_grad=True)
+    picture, _ = _draw(splats, camera, colors)
+    (weights,) = torch.autograd.grad(picture, colors, masks.to(picture))
+    return weights.cpu()
+
+
 def vote(splats: Splats, cameras: Sequence[PosedPinhole], masks: Sequence[Tensor]) -> Tensor:
     """How much of what is seen of each Gaussian lies inside the masks.
 
@@ -85,14 +117,9 @@ def vote(splats: Splats, cameras: Sequence[PosedPinhole], masks: Sequence[Tensor
     for camera, mask in zip(cameras, masks, strict=True):
         if tuple(mask.shape) != camera.picture_size:
             raise ValueError(f"Expected a mask of {'x'.join(map(str, camera.picture_size))}, got {tuple(mask.shape)}.")
-        mask, held = camera.flatten(mask)
-        # the picture is linear in the colours: the gradient of a sum over pixels is the sum of a Gaussian's weights
-        colors = torch.zeros(len(splats), 2, device=splats.device, requires_grad=True)
-        picture, _ = _draw(splats, camera, colors)
-        upstream = torch.stack([mask.to(picture), held.to(picture)], -1)
-        (weights,) = torch.autograd.grad(picture, colors, upstream)
-        inside += weights[:, 0].cpu()
-        seen += weights[:, 1].cpu()
+        weights = _weights(splats, camera, torch.stack(camera.flatten(mask), -1))
+        inside += weights[:, 0]
+        seen += weights[:, 1]
     return torch.where(seen > 0, inside / seen.clamp_min(1e-12), seen).to(splats.device)
 
 

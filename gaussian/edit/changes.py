@@ -15,15 +15,18 @@ from editor3d.outputs.pictures import save_png
 from editor3d.outputs.splat_change import Holes, SplatChange
 from editor3d.plugin.bases.base import open_base
 from editor3d.plugin.confine.regions import select
+from editor3d.plugin.confine.strokes import thing_at
 from editor3d.plugin.edit.edited import SCENE_FILE
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.regions import parse_region, seen_parts
-from editor3d.types import Around, Shape, View
+from editor3d.regions import StrokesRegion, chosen, parse_region, seen_parts
+from editor3d.types import Around, SeenRegion, View
 from gaussian.draw.selection import PosedPinhole, delete, duplicate, holes, recolor
+from gaussian.edit.removal import filled_file, filled_run, seen_around
 from gaussian.edit.scene_file import camera_of, extent_of, given_views, model_of, picture_of, posed_around, settled
 from gaussian.files import FORMATS, check_output, read_file, tell, write_splats
 from gaussian.files.contents import SplatFile
+from gaussian.fill.fill import Filled, without
 from gaussian.model.model import SplatModel
 
 
@@ -33,6 +36,7 @@ def change_splats(
     output: Path,
     *,
     remove: bool = False,
+    fill: bool = False,
     offset: Sequence[float] | None = None,
     color: Sequence[float] | None = None,
     strength: float = 1.0,
@@ -47,6 +51,7 @@ def change_splats(
         region: as `editor3d.regions.parse_region` takes it, in the capture's own frame; of objects and masks for runs.
         output: its suffix names the format; written last, whole or not at all.
         remove: delete them, and write what that leaves open to `<output's stem>_holes`.
+        fill: fill that first; see `gaussian.fill.fill`.
         offset: copy them, the copies moved by so much, in the capture's frame.
         color: bring their mean colour to this, sRGB in 0..1; see `gaussian.draw.selection.recolor`.
         strength: how far, 0..1.
@@ -57,51 +62,69 @@ def change_splats(
     """
     if [remove, offset is not None, color is not None].count(True) != 1:
         raise ConfigError("Expected one change, to delete, to duplicate or to recolor: say one of the three.")
+    if fill and not remove:
+        raise ConfigError("Expected to fill what a deletion leaves open, got no deletion: delete, or do not fill.")
     check_output(output, scene)
     is_file = scene.suffix.lower() in FORMATS or (scene.is_file() and scene.suffix != ".ckpt")
     is_file = is_file and not scene.is_dir()
-    if around is not None and not (is_file and remove):
+    drawn_on = is_file and bool(seen_parts(parse_region(region)))
+    if around is not None and not (is_file and (remove or drawn_on)):
         raise ConfigError(
-            "Expected cameras, side and up with the deletion from a file of splats alone: leave them out."
+            "Expected cameras, side and up with a deletion from a file of splats, or strokes on it, alone: leave them "
+            "out."
         )
-    contents, which, pipeline = (*_open_file(scene, region), None) if is_file else _open_run(scene, region, output)
+    contents, which, pipeline = (
+        (*_open_file(scene, region, around), None) if is_file else _open_run(scene, region, output)
+    )
     selected, total = int(which.sum()), len(which)
     if remove and selected == total:
         raise RegionError(f"Expected a region that leaves some of {total} Gaussians, got one that holds all of them.")
     found = None
+    filled = None
     if remove:
         after = contents.only(~which)
+        if fill:
+            after, filled = filled_file(contents, which, around) if pipeline is None else filled_run(pipeline, which)
         folder = output.with_name(f"{output.stem}_holes")
         if pipeline is None:
             found = _holes_of_file(contents, after, folder, settled(contents, around))
         else:
-            found = _holes_of_run(pipeline, which, folder)
+            found = _holes_of_run(pipeline, which, filled, folder)
     elif offset is not None:
         after = contents.with_copies(duplicate(contents.splats, which, torch.tensor(offset)), which)
     else:
         after = contents.with_colors_of(recolor(contents.splats, which, torch.tensor(color), strength))
     write_splats(output, after)
-    return SplatChange(output, selected, total, len(after), found)
+    return SplatChange(output, selected, total, len(after), found, 0 if filled is None else len(filled.new))
 
 
-def _open_file(path: Path, region: str) -> tuple[SplatFile, Tensor]:
+def _open_file(path: Path, region: str, around: Around | None) -> tuple[SplatFile, Tensor]:
     """A file's content, and which of its Gaussians [N] bool a region holds."""
     shape = parse_region(region)
-    if seen_parts(shape):
+    if not all(isinstance(part, StrokesRegion) for part in seen_parts(shape)):
         raise RegionError(
-            f"Expected a shape for a file of splats, which has no views with masks, got {region}: give the run that "
-            f"the file came from instead, or a region of boxes and spheres."
+            f"Expected a shape or strokes for a file of splats, which has no views with masks, got {region}: give the "
+            f"run that the file came from instead, or a region of boxes and spheres."
         )
     contents = read_file(path)
     tell(path, contents.notes)
-    assert isinstance(shape, Shape)
-    which = shape.contains(contents.centres)
+    which = chosen(shape, contents.centres, lambda part: _marked(contents, part, around))
     if not bool(which.any()):
         raise RegionError(
             f"Expected Gaussians inside the region, found none of {len(contents)} there: check its numbers, which are "
             f"in the file's own frame."
         )
     return contents, which
+
+
+def _marked(contents: SplatFile, part: SeenRegion, around: Around | None) -> Tensor:
+    """Which of a file's Gaussians [N] bool belong to what strokes mark, in the views that `preview` shows of it."""
+    assert isinstance(part, StrokesRegion)
+    posed, cameras = seen_around(contents, around)
+    part.check(posed)
+    offset = torch.tensor(contents.offset, dtype=torch.float64)
+    model = model_of(contents, extent_of(posed.views))
+    return thing_at(model, part, cameras, posed.train_views, lambda points: points - offset, 1.0)
 
 
 def _open_run(run: Path, region: str, output: Path) -> tuple[SplatFile, Tensor, PluginPipeline]:
@@ -125,13 +148,14 @@ def _open_run(run: Path, region: str, output: Path) -> tuple[SplatFile, Tensor, 
     return pipeline.model.captured(pipeline.datamanager.train_dataparser_outputs), which, pipeline
 
 
-def _holes_of_run(pipeline: PluginPipeline, which: Tensor, folder: Path) -> Holes:
+def _holes_of_run(pipeline: PluginPipeline, which: Tensor, filled: Filled | None, folder: Path) -> Holes:
     """Holes in the views that the run was trained on."""
     dataset, model = pipeline.datamanager.train_dataset, pipeline.model
     assert isinstance(model, SplatModel)
-    before = model.splats
     cameras = [PosedPinhole.of(dataset.cameras, index, model.near) for index in range(len(dataset.cameras))]
-    masks = holes(before, delete(before, which.to(before.device)), cameras)
+    before = model.splats
+    left = delete(before, which.to(before.device)) if filled is None else without(before.detach(), filled)
+    masks = holes(before, left, cameras)
     return _write_masks(folder, dataset.metadata["views"], masks)
 
 

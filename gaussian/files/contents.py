@@ -11,7 +11,7 @@ from torch import Tensor
 
 from editor3d.errors import DataError
 from editor3d.precision import offset_of
-from gaussian.splats import SH_C0, Splats, select
+from gaussian.splats import SH_C0, Splats, concatenate, select
 
 FILTER = "filter_3D"
 """Mip-Splatting's property: how far each Gaussian is widened before it is drawn, scene units."""
@@ -81,6 +81,11 @@ class SplatFile:
         """With `splats`, which are the same and then copies of those that `which` [N] bool names."""
         extra = None if self.extra is None else np.concatenate([self.extra, self.extra[which.numpy()]])
         return replace(self, splats=splats, extra=extra)
+
+    def with_more(self, splats: Splats) -> SplatFile:
+        """With further Gaussians, `offset` short of where they are; their further properties are zeros."""
+        extra = None if self.extra is None else np.concatenate([self.extra, np.zeros(len(splats), self.extra.dtype)])
+        return replace(self, splats=concatenate([self.splats, splats]), extra=extra)
 
     def with_colors_of(self, splats: Splats) -> SplatFile:
         """With other colours; red, green and blue of a file that has those too follow where the colours changed."""

@@ -11,14 +11,16 @@ from nerfstudio.data.scene_box import OrientedBox
 from torch import Tensor
 
 from editor3d.geometry.lens import Lens
+from editor3d.types import PartLooks
 from gaussian.draw.depth import median_depth, slabs
 from gaussian.draw.drawing import draw, viewmat_of
 from gaussian.draw.lens import canvas_of, ray_lengths
-from gaussian.draw.selection import PosedPinhole, vote
+from gaussian.draw.selection import PosedPinhole, mask_weights, vote
 from gaussian.model.background import color_behind, is_transparent
 from gaussian.model.parameters import harmonics_of
 from gaussian.model.scene import SplatScene
 from gaussian.raster.kernels.harmonics import MAX_DEGREE
+from gaussian.splats import SH_C0
 
 
 class DrawnScene(SplatScene):
@@ -120,10 +122,25 @@ class DrawnScene(SplatScene):
         pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
         return vote(self.splats, pinholes, list(masks.values()))
 
+    def mask_weights(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
+        """How many masked pixels each Gaussian makes up; see `gaussian.draw.selection.mask_weights`."""
+        pinholes = [PosedPinhole.of(cameras, index, self.near) for index in masks]
+        return mask_weights(self.splats, pinholes, list(masks.values()))
+
+    @torch.no_grad()
+    def looks(self) -> PartLooks:
+        """The constant part of each Gaussian's colour, and its opacity."""
+        splats = self.splats
+        return PartLooks((0.5 + SH_C0 * splats.sh[:, 0]).clamp(0.0, 1.0), splats.opacities)
+
     @torch.no_grad()
     def region_share(self, camera: Cameras) -> Tensor:
-        free = (~self.strategy_state["frozen"]).float()
-        return self._draw(camera, colors=free[:, None], sh_degree=None)[0]
+        return self.part_share(camera, ~self.strategy_state["frozen"])
+
+    @torch.no_grad()
+    def part_share(self, camera: Cameras, which: Tensor) -> Tensor:
+        """How much of what each pixel of a view shows is made up of some Gaussians, [N] bool: [H, W, 1] in 0..1."""
+        return self._draw(camera, colors=which.to(self.means)[:, None], sh_degree=None)[0]
 
     @torch.no_grad()
     def region_touches(self, camera: Cameras) -> Tensor:

@@ -19,10 +19,11 @@ from editor3d.outputs.surface import SolidField
 from editor3d.plugin.train.judged import judged
 from editor3d.plugin.train.scene import PluginModelConfig, RayModel
 from editor3d.plugin.views.rays import camera_rays
-from editor3d.types import Confinement, Freeze, SceneCapabilities, Shape
+from editor3d.types import Confinement, Freeze, PartLooks, SceneCapabilities, Shape
 from nerf_methods.voxel.colors import ColorRays, fit_colors
 from nerf_methods.voxel.field import Activation, VoxelField
-from nerf_methods.voxel.regions import made_up, places, shares, spread
+from nerf_methods.voxel.reference import activate
+from nerf_methods.voxel.regions import made_up, mask_weights, places, shares, spread
 
 _TOUCHED = 1e-3
 """A share below this is none: it is how far shares are exact."""
@@ -139,6 +140,18 @@ class VoxelModel(RayModel):
         """How much of what views show of each lattice point lies inside their masks; see `regions.shares`."""
         return shares(self.field, cameras, masks, self.lenses)
 
+    def mask_weights(self, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:
+        """How many masked pixels each lattice point makes up; see `regions.mask_weights`."""
+        return mask_weights(self.field, cameras, masks, self.lenses)
+
+    @torch.no_grad()
+    def looks(self) -> PartLooks:
+        """The colour of each lattice point, and how much one step through a cell that is all like it hides."""
+        field = self.field
+        raw = field.grid.detach().view(-1, 4)
+        density = activate(raw[:, 0] + field.shift, field.relu)
+        return PartLooks(torch.sigmoid(raw[:, 1:]), 1.0 - torch.exp(-density * field.step))
+
     def region_share(self, camera: Cameras) -> Tensor:
         return self._shown(camera, self._free())
 
@@ -160,6 +173,9 @@ class VoxelModel(RayModel):
     def _free(self) -> Tensor:
         assert self._frozen is not None  # the edit is confined
         return ~self._frozen
+
+    def part_share(self, camera: Cameras, which: Tensor) -> Tensor:
+        return self._shown(camera, which.to(self.device))
 
     @torch.no_grad()
     def _shown(self, camera: Cameras, chosen: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ _SMALL = 0.04
 _FARTHEST = 1e-6
 """Lattice points on the outer face stand for infinity; they are put where 2 - |c| is this."""
 _CHUNK = 1 << 15
+_PER_SIGMOID = 4.0
+"""One over sigmoid'(0): of a weight to the derivative that shows it."""
 VOTING_RAYS = 400_000
 """Rays that decide what masks hold; more change nothing and take longer."""
 
@@ -67,25 +69,49 @@ def shares(field: VoxelField, cameras: Cameras, masks: Mapping[int, Tensor], len
     Returns:
         [R^3] in 0..1.
     """
-    copy = deepcopy(field)
-    copy.grid.data[..., 1:] = 0.0  # sigmoid'(0) is the same for every point, and cancels
-    copy.grid.requires_grad_(True)
-    inside, seen = (torch.zeros(copy.grid.shape[:3], device=copy.grid.device) for _ in range(2))
     total = sum(mask.numel() for mask in masks.values())
     stride = max(1, -(-total // VOTING_RAYS))
-    for index, mask in masks.items():
+    everywhere = {index: torch.stack([mask, torch.ones_like(mask)], -1) for index, mask in masks.items()}
+    pixels = {index: torch.arange(index % stride, mask.numel(), stride) for index, mask in masks.items()}
+    inside, seen = _summed(field, cameras, everywhere, pixels, lenses).unbind(-1)
+    shown = seen > 0
+    out = torch.where(shown, inside / seen.clamp_min(1e-20), torch.zeros(()).to(seen))
+    out[~shown] = through(places(field)[~shown], cameras, masks)
+    return out
+
+
+def mask_weights(field: VoxelField, cameras: Cameras, masks: Mapping[int, Tensor], lenses: LensTable) -> Tensor:
+    """How many masked pixels each lattice point makes up, all views together: [R^3, K].
+
+    Args:
+        masks: [H, W, K] bool, K at most 3, by the index of a camera, whose picture's size they have.
+    """
+    pixels = {index: several.any(-1).flatten().nonzero()[:, 0] for index, several in masks.items()}
+    return _summed(field, cameras, masks, pixels, lenses)
+
+
+def _summed(
+    field: VoxelField,
+    cameras: Cameras,
+    masks: Mapping[int, Tensor],
+    pixels: Mapping[int, Tensor],
+    lenses: LensTable,
+) -> Tensor:
+    """The weights of lattice points in masks [H, W, K] bool, summed over some pixels of each view: [R^3, K]."""
+    copy = deepcopy(field)
+    copy.grid.data[..., 1:] = 0.0  # sigmoid'(0) is the same for every point
+    copy.grid.requires_grad_(True)
+    count = next(iter(masks.values())).shape[-1]
+    total = torch.zeros(*copy.grid.shape[:3], count, device=copy.grid.device)
+    for index, several in masks.items():
         rays = camera_rays(cameras, index, lenses, copy.grid.device)
-        wanted = torch.stack([mask.flatten().float(), torch.ones(mask.numel()), torch.zeros(mask.numel())], -1)
-        for part in torch.arange(index % stride, mask.numel(), stride).split(_CHUNK):
+        wanted = torch.nn.functional.pad(several.view(-1, count).float(), (0, 3 - count))
+        for part in pixels[index].split(_CHUNK):
             with torch.enable_grad():
                 rgb, _, _ = copy.render(rays.origins[part], rays.directions[part])
                 (gradient,) = torch.autograd.grad(rgb, copy.grid, wanted[part].to(rgb))
-            inside += gradient[..., 1]
-            seen += gradient[..., 2]
-    shown = (seen > 0).view(-1)
-    out = torch.where(shown, (inside / seen.clamp_min(1e-20)).view(-1), torch.zeros(()).to(seen))
-    out[~shown] = through(places(field)[~shown], cameras, masks)
-    return out
+            total += gradient[..., 1 : 1 + count]
+    return total.view(-1, count) * _PER_SIGMOID
 
 
 def through(points: Tensor, cameras: Cameras, masks: Mapping[int, Tensor]) -> Tensor:

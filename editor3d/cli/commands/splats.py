@@ -25,14 +25,17 @@ class SplatsCommand:
     """Name a file of splats (.ply, .spz, .splat, .sog), or the folder of a finished run of splats."""
     select: Annotated[str, tyro.conf.arg(metavar="REGION")]
     """Select what changes, in the capture's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents), sphere:cx,cy,cz,r,
-    mesh:FILE or a .json file. For a run also object:NAME (what the capture's label pictures name so), text:PHRASE (what
-    GroundingDINO and SAM find, or objects of that name), hull:FOLDER and
-    masks:FOLDER (a PNG for some of the training views, VIEW.png, white inside): a Gaussian belongs to masks where at
-    least half of what the training views see of it lies inside."""
+    mesh:FILE, strokes:FILE.json (what a few strokes mark) or a .json file. For a run also object:NAME (what the
+    capture's label pictures name so), text:PHRASE (what GroundingDINO and SAM find, or objects of that name),
+    hull:FOLDER and masks:FOLDER (a PNG for some of the training views, VIEW.png, white inside): a Gaussian belongs to
+    masks where at least half of what the training views see of it lies inside."""
     output: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """Name the changed scene: .ply, .spz, .splat or .glb; another file than the scene."""
     delete: bool = False
     """Delete the selected Gaussians, and write masks of the holes into OUTPUT_holes."""
+    fill: bool = False
+    """With --delete: Also take away what was hidden in them, and continue beneath them the surface that they stood on,
+    with the texture around it."""
     duplicate: Annotated[str | None, tyro.conf.arg(metavar="X,Y,Z")] = None
     """Copy the selected Gaussians, moved by X,Y,Z in the capture's frame (--duplicate=-1,0,0 with a minus first)."""
     recolor: Annotated[str | None, tyro.conf.arg(metavar="COLOR")] = None
@@ -50,6 +53,7 @@ class SplatsCommand:
             self.select,
             self.output,
             delete=self.delete,
+            fill=self.fill,
             duplicate=None if self.duplicate is None else parse_vector(self.duplicate, "--duplicate"),
             recolor=self.recolor,
             strength=self.strength,
@@ -57,6 +61,8 @@ class SplatsCommand:
         )
         done = "deleted" if self.delete else "copied" if self.duplicate is not None else "recoloured"
         print(f"{change.output}: {change.selected} of {change.total} Gaussians {done}, {change.written} written")
+        if self.fill:
+            print(f"{change.output}: {change.filled} new Gaussians fill what was hidden beneath them")
         emit(Result(kind="splats", path=absolute(change.output)))
         holes = change.holes
         if holes is not None:

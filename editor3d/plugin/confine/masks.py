@@ -19,7 +19,7 @@ from editor3d.plugin.train.scene import PluginModel
 from editor3d.plugin.views.rays import LensTable, camera_rays
 from editor3d.regions import bounds_of, chosen, seen_parts
 from editor3d.regions.shapes import slab
-from editor3d.types import PosedImages, Region, SeenRegion, Shape, Solid, View, ViewGeometry
+from editor3d.types import MaskedRegion, PosedImages, Region, SeenRegion, Shape, Solid, View, ViewGeometry
 
 SAMPLES = 96
 """Places along a ray, within the box round a region, that are tested."""
@@ -90,6 +90,7 @@ class SpaceRegion:
         require_shapes(region)
         masks = {}
         for hull in seen_parts(region):
+            assert isinstance(hull, MaskedRegion)
             hull.check(posed)
             masks[hull] = hull.masks(views, posed.objects)
         frame, known = CaptureRegion.of(region, outputs), bounds_of(region)

@@ -19,9 +19,10 @@ from editor3d.errors import RegionError
 from editor3d.files.writing import replacing
 from editor3d.geometry.camera import Camera
 from editor3d.outputs.pictures import save_png, to_uint8
+from editor3d.plugin.confine.strokes import thing_at
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.regions import TextRegion, chosen, parse_region, seen_parts
-from editor3d.types import Freeze, PosedImages, Region, SceneCapabilities, SeenRegion, Shape
+from editor3d.regions import StrokesRegion, TextRegion, chosen, parse_region, seen_parts
+from editor3d.types import Freeze, MaskedRegion, PosedImages, Region, SceneCapabilities, SeenRegion, Shape
 
 THRESHOLD = 0.5
 """A Gaussian or voxel lies behind masks if at least this share of what is seen of it does."""
@@ -97,7 +98,12 @@ def select(pipeline: PluginPipeline, region: Region, folder: Path | None = None)
     for part in seen_parts(region):
         part.check(posed)
 
+    frame = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs)
+
     def vote(part: SeenRegion) -> Tensor:
+        if isinstance(part, StrokesRegion):
+            return thing_at(model, part, dataset.cameras, views, frame.to_scene, frame.scale)
+        assert isinstance(part, MaskedRegion)
         if isinstance(part, TextRegion):
             CONSOLE.print(
                 f"'{part.text}' is looked for in {len(views)} views by {part.source(posed.objects)}",
@@ -110,7 +116,7 @@ def select(pipeline: PluginPipeline, region: Region, folder: Path | None = None)
         shares = model.mask_shares(dataset.cameras, masks)
         return shares.cpu() >= THRESHOLD
 
-    points = CaptureRegion.of(region, pipeline.datamanager.train_dataparser_outputs).to_capture(model.positions)
+    points = frame.to_capture(model.positions)
     which = chosen(region, points.cpu(), vote)
     if not bool(which.any()):
         raise RegionError(

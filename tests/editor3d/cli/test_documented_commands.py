@@ -53,6 +53,8 @@ def test_documented_edits_are_understood(line, tiny_capture, configured):
     if Path(words[0]).suffix in SCENE_FILES:
         assert tyro.cli(Edit, args=words).options.instruction
         return
+    if "strokes:bear.json" in words:
+        Path("bear.json").write_text('{"strokes": [{"view": "view_01", "pixels": [[12, 10]]}]}')
     data = "demo" if words[0] == "demo" else str(tiny_capture)  # whose objects commands name
     words = [word.replace("folder:PICTURES", f"folder:{tiny_capture / 'images'}") for word in words]
     assert main(["edit", data, *words[1:]]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import editor3d
 from editor3d.cli import main
 from editor3d.datasets import load_posed_images
 from editor3d.errors import ConfigError, DataError, Editor3DError, RegionError
+from editor3d.geometry.camera import Camera
 from editor3d.plugin.results.runs import open_run
 from editor3d.types import Around
+from gaussian.edit.scene_file import FileViews
 from gaussian.files import read_splats, write_splats
 from gaussian.splats import SH_C0, Splats, select
 
@@ -179,3 +182,28 @@ def test_the_command_says_what_it_did(file, tmp_path, capsys):
     assert main([*words, "--duplicate", "1,2"]) == 2
     assert main([*words, "--delete", "--up", "0,0,0"]) == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_strokes_in_space_and_in_views_select_a_blob(file, tmp_path):
+    splats = two_blobs()
+    right = splats.means[:, 0] > 0
+    strokes = [
+        {"points": splats.means[right][:3].tolist()},
+        {"points": splats.means[~right][:3].tolist(), "inside": False},
+    ]
+    (tmp_path / "strokes.json").write_text(json.dumps({"strokes": strokes}))
+    change = editor3d.change_splats(file, f"strokes:{tmp_path / 'strokes.json'}", tmp_path / "out.ply", recolor="red")
+    after = read_splats(change.output)
+    assert change.selected == 100
+    assert torch.equal(rows(after)[~right], rows(splats)[~right])
+    posed = FileViews(file, tmp_path / "views", SMALL).posed
+    view = posed.train_views[0]
+    pixels, held = Camera.of_view(view).pixels(torch.stack([splats.means[right].mean(0), splats.means[~right].mean(0)]))
+    assert held.all()
+    drawn = [{"view": view.name, "pixels": [pixels[row].tolist()], "inside": row == 0} for row in (0, 1)]
+    (tmp_path / "strokes.json").write_text(json.dumps({"strokes": drawn}))
+    seen = editor3d.change_splats(
+        file, f"strokes:{tmp_path / 'strokes.json'}", tmp_path / "seen.ply", recolor="red", around=SMALL
+    )
+    assert seen.selected == 100
+    assert torch.equal(rows(read_splats(seen.output)), rows(after))

@@ -1,0 +1,1 @@
+"""Commands about parts of a scene."""
