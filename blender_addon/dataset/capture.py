@@ -118,6 +118,8 @@ def _prepare(scene, settings):
     render.use_persistent_data = True
     if settings.threads:
         render.threads_mode, render.threads = "FIXED", settings.threads
+    if "media_type" in render.image_settings.bl_rna.properties:  # from 5.0 on it says which formats there are
+        render.image_settings.media_type = "IMAGE"
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode = "RGBA" if render.film_transparent else "RGB"
     render.image_settings.color_depth = "8"

@@ -27,6 +27,8 @@ class Geometry:
     def __init__(self, positions, loops, triangles, triangle_materials, uvs=None, colors=None):
         self.positions, self.loops, self.triangles = positions, loops, triangles
         self.triangle_materials, self.uvs, self.colors = triangle_materials, uvs, colors
+        self.sent = None
+        """The corners in the order in which `write` wrote them."""
 
 
 class Look:
@@ -88,7 +90,9 @@ def write(geometry, looks):
         document["accessors"].append(entry)
         return len(document["accessors"]) - 1
 
-    for look, corners in zip(looks, _corners_by_material(geometry, len(looks))):  # noqa: B905 equally long
+    sent = _corners_by_material(geometry, len(looks))
+    geometry.sent = array("i", (corner for corners in sent for corner in corners))
+    for look, corners in zip(looks, sent):  # noqa: B905 equally long
         if not corners:
             continue
         shown = {"baseColorFactor": list(look.color), "metallicFactor": 0.0}
@@ -133,10 +137,11 @@ class Styled:
 
     positions: 'f', 3 a vertex, each place once. corners: 'i', the vertex of each corner, three a triangle. uvs: 'f',
     2 a corner, v up, or None. colors: 'f', 4 a corner, or None. texture, normal_map: PNG bytes or None. mean: the
-    colour of it all, linear RGBA.
+    colour of it all, linear RGBA. finish: PNG bytes with roughness in green and metallic in blue, or None.
     """
 
-    def __init__(self, positions, corners, uvs, colors, texture, normal_map, mean=(0.8, 0.8, 0.8, 1.0)):
+    def __init__(self, positions, corners, uvs, colors, texture, normal_map, mean=(0.8, 0.8, 0.8, 1.0), finish=None):
+        self.finish = finish
         self.positions, self.corners, self.uvs, self.colors = positions, corners, uvs, colors
         self.texture, self.normal_map, self.mean = texture, normal_map, mean
 
@@ -170,6 +175,7 @@ def read(data):
         shown = material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
         texture = _picture(document, blob, shown)
         normal_map = _picture(document, blob, material.get("normalTexture"))
+        finish = _picture(document, blob, material.get("pbrMetallicRoughness", {}).get("metallicRoughnessTexture"))
         if indices and low_and_high(indices)[1] >= len(raw) // 3:
             raise ValueError("corners without vertices")
         if uvs is not None:
@@ -179,7 +185,7 @@ def read(data):
     except (struct.error, LookupError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"a damaged GLB file ({error})") from error
     positions, vertex_of = _merged(raw)
-    return Styled(positions, looked_up(vertex_of, indices), uvs, colors, texture, normal_map, mean)
+    return Styled(positions, looked_up(vertex_of, indices), uvs, colors, texture, normal_map, mean, finish)
 
 
 def _merged(raw):
@@ -248,43 +254,3 @@ def _swapped(values):
 
 def _little(values):
     return _swapped(array(values.typecode, values)).tobytes()
-
-
-def corner_uvs(geometry, styled):
-    """Where the styled mesh has the same triangles as the one that was sent: its coordinates for each corner of that.
-
-    Returns:
-        'f', 2 a corner of `geometry`, or None where the triangles differ, or where one corner would need two places
-        in the texture: the old faces cannot be kept then.
-    """
-    if styled.uvs is None:
-        return None
-    # numbers in place of tuples and sets: the collector of garbage would look through millions of these, and again
-    numbers, own, old = {}, array("q"), array("q")
-    for vertices, positions in ((own, styled.positions), (old, geometry.positions)):
-        for place in zip(positions[0::3], positions[1::3], positions[2::3]):  # noqa: B905 three slices of one array
-            vertices.append(numbers.setdefault(place, len(numbers)))
-    found = {}
-    for start in range(0, len(styled.corners), 3):
-        low, middle, high = sorted(own[v] for v in styled.corners[start : start + 3])
-        found[low << 64 | middle << 32 | high] = start
-    out = array("f", bytes(8 * len(geometry.loops)))
-    given = bytearray(len(geometry.loops))
-    triangles, loops = geometry.triangles, geometry.loops
-    for start in range(0, len(triangles), 3):
-        corners = triangles[start : start + 3]
-        places = [old[loops[c]] for c in corners]
-        low, middle, high = sorted(places)
-        if low == middle or middle == high:
-            continue  # a face without area, which the engine leaves out
-        at = found.get(low << 64 | middle << 32 | high)
-        if at is None:
-            return None
-        theirs = [own[v] for v in styled.corners[at : at + 3]]
-        for corner, place in zip(corners, places):  # noqa: B905 equally long
-            one = at + theirs.index(place)
-            u, v = styled.uvs[2 * one], styled.uvs[2 * one + 1]
-            if given[corner] and (abs(out[2 * corner] - u) > 1e-6 or abs(out[2 * corner + 1] - v) > 1e-6):
-                return None
-            out[2 * corner], out[2 * corner + 1], given[corner] = u, v, 1
-    return out

@@ -14,10 +14,9 @@ import time
 from .client import Client, EngineError
 
 PROTOCOL = 3
-INSTALL = "make -C editor3d setup"
-"""The one command that installs the engine, in the folder that holds the project."""
 IDLE_MINUTES = 30
 _START_SECONDS = 60.0
+_LOOK_SECONDS = 3.0
 
 
 class EngineMissing(EngineError):
@@ -58,6 +57,19 @@ def find_command(preferred=""):
     return shutil.which("editor3d")
 
 
+_looked = {}
+
+
+def is_found(preferred=""):
+    """Whether there is an engine, for panels: the disk is looked at once in some seconds."""
+    now = time.monotonic()
+    known = _looked.get(preferred)
+    if known is None or now - known[0] > _LOOK_SECONDS:
+        _looked.clear()
+        known = _looked[preferred] = (now, find_command(preferred) is not None)
+    return known[1]
+
+
 def running():
     """A client of the service that runs, and what it says of itself; None and None where none does.
 
@@ -77,12 +89,13 @@ def running():
     return client, health
 
 
-def connect(preferred="", stop=None):
+def connect(preferred="", stop=None, secrets=None):
     """A client of the service, which is started where none runs, and what it says of itself.
 
     Args:
         preferred: see `find_command`.
         stop: an event; waiting ends when it is set.
+        secrets: passwords of services by the variables that the engine reads, for one that is started.
 
     Raises:
         EngineMissing: there is no engine.
@@ -94,7 +107,7 @@ def connect(preferred="", stop=None):
     command = find_command(preferred)
     if command is None:
         raise EngineMissing("The engine is not installed, or not found.")
-    process = _start(command)
+    process = _start(command, secrets or {})
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and not (stop is not None and stop.is_set()):
         ended = process.poll() is not None
@@ -112,11 +125,11 @@ def _log_file():
     return os.path.join(user_folder(), "service.log")
 
 
-def _start(command):
+def _start(command, secrets):
     os.makedirs(user_folder(), mode=0o700, exist_ok=True)
     # Blender's own Python settings would mislead the engine's Python
     hidden = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden} | secrets
     words = [command, "serve", "--state", state_file(), "--idle-minutes", str(IDLE_MINUTES)]
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}

@@ -12,7 +12,7 @@ import time
 
 import bpy
 
-from ..scene import meshes
+from ..scene import bring_in, meshes
 from . import history, thumbnails, work
 
 _TICK, _BUILD_TICK = 0.1, 0.02
@@ -30,6 +30,8 @@ class Session:
         self.phase = "idle"
         """idle, running, pending (a result waits for accept or reject)."""
         self.message = ""
+        self.details = ""
+        """What the engine wrote last, of a job that failed."""
         self.missing = False
         self.job = {}
         self.outcome = None
@@ -47,6 +49,10 @@ class Session:
     def running(self):
         return self.phase == "running"
 
+    def stopping(self):
+        """The event that is set when what runs is to stop, or None."""
+        return self.work.stop if self.work is not None else None
+
     def share(self):
         """How much of the job is done, 0 to 1; None where that is not known."""
         if self.building is not None:
@@ -55,12 +61,12 @@ class Session:
         total = progress.get("total") or 0
         return progress["done"] / total if total else None
 
-    def start(self, request, command):
-        """Begin a job; what waited is let go."""
+    def start(self, request, command, secrets=None):
+        """Begin a job; what waited is let go. See `work.Work` for the rest."""
         self.drop()
         self.request, self.phase, self.message, self.missing = request, "running", "Starting the engine…", False
-        self.job, self.outcome, self.began = {}, None, time.monotonic()
-        self.work = work.Work(request, command, thumbnails.sides)
+        self.job, self.outcome, self.began, self.details = {}, None, time.monotonic(), ""
+        self.work = work.Work(request, command, thumbnails.sides, secrets)
         self.work.start()
         ensure_ticking()
 
@@ -100,7 +106,9 @@ class Session:
         if thing is None or thing.type != "MESH" or self.outcome is None or self.outcome.styled is None:
             return False
         old = thing.data
-        mesh = meshes.new_mesh(thing, self.outcome.styled, self.outcome.uvs, f"{thing.name} (preview)")
+        mesh = bring_in.styled_mesh(thing, self.request, self.outcome, f"{thing.name} (preview)")
+        if mesh is None:
+            return False
         self.tried = (thing.name, mesh.name, old.name)
         thing.data = mesh
         return True
@@ -161,6 +169,7 @@ class Session:
             self.phase = "idle"
             self.missing = name == "missing"
             self.message = "Stopped." if name == "cancelled" else value
+            self.details = str(self.job.get("log") or "") if name == "failed" else ""
             if name == "done":
                 self._done(value)
             history.note(self.request, name)

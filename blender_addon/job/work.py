@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from queue import SimpleQueue
 
-from ..formats import glb, pixels, ply, tables
+from ..formats import glb, matching, pixels, ply, tables
 from . import engine
 from .client import EngineError
 
@@ -26,8 +26,12 @@ class JobRequest:
     kind: a kind of job of the service. subject: the name of the object, or the path, that it is about. inputs: name to
     (file name, bytes), a function without arguments that gives these (it is called in the thread), or a path.
     geometry: the `glb.Geometry` that was sent, for a mesh. entries: what the program assigns, for a refinement.
-    replaces: names of objects that the result takes the place of.
+    replaces: names of objects that the result takes the place of. faces: 'b', one a polygon of the mesh: those that
+    were sent; None for all. reach: how far its vertices may move.
     """
+
+    faces = None
+    reach = 0.0
 
     def __init__(self, kind, instruction, subject, inputs, settings, geometry=None, entries=(), replaces=()):
         self.replaces = tuple(replaces)
@@ -39,13 +43,13 @@ class Outcome:
     """What a finished job left.
 
     files: name to size, of all results. pairs: (name, picture before, picture after), small: see `Work`. sheet: PNG or
-    None; shown: the same, small. styled, uvs: see `glb.read`, `glb.corner_uvs`, for a mesh. cloud: see `ply.read`, or
+    None; shown: the same, small. styled, uvs, moved: see `glb.read`, `matching`, for a mesh. cloud: see `ply.read`, or
     table: see `splats.read`, for a scene. program: text, of a refinement. note: a sentence to tell, or "".
     """
 
     def __init__(self):
         self.files, self.pairs, self.sheet, self.shown = {}, [], None, None
-        self.styled = self.uvs = self.cloud = self.table = self.program = None
+        self.styled = self.uvs = self.moved = self.cloud = self.table = self.program = None
         self.note = ""
 
 
@@ -58,10 +62,12 @@ class Work(threading.Thread):
     Args:
         command: see `engine.find_command`.
         sides: pixels that pictures are drawn with, by use (`thumbnails.sides`); may change meanwhile.
+        secrets: see `engine.connect`.
     """
 
-    def __init__(self, request, command, sides):
+    def __init__(self, request, command, sides, secrets=None):
         super().__init__(name="editor3d", daemon=True)
+        self._secrets = secrets
         self.request, self._command, self._sides = request, command, sides
         self.events = SimpleQueue()
         self.stop = threading.Event()
@@ -84,7 +90,7 @@ class Work(threading.Thread):
         self.events.put((name, value))
 
     def _run(self):
-        client, health = engine.connect(self._command, self.stop)
+        client, health = engine.connect(self._command, self.stop, self._secrets)
         self._tell("health", health)
         request = self.request
         if request.kind not in health.get("kinds", ()):
@@ -146,7 +152,10 @@ class Work(threading.Thread):
         kind = self.request.kind
         if kind == "mesh":
             out.styled = glb.read(client.file(name, "result.glb"))
-            out.uvs = glb.corner_uvs(self.request.geometry, out.styled)
+            out.uvs = matching.corner_uvs(self.request.geometry, out.styled)
+            if out.uvs is None:
+                both = matching.moved_vertices(self.request.geometry, out.styled, self.request.reach)
+                out.uvs, out.moved = both or (None, None)
         elif kind == "scene":
             data = client.file(name, "result.ply")
             out.table, out.note = tables.splats_in(data)

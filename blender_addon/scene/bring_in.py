@@ -53,17 +53,27 @@ def _accept_mesh(request, outcome):
     thing = bpy.data.objects.get(request.subject)
     if thing is None or thing.type != "MESH":
         raise CannotAccept(f"There is no mesh {request.subject} any more.")
-    uvs = outcome.uvs
-    if uvs is not None and len(uvs) != 2 * len(thing.data.loops):
-        uvs = None  # the mesh was changed meanwhile: the engine's own triangles are whole in any case
     if thing.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    mesh = meshes.new_mesh(thing, outcome.styled, uvs, f"{thing.name} {request.instruction}"[:60])
+    mesh = styled_mesh(thing, request, outcome, f"{thing.name} {request.instruction}"[:60])
+    if mesh is None:
+        raise CannotAccept(f"Expected {thing.name} as it was sent, found other faces: run the edit again.")
+    same = len(mesh.loops) == len(thing.data.loops)
     thing.data = mesh
     for slot in thing.material_slots:
         slot.link = "DATA"
-    kept = "faces kept" if uvs is not None else "new triangles"
+    kept = "new triangles" if not same else "a new shape key" if outcome.moved is not None else "faces kept"
     return f"{thing.name}: {request.instruction} ({kept})."
+
+
+def styled_mesh(thing, request, outcome, title):
+    """A result as a new mesh for an object; None where only some faces were sent and they are others now."""
+    uvs, loops = outcome.uvs, len(thing.data.loops)
+    if uvs is not None and len(uvs) != 2 * loops:
+        uvs = None  # the mesh was changed meanwhile: the engine's own triangles are whole in any case
+    if request.faces is not None and (uvs is None or len(request.faces) != len(thing.data.polygons)):
+        return None
+    return meshes.new_mesh(thing, outcome.styled, uvs, title, request.faces, outcome.moved)
 
 
 def _accept_program(request, outcome):

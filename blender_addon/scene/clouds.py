@@ -7,6 +7,7 @@
 import bpy
 
 from . import meshes
+from .materials import with_nodes
 
 COLOR = "Color"
 
@@ -33,9 +34,7 @@ def add(context, cloud, title):
 
 
 def _material(title):
-    material = bpy.data.materials.new(title)
-    if bpy.app.version < (5, 0, 0):  # later ones always have nodes
-        material.use_nodes = True
+    material = with_nodes(title)
     tree = material.node_tree
     tree.nodes.clear()
     colors = tree.nodes.new("ShaderNodeAttribute")

@@ -13,6 +13,8 @@ import math
 
 import bpy
 
+from .materials import has_nodes
+
 MAX_ENTRIES = 200
 _LEFT_OUT = (
     "Subsurface",
@@ -26,6 +28,8 @@ _LEFT_OUT = (
 )
 _ALWAYS = ("Base Color", "Metallic", "Roughness", "IOR", "Alpha", "Emission Strength")
 """Of the Principled BSDF: what Blender 4.0 did not rename. The engine's Blender is newer than that."""
+_NUMBERS = tuple(f"NodeSocket{kind}" for kind in ("Float", "Int", "Vector", "Color", "Rotation"))
+"""Inputs of a modifier whose values a search may turn."""
 _SOCKETS = {"VALUE": 1, "INT": 1, "RGBA": 4, "VECTOR": 3}
 
 
@@ -159,7 +163,7 @@ def _materials(context):
     for thing in context.selected_objects:
         for slot in thing.material_slots:
             material = slot.material
-            if material is not None and material.use_nodes and material.library is None:
+            if material is not None and has_nodes(material) and material.library is None:
                 yield from _tree(material.node_tree, ("materials", at(material.name), "node_tree"))
 
 
@@ -180,7 +184,7 @@ def _lights(context):
         if lamp.type != "POINT" and thing.rotation_mode not in ("QUATERNION", "AXIS_ANGLE"):
             yield Entry((*place, "rotation_euler"), _numbers(thing.rotation_euler))
     world = context.scene.world
-    if world is not None and world.use_nodes and world.library is None:
+    if world is not None and has_nodes(world) and world.library is None:
         yield from _tree(world.node_tree, ("worlds", at(world.name), "node_tree"))
 
 
@@ -190,12 +194,32 @@ def _geometry(context):
             if modifier.type != "NODES" or modifier.node_group is None or thing.library is not None:
                 continue
             here = ("objects", at(thing.name), "modifiers", at(modifier.name))
-            for key, value in modifier.items():
-                if key.endswith(("_use_attribute", "_attribute_name")) or isinstance(value, bool):
-                    continue
+            for path, value in _inputs(modifier):
                 if isinstance(value, (int, float)):
-                    yield Entry((*here, at(key)), value if isinstance(value, int) else _number(value))
+                    yield Entry((*here, *path), value if isinstance(value, int) else _number(value))
+                else:
+                    yield Entry((*here, *path), _numbers(value))
             yield from _tree(modifier.node_group, ("node_groups", at(modifier.node_group.name)))
+
+
+def _inputs(modifier):
+    """Where the values of a modifier's inputs lie, seen from it, and what they are."""
+    group = modifier.node_group
+    if bpy.app.version >= (4, 0, 0):
+        sockets = [item for item in group.interface.items_tree if item.item_type == "SOCKET" and item.in_out == "INPUT"]
+        numbers = {item.identifier for item in sockets if item.socket_type.startswith(_NUMBERS)}
+    else:
+        numbers = {item.identifier for item in group.inputs if item.bl_socket_idname.startswith(_NUMBERS)}
+    if bpy.app.version >= (5, 2, 0):  # properties of their own, and none of the modifier's
+        for key in modifier.properties.inputs.bl_rna.properties.keys():  # noqa: SIM118 not a dictionary
+            if key in numbers:
+                holder = getattr(modifier.properties.inputs, key)
+                if holder.type != "ATTRIBUTE":
+                    yield ("properties", "inputs", key, "value"), holder.value
+        return
+    for key, value in modifier.items():
+        if key in numbers:
+            yield (at(key),), value
 
 
 def _tree(tree, here, depth=0):

@@ -11,6 +11,8 @@ A ray that passes the centre at d standard deviations sees opacity · exp(-d²/2
 
 import bpy
 
+from .materials import with_nodes
+
 NATIVE = (5, 3, 0)
 """The first Blender that draws splats itself."""
 COLOR, EULER = "Color", "turn"
@@ -83,9 +85,7 @@ class _Tree:
 
 
 def _material(title):
-    material = bpy.data.materials.new(title)
-    if bpy.app.version < (5, 0, 0):  # later ones always have nodes
-        material.use_nodes = True
+    material = with_nodes(title)
     material.node_tree.nodes.clear()
     return material, _Tree(material.node_tree)
 

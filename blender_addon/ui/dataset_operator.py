@@ -15,6 +15,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..job.session import redraw
+from ..offscreen import second
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 """The folder of the add-on."""
@@ -36,10 +37,7 @@ class Export:
         with open(path, "w", encoding="utf-8") as file:
             json.dump(job, file)
         script = os.path.join(ROOT, "dataset", "background.py")
-        if bpy.app.binary_path:
-            words = [bpy.app.binary_path, "--background", "--python-exit-code", "1", "--python", script, "--", path]
-        else:  # Blender as a module of Python
-            words = [sys.executable, script, path]
+        words = second.words(bpy.app.binary_path, script, path)
         own = {} if sys.platform == "win32" else {"start_new_session": True}
         # a Blender that is stopped, or ends at once, leaves its temporary folder, which goes with this one
         environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), self.folder)

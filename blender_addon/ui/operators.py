@@ -7,10 +7,21 @@
 import bpy
 from bpy.props import IntProperty
 
-from ..job import engine, history
+from ..job import history
 from ..job.session import redraw, session
 from ..scene import bring_in
 from . import preferences, requests
+
+
+def _is_free(operator):
+    """Whether a job can be started now; else the operator says why not."""
+    if session.running:
+        operator.poll_message_set("An edit runs: stop it first.")
+    elif session.is_tried():
+        operator.poll_message_set("The result is shown in the scene: accept or reject it first.")
+    else:
+        return True
+    return False
 
 
 class _Starts:
@@ -20,7 +31,7 @@ class _Starts:
 
     @classmethod
     def poll(cls, context):
-        return not session.running and not session.is_tried()
+        return _is_free(cls)
 
     def invoke(self, context, event):
         result = self.execute(context)
@@ -36,7 +47,7 @@ class _Starts:
         except requests.CannotAsk as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        session.start(request, preferences.command())
+        session.start(request, preferences.command(), preferences.secrets())
         return {"FINISHED"}
 
     def modal(self, context, event):
@@ -46,6 +57,8 @@ class _Starts:
             session.cancel()
             redraw()
             return self._end(context, {"CANCELLED"})
+        if event.type == "TIMER":
+            context.workspace.status_text_set(f"Editor3D: {session.message} (Esc stops)")
         return {"PASS_THROUGH"}
 
     def cancel(self, context):
@@ -55,6 +68,7 @@ class _Starts:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+            context.workspace.status_text_set(None)
         return result
 
 
@@ -68,6 +82,8 @@ class _Decides:
 
     @classmethod
     def poll(cls, context):
+        if session.phase != "pending":
+            cls.poll_message_set("No result waits: run an edit first.")
         return session.phase == "pending"
 
 
@@ -188,7 +204,7 @@ class EDITOR3D_OT_rerun(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return not session.running and not session.is_tried()
+        return _is_free(cls)
 
     def invoke(self, context, event):
         return bpy.ops.editor3d.run("INVOKE_DEFAULT") if self._recall(context) else {"CANCELLED"}
@@ -223,7 +239,28 @@ class EDITOR3D_OT_copy_install_command(bpy.types.Operator):
     bl_label = "Copy the command"
 
     def execute(self, context):
-        context.window_manager.clipboard = engine.INSTALL
+        context.window_manager.clipboard = preferences.install_command()
+        return {"FINISHED"}
+
+
+class EDITOR3D_OT_details(bpy.types.Operator):
+    """Show what the engine wrote last"""
+
+    bl_idname = "editor3d.details"
+    bl_label = "Details"
+
+    @classmethod
+    def poll(cls, context):
+        return bool(session.details)
+
+    def execute(self, context):
+        lines = [line for line in session.details.splitlines() if line.strip()][-20:]
+
+        def draw(menu, _):
+            for line in lines:
+                menu.layout.label(text=line[:160])
+
+        context.window_manager.popup_menu(draw, title="The engine's last lines", icon="TEXT")
         return {"FINISHED"}
 
 
@@ -249,6 +286,7 @@ CLASSES = (
     EDITOR3D_OT_rerun,
     EDITOR3D_OT_clear_history,
     EDITOR3D_OT_copy_install_command,
+    EDITOR3D_OT_details,
     EDITOR3D_OT_open_preferences,
 )
 

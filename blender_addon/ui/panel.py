@@ -11,7 +11,7 @@ import bpy
 
 from ..job import engine, history, thumbnails
 from ..job.session import session
-from . import dataset_operator
+from . import dataset_operator, preferences
 from .requests import selected_splats, subject_mesh
 
 _STATES = {
@@ -43,7 +43,7 @@ class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
         layout = self.layout
         thumbnails.fit(context)
         chosen = context.window_manager.editor3d
-        if session.missing:
+        if session.missing or not engine.is_found(preferences.command()):
             _draw_missing(layout)
         column = layout.column()
         column.enabled = not session.running
@@ -63,16 +63,20 @@ class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
             _draw_result(layout, chosen)
         elif session.message and not session.missing:
             _draw_text(layout, session.message, context)
+            if session.details:
+                layout.operator("editor3d.details", icon="TEXT")
 
 
 def _draw_missing(layout):
     box = layout.box()
-    box.label(text="The engine is not installed.", icon="ERROR")
-    box.label(text="In the folder that holds it:")
-    row = box.row()
-    row.label(text=engine.INSTALL, icon="CONSOLE")
-    row.operator("editor3d.copy_install_command", text="", icon="COPYDOWN")
-    box.operator("editor3d.open_preferences", text="It is here already…", icon="PREFERENCES")
+    box.label(text="The engine is not found", icon="ERROR")
+    installation = preferences.current
+    if installation is not None:
+        box.label(text=installation.message)
+        if installation.state == "running":
+            box.operator("editor3d.stop_install", icon="CANCEL")
+            return
+    box.operator("editor3d.open_preferences", text="Find or install it…", icon="PREFERENCES")
 
 
 def _draw_subject(layout, context, chosen):
@@ -82,6 +86,12 @@ def _draw_subject(layout, context, chosen):
             layout.label(text="Select a mesh", icon="INFO")
         else:
             layout.label(text=thing.name, icon="OUTLINER_OB_MESH")
+            others = sum(other.type == "MESH" for other in context.selected_objects) - 1
+            if others > 0:
+                layout.label(text=f"{others} more selected: not changed", icon="INFO")
+            layout.prop(chosen, "where", text="")
+            if chosen.where == "INSIDE":
+                layout.prop(chosen, "inside", text="")
     elif chosen.what == "SCENE":
         layout.prop(chosen, "scene_path", text="")
         if not chosen.scene_path:
@@ -101,7 +111,7 @@ def _draw_choices(layout, chosen):
     box.prop(chosen, "editor")
     box.prop(chosen, "strength")
     box.prop(chosen, "quality")
-    if chosen.what == "MESH":
+    if chosen.what == "MESH" and chosen.where == "AUTO":
         box.prop(chosen, "shape", slider=True)
     if chosen.what == "SCENE":
         box.prop(chosen, "force")

@@ -4,6 +4,8 @@
 
 """What is chosen in the panel. It belongs to the window manager, so that undo leaves it alone."""
 
+from contextlib import suppress
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
@@ -18,6 +20,13 @@ PARTS = (
     ("MATERIAL", "Material", "The materials of the selected objects"),
     ("LIGHTS", "Lights", "The selected lights, or all where none is selected, and the world"),
     ("GEOMETRY", "Geometry nodes", "The inputs of geometry-node modifiers of the selected objects"),
+)
+WHERE = (
+    ("AUTO", "As the sentence says", 'All of it, or the slots that the sentence names: "make the red part gold"'),
+    ("SELECTED", "Selected faces", "The faces that are selected in edit mode"),
+    ("GROUP", "Vertex group", "Faces whose corners the active vertex group holds by half or more"),
+    ("MASK", "Painted", "Faces that the active painted colours show brighter than half"),
+    ("INSIDE", "Inside a mesh", "Faces whose middle lies inside another mesh"),
 )
 STRENGTHS = (
     ("SUBTLE", "Subtle", "Stay near to what is there"),
@@ -62,6 +71,13 @@ class Editor3DSettings(bpy.types.PropertyGroup):
         name="Instruction", description='What to change, in one sentence: "turn it into gold"', maxlen=2000
     )
     what: EnumProperty(name="Edit", description="What to change", items=WHAT)
+    where: EnumProperty(name="Where", description="Which faces change; others keep their material", items=WHERE)
+    inside: PointerProperty(
+        name="Inside",
+        description="A closed mesh round the faces that change",
+        type=bpy.types.Object,
+        poll=lambda self, thing: thing.type == "MESH",
+    )
     part: EnumProperty(name="Part", description="Which numbers are turned", items=PARTS)
     editor: StringProperty(
         name="Editor",
@@ -101,11 +117,41 @@ class Editor3DSettings(bpy.types.PropertyGroup):
     pair: IntProperty(name="View", description="Which view is shown before and after", default=1, min=1, max=4)
 
 
+_KEPT = "editor3d_settings"
+"""Name of what a scene keeps of the choices."""
+_LEFT_OUT = ("rna_type", "name", "progress", "pair")
+
+
+@bpy.app.handlers.persistent
+def _keep(*_):
+    """The choices go with the file. They are no properties of the scene: undo would take back what was typed."""
+    chosen = bpy.context.window_manager.editor3d
+    names = [name for name in chosen.bl_rna.properties.keys() if name not in _LEFT_OUT]  # noqa: SIM118
+    for scene in bpy.data.scenes:
+        if scene.library is None:
+            scene[_KEPT] = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+
+
+@bpy.app.handlers.persistent
+def _bring_back(*_):
+    chosen, kept = bpy.context.window_manager.editor3d, bpy.context.scene.get(_KEPT)
+    if kept is None:
+        return
+    for name, value in kept.items():
+        # of another version's add-on there may be other names and values
+        with suppress(TypeError, ValueError, AttributeError):
+            setattr(chosen, name, value)
+
+
 def register():
     bpy.utils.register_class(Editor3DSettings)
     bpy.types.WindowManager.editor3d = PointerProperty(type=Editor3DSettings)
+    bpy.app.handlers.save_pre.append(_keep)
+    bpy.app.handlers.load_post.append(_bring_back)
 
 
 def unregister():
+    bpy.app.handlers.load_post.remove(_bring_back)
+    bpy.app.handlers.save_pre.remove(_keep)
     del bpy.types.WindowManager.editor3d
     bpy.utils.unregister_class(Editor3DSettings)

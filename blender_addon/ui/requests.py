@@ -7,14 +7,18 @@
 import os
 import re
 import tempfile
+from array import array
 
 import bpy
 
 from ..formats import glb, tables
 from ..job.session import session
 from ..job.work import JobRequest
-from ..scene import meshes, programs, splat_nodes
+from ..offscreen import second
+from ..scene import faces, materials, meshes, programs, splat_nodes
 from . import preferences, properties
+
+_BAKED_SIDE = 1024
 
 
 class CannotAsk(Exception):
@@ -67,19 +71,27 @@ def _mesh(context, chosen, instruction, preview):
     if thing.library is not None or thing.data.library is not None:
         raise CannotAsk(f"{thing.name} is linked from another file: make it local first.")
     try:
-        geometry = meshes.geometry_of(thing)
-    except meshes.MeshError as error:
+        part = faces.chosen(thing, chosen.where, instruction, chosen.inside)
+        geometry = meshes.geometry_of(thing, part.which)
+    except (meshes.MeshError, faces.FaceError) as error:
         raise CannotAsk(str(error)) from error
-    looks = meshes.looks_of(thing)
+    looks = materials.looks_of(thing)
     up = meshes.up_in(thing)
     settings = _guided(chosen) | {"up": up, "front": meshes.front_of(up)}
     if not preview:
         settings |= properties.QUALITY["MESH"][chosen.quality]
-        if chosen.shape > 0.0:
+        if chosen.shape > 0.0 and part.which is None:
             settings["displacement"] = round(chosen.shape, 4)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", thing.name).strip("_-")[:60] or "mesh"
 
+    computed = any(materials.is_computed(slot.material, thing.data) for slot in thing.material_slots if slot.material)
+    blend, program, title = _copy_of_scene() if computed else None, bpy.app.binary_path, thing.name
+
     def written():
+        if blend is not None:
+            picture, geometry.uvs = _baked(program, blend, title)
+            geometry.colors = None
+            return f"{name}.glb", glb.write(geometry, [glb.Look((1.0, 1.0, 1.0, 1.0), picture)])
         for look, path in looks:
             if path is not None:
                 with open(path, "rb") as file:
@@ -87,7 +99,24 @@ def _mesh(context, chosen, instruction, preview):
         return f"{name}.glb", glb.write(geometry, [look for look, _ in looks])
 
     kind = "mesh-preview" if preview else "mesh"
-    return JobRequest(kind, instruction, thing.name, {"mesh": written}, settings, geometry)
+    asked = JobRequest(kind, part.instruction, thing.name, {"mesh": written}, settings, geometry)
+    asked.faces = part.which
+    asked.reach = 2.0 * chosen.shape * max((vertex.co.length for vertex in thing.data.vertices), default=0.0) + 1e-6
+    return asked
+
+
+def _baked(program, blend, title):
+    """The base colours that nodes compute, as one PNG picture, and its texture coordinates; in a thread."""
+    folder = os.path.dirname(blend)
+    second.carry_out(
+        program, "bake", {"blend": blend, "object": title, "side": _BAKED_SIDE, "folder": folder}, session.stopping()
+    )
+    with open(os.path.join(folder, "color.png"), "rb") as file:
+        picture = file.read()
+    uvs = array("f")
+    with open(os.path.join(folder, "uvs.bin"), "rb") as file:
+        uvs.frombytes(file.read())
+    return picture, uvs
 
 
 def _scene(context, chosen, instruction, preview):
@@ -170,26 +199,17 @@ def _refine(context, chosen, instruction, preview):
 
 
 def _view(context, chosen, instruction):
-    """The scene through its camera as the viewport draws it, for a look at the 2D edit."""
-    handle, path = tempfile.mkstemp(suffix=".png", prefix="editor3d-")
-    os.close(handle)
-    render = context.scene.render
-    kept = {name: getattr(render, name) for name in ("filepath", "resolution_percentage")}
-    try:
-        longest = max(render.resolution_x, render.resolution_y)
-        render.filepath, render.resolution_percentage = path, max(1, min(100, 51200 // longest))
-        bpy.ops.render.opengl(write_still=True, view_context=False)
-        with open(path, "rb") as file:
-            picture = file.read()
-    except RuntimeError as error:
-        raise CannotAsk(f"The view cannot be drawn: {error}") from error
-    finally:
-        for name, value in kept.items():
-            setattr(render, name, value)
-        os.unlink(path)
-    if not picture.startswith(b"\x89PNG"):
-        raise CannotAsk("Choose PNG as the format of the scene's output for a preview.")
-    return JobRequest("picture-preview", instruction, "the view", {"picture": ("view.png", picture)}, _plain(chosen))
+    """The scene through its own camera, rendered by a second Blender, for a look at the 2D edit."""
+    path, program = _copy_of_scene(), bpy.app.binary_path
+    job = {"blend": path, "scene": context.scene.name, "side": 512, "screen": not bpy.app.background}
+    job["folder"] = os.path.dirname(path)
+
+    def rendered():
+        second.carry_out(program, "picture", job, session.stopping())
+        with open(os.path.join(job["folder"], "view.png"), "rb") as file:
+            return "view.png", file.read()
+
+    return JobRequest("picture-preview", instruction, "the view", {"picture": rendered}, _plain(chosen))
 
 
 def _copy_of_scene():

@@ -111,14 +111,38 @@ def test_without_an_engine_the_panel_says_how_to_get_it(blender):
         os.environ["PATH"] = "/nowhere"
         chosen = bpy.context.window_manager.editor3d
         chosen.instruction = "turn it into gold"
+        result["found"] = part("job.engine").is_found("")
         bpy.ops.editor3d.run()
         session = part("job.session").session
         wait(session)
-        result = {"missing": session.missing, "phase": session.phase, "install": part("job.engine").INSTALL}
+        result |= {"missing": session.missing, "phase": session.phase}
         bpy.ops.editor3d.copy_install_command()
+        result["command"] = part("ui.preferences").install_command()
         """
     )
+    assert told["found"] is False
     assert told["missing"]
     assert told["phase"] == "idle"
-    target = told["install"].split()[-1]
-    assert f"\n{target}:" in (ROOT / "Makefile").read_text()
+    assert told["command"].startswith("python3.11 -m venv ")
+
+
+def test_choices_go_with_the_file_and_keys_do_not(blender, tmp_path: Path):
+    told = blender.run(
+        """
+        chosen = bpy.context.window_manager.editor3d
+        chosen.instruction, chosen.what, chosen.shape = "make it night", "REFINE", 0.25
+        chosen.inside = bpy.data.objects["Cube"]
+        bpy.context.preferences.addons["bl_ext.user_default.editor3d_panel"].preferences.service_key = "a-password"
+        bpy.ops.wm.save_as_mainfile(filepath=names["file"], compress=False)
+        chosen.instruction, chosen.what, chosen.shape = "other", "MESH", 0.0
+        bpy.ops.wm.read_homefile()
+        bpy.ops.wm.open_mainfile(filepath=names["file"])
+        chosen = bpy.context.window_manager.editor3d
+        result = {"choices": [chosen.instruction, chosen.what, round(chosen.shape, 4), chosen.inside.name],
+                  "key": b"a-password" in open(names["file"], "rb").read(), "secrets": part("ui.preferences").secrets()}
+        """,
+        file=tmp_path / "file.blend",
+    )
+    assert told["choices"] == ["make it night", "REFINE", 0.25, "Cube"]
+    assert told["key"] is False
+    assert told["secrets"] == {"EDITOR3D_SERVICE_KEY": "a-password"}

@@ -25,7 +25,7 @@ SENT = (
     PENDING
     + """
 def sent(thing):
-    return glb.write(meshes.geometry_of(thing), [look for look, _ in meshes.looks_of(thing)])
+    return glb.write(meshes.geometry_of(thing), [look for look, _ in part("scene.materials").looks_of(thing)])
 """
 )
 
@@ -73,9 +73,9 @@ image = bpy.data.images.load(names["picture"])
 node = material.node_tree.nodes.new("ShaderNodeTexImage")
 node.image = image
 material.node_tree.links.new(node.outputs["Color"], material.node_tree.nodes["Principled BSDF"].inputs["Base Color"])
-found = meshes.looks_of(thing)
+found = part("scene.materials").looks_of(thing)
 image.pack()
-packed = meshes.looks_of(thing)[0][0].picture
+packed = part("scene.materials").looks_of(thing)[0][0].picture
 open(names["file"], "wb").write(sent(thing))
 layer = thing.data.uv_layers.active.data
 result = {"path": found[0][1], "same": packed == open(names["picture"], "rb").read(),
@@ -106,7 +106,7 @@ geometry = meshes.geometry_of(thing)
 corners = array("i", [geometry.loops[c] for c in geometry.triangles])
 uvs = array("f", [0.25 + 0.5 * geometry.uvs[2 * c + k] for c in geometry.triangles for k in (0, 1)])
 styled = glb.Styled(array("f", geometry.positions), corners, uvs, None, open(names["picture"], "rb").read(), None)
-kept = glb.corner_uvs(geometry, styled)
+kept = part("formats.matching").corner_uvs(geometry, styled)
 old = thing.data.name
 session = pending("mesh", "Cube", geometry=geometry, styled=styled, uvs=kept)
 bpy.ops.editor3d.accept()
@@ -145,7 +145,7 @@ positions = array("f", [float(x) for v in names["vertices"] for x in v])
 corners = array("i", [i for f in names["faces"] for i in f])
 colors = array("f", [1.0, 0.5, 0.0, 1.0] * len(corners))
 styled = glb.Styled(positions, corners, None, colors, None, None)
-assert glb.corner_uvs(geometry, styled) is None
+assert part("formats.matching").corner_uvs(geometry, styled) is None
 before = {name: len(getattr(bpy.data, name)) for name in ("meshes", "materials", "images")}
 session = pending("mesh", "Cube", geometry=geometry, styled=styled)
 bpy.ops.editor3d.compare()

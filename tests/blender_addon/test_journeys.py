@@ -1,0 +1,111 @@
+"""The ways through the add-on in every Blender that is there, as a table: `pytest -s -m slow` prints it.
+
+Blenders: this environment's module, those of `editor3d blender install`, and the system's own program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from editor3d.programs.blenders.environments import FOLDER_VARIABLE, folder, installed
+
+SCRIPT = Path(__file__).with_name("journeys.py")
+pytestmark = pytest.mark.slow
+
+
+def blenders() -> dict[str, list[str]]:
+    """Version and the words that run a script in it."""
+    found = {"4.5": [sys.executable]}
+    for one in installed():
+        found[f"{one.version[0]}.{one.version[1]}"] = [str(one.path)]
+    program = shutil.which("blender")
+    if program is not None:
+        found["system"] = [program, "--background", "--python-exit-code", "1", "--python"]
+    return dict(sorted(found.items()))
+
+
+@pytest.fixture(scope="module")
+def scene_of_splats(tmp_path_factory) -> Path:
+    """A ball of splats in the file format's own order, of random colours."""
+    generator = np.random.default_rng(0)
+    names = ["x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity"]
+    names += [*(f"scale_{k}" for k in range(3)), *(f"rot_{k}" for k in range(4))]
+    rows = generator.normal(size=(1500, len(names))).astype("<f4")
+    rows[:, :3] /= np.linalg.norm(rows[:, :3], axis=1, keepdims=True)
+    rows[:, 3:6], rows[:, 9], rows[:, 10:13] = 0.0, 3.0, -2.5
+    head = ["ply", "format binary_little_endian 1.0", "element vertex 1500", *(f"property float {n}" for n in names)]
+    path = tmp_path_factory.mktemp("splats") / "ball.ply"
+    path.write_bytes("\n".join([*head, "end_header\n"]).encode() + rows.tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def told(addon_zip: Path, tiny_base: Path, scene_of_splats: Path, tmp_path_factory) -> dict[str, dict]:
+    """What became of each way, by version; one engine serves all."""
+    home = tmp_path_factory.mktemp("journeys")
+    (home / "runtime").mkdir(mode=0o700)
+    Image.fromarray(np.full((64, 64, 3), 60, np.uint8)).save(home / "target.png")
+    found = {}
+    for name, words in blenders().items():
+        own = home / name
+        own.mkdir()
+        settings = {
+            "zip": str(addon_zip),
+            "command": str(Path(sys.executable).parent),
+            "capture": str(tiny_base),
+            "splats": str(scene_of_splats),
+            "target": str(home / "target.png"),
+            "folder": str(own),
+            "result": str(own / "told.json"),
+        }
+        (own / "settings.json").write_text(json.dumps(settings))
+        environment = {
+            **os.environ,
+            "HOME": str(own),
+            "BLENDER_USER_RESOURCES": str(own / "blender"),
+            "BLENDER_USER_CONFIG": str(own / "config"),
+            "BLENDER_USER_SCRIPTS": str(own / "scripts"),
+            "XDG_RUNTIME_DIR": str(home / "runtime"),
+            "XDG_CACHE_HOME": str(home / "cache"),
+            FOLDER_VARIABLE: str(folder()),
+            "OMP_NUM_THREADS": "1",
+        }
+        tail = ["--"] if "--background" in words else []
+        ran = subprocess.run(
+            [*words, str(SCRIPT), *tail, str(own / "settings.json")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+        )
+        result = own / "told.json"
+        found[name] = json.loads(result.read_text()) if result.is_file() else {"journeys": {}, "version": name}
+        found[name]["output"] = ran.stdout[-1500:] + ran.stderr[-1500:]
+    return found
+
+
+def test_every_way_leads_to_its_end_in_every_version(told):
+    names = list(dict.fromkeys(name for one in told.values() for name in one["journeys"]))
+    print()
+    print(f"{'':16}" + "".join(f"{one['version']:>9}" for one in told.values()))
+    for name in names:
+        row = ["yes" if one["journeys"].get(name) == "ok" else "NO" for one in told.values()]
+        print(f"{name.replace('_', ' '):16}" + "".join(f"{cell:>9}" for cell in row))
+    failed = {
+        f"{one['version']} {name}": text
+        for one in told.values()
+        for name, text in one["journeys"].items()
+        if text != "ok"
+    }
+    assert not failed, json.dumps(failed, indent=1)
+    for name, one in told.items():
+        assert len(one["journeys"]) == 15, f"{name}: {one['output']}"
