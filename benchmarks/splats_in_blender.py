@@ -66,7 +66,7 @@ def main() -> int:
 def blenders() -> list[str]:
     from editor3d.programs.blenders.environments import installed
 
-    return [sys.executable, *(str(one.path) for one in installed())]
+    return [sys.executable, *(str(one.python) for one in installed())]
 
 
 def around(asked: argparse.Namespace) -> list[dict]:

@@ -179,7 +179,7 @@ class Session:
         if outcome.table is not None:
             from ..scene import splats  # with numpy, where there are splats
 
-            self.building = splats.Building(outcome.table, f"{self.request.instruction}"[:60])
+            self.building = splats.Building(outcome.table, f"{self.request.instruction}"[:60], outcome.layers)
             self.phase, self.message = "running", "Bringing in the splats…"
         for index, (_, before, after) in enumerate(outcome.pairs):
             self._show(f"before-{index}", before)

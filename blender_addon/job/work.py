@@ -44,13 +44,14 @@ class Outcome:
 
     files: name to size, of all results. pairs: (name, picture before, picture after), small: see `Work`. sheet: PNG or
     None; shown: the same, small. styled, uvs, moved: see `glb.read`, `matching`, for a mesh. cloud: see `ply.read`, or
-    table: see `splats.read`, for a scene. program: text, of a refinement. note: a sentence to tell, or "".
+    table: see `splats.read`, for a scene. program: text, of a refinement. layers: see
+    `scene.splats.layers_of`. note: a sentence to tell, or "".
     """
 
     def __init__(self):
         self.files, self.pairs, self.sheet, self.shown = {}, [], None, None
         self.styled = self.uvs = self.moved = self.cloud = self.table = self.program = None
-        self.note = ""
+        self.note, self.layers = "", None
 
 
 class Work(threading.Thread):
@@ -161,6 +162,10 @@ class Work(threading.Thread):
             out.table, out.note = tables.splats_in(data)
             if out.table is None:
                 out.cloud = ply.read(data)
+            else:
+                from ..scene import splats  # with numpy, where there are splats
+
+                out.layers = splats.layers_of(out.table)
         elif kind == "refine":
             out.program = client.file(name, "best.py").decode("utf-8", "replace")
         return out

@@ -7,9 +7,7 @@
 The job: blend, object, side (pixels), folder. Leaves color.png, and uvs.bin: 'f', two a corner.
 """
 
-import json
 import os
-import sys
 from array import array
 
 import bpy
@@ -17,7 +15,7 @@ import bpy
 UV_NAME = "Editor3D bake"
 
 
-def bake(job):
+def carry_out(job):
     bpy.ops.wm.open_mainfile(filepath=job["blend"], load_ui=False, use_scripts=False)
     thing = bpy.data.objects[job["object"]]
     scene = next(one for one in bpy.data.scenes if thing.name in one.objects)
@@ -79,20 +77,3 @@ def _glowing(material, image):
         node.select = node == picture
     tree.nodes.active = picture
     return made
-
-
-def main(job):
-    told = {}
-    try:
-        bake(job)
-    except (RuntimeError, LookupError, ValueError, OSError) as error:
-        lines = str(error).strip().splitlines()
-        told = {"error": f"The material cannot be baked: {lines[-1] if lines else type(error).__name__}."}
-    with open(os.path.join(job["folder"], "told.json"), "w", encoding="utf-8") as file:
-        json.dump(told, file)
-    os._exit(0)  # as a module Blender may hang at its end
-
-
-if __name__ == "__main__":
-    with open(sys.argv[-1], encoding="utf-8") as _file:
-        main(json.load(_file))

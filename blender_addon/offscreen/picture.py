@@ -7,16 +7,14 @@
 The job: blend, scene, side (pixels of the longer side), screen, folder. Leaves view.png.
 """
 
-import json
 import os
-import sys
 
 import bpy
 
 SAMPLES = 32
 
 
-def render(job):
+def carry_out(job):
     bpy.ops.wm.open_mainfile(filepath=job["blend"], load_ui=False, use_scripts=False)
     scene = bpy.data.scenes[job["scene"]]
     bpy.context.window.scene = scene
@@ -36,20 +34,3 @@ def render(job):
     settings.filepath = os.path.join(job["folder"], "view.png")
     settings.use_file_extension = False
     bpy.ops.render.render(write_still=True, scene=scene.name)
-
-
-def main(job):
-    told = {}
-    try:
-        render(job)
-    except (RuntimeError, LookupError, ValueError, TypeError, OSError) as error:
-        lines = str(error).strip().splitlines()
-        told = {"error": f"The view cannot be rendered: {lines[-1] if lines else type(error).__name__}."}
-    with open(os.path.join(job["folder"], "told.json"), "w", encoding="utf-8") as file:
-        json.dump(told, file)
-    os._exit(0)  # as a module Blender may hang at its end
-
-
-if __name__ == "__main__":
-    with open(sys.argv[-1], encoding="utf-8") as _file:
-        main(json.load(_file))

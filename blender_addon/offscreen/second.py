@@ -30,7 +30,7 @@ def words(program, script, path):
 
 
 def carry_out(program, name, job, stop=None):
-    """Run one of this folder's scripts; its job is a dictionary, and a folder of its own comes with it as "folder".
+    """Run one of this folder's modules, bake or picture. Its job is a dictionary; "folder" in it is the job's own.
 
     Args:
         stop: an event; the second Blender is ended when it is set.
@@ -40,12 +40,12 @@ def carry_out(program, name, job, stop=None):
     """
     path = os.path.join(job["folder"], "job.json")
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(job, file)
+        json.dump({**job, "what": name}, file)
     own = {} if sys.platform == "win32" else {"start_new_session": True}
     environment = os.environ | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), job["folder"])
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            words(program, os.path.join(FOLDER, f"{name}.py"), path),
+            words(program, os.path.join(FOLDER, "main.py"), path),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

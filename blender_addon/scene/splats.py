@@ -39,11 +39,12 @@ class Building:
 
     Args:
         title: names the data.
+        layers: what `layers_of` gives, where a thread has computed it.
     """
 
-    def __init__(self, table, title):
+    def __init__(self, table, title, layers=None):
         self._table, self._title = table, title
-        self._steps = _layers(table)
+        self._steps = layers_of(table) if layers is None else layers
         self._count, self._done = len(self._steps), 0
         self._name = None
 
@@ -63,7 +64,6 @@ class Building:
         moved = 0
         while self._done < self._count and moved < _AT_ONCE:
             name, kind, values = self._steps[self._done]
-            values = values() if callable(values) else values
             _write(data, name, kind, values)
             moved += values.nbytes
             self._done += 1
@@ -133,8 +133,8 @@ def table_of(things):
     return lambda: splats.joined([_settled(*one) for one in taken])
 
 
-def _layers(table):
-    """Attributes as (name, type, values or a function that computes them), those that are seen first."""
+def layers_of(table):
+    """Attributes as (name, type, values), those that are seen first. Knows arrays alone: it may run in a thread."""
     native, newer = is_native(), bpy.app.version >= (4, 0, 0)
     columns = table.columns
     out = [
@@ -165,7 +165,7 @@ def _layers(table):
         else:
             wide = values.view(np.int32) if values.dtype == np.uint32 else values.astype(np.int32)
             out.append((f"{_OWN}{name}", "INT", wide))
-    return out
+    return [(name, kind, np.ascontiguousarray(values() if callable(values) else values)) for name, kind, values in out]
 
 
 def _label(table):

@@ -26,7 +26,7 @@ def blenders() -> dict[str, list[str]]:
     """Version and the words that run a script in it."""
     found = {"4.5": [sys.executable]}
     for one in installed():
-        found[f"{one.version[0]}.{one.version[1]}"] = [str(one.path)]
+        found[f"{one.version[0]}.{one.version[1]}"] = [str(one.python)]
     program = shutil.which("blender")
     if program is not None:
         found["system"] = [program, "--background", "--python-exit-code", "1", "--python"]
