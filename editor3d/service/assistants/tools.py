@@ -223,10 +223,10 @@ def _add_edit_tools(server: MCPServer, workshop: Workshop) -> None:
         path: Annotated[str, Field(description="A mesh: .glb, .obj, .ply, .stl or .off; absolute.")],
         instruction: Instruction,
         options: Annotated[dict[str, Any] | None, Field(description="Options of editor3d mesh style.")] = None,
+        budget_usd: Budget = 0.0,
     ) -> dict[str, Any]:
-        """Restyle a mesh as a sentence says, by a free 2D editor. A job; its result is a GLB."""
-        body = {"kind": "mesh", "instruction": instruction, "inputs": {"mesh": {"path": path}}}
-        return workshop.told(workshop.other({**body, "settings": options or {}}))
+        """Restyle a mesh as a sentence says. A job; its result is a GLB."""
+        return workshop.told(workshop.style(path, instruction, options or {}, budget_usd))
 
     @server.tool(annotations=WRITES)
     @told
@@ -240,9 +240,7 @@ def _add_edit_tools(server: MCPServer, workshop: Workshop) -> None:
         """Search for values in a Blender program that bring the scene closer to a sentence or a picture. A job. The
         program is checked and runs in a sandbox."""
         files = {"blend": scene, "program": program, "target": target}
-        inputs = {name: {"path": path} for name, path in files.items() if path is not None}
-        body = {"kind": "refine", "instruction": instruction, "inputs": inputs, "settings": options or {}}
-        return workshop.told(workshop.other(body))
+        return workshop.told(workshop.refine(files, instruction, options or {}))
 
 
 def _add_job_tools(server: MCPServer, workshop: Workshop) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 from filelock import FileLock, Timeout
 
+from editor3d.editors.catalogue import EDITORS
 from editor3d.errors import ConfigError, shown
 from editor3d.service.assistants.scenes import OpenScene, Scenes
-from editor3d.service.jobs.commands import Places, Step, edit_words, run_of
+from editor3d.service.jobs.commands import Places, Step, edit_words, run_of, style_words
 from editor3d.service.jobs.queue import Job, JobQueue
 from editor3d.service.jobs.requests import JobRequest, parse_request
 from editor3d.service.jobs.settings import Settings
@@ -114,13 +115,36 @@ class Workshop:
 
         return self.queue.submit(JobRequest("render", path, {}, Settings()), steps)
 
-    def other(self, body: Mapping[str, Any]) -> Job:
-        """Begin a job as the service takes it, such as a mesh's or a program's.
+    def style(self, path: str, instruction: str, options: Mapping[str, Any], budget: float) -> Job:
+        """Restyle a mesh, within the budget in US dollars.
 
         Raises:
             ConfigError: something of it is missing, unknown or out of range.
         """
-        return self.queue.submit(parse_request(json.dumps(body).encode(), {}))
+        request = self._request("mesh", instruction, {"mesh": path}, options)
+
+        def steps(places: Places) -> tuple[Step, ...]:
+            return (Step("style", lambda made: style_words(request, places, agreed=f"--budget={budget!r}")),)
+
+        return self.queue.submit(request, steps)
+
+    def refine(self, files: Mapping[str, str | None], instruction: str, options: Mapping[str, Any]) -> Job:
+        """Search for a better Blender program; nothing is paid.
+
+        Raises:
+            ConfigError: something of it is missing, unknown or out of range, or its 2D editor is a paid one.
+        """
+        name = str(options.get("editor") or "").partition(":")[0]
+        if name in EDITORS and EDITORS[name].info.remote:
+            raise ConfigError(f"Expected an editor that costs nothing for refine_program, got {name}: choose another.")
+        return self.queue.submit(self._request("refine", instruction, files, options))
+
+    def _request(
+        self, kind: str, instruction: str, files: Mapping[str, str | None], options: Mapping[str, Any]
+    ) -> JobRequest:
+        inputs = {name: {"path": path} for name, path in files.items() if path is not None}
+        body = {"kind": kind, "instruction": instruction, "inputs": inputs, "settings": dict(options)}
+        return parse_request(json.dumps(body).encode(), {})
 
     def _edit_request(self, scene: OpenScene, instruction: str, options: Mapping[str, Any]) -> JobRequest:
         """
@@ -131,9 +155,7 @@ class Workshop:
         settings = {**({} if scene.edits or not scene.draft else {"draft": True}), **options}
         if scene.region is not None:
             settings.setdefault("region", scene.region)
-        inputs = {"scene": {"path": source}}
-        body = {"kind": "scene", "instruction": instruction, "inputs": inputs, "settings": settings}
-        return parse_request(json.dumps(body).encode(), {})
+        return self._request("scene", instruction, {"scene": source}, settings)
 
     def _command(self, kind: str, words: list[str]) -> Job:
         request = JobRequest(kind, kind, {}, Settings())

@@ -67,11 +67,16 @@ def steps_of(request: JobRequest, places: Places) -> tuple[Step, ...]:
     return (Step("refine", lambda made: refine_words(request, places)),)
 
 
-def style_words(request: JobRequest, places: Places, preview: bool = False) -> list[str]:
-    """`editor3d mesh style`; a preview is a run of one step, for the sake of the pictures that it edits."""
+def style_words(request: JobRequest, places: Places, preview: bool = False, agreed: str = AGREED) -> list[str]:
+    """`editor3d mesh style`.
+
+    Args:
+        preview: a run of one step, for the sake of the pictures that it edits.
+        agreed: the flag that says what may be paid.
+    """
     given = request.settings.given()
     words = ["mesh", "style", str(request.inputs["mesh"]), "--runs", str(places.work), "--turntable-frames", "0"]
-    words.append(AGREED)
+    words.append(agreed)
     if preview:
         given |= {"steps": 1, "views": PREVIEW_VIEWS, "texture_size": 0}
         words += ["--held-out", "1"]

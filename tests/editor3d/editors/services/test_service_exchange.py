@@ -88,3 +88,13 @@ def test_another_shape_is_refused_and_another_size_of_the_same_shape_is_scaled(f
     fake.edited = lambda asked: Image.new("RGB", (192, 128), (255, 0, 0))
     edited = ServiceEditor(settings).edit(replace(ask, instruction="make it red"))
     torch.testing.assert_close(edited, torch.tensor([1.0, 0.0, 0.0]).expand_as(edited), atol=1e-5, rtol=0)
+
+
+def test_further_fields_are_sent_by_the_services_own_names(fake, settings, ask):
+    ServiceEditor(replace(settings, extra={"quality": "low", "input_fidelity": "high"})).edit(ask)
+    (asked,) = fake.asked
+    assert asked.path == "/v1/images/edits"
+    assert asked.fields == {
+        **{"model": "gpt-image-2", "prompt": "make it gold", "n": "1", "size": "96x64"},
+        **{"quality": "low", "input_fidelity": "high"},
+    }

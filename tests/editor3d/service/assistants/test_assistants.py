@@ -200,6 +200,26 @@ def test_a_plan_is_carried_out_within_the_stated_budget(workshop, tiny_capture):
     session(workshop(program), talk)
 
 
+def test_meshes_and_programs_cost_what_the_user_stated(workshop, tmp_path):
+    mesh, blend, program = (tmp_path / name for name in ("a.glb", "a.blend", "a.py"))
+    for path in (mesh, blend, program):
+        path.write_bytes(b"")
+    files = {"scene": str(blend), "program": str(program), "instruction": "make it night"}
+
+    async def talk(client: Client) -> None:
+        given = {"path": str(mesh), "instruction": "make it gold", "options": {"editor": "gemini"}}
+        begun = await client.call_tool("style_mesh", {**given, "budget_usd": 0.5})
+        done = await finished(client, begun.structured_content["job"])
+        assert "--budget=0.5" in done["error"]
+        assert "--yes" not in done["error"]
+        refused = await client.call_tool("refine_program", {**files, "options": {"editor": "service"}})
+        assert refused.is_error
+        assert "costs nothing" in refused.content[0].text
+        assert not (await client.call_tool("refine_program", files)).is_error
+
+    session(workshop("tell(event='error', sentence=' '.join(words)); sys.exit(2)"), talk)
+
+
 def test_two_sessions_have_folders_of_their_own(tmp_path):
     with own_folder(tmp_path) as first, own_folder(tmp_path) as second:
         assert first != second
@@ -229,7 +249,7 @@ def test_the_demo_is_edited_looked_at_undone_and_exported(tmp_path):
     server = StdioServerParameters(
         command=sys.executable, args=["-c", program, "mcp", "--folder", str(tmp_path)], cwd=str(tmp_path)
     )
-    options = {"method": "igs2gs", "editor": "procedural", "base_steps": 60, "steps": 5, "force": True}
+    options = {"method": "igs2gs", "editor": "procedural", "base_steps": 30, "steps": 2, "force": True}
 
     async def run() -> None:
         async with Client(server) as client:
