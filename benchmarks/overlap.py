@@ -3,9 +3,10 @@
     python benchmarks/overlap.py
     python benchmarks/overlap.py --data CAPTURE --seconds 5 --steps 1500
 
-The editor waits so many seconds and gives what the procedural editor gives. One run makes no pause (the fit alone), one
-makes all edits before the first step, and one spreads them over the run (`--schedule spread`). The last should take
-little more than the longer of edits and fit, and must give the bits of the same run by an editor called in turn.
+The editor waits so many seconds and tints the picture, as a server would that does the work. One run makes no pause
+(the fit alone), one makes all edits before the first step, and one spreads them over the run (`--schedule spread`).
+The last should take little more than the longer of edits and fit, and must give the bits of the same run by an editor
+called in turn.
 """
 
 from __future__ import annotations
@@ -25,43 +26,31 @@ from torch import Tensor
 
 from editor3d.api import Edit, Scene, load
 from editor3d.editors import EDITORS, EditorEntry
-from editor3d.editors.procedural.editor import ProceduralEditor
 from editor3d.types import EditorInfo, EditRequest
 
-INSTRUCTION = "make it look like winter"
+INSTRUCTION = "make it look like dusk"
+TINT = (0.6, 0.7, 1.0)
 MOST = 1.15
 """Of the longer of edits and fit."""
 
 
 class WaitingEditor:
-    """The procedural editor behind a slow line: NAME:SECONDS,AT_ONCE."""
+    """Tints pictures behind a slow line, as a server would that does the work: SECONDS,AT_ONCE."""
 
     def __init__(self, argument: str) -> None:
         seconds, _, at_once = argument.partition(",")
-        self.seconds, self.at_once = float(seconds), int(at_once)
-        self._editor = ProceduralEditor()
+        self.seconds = float(seconds)
+        self.info = replace(INFO, concurrent=int(at_once))
 
-    @property
-    def info(self) -> EditorInfo:
-        return replace(self._editor.info, name="waiting", concurrent=self.at_once, effortless=False, keeps_shape=False)
-
-    def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None:
-        self._editor.validate(instruction, objects, views)
-
-    def edited_objects(self, instruction: str, objects: Collection[str]) -> tuple[str, ...]:
-        return self._editor.edited_objects(instruction, objects)
-
-    def follows_surface(self, instruction: str, objects: Collection[str]) -> bool:
-        return self._editor.follows_surface(instruction, objects)
+    def validate(self, instruction: str, objects: Collection[str], views: Collection[str]) -> None: ...
 
     def edit(self, request: EditRequest) -> Tensor:
         time.sleep(self.seconds)
-        return self._editor.edit(request)
+        return request.condition * request.condition.new_tensor(TINT)
 
 
-EDITORS["waiting"] = EditorEntry(
-    replace(ProceduralEditor().info, name="waiting"), f"{__name__}:WaitingEditor", argument="required"
-)
+INFO = EditorInfo("waiting", "Tints pictures, slowly", "Apache-2.0")
+EDITORS["waiting"] = EditorEntry(INFO, f"{__name__}:WaitingEditor", argument="required")
 
 
 @dataclass(frozen=True)
