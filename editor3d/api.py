@@ -352,15 +352,17 @@ def resume(
     from editor3d.plugin.config.file import read_config
     from editor3d.plugin.edit.trainer import EditTrainerConfig
     from editor3d.plugin.train.config import PluginTrainerConfig, place_run
+    from editor3d.update.keys.approval import decide
 
     run = Path(run)
     other = other_run(run)
-    if other is not None:
-        if data is not None:
-            raise ConfigError(f"Expected no data for {run}, whose views are renders: leave it out.")
-        return Edit(load_target(other.resume)(run))
-    if not (run / "config.yml").is_file():
+    if other is None and not (run / "config.yml").is_file():
         raise CheckpointError(f"Expected the folder of a run (with config.yml) at {run}, found none: check the path.")
+    if other is not None and data is not None:
+        raise ConfigError(f"Expected no data for {run}, whose views are renders: leave it out.")
+    decide(run, accept, again)
+    if other is not None:
+        return Edit(load_target(other.resume)(run))
     config = read_config(run / "config.yml")
     if not isinstance(config, PluginTrainerConfig):
         raise CheckpointError(
@@ -369,15 +371,6 @@ def resume(
         )
     place_run(config, run)
     place_capture(config, run, data)
-    if accept or again is not None:
-        from editor3d.update.keys.approval import decide
-
-        waits = isinstance(config, EditTrainerConfig) and config.options.approve
-        if not waits:
-            raise ConfigError(
-                f"Expected an edit begun with --approve at {run}, got another run: resume it without a decision."
-            )
-        decide(run, accept, again)
     config.check()
     folder = _run(config)
     return Edit(folder) if isinstance(config, EditTrainerConfig) else load(folder)

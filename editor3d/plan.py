@@ -176,10 +176,6 @@ def resolve(
 def _keys(options: MethodOptions, method: Method, editor: Editor, capture: PosedImages) -> tuple[KeyPlan | None, str]:
     """How many views are edited, and why."""
     asked, approve = options.edits, options.approve
-    if approve and asked == "all":
-        raise ConfigError(
-            "Expected a number of edits or auto with --approve, got all: name a number, or leave --edits out."
-        )
     if not method.KEYED:
         if approve or isinstance(asked, int):
             raise ConfigError(
@@ -198,8 +194,15 @@ def keys_for(
     Args:
         approve: see `KeyPlan`.
         scheduled: when views are edited was chosen; then auto means all.
+
+    Raises:
+        ConfigError: every view is to be edited, and the first of a few to be looked at.
     """
     if asked == "all":
+        if approve:
+            raise ConfigError(
+                "Expected a number of edits or auto with --approve, got all: name a number, or leave --edits out."
+            )
         return None, AS_ASKED
     held, views, info = len(editable_views(editor, of)), len(of), editor.info
     if isinstance(asked, int):

@@ -101,6 +101,15 @@ def _shapes_of_requests() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_pace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Times of edits are kept apart from those of the user."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("editor3d.update.pace.cache_folder", lambda: folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _editors_for_measuring() -> None:
     """The editor `procedural-noisy` in tests, and in the processes that they start."""
     from lab.editors.install import install_editors

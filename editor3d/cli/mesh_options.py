@@ -21,6 +21,8 @@ class MeshOptions:
     edits: Edits = "auto"
     """Edit this many pictures and carry the edit over to the other views by the mesh's surface, or edit every view
     (all); auto takes all where an edit is free, quick and the same at every call, else 12 at most."""
+    approve: bool = False
+    """Stop after the first 2D edit to look at it; `editor3d resume RUN --accept` continues, --again SEED edits anew."""
     region: str | None = None
     """Change the mesh only here, in the file's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
     sphere:cx,cy,cz,r, or a JSON file. Vertices outside keep their bits."""

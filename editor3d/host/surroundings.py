@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -73,6 +74,15 @@ def _matplotlib_folder(home: Path) -> dict[str, str]:
             with suppress(OSError):  # a missing folder for temporary files is reported once one is needed
                 return {"MPLCONFIGDIR": str(private_folder("matplotlib"))}
     return {}
+
+
+def cache_folder() -> Path:
+    """The user's place for what can be made again, on a disk and not in memory; it may not be there yet."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "editor3d" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "editor3d"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "editor3d"
 
 
 def private_folder(name: str) -> Path:

@@ -11,7 +11,7 @@ from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
 from editor3d.run.progress import TrainingProgress
 from editor3d.run.results import EditResults
-from editor3d.run.stopping import StepInterrupted, Stop, say_stopped, stop_on_signal
+from editor3d.run.stopping import ApprovalAwaited, StepInterrupted, Stop, say_awaited, say_stopped, stop_on_signal
 
 CHECKPOINTS = "checkpoints"
 
@@ -25,6 +25,8 @@ class StepParts:
     def __init__(self) -> None:
         self.stop = Stop()
         self.shown: Callable[[int, int], None] = lambda done, due: None
+        self.awaited: Path | None = None
+        """The edited picture that the run waits to be accepted, where it ended for that."""
 
     def should_stop(self) -> bool:
         """Whether the step must end by `StepInterrupted`."""
@@ -86,7 +88,8 @@ def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -
         steps_per_save: steps between checkpoints.
 
     Returns:
-        False if a stop was requested before the last step; how to resume was printed.
+        False if a stop was requested before the last step, or the first edit is to be looked at (`job.parts.awaited`);
+        how to resume was printed.
 
     Raises:
         CheckpointError: the newest checkpoint is damaged or of another kind.
@@ -111,9 +114,12 @@ def run(job: Job, folder: Path, *, name: str, steps: int, steps_per_save: int) -
                 if job.done_steps % steps_per_save == 0 and job.done_steps < steps:
                     save(job, folder)
                     job.results.save_progress(job.done_steps, steps)
-        except StepInterrupted:
-            pass  # the step is made again when the run is resumed
+        except StepInterrupted as stopped:  # the step is made again when the run is resumed
+            job.parts.awaited = stopped.picture if isinstance(stopped, ApprovalAwaited) else None
         save(job, folder)
+    if job.parts.awaited is not None:
+        say_awaited(folder, job.parts.awaited)
+        return False
     if job.done_steps < steps:
         say_stopped(folder, job.done_steps, steps)
         return False

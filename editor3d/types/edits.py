@@ -70,8 +70,6 @@ class EditorInfo:
     """Can tell what may still be spent on it (`PaidEditor`)."""
     concurrent: int = 0
     """How many edits it makes at once in threads, as it waits for a server; 0: an edit is this process's own work."""
-    seconds: float | None = None
-    """Seconds that one edit usually takes; None where that depends on the machine."""
     effortless: bool = False
     """An edit is free and quick, and the same at every call: nothing is saved by editing few views."""
     download: str = ""

@@ -34,6 +34,7 @@ def edit_together(updater: DatasetUpdater, step: int, planned: Sequence[PlannedE
     started = time.perf_counter()
     if not _complete(updater, names, requests):
         _call(updater, names, planned, requests)
+        updater.pace.note(time.perf_counter() - started)
     updater.state.calls += 1
     seconds, left = (time.perf_counter() - started) / len(planned), []
     for edit, name, request in zip(planned, names, requests, strict=True):

@@ -24,6 +24,7 @@ from editor3d.types import (
 from editor3d.update.ahead import Ahead
 from editor3d.update.forecast import Forecast, forecast
 from editor3d.update.instruction import check_instruction, edited_objects, uses_geometry, warn_of_flatness
+from editor3d.update.pace import Pace
 from editor3d.update.scene import Guidance, Scene
 from editor3d.update.schedule import PlannedEdit, Schedule, one_edit_is_final
 from editor3d.update.state import EditState, PictureStore
@@ -67,6 +68,7 @@ class DatasetUpdater:
         self._ahead: Ahead | None = None
         self._planned_to = 0
         """The cursor after the edits of the step that is at work."""
+        self.pace = Pace(guidance.editor, guidance.diffusion_steps, (scene.views[0].height, scene.views[0].width))
         self._announced = 0
         """Calls of the editor whose cost was announced."""
         self.only: frozenset[int] | None = None
@@ -170,7 +172,9 @@ class DatasetUpdater:
         views = [view.name for i, view in enumerate(self.scene.views) if self.only is None or i in self.only]
         final = one_edit_is_final(self.editor.info)
         edits = self.schedule.edits_in_all(self.total_steps, len(views), final)
-        return forecast(tuple(views), None, len(self.scene.views), max(0, edits - len(views)), self.editor.info)
+        return forecast(
+            tuple(views), None, len(self.scene.views), max(0, edits - len(views)), self.editor.info, self.pace.seconds
+        )
 
     def noted(self) -> dict[str, Any]:
         """What the record says of the edit besides: strict JSON values."""
@@ -233,6 +237,7 @@ class DatasetUpdater:
         if picture is None:
             picture = self._edit(view, planned, mask)
             self.pictures.write(view.name, revision, picture, request)
+            self.pace.note(time.perf_counter() - started)
         elif self._ahead is not None:
             self._ahead.forget(planned)
         self.state.calls += 1

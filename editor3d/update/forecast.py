@@ -13,7 +13,7 @@ from editor3d.types import Editor, EditorInfo, PaidEditor
 
 @dataclass(frozen=True)
 class Forecast:
-    """2D edits of a run, and what they take by the editor's own figures."""
+    """2D edits of a run, and what they take: money by the editor's own figures, time by what was measured."""
 
     views: tuple[str, ...]
     """The names of those that are edited, the anchor first."""
@@ -26,7 +26,7 @@ class Forecast:
     calls: int
     """Calls of the editor; fewer than edits where it takes several pictures at once."""
     seconds: float | None
-    """Of all calls; None where the editor does not say."""
+    """Of all calls; None where none was measured on this machine yet."""
     cost: float | None
     """US dollars of all calls; None where none are paid."""
     most: float | None
@@ -54,7 +54,7 @@ class Forecast:
             most = f" (at most ${self.most:.2f})" if self.most > self.cost else ""
             parts.append(f"for about ${self.cost:.2f}{most}")
         if self.seconds is not None:
-            parts.append(f"in about {self.seconds:.0f} s")
+            parts.append(f"in about {max(1.0, self.seconds):.0f} s")
         return ", ".join(parts) + "."
 
 
@@ -106,12 +106,14 @@ def forecast(
     of: int,
     further: int,
     info: EditorInfo,
+    pace: float | None,
     calls: int | None = None,
     most: int | None = None,
 ) -> Forecast:
     """The forecast of a run by an editor of these figures.
 
     Args:
+        pace: seconds of one call; None where it is not known.
         calls: of the editor; one an edit by default.
         most: what these may become; no more by default.
     """
@@ -122,7 +124,7 @@ def forecast(
         of,
         further,
         calls,
-        seconds=None if info.seconds is None else calls * info.seconds,
+        seconds=None if pace is None else calls * pace,
         cost=None if info.price is None else calls * info.price,
         most=None if info.price is None else (calls if most is None else most) * info.price,
     )

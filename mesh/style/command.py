@@ -76,7 +76,7 @@ def _finished(run: StyleRun) -> Path:
     announce(run.styled.surface, run.config.mesh)
     with alone(run.folder):
         done = run.fit()
-    if not done:
+    if not done and run.parts.awaited is None:
         raise KeyboardInterrupt
     return run.folder
 
@@ -152,6 +152,7 @@ def config_of(options: Mesh) -> StyleConfig:
             guidance_scale=options.guidance_scale,
             image_guidance_scale=options.image_guidance_scale,
             few=options.edits,
+            approve=options.approve,
         ),
     )
 

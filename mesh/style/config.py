@@ -37,6 +37,8 @@ class EditSettings:
     few: Edits = "auto"
     """How many 2D edits are made and carried over to the other views, by the mesh's own surface; all edits every view.
     auto: all where an edit is free, quick and the same at every call, else 12 at most."""
+    approve: bool = False
+    """The run stops after the first edit, to be looked at."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ class StyleConfig:
             raise InstructionError(
                 f"Expected an instruction for a 2D editor or a prompt for CLIP, got {got}: give one of --instruction "
                 f"and --prompt."
+            )
+        if self.edits.approve and self.prompt.strip():
+            raise ConfigError(
+                "Expected no --approve with --prompt, which edits no pictures, got both: leave it out, or give an "
+                "--instruction."
             )
         for name, value, smallest in (
             ("steps", self.steps, 1),

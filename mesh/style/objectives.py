@@ -98,7 +98,7 @@ class EditObjective:
         self.views = views_of(stage.train_cameras, stage.folder / CONDITIONS, "train")
         self.name = config.editor
         self._editor = create_editor(config.editor, device=stage.device)
-        self._keys, self._keys_reason = keys_for(config.edits.few, self._editor, self.views)
+        self._keys, self._keys_reason = keys_for(config.edits.few, self._editor, self.views, config.edits.approve)
         check_instruction(self._editor, config.instruction, (), self.views, few=self._keys is not None)
         edits, info = config.edits, self._editor.info
         scale = info.guidance_scale if edits.guidance_scale is None else edits.guidance_scale

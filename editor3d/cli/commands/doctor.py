@@ -23,7 +23,7 @@ class Doctor:
     """
 
     output: Path = Path("outputs")
-    """The folder that results will go to."""
+    """Check this folder, where results will go."""
     missing: bool = False
     """Print only what editing needs and lacks, and how to get it; nothing where all of it is here."""
     json: bool = False

@@ -26,8 +26,8 @@ class Edit:
     """
 
     scene: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
-    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), of a finished run, a file of splats (.ply, .spz,
-    .splat, .sog), or the word demo."""
+    """Name the folder of a capture (nerfstudio, COLMAP or NeRF-synthetic) or of a finished run, a file of splats (.ply,
+    .spz, .splat, .sog), or the word demo."""
     options: Annotated[EditOptions, tyro.conf.arg(name="")] = EditOptions()
     base: Path | None = None
     """Start from this run instead of reconstructing the scene."""

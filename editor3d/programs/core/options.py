@@ -59,7 +59,7 @@ class RefineRequest:
     samples: int = 16
     """Set the most samples per pixel of renders; smooth pixels take fewer."""
     denoise: bool = True
-    """Remove the noise of renders (OpenImageDenoise)."""
+    """Denoise renders by OpenImageDenoise; --no-denoise leaves the noise in."""
     camera: str | None = None
     """Name the camera; by default the scene's own."""
     blender: str = "auto"

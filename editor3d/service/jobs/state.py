@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from editor3d.errors import ConfigError
+from editor3d.host.surroundings import cache_folder
 
 PROTOCOL = 3
 """Raised when a client of an earlier protocol could misunderstand an answer."""
@@ -50,9 +51,7 @@ def default_job_folder() -> Path:
     """Where jobs keep their files: the user's place for what can be made again, on a disk and not in memory."""
     if sys.platform == "win32":
         return user_folder() / "jobs"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "editor3d"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "editor3d"
+    return cache_folder()
 
 
 def write_state(path: Path, state: ServiceState) -> None:

@@ -31,24 +31,34 @@ def read_approval(run: Path) -> Approval:
     if not path.is_file():
         return Approval()
     try:
-        body = read_json(path)
+        body = read_json(path, ValueError)
         return Approval(bool(body["accepted"]), tuple(int(seed) for seed in body["seeds"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"Expected a decision in {path}, found it damaged: remove it, and decide again."
         ) from error
+
+
+def wait_for_decision(run: Path) -> None:
+    """Note that a run waits for its first edit to be looked at: from now on there is something to decide."""
+    if not (run / FILE).is_file():
+        write_json(run / FILE, asdict(Approval()))
 
 
 def decide(run: Path, accept: bool, again: int | None) -> None:
     """Note that the anchor's edit is accepted, or is to be made again by another seed.
 
     Raises:
-        ConfigError: both are requested, or the edit was accepted already.
+        ConfigError: both are requested, the run never waited for a decision, or the edit was accepted already.
     """
     if accept and again is not None:
         raise ConfigError(f"Expected --accept or --again, got both: say one, --again {shown(again)} for another edit.")
     if not accept and again is None:
         return
+    if not (run / FILE).is_file():
+        raise ConfigError(
+            f"Expected an edit begun with --approve at {run}, got another run: resume it without a decision."
+        )
     before = read_approval(run)
     if before.accepted and again is not None:
         raise ConfigError(

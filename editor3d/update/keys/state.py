@@ -71,11 +71,11 @@ def read_keys(run: Path, views: int) -> Keys | None:
     if not path.is_file():
         return None
     try:
-        body = read_json(path)
+        body = read_json(path, ValueError)
         keys = Keys(tuple(map(int, body["views"])), tuple(map(float, body["covered"])))
         if not keys.order or len(keys.order) != len(keys.covered) or not all(0 <= v < views for v in keys.order):
             raise ValueError("views that there are not")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"Expected the keys of a run in {path}, found it damaged: begin the edit again."
         ) from error

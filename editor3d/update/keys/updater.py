@@ -18,7 +18,7 @@ from editor3d.update.batches import edit_together
 from editor3d.update.engine import DatasetUpdater, rounded
 from editor3d.update.forecast import Forecast, forecast
 from editor3d.update.keys.agreeing import AgreeingKeys
-from editor3d.update.keys.approval import Approval, read_approval
+from editor3d.update.keys.approval import Approval, read_approval, wait_for_decision
 from editor3d.update.keys.budget import Budget
 from editor3d.update.keys.judging import judged
 from editor3d.update.keys.state import AcceptedKey, KeyState, read_keys, write_keys
@@ -88,7 +88,7 @@ class KeyUpdater(DatasetUpdater):
         names = tuple(self.scene.views[view].name for view in self.keys.order)
         budget, of = self._budget, len(self.scene.views)
         calls = budget.calls, budget.most_calls
-        return forecast(names, self.keys.covered[-1], of, budget.further, self.info, *calls)
+        return forecast(names, self.keys.covered[-1], of, budget.further, self.info, self.pace.seconds, *calls)
 
     @property
     def _budget(self) -> Budget:
@@ -191,6 +191,7 @@ class KeyUpdater(DatasetUpdater):
         self._accept(made)
         self.on_progress(1, len(self.keys.order))
         if not approval.accepted:
+            wait_for_decision(self.parts.run)
             raise ApprovalAwaited(self.pictures.path(self.scene.views[view].name, len(self.state.edits)))
 
     def _edit_further(self, step: int, keep: int) -> None:

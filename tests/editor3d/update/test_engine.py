@@ -411,3 +411,15 @@ def test_how_far_an_edit_went_is_noted(tmp_path):
     wanted = (255 - 2 * world.originals[0].float()).abs().mean() / 255.0
     changes = [edit.change for edit in world.updater.state.edits]
     assert changes == [pytest.approx(float(wanted), abs=1e-6), 0.0]
+
+
+def test_what_edits_take_is_forecast_for_the_next_run(tmp_path):
+    first = World(tmp_path / "one", RecordingEditor(), Schedule(edit_rate=2, edit_count=2))
+    first.updater.pace = replace(first.updater.pace, folder=tmp_path)
+    assert first.updater.forecast().seconds is None
+    first.train(range(8))
+    second = World(tmp_path / "two", RecordingEditor(), Schedule(edit_rate=2, edit_count=2))
+    second.updater.pace = replace(second.updater.pace, folder=tmp_path)
+    found = second.updater.forecast()
+    assert found.seconds is not None
+    assert found.seconds == pytest.approx(found.calls * second.updater.pace.seconds)

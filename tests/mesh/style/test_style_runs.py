@@ -76,6 +76,29 @@ def test_few_edits_are_carried_over_to_all_views(config, tmp_path, displacement)
     assert torch.equal(again.objective._samples.counted, samples.counted)
 
 
+def test_the_first_edit_is_shown_and_accepted_or_made_again(config, tmp_path):
+    settings = config(editor="procedural-noisy", edits=EditSettings(few=3, approve=True), steps=3)
+    waiting = StyleRun(settings, tmp_path / "run", device="cpu")
+    assert not waiting.fit()
+    assert waiting.parts.awaited is not None
+    assert waiting.parts.awaited.is_file()
+    assert len(waiting.objective.updater.state.edits) == 1
+    editor3d.resume(waiting.folder, again=5)
+    assert not (waiting.folder / "mesh.glb").exists()
+    done = editor3d.resume(waiting.folder, accept=True)
+    assert done.record.steps == 3
+    assert [edit.seed for edit in done.record.edits][1] == 5
+    assert (waiting.folder / "mesh.glb").is_file()
+
+
+@pytest.mark.parametrize(("changed", "match"), [({"few": "all"}, "got all"), ({"prompt": "a golden ball"}, "--prompt")])
+def test_looking_at_the_first_edit_needs_a_few_of_them(config, tmp_path, changed, match):
+    prompt = changed.pop("prompt", "")
+    said = {"prompt": prompt, "instruction": ""} if prompt else {}
+    with pytest.raises(ConfigError, match=match):
+        StyleRun(config(edits=EditSettings(approve=True, **changed), **said), tmp_path / "run", device="cpu")
+
+
 def test_outside_a_region_vertices_and_colours_keep_their_bits(config, ball_file, tmp_path):
     run = finished(
         config(region=UPPER, style={"displacement": 0.1}, output=str(tmp_path / "out.obj"), texture_size=0),
