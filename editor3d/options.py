@@ -86,6 +86,9 @@ class MethodOptions:
     """Set the training steps of the reconstruction, if there is none yet; by default its method's own number."""
     force: bool = False
     """Edit even a reconstruction that shows its views no better than their mean."""
+    provenance: bool = True
+    """Sign each result as edited, with the instruction, the editor and the capture (C2PA); --no-provenance leaves that
+    out."""
 
     def __post_init__(self) -> None:
         for name in PATHS:  # Python callers may give them as text

@@ -357,7 +357,15 @@ def assert_same_runs(one: Path, other: Path) -> None:
         assert names
         assert sorted(str(path.relative_to(one)) for path in (one / folder).rglob("*")) == names
         for name in names:
-            assert name.endswith(".ckpt") or (one / name).read_bytes() == (other / name).read_bytes(), name
+            assert name.endswith(".ckpt") or content(one / name) == content(other / name), name
+
+
+def content(path: Path) -> bytes:
+    """What a file holds but for the signature, which is another each time."""
+    if path.suffix != ".png" or b"caBX" not in path.read_bytes():
+        return path.read_bytes()
+    with Image.open(path) as picture:
+        return picture.tobytes()
 
 
 @pytest.fixture

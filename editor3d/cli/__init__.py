@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "preview": Command(
         "Preview the 2D edit of a few views, before any 3D work", "editor3d.cli.commands.preview:Preview"
     ),
+    "verify": Command("Say whether an edit made a file, and which", "editor3d.cli.commands.checks.verify:Verify"),
     "render": Command("Render a run's scene: a turntable video, or its views", "editor3d.cli.commands.render:Render"),
     "export": Command("Write a scene as a mesh, points, splats or pictures", "editor3d.cli.commands.export:Export"),
     "splats": Command(
@@ -63,7 +64,7 @@ COMMANDS: dict[str, Command] = {
     "editors": Command(
         "List the 2D editors, say all of one, or inspect a workflow", "editor3d.cli.commands.listing:Editors"
     ),
-    "doctor": Command("Check versions, device, system libraries and weights", "editor3d.cli.commands.doctor:Doctor"),
+    "doctor": Command("Check versions, device, libraries and weights", "editor3d.cli.commands.checks.doctor:Doctor"),
 }
 
 

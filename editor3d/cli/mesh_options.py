@@ -23,6 +23,9 @@ class MeshOptions:
     (all); auto takes all where an edit is free, quick and the same at every call, else 12 at most."""
     approve: bool = False
     """Stop after the first 2D edit to look at it; `editor3d resume RUN --accept` continues, --again SEED edits anew."""
+    provenance: bool = True
+    """Sign each result as edited, with the instruction, the editor and the mesh's digest (C2PA); --no-provenance leaves
+    that out."""
     region: str | None = None
     """Change the mesh only here, in the file's own frame: box:cx,cy,cz,hx,hy,hz (centre, half extents),
     sphere:cx,cy,cz,r, or a JSON file. Vertices outside keep their bits."""

@@ -13,9 +13,9 @@ import warnings
 
 from editor3d import extensions
 from editor3d.editors.catalogue import EDITORS, EditorEntry
-from editor3d.errors import ConfigError, Editor3DWarning
+from editor3d.errors import ConfigError, Editor3DError, Editor3DWarning
 from editor3d.registry import load_target
-from editor3d.types import Editor
+from editor3d.types import Editor, Origin
 
 __all__ = [
     "EDITORS",
@@ -58,6 +58,18 @@ def find_entry(name: str) -> EditorEntry:
     if point is None:
         raise ConfigError(f"There is no editor '{name}'; choose one of: auto, {', '.join(editor_names())}.")
     return extensions.load(point, EditorEntry)
+
+
+def origin_of(editor: str) -> Origin:
+    """What the pictures of an editor come from.
+
+    Args:
+        editor: its spec, `name` or `name:argument`.
+    """
+    try:
+        return find_entry(editor.split(":", 1)[0]).info.origin
+    except Editor3DError:  # a guidance by a text-to-image model, or an editor of a package that is gone
+        return "model"
 
 
 def create_editor(spec: str, *, device: str = "cpu", half_precision: bool = False, cpu_offload: bool = False) -> Editor:

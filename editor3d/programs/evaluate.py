@@ -15,8 +15,7 @@ from editor3d.programs.imagination import VIEW
 from editor3d.programs.plan import read_plan
 from editor3d.programs.request import read_picture
 from editor3d.run.folders import resume_command
-from editor3d.run.record import read_record
-from editor3d.run.results import RECORD
+from editor3d.run.record import RECORD, read_record
 
 
 def evaluate(run: Path) -> EditReport:

@@ -86,6 +86,7 @@ class ShownRefinement:
             "method": METHOD,
             "editor": str(request.proposer),
             "editor_reason": "writes the candidates",
+            "origin": "rule" if request.proposer == "embedded" else "model",
             "seed": request.seed,
             "data": str(request.scene),
             "base": str(request.program),

@@ -10,7 +10,9 @@ from typing import Any
 from editor3d.errors import DataError, first_line, shown
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import jsonable, write_json
+from editor3d.types import Origin
 
+RECORD = "edit.json"
 FORMAT = 1
 """Raised when a field changes its meaning."""
 
@@ -64,6 +66,8 @@ class EditRecord:
     """The reconstruction that was edited."""
     steps: int
     """Training steps of this edit."""
+    origin: Origin = "model"
+    """What the editor's pictures come from."""
     condition_on: str = ""
     """Which pictures were edited: the `original` photographs, or renders of the `base`. Here and in the fields up to
     `lpips` the default stands in records from before it was noted."""

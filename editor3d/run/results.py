@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +16,13 @@ from editor3d.host.stopwatch import Stopwatch
 from editor3d.host.versions import package_versions
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
 from editor3d.outputs.video import write_mp4
+from editor3d.provenance.marking import mark, require_key
+from editor3d.provenance.statement import Statement
 from editor3d.run.clock import RunClock
 from editor3d.run.events import Picture, absolute, emit, emit_results
-from editor3d.run.record import EditRecord, write_record
+from editor3d.run.record import RECORD, EditRecord, read_record, write_record
 
-SHEET, TURNTABLE, RECORD, EDITED = "before_after.png", "turntable.mp4", "edit.json", "edited"
+SHEET, TURNTABLE, EDITED = "before_after.png", "turntable.mp4", "edited"
 FIRST = "first_3d.png"
 """The first picture of the edited scene, of its colours alone."""
 PROGRESS = "progress.png"
@@ -101,6 +104,7 @@ class EditResults:
         clock, stopwatch: the run's; pictures count as `render`, files of the scene as `export`.
         turntable_frames: of the video; 0 writes none.
         goals: further rows of the sheet, such as a picture to match.
+        provenance: sign the results of the finished edit as such.
     """
 
     def __init__(
@@ -111,9 +115,10 @@ class EditResults:
         stopwatch: Stopwatch,
         turntable_frames: int,
         goals: Sequence[Row] = (),
+        provenance: bool = True,
     ) -> None:
         self.folder, self.shown, self.clock, self.stopwatch = folder, shown, clock, stopwatch
-        self.turntable_frames, self.goals = turntable_frames, goals
+        self.turntable_frames, self.goals, self.provenance = turntable_frames, goals, provenance
 
     @property
     def complete(self) -> bool:
@@ -121,7 +126,13 @@ class EditResults:
         return (self.folder / RECORD).is_file()
 
     def save_before(self) -> None:
-        """The unedited scene, from the views that are shown."""
+        """The unedited scene, from the views that are shown.
+
+        Raises:
+            ConfigError: the results are to be signed, and the key cannot.
+        """
+        if self.provenance:
+            require_key()
         self._save("before", self._render(edited=False))
 
     def save_progress(self, done: int, total: int) -> None:
@@ -151,7 +162,8 @@ class EditResults:
                 write_mp4(self.folder / TURNTABLE, self.shown.turntable(self.turntable_frames))
 
     def save_record(self, steps: int) -> None:
-        """Write edit.json: `steps` are done. Metrics are left out until the edit is finished."""
+        """Write edit.json: `steps` are done. Metrics are left out until the edit is finished; then its results are
+        signed."""
         record = EditRecord(
             **self.shown.record(),
             steps=steps,
@@ -161,6 +173,13 @@ class EditResults:
         )
         write_record(self.folder / RECORD, record)
         (self.folder / PROGRESS).unlink(missing_ok=True)
+        if self.provenance and record.metrics:
+            mark(self._signed_files(), statement_of(record, self.folder))
+
+    def _signed_files(self) -> list[Path]:
+        """What shows the edit, or is it; pictures of the scene before are none of it."""
+        exported = [path for _, path in self.shown.exported(self.folder)]
+        return [*(self.folder / name for name in (SHEET, FIRST, TURNTABLE, "after", EDITED)), *exported]
 
     def metrics(self) -> dict[str, Any]:
         """What the scene says of the edit over the shown views; nothing until it is finished."""
@@ -201,3 +220,27 @@ class EditResults:
 def shown_of(count: int) -> list[int]:
     """Indices of the views that are shown of `count`: a few, evenly spread."""
     return sorted({int(i) for i in np.linspace(0, count - 1, min(SHOWN_VIEWS, count))})
+
+
+def statement_of(record: EditRecord, run: Path) -> Statement:
+    """What the record of an edit says, for its files.
+
+    Args:
+        run: the edit's folder.
+    """
+    note, name = run / "capture.json", record.editor.split(":", 1)[0]
+    capture = hashlib.sha256(note.read_bytes()).hexdigest() if note.is_file() else ""
+    return Statement(record.instruction, name, record.origin, record.method, capture, record.seed)
+
+
+def mark_of_run(run: Path, paths: Iterable[Path]) -> list[Path]:
+    """Sign what was made of a run afterwards; what is made of a reconstruction is no edit, and is not signed.
+
+    Returns:
+        The files that were signed.
+
+    Raises: as `mark`, and DataError: the record of the edit is damaged.
+    """
+    if not (run / RECORD).is_file():
+        return []
+    return mark(paths, statement_of(read_record(run / RECORD), run))

@@ -18,6 +18,9 @@ Condition = Literal["auto", "original", "base", "detailed"]
 """The picture that an edit changes: the original photograph, a render of the base, that render with the photograph's
 detail, or whichever suits the edit."""
 
+Origin = Literal["model", "rule", "given"]
+"""What an editor's pictures come from: a trained model, a rule that is written down, or somebody who gave them."""
+
 
 @dataclass(frozen=True)
 class EditorInfo:
@@ -60,6 +63,8 @@ class EditorInfo:
     uses_geometry: bool = False
     """Some of its edits follow the surface where `EditRequest.geometry` is given (`SurfaceEditor`); without it they are
     maps of the picture."""
+    origin: Origin = "model"
+    """What its pictures come from."""
     needs_garment: bool = False
     """Dresses a person: edits nothing without `EditRequest.garment`."""
     remote: bool = False

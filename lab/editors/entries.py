@@ -14,6 +14,7 @@ NOISY = EditorEntry(
         varies_with_seed=True,
         edits_objects=True,
         tells_objects=True,
+        origin="rule",
     ),
     "lab.editors.noisy:NoisyProceduralEditor",
 )

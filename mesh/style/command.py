@@ -145,6 +145,7 @@ def config_of(options: Mesh) -> StyleConfig:
             front=options.front,
         ),
         lights=LIGHTS[options.lights],
+        provenance=options.provenance,
         style=_with(FieldSettings, sigma=sigma, displacement=displacement, symmetry=options.symmetry),
         clip_loss=SMALL_CLIP_LOSS if by_small else None,
         edits=_with(

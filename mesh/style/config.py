@@ -59,6 +59,8 @@ class StyleConfig:
     """The description of the result that CLIP compares renders with."""
     editor: str = "procedural"
     editor_reason: str = "chosen by name"
+    provenance: bool = True
+    """Results are signed as edited."""
     clip: str = "auto"
     """The CLIP of a prompt: a folder, or what is found on this machine."""
     steps: int = 300

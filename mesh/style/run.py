@@ -50,7 +50,9 @@ class StyleRun:
             self.objective = EditObjective(self.stage, self.parts.should_stop, self.parts.on_progress)
         self.optimizer = torch.optim.Adam(self.styled.field.parameters(), lr=config.learning_rate)
         shown = ShownMesh(self.stage, self.objective)
-        self.results = EditResults(folder, shown, self.clock, self.stopwatch, config.turntable_frames)
+        self.results = EditResults(
+            folder, shown, self.clock, self.stopwatch, config.turntable_frames, provenance=config.provenance
+        )
         self.done_steps = 0
 
     def fit(self) -> bool:

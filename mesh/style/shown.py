@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from editor3d.editors import origin_of
 from editor3d.files.writing import replacing
 from editor3d.metrics.image import psnr
 from editor3d.run.results import shown_of
@@ -81,6 +82,7 @@ class ShownMesh:
             "method": METHOD,
             "editor": self.objective.name,
             "editor_reason": config.editor_reason,
+            "origin": origin_of(self.objective.name),
             "seed": config.seed,
             "data": config.mesh,
             "base": config.mesh,

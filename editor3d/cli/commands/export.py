@@ -58,6 +58,9 @@ class Export:
     """pointcloud: Leave out rays whose opacity is below this."""
     pictures: Literal["rendered", "edited"] = "rendered"
     """images: Write renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
+    provenance: bool = True
+    """Sign what is made of an edit as such (C2PA), in the file or in FILE.c2pa beside it; --no-provenance leaves that
+    out."""
 
     def run(self) -> int:
         require_run(self.run_folder, RUN_OR_SPLATS)
@@ -74,6 +77,7 @@ class Export:
 
         from editor3d.plugin.bases.base import open_base
         from editor3d.plugin.results.runs import open_run
+        from editor3d.run.results import mark_of_run
 
         run = open_base(self.run_folder).run
         target = self.output or run / "exports" / (self.format + (suffixes[0] if suffixes else ""))
@@ -83,7 +87,10 @@ class Export:
         format = self.format
         if format == "auto":
             format = "splats" if ".ply" in pipeline.model.capabilities.scene_suffixes else "pointcloud"
-        self._tell(target, format, self._write(pipeline, format, run, target))
+        holds = self._write(pipeline, format, run, target)
+        if self.provenance:
+            mark_of_run(run, [target])
+        self._tell(target, format, holds)
         return 0
 
     def _tell(self, target: Path, format: str, holds: str) -> None:

@@ -75,6 +75,8 @@ class Preview:
     in_3d: Annotated[bool, tyro.conf.arg(aliases=("--3d",))] = False
     """Fit the colours of the scene, reconstructed as splats first if it is not yet, to a few edited views, and show it
     before and after; for edits that keep the scene's shape. The same as editor3d edit --quick, without its video."""
+    provenance: bool = True
+    """Sign the picture as edited (C2PA); --no-provenance leaves that out."""
     runs: Path = Path("outputs")
     """Name the folder of runs, for --3d: where reconstructions are kept."""
 
@@ -125,7 +127,13 @@ class Preview:
             raise ConfigError("Expected no views, device or half precision with --3d, got one: leave it out.")
         scene = load(self.data, downscale_factor=self.downscale_factor, around=self.around.around())
         edit = scene.edit(
-            self.instruction, garment=self.garment, editor=self.editor, seed=self.seed, output=self.runs, quick=True
+            self.instruction,
+            garment=self.garment,
+            editor=self.editor,
+            seed=self.seed,
+            output=self.runs,
+            quick=True,
+            provenance=self.provenance,
         )
         path = self.output / f"{_slug(Path(self.data).resolve().stem)}-{_slug(self.instruction)}-3d.png"
         with replacing(path) as target:
@@ -142,6 +150,8 @@ class Preview:
         from editor3d.datasets.opening import announce
         from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
         from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
+        from editor3d.provenance.marking import mark
+        from editor3d.provenance.statement import Statement
         from editor3d.run.events import Picture, Result, absolute, emit
         from editor3d.run.progress import tracked
 
@@ -181,6 +191,8 @@ class Preview:
             Row(f"edited by {editor.info.name}", [after for _, after in pairs]),
         ]
         save_side_by_side(path, rows, title=title, columns=[view.name for view in views])
+        if self.provenance:
+            mark([path], Statement(self.instruction, editor.info.name, editor.info.origin, "preview", "", self.seed))
         print(path)
         emit(Picture(path=absolute(path)))
         emit(Result(kind="picture", path=absolute(path)))

@@ -45,6 +45,8 @@ class Render:
     """Name the capture's new folder if it was moved; it must be the same capture."""
     depth: bool = False
     """Render depth, from red (near) to blue (far), instead of colour."""
+    provenance: bool = True
+    """Sign renders of an edit as such (C2PA); --no-provenance leaves that out."""
 
     def run(self) -> int:
         video = self.path == "turntable" and (self.output is None or self.output.suffix == ".mp4")
@@ -64,6 +66,7 @@ class Render:
         from editor3d.plugin.results.runs import open_run
         from editor3d.plugin.train.shown import turntable_cameras
         from editor3d.run.events import Result, absolute, emit
+        from editor3d.run.results import mark_of_run
 
         require_run(self.run_folder)
         home = open_base(self.run_folder).run / "renders"
@@ -86,6 +89,8 @@ class Render:
             target = self.output or home / f"{self.path}_{kind}"
             for name, picture in zip(names, pictures, strict=True):
                 save_png(target / f"{name}.png", picture)
+        if self.provenance and not self.depth:
+            mark_of_run(home.parent, [target])
         print(target)
         emit(Result(kind="video" if video else "pictures", path=absolute(target)))
         return 0

@@ -174,7 +174,9 @@ class BasedTrainer(PluginTrainer):
 
     def results_of(self, shown: Shown) -> EditResults:
         """The results of this run, of a scene as they show it."""
-        return EditResults(self.base_dir, shown, self.clock, self.pipeline.stopwatch, self.config.turntable_frames)
+        config, stopwatch = self.config, self.pipeline.stopwatch
+        frames, signed = config.turntable_frames, config.options.provenance
+        return EditResults(self.base_dir, shown, self.clock, stopwatch, frames, provenance=signed)
 
     def say_plan(self) -> None:
         """Print what the plan settled, and why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from editor3d.editors import origin_of
 from editor3d.plugin.bases.base import Base
 from editor3d.plugin.train.shown import PipelineViews
 
@@ -33,6 +34,7 @@ class PlannedScene(PipelineViews):
             "method": str(self.config.method_name),
             "editor": plan.editor,
             "editor_reason": plan.reasons["editor"],
+            "origin": origin_of(plan.editor),
             "seed": self.config.machine.seed,
             "data": str(self.pipeline.datamanager.config.data),
             "base": str(self.base.checkpoint),

@@ -16,6 +16,7 @@ import torch
 
 import editor3d
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError, RegionError
+from editor3d.provenance.reading import verify
 from editor3d.run import checkpoints, loop
 from editor3d.run.record import read_record
 from mesh.io.read import read_mesh
@@ -43,6 +44,8 @@ def test_a_run_leaves_pictures_mesh_and_record(config, tmp_path):
     assert (record.method, record.editor, record.steps) == ("mesh-style", "procedural", 6)
     assert len(record.edits) == 6
     assert record.metrics["edited_to_base_psnr"] < 30
+    for path in (run.folder / "before_after.png", run.folder / "mesh.glb", output):
+        assert verify(path).edit["instruction"] == record.instruction
     assert (record.guidance_scale, record.diffusion_steps) == (7.5, 20)  # left open, by an editor without a model
     assert not list(run.folder.rglob("*.tmp*"))
 

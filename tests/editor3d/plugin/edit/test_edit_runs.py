@@ -11,11 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from editor3d.errors import DataError
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.plugin.bases.base import open_base, read_config
 from editor3d.plugin.edit import patch_lpips
 from editor3d.plugin.edit import pipeline as edit_pipeline
 from editor3d.plugin.train import pictures
+from editor3d.provenance.reading import verify
 from editor3d.run import checkpoints
 from editor3d.run.record import read_record
 
@@ -37,6 +39,23 @@ def test_an_edit_leaves_its_results(tiny_edit, tiny_base, start, training_pictur
         published = np.array(Image.open(run / "edited" / f"{name}.png"))
         assert np.array_equal(published, picture.numpy()), name
     assert not np.array_equal(training_pictures(trainer)[0], photographs(trainer)[0])
+    for path in (run / "before_after.png", run / "turntable.mp4", run / "edited" / f"{names[0]}.png"):
+        found = verify(path)
+        assert found.unchanged, found.faults
+        assert found.edit["instruction"] == record.instruction
+        assert (found.edit["editor"], found.edit["method"]) == ("procedural", record.method)
+        assert len(found.edit["capture"]) == 64
+    with pytest.raises(DataError):  # the scene before is no edit
+        verify(run / "before" / f"{record.metrics['views'][0]}.png")
+
+
+def test_results_are_not_signed_where_that_was_not_wanted(tiny_edit, start):
+    config = tiny_edit(turntable_frames=0, steps=1)
+    config.options = replace(config.options, provenance=False)
+    trainer = start(config)
+    assert trainer.fit()
+    with pytest.raises(DataError):
+        verify(trainer.base_dir / "before_after.png")
 
 
 def test_the_editor_gets_the_field_as_it_is_now_and_the_photograph(

@@ -14,7 +14,7 @@ import torch
 
 from editor3d.cli import checks, main, system_libraries
 from editor3d.cli.checks import Check
-from editor3d.cli.commands.doctor import all_well, as_json, print_checks
+from editor3d.cli.commands.checks.doctor import all_well, as_json, print_checks
 from editor3d.cli.system_libraries import LIBRARIES, Library
 from editor3d.host import gsplat_kernels
 from editor3d.host.gsplat_kernels import compiled_kernels

@@ -1,0 +1,1 @@
+"""Commands that check a machine or a file, and change nothing."""
