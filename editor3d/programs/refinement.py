@@ -102,6 +102,7 @@ def refine(
         stack.enter_context(alone(folder))
         check_folder(folder, resume)
         rendering: Renderer
+        at_once = 1
         write_scene: WriteScene | None = None
         vocabulary = NOTHING
         if renderer is not None:
@@ -113,8 +114,10 @@ def refine(
                 request.scene,
                 render_settings,
                 interpreter=interpreter,
+                count=1 if request.proposer == "vision" else None,  # a model writes one candidate after the other
                 allow_weaker_sandbox=allow_weaker_sandbox,
             )
+            at_once = workers.count
             write_scene, vocabulary = partial(result_scene.write, workers) if save_scene else None, workers.vocabulary
             render_settings = workers.settings  # with the scene's own shape
             for sentence in workers.notes:
@@ -145,7 +148,7 @@ def refine(
         account = Account(budget, ledger)
         session = Session(
             request, folder, source, target, ledger, account, rendering, small, imagination, vision, shown, settings,
-            vocabulary, named,
+            vocabulary, named, at_once,
         )  # fmt: skip
         return session.go(on_round)
 

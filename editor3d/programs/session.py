@@ -67,9 +67,10 @@ class Session:
         settings: Settings,
         vocabulary: Vocabulary,
         named: NamedEdit | None,
+        at_once: int,
     ) -> None:
         self.settings, self.shown = settings, shown
-        self.vocabulary, self.named = vocabulary, named
+        self.vocabulary, self.named, self.at_once = vocabulary, named, at_once
         self.request, self.folder, self.source, self.target = request, folder, source, target
         self.ledger, self.account, self.renderer = ledger, account, renderer
         self.small = small
@@ -172,8 +173,8 @@ class Session:
     ) -> Search:
         return Search(
             task, renderer=small or self.renderer, proposer=proposer, evaluator=evaluator, account=self.account,
-            ledger=self.ledger, settings=self.settings, target=target, size=size, on_round=on_round,
-            on_failure=notices.failure, on_progress=on_progress,
+            ledger=self.ledger, settings=self.settings, target=target, size=size, at_once=self.at_once,
+            on_round=on_round, on_failure=notices.failure, on_progress=on_progress,
         )  # fmt: skip
 
     def _imagined(self, task: Task) -> np.ndarray:
@@ -218,6 +219,7 @@ class Session:
             "retried": sum(entry.get("retries", 0) for entry in self.ledger.of("render")),
             "verdicts": len(self.ledger.of("verdict")),
             "failures": len(self.ledger.of("failed")),
+            "at_once": self.at_once,
             "protections": list(self.renderer.protections()),
             "scene_notes": list(getattr(self.renderer, "notes", ())),
             "model": self.vision.model if "vision" in (self.request.proposer, self.request.evaluator) else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from editor3d.files.writing import replacing
 from editor3d.programs.blenders.interpreter import Interpreter, engine_alone, memory_map, own_interpreter
 from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.language.vocabulary import Vocabulary
+from editor3d.programs.rendering import processes
 from editor3d.programs.rendering.handle import WorkerEnded, WorkerHandle, WorkerLate, message_of, names_of
 from editor3d.programs.rendering.scene_notes import notes
 from editor3d.programs.rendering.sizes import shaped
@@ -46,7 +46,7 @@ class Workers:
         scene: the .blend file; only read.
         settings: how candidates are rendered.
         interpreter: the Blender that opens it; by default the one of this environment.
-        count: processes.
+        count: processes; None takes one a core, as far as the memory goes.
         recycle_after: candidates that a process renders before a new one takes its place.
         allow_weaker_sandbox: run even where the system lacks layers of protection.
         memory: bytes of address space of each process; Blender itself takes about 2 GiB of it.
@@ -66,7 +66,7 @@ class Workers:
         settings: RenderSettings | None = None,
         *,
         interpreter: Interpreter | None = None,
-        count: int = 1,
+        count: int | None = 1,
         recycle_after: int = 64,
         allow_weaker_sandbox: bool = False,
         memory: int = 8 << 30,
@@ -74,7 +74,7 @@ class Workers:
         without: Sequence[str] = (),
     ) -> None:
         self.settings = settings or RenderSettings()
-        _check(self.settings, count, recycle_after, memory)
+        _check(self.settings, 1 if count is None else count, recycle_after, memory)
         self._gate, self._weaker, self._recycle_after = gate, allow_weaker_sandbox, recycle_after
         self.interpreter = interpreter or own_interpreter()
         self._like_these = {
@@ -84,7 +84,7 @@ class Workers:
             "gate": gate,
         }
         self._started = 0
-        self._threads = max(1, (os.cpu_count() or 1) // count)
+        self.count, self._threads = count or 1, processes.cores()
         self._policy: dict[str, Any] = {"memory": memory, "without": list(without)}
         self._folder = Path(tempfile.mkdtemp(prefix="editor3d-workers-")).resolve()
         self._engine = engine_alone(self._folder)
@@ -99,7 +99,10 @@ class Workers:
             self._scene = Path(scene).expanduser().absolute()
             self._scene_digest = _digest(self._scene)
             self._extra = self._prepare(self._scene)
-            for _ in range(count):
+            if count is None:
+                self.count = processes.count_for(self._opened, processes.free_memory(), processes.cores())
+            self._threads = max(1, processes.cores() // self.count)
+            for _ in range(self.count):
                 self._idle.put(self._start())
             first = self._idle.get()
             self._fingerprint = self._wait(first)
@@ -245,6 +248,8 @@ class Workers:
     def _replace(self, worker: WorkerHandle) -> WorkerHandle:
         """End a worker and start another, without waiting for it."""
         self._end(worker)
+        if not self._finalizer.alive:  # by another thread, meanwhile
+            raise ConfigError("These workers are closed: make new ones.")
         return self._start()
 
     def _end(self, worker: WorkerHandle) -> None:
@@ -320,6 +325,7 @@ class Workers:
         if self.settings.own_shape:
             size = shaped(facts["aspect"], max(self.settings.width, self.settings.height))
             self.settings = replace(self.settings, width=size[0], height=size[1], own_shape=False)
+        self._opened = int(answer["memory"])
         self.vocabulary = Vocabulary.of(facts["vocabulary"])
         self.notes = notes(facts, missing=answer["missing"], refused=answer["refused"])
         # what Blender itself consists of is there already

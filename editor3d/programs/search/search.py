@@ -6,7 +6,7 @@ lets their pictures play a knock-out whose winner meets the incumbent: a round n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,6 +156,10 @@ class Search:
             )
         self.first = self.best = Candidate(source, rendered.image, loss, "the program as it was given")
         return self.first
+
+    def look_ahead(self, sources: Iterable[str]) -> None:
+        """Render programs that `look` will be called for, several at a time, as far as the budget goes."""
+        self._pictures.ahead(sources)
 
     def look(self, source: str, note: str) -> Candidate | None:
         """Render and measure one program outside of the rounds; None where it gives no picture.

@@ -55,6 +55,7 @@ class Stages:
         first = self._fine.first
         assert first is not None
         large = [first] if found.best.source == source else []
+        self._fine.look_ahead(one.source for one in self._coarse.leaders[:FINALISTS])
         with suppress(BudgetSpentError):  # then those that were rendered decide
             for one in self._coarse.leaders[:FINALISTS]:
                 seen = self._fine.look(one.source, one.note)

@@ -206,6 +206,8 @@ class Worker:
 
     def prepare(self) -> NoReturn:
         """Save a copy of the scene that holds its pictures and libraries; report what it still reads and what it is."""
+        import resource
+
         import bpy
 
         from editor3d.programs.worker import facts as worker_facts
@@ -220,7 +222,10 @@ class Worker:
         files = worker_files.gather(self.scene)
         copy = os.path.join(self.place.private, "scene.blend")
         bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True, relative_remap=False, compress=False)
-        self.say(state="prepared", facts=facts, files=files.shown, missing=files.missing, refused=files.refused)
+        unit = 1 if sys.platform == "darwin" else 1024
+        memory = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found = {"files": files.shown, "missing": files.missing, "refused": files.refused}
+        self.say(state="prepared", facts=facts, memory=memory, **found)
         os._exit(0)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pytest
 
 from editor3d.programs.core.budget import Account, Budget
-from editor3d.programs.core.contracts import RenderSettings, Task
+from editor3d.programs.core.contracts import Rendered, RenderSettings, Task
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.embedded.proposer import EmbeddedProposer
 from editor3d.programs.judge.target_evaluator import TargetEvaluator
 from editor3d.programs.request import halved
-from editor3d.programs.search.search import Search, Settings
+from editor3d.programs.search.search import Found, Search, Settings
 from editor3d.programs.search.stages import FINALISTS, Stages
 
 from .scripted import FIRST, Painter
@@ -66,6 +67,61 @@ def test_the_end_is_paid_for_within_the_budget(renders, files, tmp_path):
     found = stages.run(FIRST)
     assert account.renders == sum(len(painter.sources) for painter in painters) <= renders
     assert found.best.image.shape == (32, 32, 3)
+
+
+class Crowded(Painter):
+    """Knows how many programs it was painting at a time."""
+
+    def __init__(self, settings: RenderSettings) -> None:
+        super().__init__(settings)
+        self.pause, self.now, self.most, self.lock = 0.01, 0, 0, threading.Lock()
+
+    def render(self, source: str, deadline: float | None = None) -> Rendered:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            return super().render(source, deadline)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+def searched(folder, files, at_once: int, renders: int = 60) -> tuple[Crowded, Found, list[dict]]:
+    """A search, and its ledger without the times."""
+    ledger = RunLedger(folder / "ledger.jsonl")
+    target = Painter(LARGE).render(GOAL).image
+    assert target is not None
+    painter = Crowded(LARGE)
+    found = Search(
+        Task(files[0], ""), renderer=painter, proposer=EmbeddedProposer(target), evaluator=TargetEvaluator(target),
+        account=Account(Budget(renders=renders), ledger), ledger=ledger, settings=Settings(breadth=4, depth=5),
+        target=target, at_once=at_once,
+    ).run(FIRST)  # fmt: skip
+    lines = [json.loads(line) for line in ledger.path.read_text().splitlines()]
+    kept = [{k: v for k, v in line.items() if k != "at"} for line in lines if line["event"] != "rendering"]
+    return painter, found, kept
+
+
+def test_candidates_of_a_round_are_rendered_at_once_and_nothing_else_changes(files, tmp_path):
+    alone, one, lines = searched(tmp_path / "alone", files, 1)
+    crowd, other, same = searched(tmp_path / "crowd", files, 3)
+    assert (alone.most, crowd.most) == (1, 3)
+    assert other.best.source == one.best.source != FIRST
+    assert sorted(crowd.sources) == sorted(alone.sources)
+
+    def of(events, kind):
+        return [event for event in events if event["event"] == kind]
+
+    for kind in ("render", "proposal", "verdict", "round"):
+        assert of(same, kind) == of(lines, kind)
+
+
+@pytest.mark.parametrize("renders", [1, 2, 6])
+def test_as_many_at_once_never_are_more_than_the_budget(renders, files, tmp_path):
+    painter, found, _ = searched(tmp_path / "run", files, 3, renders)
+    assert len(painter.sources) == renders
+    assert "budget" in found.reason
 
 
 def test_half_a_picture_is_its_mean_by_area():
