@@ -9,22 +9,19 @@ in the one at hand. Here some programs are kept that are good and unlike each ot
   Pictures then tell drawn points apart, as values that are right already stay;
 - of each such batch the best are tuned for some steps before it is decided whether they are kept.
 
-Members are ranked by |r|^2 + lambda |x - x0|^2, with r the residuals of the picture's coarse levels, x the numbers in
-0..1, x0 the first program's, and lambda a tenth of the least |r|^2 so far: of two programs with pictures alike, the one
-nearer to what was given is better, and the more the pictures differ, the less that counts.
+`tuning.py` has how they are ranked and tuned.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 
-from editor3d.programs.embedded.descent import bounded_step
 from editor3d.programs.embedded.space import Space
+from editor3d.programs.embedded.tuning import STUCK, TRUSTED, Batch, Batches, Member, Tuner
 
 MEMBERS = 6
 SCREENED = 150
@@ -43,41 +40,8 @@ COUNTS = 5
 """Steps to each side of a count that are tried."""
 SWEPT_AGAIN = 0.5
 """Counts are tried again where the residuals have fallen to this part."""
-PRIOR = 0.1
-"""lambda, relative to the least |r|^2."""
-PROBE = 0.025
-"""Steps along the axes that slopes are measured by."""
-TRUSTED = 0.12
-"""How far measured slopes are good for."""
-LONGEST = 0.4
-"""The longest step."""
-DAMPING = (1.0, 0.1, 10.0, 0.01)
-NEAR, RECENT = 0.2, 60
-"""Which and how many of the last pictures correct slopes."""
 HOPELESS = 2.5
 """A program is not tuned further while its residuals are as many times its parent's."""
-STUCK = 2.0
-
-Batch = Generator["list[np.ndarray]", "list[Member | None]", None]
-
-
-@dataclass(eq=False)
-class Member:
-    """A program and its picture."""
-
-    point: np.ndarray
-    """[N] in 0..1."""
-    residuals: np.ndarray
-    """[R] float32, of the coarse levels."""
-    misfit: float
-    """|r|^2."""
-    slopes: np.ndarray | None = None
-    """[R, N], the Jacobian of the residuals."""
-    measured_at: np.ndarray | None = None
-    damping: float = 0.1
-    stalled: float = 0.0
-    swept: dict[int, float] = field(default_factory=dict)
-    """The misfit at which each count was tried."""
 
 
 class Population:
@@ -91,66 +55,40 @@ class Population:
                 by some pixels has no slope in them, and they have the noise.
             seed: of all that is drawn.
         """
-        self._space, self._fine = space, fine
-        self._first = space.snapped(space.vector(space.program))
+        self._space, self.tuner = space, Tuner(space, fine, np.flatnonzero(space.least_steps == 0.0))
+        self._first = self.tuner.first
         self._rng = np.random.default_rng(seed)
         self._whole = np.flatnonzero(space.least_steps > 0.0)
-        self._gradual = np.flatnonzero(space.least_steps == 0.0)
         self._groups = groups(space)
-        self._least = np.inf
-        self._seen: list[Member] = []
         self.members: list[Member] = []
         """Best first."""
-        self._search = self._batches()
-        self._batch = next(self._search)
-        self._requested = 0
-        self._known: dict[bytes, Member] = {}
+        self._batched = Batches(self._batches(), self.tuner)
 
     def ask(self, count: int) -> list[np.ndarray]:
-        """Up to `count` points [N] to be rendered next; `tell` comes before the next ones."""
-        begun, self._requested = self._requested, min(self._requested + count, len(self._batch))
-        return self._batch[begun : self._requested]
+        """See `Batches.ask`; there is no end."""
+        return self._batched.ask(count)
 
     def tell(self, rendered: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Requested points that gave a picture, with all residuals [R] of it."""
-        for point, residuals in rendered:
-            self._known[point.tobytes()] = self._member(point, residuals)
-        if self._requested == len(self._batch):
-            results = [self._known.get(point.tobytes()) for point in self._batch]
-            self._known, self._requested = {}, 0
-            self._batch = self._search.send(results)
-            while not self._batch:  # a count that has but one value has no neighbours
-                self._batch = self._search.send([])
+        """See `Batches.tell`."""
+        self._batched.tell(rendered)
 
     def add(self, point: np.ndarray, residuals: np.ndarray) -> None:
         """Take in a program that was found elsewhere."""
-        self._join(self._member(self._space.snapped(point), residuals))
-
-    def score(self, member: Member) -> float:
-        """What members are ranked by; see the module's text."""
-        away = float(np.square(member.point - self._first).sum())
-        return member.misfit + PRIOR * (self._least if np.isfinite(self._least) else 0.0) * away
-
-    def _member(self, point: np.ndarray, residuals: np.ndarray) -> Member:
-        coarse = residuals[self._fine :].astype(np.float32)
-        member = Member(point, coarse, float(np.square(coarse, dtype=np.float64).sum()))
-        self._least = min(self._least, member.misfit)
-        self._seen = [*self._seen[1 - RECENT :], member]
-        return member
+        self._join(self.tuner.member(self._space.snapped(point), residuals))
 
     def _batches(self) -> Batch:
         """The whole search, a batch of points at a time; it has no end."""
         drawn = [self._first, *(self._around(self._first, SPREAD) for _ in range(SCREENED))]
-        pool = sorted((yield from self._rendered(drawn)), key=self.score)
+        pool = sorted((yield from self.tuner.rendered(drawn)), key=self.tuner.score)
         for one in pool:
             if len(self.members) < MEMBERS and all(_apart(one, other) > APART for other in self.members):
                 self.members.append(one)
         for member in tuple(self.members):
-            yield from self._tune(member)
+            yield from self.tuner.tune(member, self._rng)
         while True:
-            self.members.sort(key=self.score)
+            self.members.sort(key=self.tuner.score)
             if not self.members:  # nothing gave a picture
-                pool = yield from self._rendered([self._around(self._first, SPREAD) for _ in range(DRAWN)])
+                pool = yield from self.tuner.rendered([self._around(self._first, SPREAD) for _ in range(DRAWN)])
                 self.members = pool[:1]
                 continue
             parent, axis = self._to_sweep()
@@ -161,27 +99,22 @@ class Population:
                 chosen = min(int(self._rng.exponential(len(self.members) / 3.0)), len(self.members) - 1)
                 parent = self.members[chosen]
                 if parent.stalled < STUCK and self._rng.random() < 0.5:
-                    yield from self._tune(parent)
+                    yield from self.tuner.tune(parent, self._rng)
                     continue
                 points = self._blocks(parent)
-            children = sorted((yield from self._rendered(points)), key=self.score)
+            children = sorted((yield from self.tuner.rendered(points)), key=self.tuner.score)
             for child in children[:TUNED]:
                 yield from self._raise(child, parent, axis)
 
-    def _rendered(self, points: Sequence[np.ndarray]) -> Generator[list[np.ndarray], list[Member | None], list[Member]]:
-        """Have points rendered; those that gave a picture, each with a record of its own."""
-        results = yield [self._space.snapped(np.clip(point, 0.0, 1.0)) for point in points]
-        return [Member(one.point, one.residuals, one.misfit) for one in results if one is not None]
-
     def _raise(self, child: Member, parent: Member, axis: int | None) -> Batch:
         """Tune a child and decide whether it is kept."""
-        moved = np.linalg.norm((child.point - parent.point)[self._gradual])
+        moved = np.linalg.norm((child.point - parent.point)[self.tuner.free])
         if parent.slopes is not None and moved < TRUSTED:
             child.slopes, child.measured_at = parent.slopes.copy(), child.point.copy()
         if axis is not None:
             child.swept[axis] = child.misfit
         for _ in range(STEPS):
-            yield from self._tune(child)
+            yield from self.tuner.tune(child, self._rng)
             if child.misfit > HOPELESS * parent.misfit:
                 break
         self._join(child)
@@ -189,80 +122,10 @@ class Population:
     def _join(self, member: Member) -> None:
         """Keep a program unless one near it, or all of as many as are kept, are better."""
         near = [other for other in self.members if _apart(other, member) < NEW]
-        if near and self.score(member) >= min(map(self.score, near)):
+        if near and self.tuner.score(member) >= min(map(self.tuner.score, near)):
             return
         others = [other for other in self.members if all(other is not one for one in near)]
-        self.members = sorted([*others, member], key=self.score)[:MEMBERS]
-
-    def _tune(self, member: Member) -> Batch:
-        """One round of Gauss-Newton along the axes that are no counts; the member moves where that helps."""
-        free = self._gradual
-        if not len(free):
-            member.stalled = STUCK
-            return
-        fresh = (
-            member.slopes is None
-            or member.stalled > 0.0
-            or np.linalg.norm((member.point - member.measured_at)[free]) > TRUSTED
-        )
-        if fresh:
-            yield from self._measure(member)
-        else:
-            self._correct(member)
-        slopes, size = member.slopes, len(member.point)
-        assert slopes is not None  # measured
-        prior = PRIOR * self._least
-        gradient = slopes.T @ member.residuals + prior * (member.point - self._first)
-        curvature = (slopes.T @ slopes).astype(np.float64) + prior * np.eye(size)
-        unit = max(float(np.trace(curvature)) / len(free), 1e-12)
-        points = []
-        for factor in DAMPING:
-            matrix = curvature + member.damping * factor * unit * np.eye(size)
-            step = bounded_step(member.point, gradient, matrix, self._space.least_steps == 0.0) - member.point
-            points.append(member.point + step * min(1.0, LONGEST / max(float(np.linalg.norm(step)), 1e-9)))
-        before = self.score(member)
-        tried = yield [self._space.snapped(point) for point in points]
-        found = [(self.score(one), place) for place, one in enumerate(tried) if one is not None]
-        least, place = min(found, default=(np.inf, 0))
-        one = tried[place] if found else None
-        if one is not None and least < before:
-            member.point, member.residuals, member.misfit = one.point, one.residuals, one.misfit
-            member.damping = float(np.clip(member.damping * DAMPING[place], 1e-4, 100.0))
-        else:
-            member.damping = min(member.damping * 10.0, 100.0)
-        if least > 0.97 * before:
-            member.stalled += 1.0 if fresh else 0.5
-        else:
-            member.stalled = 0.0
-
-    def _measure(self, member: Member) -> Batch:
-        """Measure the slopes by a step along each axis."""
-        points = []
-        for axis in self._gradual:
-            point = member.point.copy()
-            step = PROBE * self._rng.choice([-1.0, 1.0])
-            point[axis] += step if 0.0 <= point[axis] + step <= 1.0 else -step
-            points.append(point)
-        results = yield points
-        slopes = np.zeros((len(member.residuals), len(member.point)), np.float32)
-        for axis, point, one in zip(self._gradual, points, results, strict=True):
-            if one is not None:
-                slopes[:, axis] = (one.residuals - member.residuals) / (point[axis] - member.point[axis])
-        member.slopes, member.measured_at = slopes, member.point.copy()
-
-    def _correct(self, member: Member) -> None:
-        """Correct the slopes by the last pictures near the member, as `descent` does."""
-        assert member.slopes is not None
-        moves = np.array([one.point - member.point for one in self._seen])
-        lengths = np.linalg.norm(moves, axis=1)
-        near = np.flatnonzero((lengths > 1e-6) & (lengths < NEAR))
-        if not len(near):
-            return
-        moved = moves[near].T.astype(np.float32)
-        change = np.stack([self._seen[index].residuals for index in near], axis=1) - member.residuals[:, None]
-        weighted = moved / (lengths[near] ** 2 + 1e-4).astype(np.float32)
-        normal = weighted @ moved.T + 0.3 * np.eye(len(moved), dtype=np.float32)
-        member.slopes = member.slopes + (change - member.slopes @ moved) @ weighted.T @ np.linalg.inv(normal)
+        self.members = sorted([*others, member], key=self.tuner.score)[:MEMBERS]
 
     def _to_sweep(self) -> tuple[Member | None, int | None]:
         """A member that is tuned, and a count of it whose neighbours were not tried since it was far worse."""

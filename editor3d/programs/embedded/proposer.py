@@ -1,11 +1,11 @@
 """The proposer that needs no model: it reads the program and learns from each picture.
 
-Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. When they come to a halt, the search looks
-elsewhere: leaps (other words, switches, links, materials) are tried, and the best of them is tuned for some rounds by
-steps of its own, even where it was worse than the incumbent to begin with; whether it then is better the tournament
-says. In between, and where no such leaps are left, a population of programs of the incumbent's structure has a turn,
-and steps continue from what it finds. Where pictures are only compared, tweaks are CMA-ES's, which needs no more than
-an order.
+Where pictures are measured, tweaks are steps of Gauss-Newton on the pixels. When they come to a halt, whole numbers
+are grown from few to many (`growth.py`). Then the search looks elsewhere: leaps (other words, switches, links,
+materials) are tried, and the best of them is tuned for some rounds by steps of its own, even where it was worse than
+the incumbent to begin with; whether it then is better the tournament says. In between, and where no such leaps are
+left, a population of programs of the incumbent's structure has a turn, and steps continue from what it finds. Where
+pictures are only compared, tweaks are CMA-ES's, which needs no more than an order.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.embedded.focus import Focus
+from editor3d.programs.embedded.growth import Growth
 from editor3d.programs.embedded.leaps import leaps
 from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
@@ -77,6 +78,11 @@ class EmbeddedProposer:
         self._main: Lineage | None = None
         self._explorer: Lineage | None = None
         self._evolution: Evolution | None = None
+        self._growth: Growth | None = None
+        self._row: Candidate | None = None
+        """The best row of the present growth."""
+        self._grew: set[tuple[str, int]] = set()
+        """Structures and counts that were grown."""
         self._populations: dict[str, Population] = {}
         self._fruitful: set[str] = set()
         """Structures whose population has found an incumbent."""
@@ -102,7 +108,11 @@ class EmbeddedProposer:
         if plan is None or plan.number != current.number:
             return
         changed = best.source != current.best.source
-        if plan.origin == "breed":
+        if plan.origin == "grow":
+            if not self._grown(current, plan, tried, best):
+                return
+            changed = self._main is None or best.source != self._main.best.source
+        elif plan.origin == "breed":
             self._bred(current, plan, tried)
             if self._left or (self._main is not None and best.source == self._main.best.source):
                 return  # steps continue from what a whole turn has found
@@ -169,6 +179,8 @@ class EmbeddedProposer:
         if self._screening is not None and screens and (current.kind == "tweak" or self._goes_well()):
             points = self._screening.ask(space.vector(program), current.breadth)
             return of_points(current, "screen", space, space.vector(program), points)
+        if self._growth is not None:
+            return self._grow(current, program, space)
         if current.kind == "leap" and self._waited >= self._wait and not self._goes_well():
             self._waited = 0
             return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
@@ -177,6 +189,8 @@ class EmbeddedProposer:
             return self._evolve(current, space)
         if self._main is None:
             self._main = self._lineage(current.best)
+        if self._main.descent.stalled >= PATIENCE and self._begin_growth(current, space):
+            return self._grow(current, program, space)
         if self._main.descent.stalled < PATIENCE:
             return self._steps(current, "steps", self._main, rng)
         if self._explorer is not None and len(self._explorer.space):
@@ -192,6 +206,43 @@ class EmbeddedProposer:
                 self._population(current).add(self._main.here, self._loss.residuals(current.best.image))
         self._left -= 1
         return of_points(current, "breed", space, space.vector(program), self._population(current).ask(current.breadth))
+
+    def _begin_growth(self, current: Round, space: Space) -> bool:
+        """Begin with a count of the incumbent that changes the picture and was not grown yet."""
+        assert self._main is not None
+        structure = space.program.structure
+        for axis in np.flatnonzero((space.least_steps > 0.0) & self._main.descent.alive):
+            if (structure, int(axis)) not in self._grew:
+                self._grew.add((structure, int(axis)))
+                self._growth = Growth(space, int(axis), self._measure().fine, self._main.here, current.seed)
+                if not self._growth.is_done:
+                    return True
+        self._growth = None
+        return False
+
+    def _grow(self, current: Round, program: Program, space: Space) -> Plan:
+        assert self._growth is not None
+        return of_points(current, "grow", space, space.vector(program), self._growth.ask(current.breadth))
+
+    def _grown(self, current: Round, plan: Plan, tried: Sequence[Candidate], best: Candidate) -> bool:
+        """Learn from a round of growth; whether it is at its end. The best row is then tuned by steps of its own."""
+        assert self._growth is not None
+        images = {one.source: one.image for one in (current.best, *tried)}
+        self._growth.tell(
+            [
+                (point, self._measure().residuals(images[source]))
+                for (source, _), point in zip(plan.sources, plan.in_order, strict=True)
+                if source in images
+            ]
+        )
+        rows = [one for one in tried if one.source in plan.points]
+        self._row = min(rows if self._row is None else [self._row, *rows], key=loss_of, default=None)
+        if not self._growth.is_done:
+            return False
+        if self._row is not None and self._row.source != best.source:
+            self._explorer = self._lineage(self._row)
+        self._growth = self._row = None
+        return True
 
     def _goes_well(self) -> bool:
         """Whether steps bring the loss down at present: a leap can wait."""

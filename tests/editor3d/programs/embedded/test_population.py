@@ -97,7 +97,7 @@ def test_members_are_few_unlike_each_other_and_best_first():
     grown, space, loss = population()
     go(grown, space, loss, 300)
     assert 1 < len(grown.members) <= MEMBERS
-    scores = [grown.score(member) for member in grown.members]
+    scores = [grown.tuner.score(member) for member in grown.members]
     assert scores == sorted(scores)
 
 
@@ -119,8 +119,8 @@ def test_of_pictures_alike_the_program_near_the_first_is_better():
     go(grown, space, loss, SCREENED + 8)
     first, residuals = space.vector(space.program), grown.members[0].residuals
     near, far = (Member(first + away, residuals, grown.members[0].misfit) for away in (0.1, 0.3))
-    assert grown.score(near) < grown.score(far)
-    assert grown.score(Member(first + 0.3, residuals, 0.0)) < grown.score(Member(first, residuals, 10.0))
+    assert grown.tuner.score(near) < grown.tuner.score(far)
+    assert grown.tuner.score(Member(first + 0.3, residuals, 0.0)) < grown.tuner.score(Member(first, residuals, 10.0))
 
 
 def test_what_is_found_elsewhere_becomes_a_member():
