@@ -11,12 +11,13 @@ from pathlib import Path
 from editor3d.errors import ConfigError, DataError, InstructionError
 from editor3d.programs import notices
 from editor3d.programs.blenders.choice import choose
+from editor3d.programs.confinement import EVERYTHING, About, chosen_objects, visible_objects
 from editor3d.programs.core.budget import Account, Budget
 from editor3d.programs.core.contracts import Renderer, RenderSettings
 from editor3d.programs.core.options import RefineRequest
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.imagination import Imagination
-from editor3d.programs.language.vocabulary import NOTHING
+from editor3d.programs.language.vocabulary import NOTHING, Vocabulary
 from editor3d.programs.named.edits import named_edit, not_understood
 from editor3d.programs.plan import LEDGER, RefinePlan, check_folder, is_begun, read_plan
 from editor3d.programs.refined import Refinement
@@ -82,7 +83,7 @@ def refine(
     given, request = request, resolved(request, vision)
     if "vision" in (request.proposer, request.evaluator):
         vision.require()
-    imagination, refusal = _imagination(request, by_names=given.evaluator == "auto" and renderer is None)
+    imagination, refusal = _imagination(request, may_wait=renderer is None)
     target, render_settings = target_and_settings(request)
     check_folder(folder, resume)
     interpreter = None
@@ -124,12 +125,27 @@ def refine(
                 notices.note(sentence)
         stack.callback(rendering.close)
         named = None
-        if request.evaluator == "names" or (given.evaluator == "auto" and request.evaluator == "imagination"):
+        by_itself = given.evaluator == "auto" and request.evaluator == "imagination" and not request.objects
+        if request.evaluator == "names" or by_itself:
             named = named_edit(request.instruction, source, vocabulary)
         if named is not None:
             request, imagination = replace(request, evaluator="names"), None
-        elif refusal is not None or request.evaluator == "names":
+        elif refusal is not None:
+            imagination = _imagination_of_objects(request, vocabulary)
+            if imagination is None:
+                raise (
+                    refusal
+                    if given.evaluator == "imagination"
+                    else not_understood(refusal, request.instruction, vocabulary)
+                )
+        elif request.evaluator == "names":
             raise not_understood(refusal, request.instruction, vocabulary)
+        about = EVERYTHING
+        if renderer is None and request.evaluator in ("target", "imagination"):
+            names = chosen_objects(request, vocabulary, imagination)
+            about = About(names, partial(workers.masks, source))
+            if names:
+                notices.note(f"The edit is about {', '.join(names)}; the rest of the picture is to stay as it is.")
         if not is_begun(folder):
             (folder / LEDGER).unlink(missing_ok=True)
         ledger = RunLedger(folder / LEDGER)
@@ -148,21 +164,29 @@ def refine(
         account = Account(budget, ledger)
         session = Session(
             request, folder, source, target, ledger, account, rendering, small, imagination, vision, shown, settings,
-            vocabulary, named, at_once,
+            vocabulary, named, at_once, about,
         )  # fmt: skip
         return session.go(on_round)
 
 
-def _imagination(request: RefineRequest, by_names: bool) -> tuple[Imagination | None, InstructionError | None]:
-    """What imagines the target, if anything does; and, if the scene's names may do instead, why not."""
+def _imagination(request: RefineRequest, may_wait: bool) -> tuple[Imagination | None, InstructionError | None]:
+    """What imagines the target, if anything does; and, if the scene's names may help, why it does not yet."""
     if request.evaluator != "imagination":
         return None, None
     try:
         return Imagination(request.editor, request.instruction), None
     except InstructionError as error:
-        if not by_names or not request.instruction.strip():
+        if not may_wait or not request.instruction.strip():
             raise
         return None, error
+
+
+def _imagination_of_objects(request: RefineRequest, vocabulary: Vocabulary) -> Imagination | None:
+    """What imagines an edit of the scene's objects by their names; None where the instruction is none."""
+    try:
+        return Imagination(request.editor, request.instruction, visible_objects(vocabulary))
+    except InstructionError:
+        return None
 
 
 def resume(folder: Path) -> Path:

@@ -46,6 +46,11 @@ def resolved(request: RefineRequest, vision: VisionSettings) -> RefineRequest:
         raise ConfigError("Expected a target picture for the evaluator target, got none: give --target IMAGE.")
     if evaluator == "vision" and request.target is None and not request.instruction.strip():
         raise ConfigError("Expected an instruction or a target picture, got neither: give one.")
+    if request.objects.strip() and evaluator in ("vision", "names"):
+        raise ConfigError(
+            f"Expected an evaluator that measures pictures with --objects, got {evaluator}: give --evaluator target or "
+            "imagination, or leave --objects out."
+        )
     depth = VISION_DEPTH if request.depth is None and proposer == "vision" else request.depth
     return replace(request, proposer=proposer, evaluator=evaluator, depth=depth)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from editor3d.files.writing import jsonable, replacing
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.outputs.pictures import Row, save_png
 from editor3d.programs import notices
+from editor3d.programs.confinement import About, confined, halved_region, object_masks, region_of
 from editor3d.programs.core.budget import Account
 from editor3d.programs.core.contracts import Candidate, Evaluator, Proposer, Renderer, Task, Verdict
 from editor3d.programs.core.options import RefineRequest
@@ -68,6 +69,7 @@ class Session:
         vocabulary: Vocabulary,
         named: NamedEdit | None,
         at_once: int,
+        about: About,
     ) -> None:
         self.settings, self.shown = settings, shown
         self.vocabulary, self.named, self.at_once = vocabulary, named, at_once
@@ -75,18 +77,21 @@ class Session:
         self.ledger, self.account, self.renderer = ledger, account, renderer
         self.small = small
         """Renders at half the size, on which the search is done; None where it sees whole pictures."""
-        self.imagination, self.vision = imagination, vision
+        self.imagination, self.vision, self.about = imagination, vision, about
+        self.region: np.ndarray | None = None
+        """Where the objects are that the edit is about [H, W] bool; None where it is about the whole picture."""
         self.known_rounds = len(ledger.of("round"))
         """Those of earlier sessions, which are replayed: until then their best stays written."""
 
     def go(self, on_round: Callable[[int, Outcome, Account], None]) -> Refinement:
         """Search to the end and write the results."""
         task = Task(self.request.scene, self.request.instruction, self.request.target)
-        if self.imagination is not None:
-            self.target = self._imagined(task)
+        if self.imagination is not None or self.about.names:
+            self.target = self._wanted(task)
         client = VisionClient(self.vision, self.account)
         seen = self.target if self.small is None or self.target is None else halved(self.target)
-        proposer: Proposer = self._embedded(seen)
+        region = self.region if self.small is None or self.region is None else halved_region(self.region)
+        proposer: Proposer = self._embedded(seen, region)
         if self.request.proposer == "vision":
             proposer = VisionProposer(client, notices.note)
         evaluator: Evaluator
@@ -96,7 +101,7 @@ class Session:
             evaluator = VisionEvaluator(client, task, self.target, self.request.seed)
         else:
             assert seen is not None  # given, or imagined
-            evaluator = self._target_evaluator(seen)
+            evaluator = self._target_evaluator(seen, region)
 
         def round_ended(number: int, outcome: Outcome) -> None:
             if number + 1 == self.known_rounds or (outcome.changed and number >= self.known_rounds):
@@ -109,7 +114,7 @@ class Session:
             search = self._search(task, proposer, evaluator, seen, round_ended, progress.update, self.small)
             if self.small is not None:
                 assert self.target is not None
-                large = self._target_evaluator(self.target)
+                large = self._target_evaluator(self.target, self.region)
                 search = Stages(search, self._search(task, proposer, large, self.target, size=LARGE), self.account)
             try:
                 with interrupt_on_sigterm():
@@ -150,15 +155,16 @@ class Session:
         results.save_record(found.rounds)
         write_report(self.folder, self.ledger, found.first, found.best, self.shown.notes, self.request.instruction)
 
-    def _embedded(self, target: np.ndarray | None) -> EmbeddedProposer:
+    def _embedded(self, target: np.ndarray | None, region: np.ndarray | None) -> EmbeddedProposer:
         """The proposer; it may look at the target only where that also decides."""
         measured = None if self.request.evaluator == "vision" else target
-        return EmbeddedProposer(measured, structures=self.settings.edits != "tweak", vocabulary=self.vocabulary)
+        structures = self.settings.edits != "tweak"
+        return EmbeddedProposer(measured, region=region, structures=structures, vocabulary=self.vocabulary)
 
-    def _target_evaluator(self, target: np.ndarray) -> TargetEvaluator:
+    def _target_evaluator(self, target: np.ndarray, region: np.ndarray | None) -> TargetEvaluator:
         weights = IMAGINED_WEIGHTS if self.request.evaluator == "imagination" else {}
         embed = None if clip_of(self.request) is None else embedding()
-        return TargetEvaluator(target, PictureLoss(target, **weights, embed=embed))
+        return TargetEvaluator(target, PictureLoss(target, **weights, embed=embed, region=region))
 
     def _search(
         self,
@@ -177,20 +183,29 @@ class Session:
             on_round=on_round, on_failure=notices.failure, on_progress=on_progress,
         )  # fmt: skip
 
-    def _imagined(self, task: Task) -> np.ndarray:
-        """The target: the 2D edit of the first program's render, made once in a run."""
+    def _wanted(self, task: Task) -> np.ndarray:
+        """The target: given, or the 2D edit of the first program's render, made once in a run; where the edit is about
+        some objects, within them."""
+        size = "" if self.small is None else LARGE
+        first = self._search(task, EmbeddedProposer(), _NoEvaluator(), None, size=size).start(self.source).image
+        masks = object_masks(self.folder, self.about.names, self.about.find) if self.about.names else None
+        self.region = None if masks is None else region_of(masks)
+        target = self.target if self.imagination is None else self._imagined(self.imagination, first, masks)
+        assert target is not None  # given, or imagined
+        return target if self.region is None else confined(target, first, self.region)
+
+    def _imagined(
+        self, imagination: Imagination, first: np.ndarray, masks: Mapping[str, np.ndarray] | None
+    ) -> np.ndarray:
         path = self.folder / IMAGINED
         known = self.ledger.answer("imagine")
         if known is not None and path.is_file():
             return read_picture(path)
-        assert self.imagination is not None
-        size = "" if self.small is None else LARGE
-        first = self._search(task, EmbeddedProposer(), _NoEvaluator(), None, size=size).start(self.source)
-        assert self.imagination is not None
-        imagined = self.imagination.imagine(first.image, self.request.seed)
-        save_png(path, imagined.image)
+        imagined = imagination.imagine(first, self.request.seed, masks)
+        picture = imagined.image if self.region is None else confined(imagined.image, first, self.region)
+        save_png(path, picture)
         self.ledger.append("imagined", key="imagine", picture=IMAGINED, editor=imagined.editor, seed=self.request.seed)
-        return imagined.image
+        return picture
 
     def _write_best(self, best: Candidate) -> None:
         path, scene = self.folder / BEST, self.folder / SCENE
@@ -220,6 +235,7 @@ class Session:
             "verdicts": len(self.ledger.of("verdict")),
             "failures": len(self.ledger.of("failed")),
             "at_once": self.at_once,
+            "about": list(self.about.names),
             "protections": list(self.renderer.protections()),
             "scene_notes": list(getattr(self.renderer, "notes", ())),
             "model": self.vision.model if "vision" in (self.request.proposer, self.request.evaluator) else None,

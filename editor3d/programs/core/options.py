@@ -31,6 +31,9 @@ class RefineRequest:
     """Say in one sentence what to change."""
     target: Path | None = None
     """Name a picture to match, seen through the scene's camera."""
+    objects: str = ""
+    """Name the objects that the edit is about, with commas between them: target and loss then count where these are
+    seen, and the rest is to stay as it is; by default those that the instruction names."""
     preset: PresetName | None = None
     """Load the sizes of one of BlenderAlchemy's tasks; flags win over its values."""
     proposer: Literal["auto", "embedded", "vision"] = "auto"

@@ -21,6 +21,7 @@ from editor3d.programs.embedded.evolution import Evolution
 from editor3d.programs.embedded.focus import Focus
 from editor3d.programs.embedded.growth import Growth
 from editor3d.programs.embedded.leaps import leaps
+from editor3d.programs.embedded.light import relit
 from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
 from editor3d.programs.embedded.recipes import PATTERNED_FIRST, RECIPES, is_about_materials
@@ -55,11 +56,17 @@ class EmbeddedProposer:
     asks_a_model = False
 
     def __init__(
-        self, target: np.ndarray | None = None, *, structures: bool = True, vocabulary: Vocabulary = NOTHING
+        self,
+        target: np.ndarray | None = None,
+        *,
+        region: np.ndarray | None = None,
+        structures: bool = True,
+        vocabulary: Vocabulary = NOTHING,
     ) -> None:
         """
         Args:
             target: [H, W, 3] uint8, the picture to match, where there is one and candidates are measured by it.
+            region: [H, W] bool, what of it the search is about; None is all of it.
             structures: propose other structures as well; values alone change without.
             vocabulary: names and limits of the scene.
         """
@@ -68,7 +75,7 @@ class EmbeddedProposer:
         self._cooked = False
         self._screened: Space
         self._may_leap = structures
-        self._loss = None if target is None else PictureLoss(target)
+        self._loss = None if target is None else PictureLoss(target, region=region)
         self._spaces: dict[str, Space] = {}
         self._bounds: dict[tuple[str, int], Bounds] = {}
         self._tried_leaps: Counter[str] = Counter()
@@ -173,7 +180,8 @@ class EmbeddedProposer:
             self._cooked = True
             return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
         if self._loss is not None and self._screening is None:
-            self._screening = Screening(focus.order(space), focus.told(program, space), space.least_steps)
+            told = focus.told(program, space) + relit(program, space, current.best.image, self._loss.target)
+            self._screening = Screening(focus.order(space), told, space.least_steps)
             self._screened = space
         screens = self._screening is not None and not self._screening.is_done and space is self._screened
         if self._screening is not None and screens and (current.kind == "tweak" or self._goes_well()):

@@ -121,9 +121,11 @@ class WorkerHandle:
         self._ready, self._fingerprint = True, str(answer.get("fingerprint"))
         return self._fingerprint
 
-    def render(self, source: str, settings: RenderSettings, expected: str, percent: int = 100) -> Rendered | None:
-        """Run one candidate and wait for its picture, of `settings` size or a part of it; None where the scene was not
-        as it should be before it ran.
+    def render(
+        self, source: str, settings: RenderSettings, expected: str, percent: int = 100, labels: Sequence[str] = ()
+    ) -> Rendered | None:
+        """Run one candidate and wait for its picture, of `settings` size or a part of it, or where objects of these
+        names are in it; None where the scene was not as it should be before it ran.
 
         After any status but "ok", and after None, the worker must be killed.
         """
@@ -136,7 +138,7 @@ class WorkerHandle:
                 if answer.get("state") != "ready" or answer.get("fingerprint") != expected:
                     return None
             self._ready = False
-            self._send({"source": source, "percent": percent}, until)
+            self._send({"source": source, "percent": percent, "labels": list(labels)}, until)
             answer = self.hear(until)
             state, message = answer.get("state"), _printable(str(answer.get("message", ""))[:2000])
             if state in ("refused", "failed"):

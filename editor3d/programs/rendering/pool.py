@@ -15,6 +15,8 @@ from queue import Queue
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import replacing
 from editor3d.programs.blenders.interpreter import Interpreter, engine_alone, memory_map, own_interpreter
@@ -112,11 +114,26 @@ class Workers:
             self.close()
             raise
 
-    def render(self, source: str, deadline: float | None = None, *, percent: int = 100) -> Rendered:
+    def masks(self, source: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Where objects are in a program's picture: masks [H, W] bool by name, what others hide left out.
+
+        Raises:
+            ConfigError: the program does not run.
+        """
+        found = self.render(source, labels=names)
+        if found.image is None:
+            raise ConfigError(f"The objects of the scene could not be found in its picture: {found.message}")
+        return {name: found.image[..., 0] == index + 1 for index, name in enumerate(names)}
+
+    def render(
+        self, source: str, deadline: float | None = None, *, percent: int = 100, labels: Sequence[str] = ()
+    ) -> Rendered:
         """One candidate's picture; see `Renderer`.
 
         Args:
             percent: of the settings' width and height.
+            labels: names of objects, at most 255; then the picture's values are 1 + the index of the name of what a
+                pixel shows, and 0 elsewhere.
         """
         began = time.monotonic()
         refusal = self._gate(source) if self._gate is not None else None
@@ -133,7 +150,8 @@ class Workers:
                 if self._wait(worker) != self._fingerprint:
                     raise ConfigError("The scene is not the same each time that it is opened; it cannot be refined.")
                 seconds = max(min(self.settings.deadline, until - time.monotonic()), 0.1)
-                rendered = worker.render(source, replace(self.settings, deadline=seconds), self._fingerprint, percent)
+                settings = replace(self.settings, deadline=seconds)
+                rendered = worker.render(source, settings, self._fingerprint, percent, labels)
                 if rendered is None and misplaced:
                     rendered = Rendered("crashed", None, time.monotonic() - began, "The scene could not be put back.")
                 elif rendered is None:

@@ -2,7 +2,8 @@
 
 Run as `python -m editor3d.programs.worker.main` by `worker_handle`, never by hand. It is spoken to in lines of JSON: on
 standard input come its settings, then sources and nonces; on `notify` go short answers. A picture goes into the file
-`result`: one line of JSON, then the PNG; so does what a program changed, where that is requested. The nonce that a
+`result`: one line of JSON, then the PNG; so does which object each pixel shows, or what a program changed, where that
+is requested. The nonce that a
 result must carry arrives when the program has already run.
 """
 
@@ -69,6 +70,7 @@ class Worker:
         """Render candidates until standard input is closed."""
         from editor3d.programs.worker import chance as worker_chance
         from editor3d.programs.worker import guard as worker_guard
+        from editor3d.programs.worker import labels as worker_labels
         from editor3d.programs.worker import scene as worker_scene
         from editor3d.programs.worker import stains as worker_stains
         from editor3d.programs.worker import wrangler_parts  # noqa: F401  # loaded before the process is looked at
@@ -91,7 +93,10 @@ class Worker:
             if outcome["state"] != "ran":
                 os._exit(1)
             nonce = self.hear()["nonce"]
-            worker_scene.render(picture, keep=worker_scene.images() == images, percent=order["percent"])
+            if order["labels"]:
+                worker_labels.save(picture, order["labels"], order["percent"])
+            else:
+                worker_scene.render(picture, keep=worker_scene.images() == images, percent=order["percent"])
             with open(picture, "rb") as file:
                 self._hand_over(file.read(), nonce)
             os.unlink(picture)
