@@ -131,7 +131,7 @@ class Session:
         first = search.start(self.source)
         if not self.known_rounds:
             self._write_best(first)
-        found = search.run(self.source)
+        found = search.tidied(search.run(self.source))
         self._write(found)
         done = Refinement(self.folder, found.best.source != found.first.source, found.complete, found.reason)
         notices.ending(done)

@@ -102,7 +102,7 @@ class Pictures:
         except BudgetSpentError:
             pass
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False)  # what was begun is waited for below
         while running:
             self._take(running)
 

@@ -7,7 +7,8 @@ lets their pictures play a knock-out whose winner meets the incumbent: a round n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from editor3d.programs.core.options import EditSizes
 from editor3d.programs.core.run_ledger import RunLedger
 from editor3d.programs.search.answers import Answers, NoServiceError
 from editor3d.programs.search.pictures import Pictures, digest, unusable
+from editor3d.programs.search.tidying import Simpler
 from editor3d.programs.search.tournament import Outcome, knock_out
 from editor3d.run import events
 
@@ -169,6 +171,16 @@ class Search:
         """
         rendered, loss = self._pictures.render(source)
         return None if rendered.image is None else Candidate(source, rendered.image, loss, note)
+
+    def tidied(self, found: Found) -> Found:
+        """The same search with its winner made readable, as far as the budget goes."""
+        if found.first.loss is None or found.best.loss is None or self._proposer.asks_a_model:
+            return found
+        simpler = Simpler(found.first, found.best, self.look)
+        with suppress(BudgetSpentError):
+            simpler.run()
+        self.best = simpler.best
+        return replace(found, best=simpler.best)
 
     def seconds_of(self, source: str) -> float:
         """How long the render of a program took."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from editor3d.programs.core.budget import Account, BudgetSpentError
 from editor3d.programs.core.contracts import Candidate
 from editor3d.programs.search.search import Found, Search
+from editor3d.programs.search.tidying import allowed_loss
 
 FINALISTS = 3
 """Programs that are rendered large when a search ends."""
 LEAST_RENDERS = 16
 """Of a budget: with fewer, all renders are large."""
+TIDYING = 8
+"""Small pictures that are kept for making the winner readable."""
 SLACK, MOST_TIME = 1.3, 0.25
-"""Time kept for each finalist, of what the first large render took; and the most of the budget that all may keep."""
+"""Time kept for each picture, of what the first of its size took; and the most of the budget that all may keep."""
 
 
 class Stages:
@@ -44,8 +48,10 @@ class Stages:
     def start(self, source: str) -> Candidate:
         """Render the first program at both sizes; gives the large one."""
         first = self._fine.start(source)
-        self._account.set_aside(FINALISTS, SLACK * FINALISTS * self._fine.seconds_of(source), MOST_TIME)
         self._coarse.start(source)
+        tidying = min(TIDYING, (self._account.budget.renders or TIDYING * LEAST_RENDERS) // LEAST_RENDERS)
+        seconds = (FINALISTS + 1) * self._fine.seconds_of(source) + tidying * self._coarse.seconds_of(source)
+        self._account.set_aside(FINALISTS + tidying, SLACK * seconds, MOST_TIME)
         return first
 
     def run(self, source: str) -> Found:
@@ -65,6 +71,23 @@ class Stages:
         # what is only better on small pictures, such as their noise, is no improvement
         best = min([first, *large], key=lambda one: float("inf") if one.loss is None else one.loss)
         self._final = Found(first, best, found.rounds, found.reason, found.complete)
+        return self._final
+
+    def tidied(self, found: Found) -> Found:
+        """The same search with its winner made readable: by small pictures, if a large one agrees."""
+        if found.best.loss is None or found.first.loss is None:
+            return found
+        try:
+            first, best = (self._coarse.look(one.source, one.note) for one in (found.first, found.best))
+            if first is None or best is None:
+                return found
+            simpler = self._coarse.tidied(replace(found, first=first, best=best)).best
+            large = self._fine.look(simpler.source, found.best.note)
+        except BudgetSpentError:
+            return found
+        if large is None or large.loss is None or large.loss > allowed_loss(found.first, found.best):
+            return found
+        self._final = replace(found, best=large)
         return self._final
 
     def found(self, reason: str, complete: bool) -> Found:
