@@ -10,6 +10,7 @@ import numpy as np
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.language.comments import Direction, stems
 from editor3d.programs.language.syntax import Parameter, Program
+from editor3d.srgb import to_linear
 
 LIGHT_WORDS = stems(
     "night dark dim gloomy moonlit bright sunny sunset sunrise dawn dusk evening morning noon daylight golden hour "
@@ -18,6 +19,15 @@ LIGHT_WORDS = stems(
 _LIGHT = re.compile(r"strength|energy|power|exposure|gamma|emission|background|world|watt|intensity|brightness", re.I)
 _LIGHT_COLOUR = re.compile(r"colou?r", re.I)
 _MATERIAL = re.compile(r"roughness|metallic|colou?r|elements|scale|distortion|detail|bump|transmission|coat", re.I)
+
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+SAME = 1.15
+"""Ratios of means between this and its inverse need no guess."""
+_STRENGTHS = re.compile(r"strength|energy|power|watt|intensity", re.IGNORECASE)
+_EXPOSURE = re.compile(r"exposure", re.IGNORECASE)
+_LIGHTS_COLOUR = re.compile(r"(^|\.)colou?r$", re.IGNORECASE)
+_SURFACE = re.compile(r"base|diffuse|elements|emission", re.IGNORECASE)
 
 
 class Focus:
@@ -74,3 +84,46 @@ class Focus:
                 point[index] += share * (end - here[index])
             points.append(point)
         return points
+
+
+def relit(program: Program, space: Space, image: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
+    """Points [N] whose light is about the target's: by strengths and by the exposure, in white light and in colour.
+
+    Light adds up: lights and a world that are all k times as strong give a picture k times as bright, and an exposure
+    of e gives 2^e times as much. So the ratio of both pictures' means, in linear light, says at once about where
+    strengths or the exposure belong, and the ratio of each channel's means where the lights' colours do. Steps then
+    tell the lights apart. Light that is too bright for the view, and lamps that the program does not set, make it a
+    guess.
+
+    Args:
+        image: [H, W, 3] uint8 sRGB, the program's picture.
+        target: of the same size.
+    """
+    mine, wanted = (
+        np.maximum(to_linear(picture / 255.0).reshape(-1, 3).mean(axis=0), 1e-4) for picture in (image, target)
+    )
+    ratio = float(wanted @ LUMINANCE / (mine @ LUMINANCE))
+    tint = wanted / mine / ratio
+    if 1.0 / SAME < ratio < SAME and tint.max() < SAME and tint.min() > 1.0 / SAME:
+        return []
+    here = space.vector(program)
+    strong, exposed = here.copy(), here.copy()
+    tinted: dict[int, float] = {}
+    for index, axis in enumerate(space.axes):
+        name = space.parameters[axis.parameter].label
+        value = axis.from_unit(float(here[index]))
+        if axis.channel is not None:
+            if _LIGHTS_COLOUR.search(name) and not _SURFACE.search(name):
+                # strengths say how much light there is, and a colour has no channel above 1
+                tinted[index] = axis.to_unit(min(value * tint[axis.channel] / tint.max(), 1.0))
+        elif _EXPOSURE.search(name):
+            exposed[index] = axis.to_unit(value + np.log2(ratio))
+        elif _STRENGTHS.search(name) and not _SURFACE.search(name):
+            strong[index] = axis.to_unit(value * ratio)
+    points = [point for point in (strong, exposed) if not np.array_equal(point, here)]
+    if tinted:
+        for point in tuple(points):
+            coloured = point.copy()
+            coloured[list(tinted)] = list(tinted.values())
+            points.append(coloured)
+    return points

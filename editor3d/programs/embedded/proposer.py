@@ -18,10 +18,9 @@ import numpy as np
 from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
-from editor3d.programs.embedded.focus import Focus
+from editor3d.programs.embedded.focus import Focus, relit
 from editor3d.programs.embedded.growth import Growth
 from editor3d.programs.embedded.leaps import leaps
-from editor3d.programs.embedded.light import relit
 from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
 from editor3d.programs.embedded.recipes import PATTERNED_FIRST, RECIPES, is_about_materials

@@ -69,8 +69,8 @@ class Worker:
     def serve(self) -> NoReturn:
         """Render candidates until standard input is closed."""
         from editor3d.programs.worker import chance as worker_chance
+        from editor3d.programs.worker import facts as worker_facts
         from editor3d.programs.worker import guard as worker_guard
-        from editor3d.programs.worker import labels as worker_labels
         from editor3d.programs.worker import scene as worker_scene
         from editor3d.programs.worker import stains as worker_stains
         from editor3d.programs.worker import wrangler_parts  # noqa: F401  # loaded before the process is looked at
@@ -94,7 +94,7 @@ class Worker:
                 os._exit(1)
             nonce = self.hear()["nonce"]
             if order["labels"]:
-                worker_labels.save(picture, order["labels"], order["percent"])
+                worker_facts.save_labels(picture, order["labels"], order["percent"])
             else:
                 worker_scene.render(picture, keep=worker_scene.images() == images, percent=order["percent"])
             with open(picture, "rb") as file:
