@@ -21,13 +21,19 @@ _LEAF, _LAYERS = 0.09, 3
 def vegetation(image: Tensor) -> Tensor:
     """How much of a leaf each pixel shows, by color (green to yellow-green) and texture (foliage is never smooth).
 
+    The texture is that of what is green alone: a green book has borders, but no leaves.
+
     Returns:
         [H, W] in 0..1.
     """
     red, green, blue = image.unbind(-1)
     y = luma(image)
     color = smoothstep(0.0, 0.07, green - 0.5 * (red + blue) - 0.02) * smoothstep(0.0, 0.06, green - 1.02 * blue)
-    rough = blur((y - blur(y, 3.0)).abs(), 5.0) / (blur(y, 5.0) + 0.05)
+
+    def mean(values: Tensor, radius: float) -> Tensor:
+        return blur(color * values, radius) / blur(color, radius).clamp(min=1e-3)
+
+    rough = mean((y - mean(y, 3.0)).abs(), 5.0) / (mean(y, 5.0) + 0.05)
     return blur(color, 1.0) * smoothstep(0.05, 0.13, rough)
 
 
@@ -45,7 +51,7 @@ def fallen(surface: Surface) -> tuple[Tensor, Tensor]:
     Each square of the plan may hold one, an ellipse with a place, a turn and a size of its own; they gather in drifts.
     """
     ground = smoothstep(0.55, 0.85, surface.normals[..., 2]) * smoothstep(0.25, 0.5, surface.sky) * surface.known
-    drift = smoothstep(0.25, 0.85, noise(surface.points, 1.3, 41))
+    drift = smoothstep(0.25, 0.85, noise(surface, 1.3, 41))
     shown, kind = torch.zeros_like(ground), torch.zeros_like(ground)
     for layer in range(_LAYERS):
         plan = surface.points[..., :2] @ _turned(0.4 + 1.1 * layer) / _LEAF
@@ -65,7 +71,7 @@ def fallen(surface: Surface) -> tuple[Tensor, Tensor]:
 def autumn(image: Tensor, surface: Surface) -> Tensor:
     """Green turns gold, orange and red, tree by tree; leaves lie where the sky is open; the light is golden."""
     y = luma(image)
-    tree = 0.65 * noise(surface.points, 1.1, 43, 2) + 0.35 * noise(surface.points, 9.0, 44, 2)
+    tree = 0.65 * noise(surface, 1.1, 43, 2) + 0.35 * noise(surface, 9.0, 44, 2)
     shading = (1.9 * y / (y + 0.32)).clamp(0.12, 1.35).unsqueeze(-1)
     turned = palette(0.42 + 1.3 * (tree - 0.5)) * shading
     out = mix(image * image.new_tensor(_GOLDEN_LIGHT), turned, 0.92 * vegetation(image))

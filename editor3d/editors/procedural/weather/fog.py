@@ -40,7 +40,7 @@ def fog(image: Tensor, surface: Surface, haze: Haze = USUAL) -> Tensor:
     """
     away = (surface.points.norm(dim=-1) - 0.55).clamp(min=0.0)
     low = torch.exp(-1.6 * (surface.points[..., 2] + 1.0).clamp(min=0.0))
-    drift = 0.75 + 0.5 * noise(surface.points, 0.9, 31, 2)
+    drift = 0.75 + 0.5 * noise(surface, 0.9, 31, 2)
     depth = drift * (haze.density * away**1.3 + haze.ground * low) - math.log1p(-haze.middle)
     height = (0.5 - 0.35 * surface.toward[..., 2]).clamp(0.0, 1.0)
     air = mix(image.new_tensor(_LOW).expand_as(image), image.new_tensor(_HIGH), height)

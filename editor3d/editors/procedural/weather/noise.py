@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
-_PERIOD = 32
+from editor3d.editors.procedural.basis.surface import Surface
+from editor3d.editors.procedural.solid.noise import fractal
+
+_SPREAD = 1.1
+"""Times the solid noise: nine tenths of the values then lie in 0.15..0.85."""
 
 
-@lru_cache(maxsize=64)
-def _lattice(seed: int) -> Tensor:
-    """Random values [1, 1, P + 1, P + 1, P + 1] of a lattice that repeats itself."""
-    values = torch.rand((_PERIOD,) * 3, generator=torch.Generator().manual_seed(seed))
-    for axis in range(3):
-        values = torch.cat([values, values.narrow(axis, 0, 1)], axis)
-    return values[None, None]
+def noise(surface: Surface, frequency: float, seed: int, octaves: int = 3) -> Tensor:
+    """Solid noise of some `frequency` periods in a unit, and finer ones of half the size and weight.
 
-
-def noise(points: Tensor, frequency: float, seed: int, octaves: int = 3) -> Tensor:
-    """Value noise with a lattice point every 1 / `frequency` units, and finer ones of half the size and weight.
+    What is finer than a pixel on the surface fades to the mean, so that near and far views agree.
 
     Args:
-        points: [H, W, 3] float32.
         octaves: how many sizes are summed.
 
     Returns:
         [H, W] float32, about 0..1 with mean 0.5.
     """
-    total, weights = torch.zeros(points.shape[:2]), 0.0
-    for octave in range(octaves):
-        at = (points * frequency * 2.0**octave + 7.3 * (octave + 1)).remainder(_PERIOD)
-        cell = at.floor()
-        share = at - cell
-        at = cell + share * share * (3.0 - 2.0 * share)
-        grid = (at * (2.0 / _PERIOD) - 1.0)[None, None]
-        found = torch.nn.functional.grid_sample(
-            _lattice(seed + octave), grid, padding_mode="border", align_corners=True
-        )
-        total += 0.5**octave * found[0, 0, 0]
-        weights += 0.5**octave
-    return 0.5 + 1.6 * (total / weights - 0.5)
+    return 0.5 + _SPREAD * fractal(surface.points, surface.footprint, frequency, octaves=octaves, seed=seed)
 
 
 def chance(cells: Tensor, seed: int) -> Tensor:

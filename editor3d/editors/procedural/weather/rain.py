@@ -39,7 +39,7 @@ _RINGS = (0.20, 0.31)
 def puddles(surface: Surface, flooded: float) -> Tensor:
     """Where water stands: [H, W] in 0..1."""
     level = smoothstep(0.92, 0.97, surface.normals[..., 2]) * smoothstep(0.3, 0.55, surface.sky)
-    low = noise(surface.points, 1.5, 21) + 0.5 * surface.concavity
+    low = noise(surface, 1.5, 21) + 0.5 * surface.concavity
     edge = 0.75 - 0.5 * flooded
     return level * smoothstep(edge - 0.03, edge + 0.03, low) * surface.known
 
@@ -78,11 +78,11 @@ def rain(image: Tensor, surface: Surface, fall: Rainfall = USUAL) -> Tensor:
     overcast = curve(saturate(image, 0.75), (0.0, 0.0), (0.3, 0.24), (0.7, 0.54), (1.0, 0.78))
     gray = mix(image, overcast * image.new_tensor([0.93, 0.99, 1.05]), fall.gray)
     gray = mix(gray, image.new_tensor(_SKY) * 0.85, 0.6 * fall.gray * (1.0 - known))
-    exposed = smoothstep(0.15, 0.5, surface.sky + 0.25 * (noise(points, 3.0, 22) - 0.5)) * known
+    exposed = smoothstep(0.15, 0.5, surface.sky + 0.25 * (noise(surface, 3.0, 22) - 0.5)) * known
     wet = fall.wet * exposed * (0.55 + 0.45 * smoothstep(-0.2, 0.6, surface.normals[..., 2]))
     # Water in the pores lets less light out again, and colors deepen.
     out = mix(gray, saturate(0.88 * gray**1.6, 1.3), wet)
-    tilt = torch.stack([noise(points, 14.0, seed, 2) - 0.5 for seed in (23, 24)] + [torch.zeros_like(wet)], -1)
+    tilt = torch.stack([noise(surface, 14.0, seed, 2) - 0.5 for seed in (23, 24)] + [torch.zeros_like(wet)], -1)
     sky, share = reflected(surface, torch.nn.functional.normalize(surface.normals + 0.16 * tilt, dim=-1))
     film = wet * (0.65 * share + 0.18 * smoothstep(0.5, 1.0, surface.normals[..., 2]))
     out = mix(out, sky, film.clamp(0.0, 0.8))
@@ -90,7 +90,7 @@ def rain(image: Tensor, surface: Surface, fall: Rainfall = USUAL) -> Tensor:
     level = torch.zeros_like(surface.normals)
     level[..., 2] = 1.0
     sky, share = reflected(surface, level)
-    clouds = 0.80 + 0.4 * noise(points, 0.8, 25, 2)
+    clouds = 0.80 + 0.4 * noise(surface, 0.8, 25, 2)
     water = mix(saturate(out, 0.7) * 0.5, sky * clouds.unsqueeze(-1), (0.40 + share).clamp(0.0, 0.9))
     rings = ripples(points, fall.drops) * smoothstep(0.03, 0.015, surface.footprint)
     water = water * (1.0 + 0.2 * rings).unsqueeze(-1)

@@ -40,8 +40,7 @@ _FLAKES = ((0.16, 0.10), (0.11, 0.12), (0.07, 0.15))
 
 def cover(surface: Surface, fall: Snowfall) -> Tensor:
     """How much of the ground the snow hides: [H, W] in 0..1."""
-    points = surface.points
-    rough = 2.0 * fall.patchy * (noise(points, 2.5, 11) - 0.5) + 0.06 * (noise(points, 18.0, 12, 2) - 0.5)
+    rough = 2.0 * fall.patchy * (noise(surface, 2.5, 11) - 0.5) + 0.06 * (noise(surface, 18.0, 12, 2) - 0.5)
     # Snow gathers in hollows and is blown off ridges.
     flat = surface.normals[..., 2] + rough + 0.25 * surface.concavity
     holds = smoothstep(fall.steepest - 0.12, fall.steepest + 0.12, flat)
@@ -83,7 +82,7 @@ def snow(image: Tensor, surface: Surface, fall: Snowfall = USUAL) -> Tensor:
     y = luma(image)
     light = (blur(flatten(y, 6.0, 0.15), 4.0) / surface.light).clamp(0.3, 1.6)
     slope = (surface.normals @ image.new_tensor(_SUN)).clamp(0.0, 1.0)
-    grain = 0.10 * (noise(surface.points, 30.0, 13, 2) - 0.5) + 0.14 * (noise(surface.points, 4.0, 14, 2) - 0.5)
+    grain = 0.10 * (noise(surface, 30.0, 13, 2) - 0.5) + 0.14 * (noise(surface, 4.0, 14, 2) - 0.5)
     hollow = 0.5 * surface.concavity.clamp(0.0, 0.3)
     shade = (0.06 + 0.38 * slope + 0.30 * surface.sky + 0.24 * light - hollow + grain).clamp(0.0, 1.0)
     lying = mix(image.new_tensor(_SHADOW).expand_as(image), image.new_tensor(_LIT), shade)

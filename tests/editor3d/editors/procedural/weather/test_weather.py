@@ -18,6 +18,7 @@ from editor3d.editors.procedural.parse import parse
 from editor3d.editors.procedural.weather import snow
 from editor3d.editors.procedural.weather.amounts import WEATHER
 from editor3d.editors.procedural.weather.autumn import vegetation
+from editor3d.editors.procedural.weather.noise import noise
 from editor3d.geometry.scene.sky import SkyMaps
 from editor3d.language.vocabulary import BY_EFFECT, SCENE_CATEGORIES
 from editor3d.types import EditRequest, ObjectFrame, ViewGeometry
@@ -208,6 +209,24 @@ def test_leaves_are_green_and_rough_and_stones_are_neither(natural_picture: Call
     assert float(vegetation(leaves).mean()) > 0.6
     assert float(vegetation(stones).max()) < 0.05
     assert float(vegetation(glaze).max()) < 0.05
+
+
+def test_the_borders_of_a_green_book_are_no_leaves() -> None:
+    """Smooth green between white pages and a red cover: what is rough there is not green."""
+    book = torch.full((96, 96, 3), 0.9)
+    book[:, 30:44] = torch.tensor([0.10, 0.30, 0.16])
+    book[:, 44:] = torch.tensor([0.5, 0.08, 0.12])
+    assert float(vegetation(book).max()) < 0.05
+
+
+def test_fine_noise_of_the_weather_fades_where_pixels_are_larger() -> None:
+    picture, geometry = view()
+    surface = surface_of(geometry)
+    far = replace(surface, footprint=torch.full_like(surface.footprint, 0.2))
+    near = replace(surface, footprint=torch.full_like(surface.footprint, 1e-3))
+    assert float(noise(near, 18.0, 5).std()) > 0.1
+    assert float((noise(far, 18.0, 5) - 0.5).abs().max()) < 1e-6
+    assert float(noise(far, 2.0, 5, 1).std()) > 0.1  # what is coarse stays
 
 
 @pytest.mark.parametrize(
