@@ -24,7 +24,7 @@ from editor3d.plugin.edit.planned import PlannedPipeline
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.pictures import TrainingPictures
 from editor3d.plugin.viewer.panel import EditPanel
-from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, rendered_geometry
+from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, seen_geometry
 from editor3d.regions import parse_region
 from editor3d.types import Compose, Editor, ViewGeometry
 from editor3d.update.engine import DatasetUpdater
@@ -59,6 +59,9 @@ class EditPipeline(PlannedPipeline):
         self.updater: DatasetUpdater | None = None
         self._surface: SceneSurface | None = None
         self._geometries: dict[int, ViewGeometry] = {}
+        self.as_captured = False
+        """Whether the base is the scene that the photographs show, not one that was edited before; filled in by the
+        trainer."""
         self.should_stop: Callable[[], bool] = lambda: False
         self.load_base: Callable[[], None] = lambda: None
         """Loads the base into the model; filled in by the trainer."""
@@ -116,7 +119,7 @@ class EditPipeline(PlannedPipeline):
             object_names=objects,
             objects=objects_of,
             store=store,
-            geometry=self._geometry,
+            geometry=self.geometry,
             weigh=pictures.weigh,
             changing=lambda index: changing_of(self, run, index),
         )
@@ -157,16 +160,19 @@ class EditPipeline(PlannedPipeline):
         """What the engine sees of the scene; methods add to it."""
         return Scene(**parts)
 
-    def _geometry(self, index: int) -> ViewGeometry | None:
+    def geometry(self, index: int) -> ViewGeometry | None:
         """What a training view shows of the surface, as it was before the edit."""
         run = self.config.run_folder()
         geometry = self._geometries.get(index)
         if geometry is None:
             with self.stopwatch.measure("render"):
                 if self._surface is None:
-                    self._surface = kept_surface(run / SURFACE_FILE, self, lambda i: changing_of(self, run, i))
+                    self._surface = kept_surface(
+                        run / SURFACE_FILE, self, lambda i: changing_of(self, run, i), as_captured=self.as_captured
+                    )
                 camera = self.model.training_camera(self.datamanager.train_dataset.cameras, index)
-                geometry = rendered_geometry(self, self._surface, camera, self.train_views[index])
+                view = self.train_views[index]
+                geometry = seen_geometry(self, self._surface, camera, view, as_captured=self.as_captured)
             self._geometries[index] = geometry
         return geometry
 

@@ -173,6 +173,7 @@ class EditTrainer(BasedTrainer):
         if self.config.options.quick:
             check_quick(self.editor.info, type(self.pipeline.model))
         self.pipeline.known_digests = self.digests
+        self.pipeline.as_captured = not self.base.is_edit
         self.pipeline.should_stop = lambda: self.stop_training
         self.pipeline.load_base = self.load_base
         self.pipeline.begin(self.base_dir, self.config.max_num_iterations, self.config.machine.seed, self.editor)

@@ -17,7 +17,6 @@ from editor3d.editors.procedural.parse import parse
 from editor3d.errors import CheckpointError, ConfigError, DataError, InstructionError
 from editor3d.geometry.camera import Camera
 from editor3d.geometry.lens import Lens
-from editor3d.geometry.scene.measured import measured_distance
 from editor3d.language.tokens import objects_named
 from editor3d.metrics.known_edit import Map, not_known
 from editor3d.metrics.learned import CAPTION_BEFORE
@@ -31,7 +30,7 @@ from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.results.edited_pictures import edited_pictures
 from editor3d.plugin.results.runs import open_run
 from editor3d.plugin.train.pipeline import PluginPipeline
-from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, rendered_geometry
+from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, seen_geometry
 from editor3d.regions import parse_region
 from editor3d.run import checkpoints
 from editor3d.run.folders import resume_command
@@ -94,7 +93,7 @@ def evaluate(
         ]
     else:
         rows = [replace(row, region=_edited_part(record.instruction, masks[row.name])) for row in rows]
-        f, unknown = _known_map(record.instruction, masks, shares, partial(_geometry, run, base, posed))
+        f, unknown = _known_map(record.instruction, masks, shares, partial(_geometry, run, base))
     return edit_report(
         _inside(rows, shares),
         cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
@@ -140,15 +139,12 @@ def _known_map(
     return f, None
 
 
-def _geometry(run: Path, base: PluginPipeline, posed: PosedImages, index: int) -> ViewGeometry:
+def _geometry(run: Path, base: PluginPipeline, index: int) -> ViewGeometry:
     """What a held-out view shows of the unedited surface: as the capture measured it, else as the base has it."""
-    surface = kept_surface(run / SURFACE_FILE, base)
+    surface = kept_surface(run / SURFACE_FILE, base, as_captured=True)
     manager = base.datamanager
-    view = manager.eval_dataset.metadata["views"][index]
-    measured = measured_distance(view, posed.depth_scale)
-    if measured is not None:
-        return surface.view(Camera.of_view(view), measured)
-    return rendered_geometry(base, surface, manager.eval_dataset.cameras[index : index + 1], view)
+    view, camera = manager.eval_dataset.metadata["views"][index], manager.eval_dataset.cameras[index : index + 1]
+    return seen_geometry(base, surface, camera, view, as_captured=True)
 
 
 def _edited_part(instruction: str, masks: Mapping[str, Tensor]) -> Tensor | None:

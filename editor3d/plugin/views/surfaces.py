@@ -12,6 +12,7 @@ from torch import Tensor
 
 from editor3d.datasets.views.images import read_object_masks
 from editor3d.geometry.camera import Camera
+from editor3d.geometry.scene.measured import measured_distance
 from editor3d.geometry.scene.scene_surface import FUSED_SIDE, SceneSurface, SeenView
 from editor3d.geometry.surface import OPAQUE, SeenSurface
 
@@ -24,51 +25,68 @@ SURFACE_FILE = "surface.safetensors"
 
 
 def kept_surface(
-    path: Path, pipeline: PluginPipeline, changing: Callable[[int], Tensor | None] = lambda index: None
+    path: Path,
+    pipeline: PluginPipeline,
+    changing: Callable[[int], Tensor | None] = lambda index: None,
+    *,
+    as_captured: bool = False,
 ) -> SceneSurface:
     """The surface in a file, or that of the scene as it is now, which is then written there.
 
     Args:
         changing: where the edit is meant to act in a training view, [H, W] bool; None is everywhere.
+        as_captured: the scene is that of its photographs: depth that the capture measured is its own.
 
     Raises:
         Editor3DError: the file is damaged, or the disk is full.
     """
     if path.is_file():
         return SceneSurface.read(path)
-    surface = fused_surface(pipeline, changing)
+    surface = fused_surface(pipeline, changing, as_captured)
     surface.write(path)
     return surface
 
 
 def fused_surface(
-    pipeline: PluginPipeline, changing: Callable[[int], Tensor | None] = lambda index: None
+    pipeline: PluginPipeline,
+    changing: Callable[[int], Tensor | None] = lambda index: None,
+    as_captured: bool = False,
 ) -> SceneSurface:
     """The surface of the scene as it is now; see `kept_surface`."""
     dataset, outputs = pipeline.datamanager.train_dataset, pipeline.datamanager.train_dataparser_outputs
-    views, objects = dataset.metadata["views"], dataset.metadata["posed_images"].objects
+    views, posed = dataset.metadata["views"], dataset.metadata["posed_images"]
 
     def seen(index: int) -> SeenView:
+        view = views[index]
         camera = reduced(pipeline.model.training_camera(dataset.cameras, index), FUSED_SIDE)
         rendered = pipeline.render_view(camera, 0, ("accumulation", "depth"))
-        distance = rendered["depth"].cpu() / outputs.dataparser_scale
-        place = Camera.of_view(views[index]).resized(int(camera.width[0]), int(camera.height[0]))
-        return SeenView(
-            SeenSurface.of_distance(place, distance, rendered["accumulation"]),
-            rendered["rgb"].cpu().clamp(0.0, 1.0),
-            read_object_masks(views[index], objects),
-            changing(index),
-        )
+        measured = measured_distance(view, posed.depth_scale) if as_captured else None
+        if measured is None:
+            place = Camera.of_view(view).resized(int(camera.width[0]), int(camera.height[0]))
+            distance = rendered["depth"].cpu() / outputs.dataparser_scale
+            surface = SeenSurface.of_distance(place, distance, rendered["accumulation"])
+        else:
+            surface = SeenSurface.of_distance(Camera.of_view(view), measured).reduced(FUSED_SIDE)
+        picture = rendered["rgb"].cpu().clamp(0.0, 1.0)
+        return SeenView(surface, picture, read_object_masks(view, posed.objects), changing(index))
 
     return SceneSurface.of(len(views), seen, outputs.dataparser_transform[2, :3])
 
 
-def rendered_geometry(pipeline: PluginPipeline, surface: SceneSurface, camera: Cameras, view: View) -> ViewGeometry:
-    """What a view shows of a scene's surface, at the distances that the scene shows now.
+def seen_geometry(
+    pipeline: PluginPipeline, surface: SceneSurface, camera: Cameras, view: View, *, as_captured: bool
+) -> ViewGeometry:
+    """What a view shows of a scene's surface: at the distances that the capture measured, else at those that the scene
+    shows now.
 
     Args:
         camera: [1], the view's in the run's own frame, with the view's pixels.
+        as_captured: see `kept_surface`.
     """
+    if as_captured:
+        measured = measured_distance(view, pipeline.datamanager.train_dataset.metadata["posed_images"].depth_scale)
+        if measured is not None:
+            return surface.view(Camera.of_view(view), measured)
     rendered = pipeline.render_view(camera, 0, ("accumulation", "depth"))
     shown = rendered["accumulation"].cpu() >= OPAQUE
     scale = pipeline.datamanager.train_dataparser_outputs.dataparser_scale
