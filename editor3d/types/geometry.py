@@ -83,6 +83,9 @@ class ViewGeometry:
 
     sky: Sky | None = None
     """What the scene's points see of the sky. None as `normals`."""
+    brightness: Float[Tensor, "h w"] | None = None
+    """[H, W] float32 in 0..1: how bright the surface is (luma), by all views together and smoothed along it: its light,
+    without highlights and fine texture. None as `normals`."""
 
     @property
     def points(self) -> Float64[Tensor, "h w 3"]:

@@ -24,6 +24,8 @@ _NEAR, _LEVELS = 2.0, 8
 _SMOOTH, _ALIKE = 1.0, 0.2  # s / h, and t
 _ROUNDS, _NEIGHBOURS = 3, 24
 _WIDE, _SAME_SIDE = 3.0, -0.2  # s / h of layers and of concavity, and the cosine beyond which a wall has another side
+_SPREADS, _SAME_WALL = 16, 0.5
+"""How often brightness is averaged with that of the neighbours, and the least cosine between normals of one wall."""
 _QUERY_NEIGHBOURS, _REACH = 8, 6.0
 _CELLS = 1 << 17
 
@@ -38,6 +40,9 @@ class FusedSurface:
     """[N, 3] float32, unit vectors out of the surface."""
     concavity: np.ndarray
     """[N] float32 in -1..1: how far the surface round a point lies above its tangent plane, over its distance."""
+    brightness: np.ndarray
+    """[N] float32 in 0..1: how bright views see it (luma), the mean of all, smoothed along the surface: without
+    highlights, which go with the eye, and without fine texture."""
 
     @cached_property
     def tree(self) -> KDTree:
@@ -59,10 +64,11 @@ class FusedSurface:
             between = 0.5 * (normals[others] + normals[:, None])
             off = (wide * ((cells.points[others] - cells.points[:, None]) * between).sum(-1)).sum(1)
             off /= np.maximum(wide.sum(1), 1e-9)
-            cells = Cells.of(cells.points + off[:, None] * normals, normals, cells.weights, cells.shares)
-        return FusedSurface(cells.points, cells.normals, _hollows(cells.points, cells.normals))
+            cells = Cells.of(cells.points + off[:, None] * normals, normals, cells.weights, cells.shares, cells.lumas)
+        bright = _spread(cells.points, cells.normals, cells.lumas * cells.weights, cells.weights)
+        return FusedSurface(cells.points, cells.normals, _hollows(cells.points, cells.normals), bright)
 
-    def at(self, points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def at(self, points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is known at points near the surface.
 
         Args:
@@ -70,11 +76,11 @@ class FusedSurface:
             normals: [M, 3], as one view sees them; 0 where it cannot tell.
 
         Returns:
-            The normal [M, 3], how far the surface lies off the point along it [M], and concavity [M], all float32.
-            Nothing near: the normal given, and 0.
+            The normal [M, 3], how far the surface lies off the point along it [M], concavity [M] and brightness [M],
+            all float32. Nothing near: the normal given, and 0.
         """
         if not len(self.points) or not len(points):
-            return normals.astype(np.float32), np.zeros(len(points), np.float32), np.zeros(len(points), np.float32)
+            return normals.astype(np.float32), *np.zeros((3, len(points)), np.float32)
         apart, others = _neighbours(self.tree, points, _QUERY_NEIGHBOURS)
         scale = spacing_at(points)[:, None]
         found = self.normals[others]
@@ -86,8 +92,8 @@ class FusedSurface:
         smooth = _unit((weight[..., None] * found).sum(1))
         between = 0.5 * (found + smooth[:, None])
         off = (weight * ((self.points[others] - points[:, None]) * between).sum(-1)).sum(1)
-        hollow = (weight * self.concavity[others]).sum(1)
-        return np.where(known[:, None], smooth, normals).astype(np.float32), off.astype(np.float32), hollow
+        hollow, bright = ((weight * values[others]).sum(1) for values in (self.concavity, self.brightness))
+        return np.where(known[:, None], smooth, normals).astype(np.float32), off.astype(np.float32), hollow, bright
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,15 +108,18 @@ class Cells:
     """[N] float32, 0..1: how well it was seen."""
     shares: np.ndarray
     """[N, K] float32, 0..1: of each of K masks, how much of what was seen of the cell it holds."""
+    lumas: np.ndarray
+    """[N] float32, 0..1: how bright it was seen."""
 
     @staticmethod
-    def of(points: np.ndarray, normals: np.ndarray, weights: np.ndarray, masks: np.ndarray) -> Cells:
+    def of(points: np.ndarray, normals: np.ndarray, weights: np.ndarray, masks: np.ndarray, lumas: np.ndarray) -> Cells:
         """
         Args:
             points: [M, 3].
             normals: [M, 3], unit vectors.
             weights: [M], above 0: how squarely each was seen.
             masks: [M, K], shares in 0..1.
+            lumas: [M], 0..1.
         """
         spacing = spacing_at(points)
         level = np.round(np.log2(spacing / SPACING)).astype(np.int64)
@@ -127,7 +136,8 @@ class Cells:
             columns = [np.bincount(owner, weights * column) / total for column in values.T.astype(np.float64)]
             return np.stack(columns, 1).astype(np.float32) if columns else np.zeros((len(total), 0), np.float32)
 
-        return Cells(mean(points), _unit(mean(normals)), np.minimum(total, 1.0).astype(np.float32), mean(masks))
+        seen = np.minimum(total, 1.0).astype(np.float32)
+        return Cells(mean(points), _unit(mean(normals)), seen, mean(masks), mean(lumas[:, None])[:, 0])
 
 
 def spacing_at(points: np.ndarray) -> np.ndarray:
@@ -142,6 +152,19 @@ def _neighbours(tree: KDTree, points: np.ndarray, count: int) -> tuple[np.ndarra
     count = min(count, tree.n)
     apart, others = tree.query(points, k=count, workers=-1)
     return apart.reshape(len(points), count).astype(np.float32), others.reshape(len(points), count)
+
+
+def _spread(points: np.ndarray, normals: np.ndarray, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """sums / weights of each of N points, both averaged along the surface first: [N] float32."""
+    if not len(points):
+        return np.zeros(0, np.float32)
+    apart, others = _neighbours(KDTree(points), points, _NEIGHBOURS)
+    near = np.exp(-0.5 * (apart / (_WIDE * spacing_at(points)[:, None])) ** 2)
+    near *= (normals[others] * normals[:, None]).sum(-1) > _SAME_WALL
+    near = (near / near.sum(1, keepdims=True)).astype(np.float32)
+    for _ in range(_SPREADS):
+        sums, weights = ((near * values[others]).sum(1) for values in (sums, weights))
+    return (sums / np.maximum(weights, 1e-6)).clip(0.0, 1.0).astype(np.float32)
 
 
 def _hollows(points: np.ndarray, normals: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
@@ -31,6 +32,7 @@ _LEAST = 32
 _TRIM = 2.5
 _HELD = 0.5
 _LUMA = (0.299, 0.587, 0.114)
+_FUSED = ("points", "normals", "concavity", "brightness")
 _STRAY = 0.02
 """How far the fused surface may lie off what a view shows, as a share of the distance."""
 
@@ -89,7 +91,7 @@ class SceneSurface:
         whole = _frame(everything, axes, lumas)
         local = whole.local(torch.from_numpy(points)).numpy()
         turned = whole.turned(torch.from_numpy(normals)).numpy()
-        cells = Cells.of(local, turned, weights, masks)
+        cells = Cells.of(local, turned, weights, masks, lumas)
 
         def frame_of(column: int) -> ObjectFrame | None:
             held = cells.shares[:, column] > _HELD
@@ -119,11 +121,12 @@ class SceneSurface:
         valid = surface.valid.flatten().numpy()
         points = self.whole.local(surface.points).view(-1, 3).numpy()
         raw = self.whole.turned(surface.normals).view(-1, 3).numpy()
-        normals, off, hollow = np.zeros_like(raw), np.zeros(len(raw), np.float32), np.zeros(len(raw), np.float32)
-        normals[valid], off[valid], hollow[valid] = self.fused.at(points[valid], raw[valid])
+        normals, (off, hollow, bright) = np.zeros_like(raw), np.zeros((3, len(raw)), np.float32)
+        normals[valid], off[valid], hollow[valid], bright[valid] = self.fused.at(points[valid], raw[valid])
         known = torch.from_numpy(np.concatenate([points + off[:, None] * normals, normals, hollow[:, None]], 1))
         known = known.view(small.lens.height, small.lens.width, 7)
-        return self._full(camera, distance, known, surface.valid)
+        brightness = _enlarged(bright.reshape(surface.valid.shape), surface.valid.numpy(), (width, height))
+        return self._full(camera, distance, known, surface.valid, brightness)
 
     def write(self, path: Path) -> None:
         """Write it as a file of safetensors.
@@ -138,6 +141,7 @@ class SceneSurface:
             "points": torch.from_numpy(self.fused.points),
             "normals": torch.from_numpy(self.fused.normals),
             "concavity": torch.from_numpy(self.fused.concavity),
+            "brightness": torch.from_numpy(self.fused.brightness),
             "frames": torch.tensor(numbers, dtype=torch.float64),
             "axes": self.whole.axes.contiguous(),
             "up": self.up.contiguous(),
@@ -154,21 +158,19 @@ class SceneSurface:
         """
         try:
             with safe_open(path, "pt") as file:
-                kept = {
-                    name: file.get_tensor(name) for name in ("points", "normals", "concavity", "frames", "axes", "up")
-                }
+                kept = {name: file.get_tensor(name) for name in (*_FUSED, "frames", "axes", "up")}
                 names = json.loads((file.metadata() or {})["objects"])
             frames = [
                 ObjectFrame(row[:3].clone(), kept["axes"], float(row[3]), float(row[4])) for row in kept["frames"]
             ]
-            fused = FusedSurface(*(kept[name].numpy() for name in ("points", "normals", "concavity")))
+            fused = FusedSurface(*(kept[name].numpy() for name in _FUSED))
             return SceneSurface(fused, frames[0], frames[1], dict(zip(names, frames[2:], strict=True)), kept["up"])
         except (SafetensorError, KeyError, ValueError, IndexError) as error:
             raise DataError(
                 f"Expected the surface of a scene in {path}, found a damaged file: delete it, it is made again."
             ) from error
 
-    def _full(self, camera: Camera, distance: Tensor, known: Tensor, valid: Tensor) -> ViewGeometry:
+    def _full(self, camera: Camera, distance: Tensor, known: Tensor, valid: Tensor, brightness: Tensor) -> ViewGeometry:
         """Carry what is known at fewer pixels over to all: each follows the planes of those that lie on its surface."""
         from editor3d.geometry import planes
 
@@ -204,7 +206,15 @@ class SceneSurface:
             frame=self.frame,
             frames=self.frames,
             sky=self.sky,
+            brightness=brightness,
         )
+
+
+def _enlarged(values: np.ndarray, valid: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Smooth values [h, w] of the valid pixels, at another (width, height): [H, W] float32."""
+    share = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    total = cv2.resize(values * valid, size, interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(total / np.maximum(share, 1e-6))
 
 
 def _told(view: SeenView, names: Sequence[str]) -> tuple[np.ndarray, ...]:

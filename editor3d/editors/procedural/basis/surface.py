@@ -39,6 +39,11 @@ class Surface:
     frame: ObjectFrame
     """and the object's."""
 
+    @property
+    def brightness(self) -> Tensor | None:
+        """[H, W] in 0..1: how bright all views together see each point; None where that is not known."""
+        return None if self.geometry.brightness is None else self.geometry.brightness.cpu()
+
     @cached_property
     def sky(self) -> Tensor:
         """[H, W] in 0..1: the share of the sky over each point that is free; 1 where that is not known."""

@@ -1,7 +1,8 @@
 """The light on a surface: taken from the photograph, and laid on a new material.
 
-With Y the photograph's luma, smoothed where it varies little (old texture), and Y_0 that of medium light on the object,
-the shading is S = exp(a tanh(2.2 log(Y / Y_0) / a)), in linear light, which lies between e^-a and e^a. The picture is
+With Y the luma that all views together show, or the photograph's alone, smoothed (old texture goes), and Y_0 that of
+medium light on the object, the shading is S = exp(a tanh(2.2 log(Y / Y_0) / a)), in linear light, which lies between
+e^-a and e^a. The picture is
 
     C = (1 - m) (w S' A + g E(r) sqrt(S')) + 1.15 m A E(r) S'^0.6 + glow
     S' = S^p (0.8 + 0.3 n_up) (1 + b (n' - n) . l) (1 - 0.9 c)
@@ -67,8 +68,12 @@ def between(share: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 
 def shading(image: Tensor, surface: Surface) -> Tensor:
-    """The light on the surface as the photograph [H, W, 3] shows it, 1 being medium: [H, W]."""
-    smooth = flatten(luma(image), _RADIUS, _TEXTURE).clamp(0.02, 1.0)
+    """The light on the surface, 1 being medium: [H, W].
+
+    As all views together show it, where that is known, so that it is alike in each; else as the photograph [H, W, 3].
+    """
+    smooth = surface.brightness
+    smooth = (flatten(luma(image), _RADIUS, _TEXTURE) if smooth is None else smooth).clamp(0.02, 1.0)
     return torch.exp(_BOUND * torch.tanh(2.2 * torch.log(smooth / surface.light) / _BOUND))
 
 

@@ -8,12 +8,12 @@ from torch import Tensor
 from editor3d.editors.procedural.basis.surface import Surface
 from editor3d.editors.procedural.solid.noise import fractal
 
-_SPREAD = 1.1
-"""Times the solid noise: nine tenths of the values then lie in 0.15..0.85."""
+_SPREAD, _PERIOD = 1.1, 0.6
+"""Times the solid noise, for nine tenths of the values to lie in 0.15..0.85; and its periods to a patch."""
 
 
 def noise(surface: Surface, frequency: float, seed: int, octaves: int = 3) -> Tensor:
-    """Solid noise of some `frequency` periods in a unit, and finer ones of half the size and weight.
+    """Solid noise of about `frequency` patches in a unit, and finer ones of half the size and weight.
 
     What is finer than a pixel on the surface fades to the mean, so that near and far views agree.
 
@@ -23,7 +23,8 @@ def noise(surface: Surface, frequency: float, seed: int, octaves: int = 3) -> Te
     Returns:
         [H, W] float32, about 0..1 with mean 0.5.
     """
-    return 0.5 + _SPREAD * fractal(surface.points, surface.footprint, frequency, octaves=octaves, seed=seed)
+    scale = _PERIOD * frequency
+    return 0.5 + _SPREAD * fractal(surface.points, surface.footprint, scale, octaves=octaves, seed=seed)
 
 
 def chance(cells: Tensor, seed: int) -> Tensor:

@@ -95,6 +95,22 @@ def test_the_foot_of_the_ball_is_a_crevice_and_its_top_is_none(room: SceneSurfac
     assert float(geometry.concavity[ball & (height > 0.8)].median()) < 0.0
 
 
+def test_brightness_is_what_all_views_show_together_without_what_one_shows_alone() -> None:
+    def seen(index: int) -> SeenView:
+        camera = looking(PLACES[index], side=64)
+        picture = torch.full((64, 64, 3), 0.3 + 0.1 * index)  # as if highlights went with the eye
+        picture[::2] += 0.1  # texture
+        return SeenView(SeenSurface.of_distance(camera, cast(camera)), picture)
+
+    camera, geometry = shown(SceneSurface.of(len(PLACES), seen, UP))
+    assert geometry.brightness is not None
+    inside = geometry.brightness[cast(camera) > 0]
+    assert abs(float(inside.median()) - 0.55) < 0.06
+    assert float((inside - 0.55).abs().quantile(0.95)) < 0.15
+    fine = geometry.brightness[on_ball(camera)]
+    assert float(fine.std()) < 0.05
+
+
 def test_an_object_has_its_own_frame(room: SceneSurface) -> None:
     ball = room.frames["ball"]
     assert torch.allclose(ball.center, torch.tensor(BALL).double(), atol=0.2)  # its underside is not seen
