@@ -85,7 +85,7 @@ class ViewGeometry:
     """What the scene's points see of the sky. None as `normals`."""
     brightness: Float[Tensor, "h w"] | None = None
     """[H, W] float32 in 0..1: how bright the surface is (luma), by all views together and smoothed along it: its light,
-    without highlights and fine texture. None as `normals`."""
+    without highlights and fine texture; 0 where that is not known. None as `normals`."""
 
     @property
     def points(self) -> Float64[Tensor, "h w 3"]:

@@ -77,7 +77,7 @@ class FusedSurface:
 
         Returns:
             The normal [M, 3], how far the surface lies off the point along it [M], concavity [M] and brightness [M],
-            all float32. Nothing near: the normal given, and 0.
+            all float32. Nothing near: the normal given, and 0, which no brightness is otherwise.
         """
         if not len(self.points) or not len(points):
             return normals.astype(np.float32), *np.zeros((3, len(points)), np.float32)
@@ -93,6 +93,7 @@ class FusedSurface:
         between = 0.5 * (found + smooth[:, None])
         off = (weight * ((self.points[others] - points[:, None]) * between).sum(-1)).sum(1)
         hollow, bright = ((weight * values[others]).sum(1) for values in (self.concavity, self.brightness))
+        bright = np.where(known, bright, 0.0).astype(np.float32)
         return np.where(known[:, None], smooth, normals).astype(np.float32), off.astype(np.float32), hollow, bright
 
 
@@ -164,7 +165,7 @@ def _spread(points: np.ndarray, normals: np.ndarray, sums: np.ndarray, weights: 
     near = (near / near.sum(1, keepdims=True)).astype(np.float32)
     for _ in range(_SPREADS):
         sums, weights = ((near * values[others]).sum(1) for values in (sums, weights))
-    return (sums / np.maximum(weights, 1e-6)).clip(0.0, 1.0).astype(np.float32)
+    return (sums / np.maximum(weights, 1e-6)).clip(1e-3, 1.0).astype(np.float32)
 
 
 def _hollows(points: np.ndarray, normals: np.ndarray) -> np.ndarray:

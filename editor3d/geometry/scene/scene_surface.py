@@ -125,7 +125,7 @@ class SceneSurface:
         normals[valid], off[valid], hollow[valid], bright[valid] = self.fused.at(points[valid], raw[valid])
         known = torch.from_numpy(np.concatenate([points + off[:, None] * normals, normals, hollow[:, None]], 1))
         known = known.view(small.lens.height, small.lens.width, 7)
-        brightness = _enlarged(bright.reshape(surface.valid.shape), surface.valid.numpy(), (width, height))
+        brightness = _enlarged(bright.reshape(surface.valid.shape), (width, height))
         return self._full(camera, distance, known, surface.valid, brightness)
 
     def write(self, path: Path) -> None:
@@ -210,10 +210,10 @@ class SceneSurface:
         )
 
 
-def _enlarged(values: np.ndarray, valid: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """Smooth values [h, w] of the valid pixels, at another (width, height): [H, W] float32."""
-    share = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    total = cv2.resize(values * valid, size, interpolation=cv2.INTER_LINEAR)
+def _enlarged(values: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Smooth values [h, w], above 0 where they are known, at another (width, height): [H, W] float32."""
+    share = cv2.resize((values > 0).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    total = cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
     return torch.from_numpy(total / np.maximum(share, 1e-6))
 
 

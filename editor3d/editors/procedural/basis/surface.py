@@ -39,10 +39,15 @@ class Surface:
     frame: ObjectFrame
     """and the object's."""
 
-    @property
-    def brightness(self) -> Tensor | None:
-        """[H, W] in 0..1: how bright all views together see each point; None where that is not known."""
-        return None if self.geometry.brightness is None else self.geometry.brightness.cpu()
+    def brightness(self, photo: Callable[[], Tensor]) -> Tensor:
+        """[H, W] in 0..1: how bright all views together see each point; where that is not known, what `photo` gives, the
+        smoothed luma of the photograph."""
+        known = self.geometry.brightness
+        if known is None:
+            return photo()
+        known = known.cpu()
+        unknown = (known <= 0) & self.known
+        return known.where(~unknown, photo()) if bool(unknown.any()) else known
 
     @cached_property
     def sky(self) -> Tensor:

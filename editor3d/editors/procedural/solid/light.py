@@ -72,8 +72,7 @@ def shading(image: Tensor, surface: Surface) -> Tensor:
 
     As all views together show it, where that is known, so that it is alike in each; else as the photograph [H, W, 3].
     """
-    smooth = surface.brightness
-    smooth = (flatten(luma(image), _RADIUS, _TEXTURE) if smooth is None else smooth).clamp(0.02, 1.0)
+    smooth = surface.brightness(lambda: flatten(luma(image), _RADIUS, _TEXTURE)).clamp(0.02, 1.0)
     return torch.exp(_BOUND * torch.tanh(2.2 * torch.log(smooth / surface.light) / _BOUND))
 
 

@@ -79,8 +79,7 @@ def snow(image: Tensor, surface: Surface, fall: Snowfall = USUAL) -> Tensor:
 
     The photograph's light stays on it as far as it is smooth: shadows, not the texture of what is hidden.
     """
-    bright = surface.brightness
-    bright = blur(flatten(luma(image), 6.0, 0.15), 4.0) if bright is None else bright
+    bright = surface.brightness(lambda: blur(flatten(luma(image), 6.0, 0.15), 4.0))
     light = (bright / surface.light).clamp(0.3, 1.6)
     slope = (surface.normals @ image.new_tensor(_SUN)).clamp(0.0, 1.0)
     grain = 0.10 * (noise(surface, 30.0, 13, 2) - 0.5) + 0.14 * (noise(surface, 4.0, 14, 2) - 0.5)
