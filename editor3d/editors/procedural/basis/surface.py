@@ -40,8 +40,11 @@ class Surface:
     """and the object's."""
 
     def brightness(self, photo: Callable[[], Tensor]) -> Tensor:
-        """[H, W] in 0..1: how bright all views together see each point; where that is not known, what `photo` gives, the
-        smoothed luma of the photograph."""
+        """[H, W] in 0..1: how bright all views together see each point.
+
+        Args:
+            photo: gives the photograph's own luma, smoothed, for where that is not known.
+        """
         known = self.geometry.brightness
         if known is None:
             return photo()
