@@ -1,6 +1,7 @@
 # make demo    set up, then edit the demo scene and say where the results are
 # make test    set up, then run all tests, in TEST_PROCESSES processes (2)
 # make addon   Blender's add-on as a zip, in dist/
+# make studio  the page of editor3d studio, by npm; make setup builds it, too
 # make bench   the benchmarks; prints their figures (see below for a capture of your own)
 
 PYTHON ?= python3.11
@@ -15,7 +16,7 @@ export PYTHONWARNINGS ?= ignore::FutureWarning
 # threads that wait leave the cores to those that work: set before Python starts, it holds for every import order
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: setup demo test test-fast addon bench check system clean
+.PHONY: setup demo test test-fast addon studio bench check system clean
 
 setup: $(READY)
 
@@ -32,6 +33,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m editor3d.editors.procedural.solid.warmup >/dev/null
 	@$(BIN)/python -m nerf_methods.voxel.warmup >/dev/null
 	@$(BIN)/python -m gaussian.warmup >/dev/null
+	@$(BIN)/python -m editor3d.studio.build || echo "All but editor3d studio works: make studio builds its page once npm's registry is reached."
 	@touch $(READY)
 
 # Names missing system packages and the command that installs them; only ns-export and Blender programs need them.
@@ -61,6 +63,9 @@ test-fast: $(READY)
 # One zip for Blender 4.2 and later (an extension) and 3.4 to 4.1 (an add-on); Python 3.11 is all that it takes.
 addon:
 	@$(PYTHON) blender_addon/build_zip.py --output dist
+
+studio: $(READY)
+	@$(BIN)/python -m editor3d.studio.build
 
 check: $(READY)
 	$(BIN)/ruff check .

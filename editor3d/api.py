@@ -12,7 +12,7 @@ from editor3d.datasets import load_posed_images
 from editor3d.datasets.locate import is_run, resolve_data
 from editor3d.datasets.opening import announce_reduction
 from editor3d.datasets.other_files import RUN_OR_SPLATS, require_run
-from editor3d.edit_config import Source, edit_config
+from editor3d.edit_config import Source, edit_config, reconstruct
 from editor3d.errors import CheckpointError, ConfigError, DataError
 from editor3d.host.surroundings import settled
 from editor3d.options import EditOptions, taking
@@ -82,6 +82,29 @@ class Scene(Source):
         config.set_timestamp()
         config.check()
         return Edit(_run(config, only_plan=True))
+
+    @settled()
+    def reconstruct(
+        self, *, method: str = "auto", steps: int | None = None, output: Path | str = Path("outputs")
+    ) -> Path:
+        """Make the scene ready to be edited: find the reconstruction that an edit would start from, or make it.
+
+        Args:
+            method: reconstructs (`editor3d list methods`); auto is that of the edit method that suits this machine.
+            steps: of its training; by default the method's own number.
+            output: folder of runs.
+
+        Returns:
+            The folder of the run that holds the scene.
+
+        Raises:
+            Editor3DError: one sentence on what was expected, what came and what to do.
+            KeyboardInterrupt: stopped by Ctrl-C; the next call continues.
+        """
+        run = self.base or reconstruct(self, method, steps, Path(output))
+        if run is None:
+            raise KeyboardInterrupt
+        return run
 
 
 @dataclass(frozen=True)

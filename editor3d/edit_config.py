@@ -49,7 +49,6 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
     Raises:
         ConfigError: no such method or preset, a method that does not edit, or a value out of range.
     """
-    from editor3d.datasets.dataparser import Opened
     from editor3d.plugin.edit.based import BasedTrainerConfig
     from editor3d.plugin.train.presets import read_preset
     from editor3d.regions import StrokesRegion, parse_region, seen_parts
@@ -78,10 +77,7 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
         method = default_method(scene, options.quick) if options.garment is None else GARMENT_METHOD
     config = method_config(method, BasedTrainerConfig)
     config.options = options.of_method()
-    manager = config.pipeline.datamanager
-    manager.data, manager.dataparser.downscale_factor = scene.data, scene.downscale_factor
-    if scene.posed is not None:
-        manager.dataparser.opened = Opened(scene.posed, scene.data.resolve(), scene.downscale_factor)
+    _place(config, scene)
     config.load_dir, config.output_dir, config.machine.seed = scene.base, options.output, options.seed
     config.vis = "viewer" if options.viewer else "tensorboard"
     if options.quick:
@@ -89,6 +85,49 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
     if options.steps is not None:
         config.max_num_iterations = options.steps
     return config
+
+
+def reconstruct(scene: Source, method: str, steps: int | None, output: Path) -> Path | None:
+    """The run that holds a scene without a base: the kept reconstruction, or one that is made now.
+
+    Args:
+        method: that reconstructs; auto is that of the edit method that suits this machine.
+        steps: of its training; None is the method's own number.
+        output: folder of runs.
+
+    Returns:
+        The run's folder; None if training it was interrupted, which the next call continues.
+
+    Raises:
+        Editor3DError: no such method, or a scene that cannot be reconstructed.
+    """
+    from editor3d.plugin.bases.base import base_config, keep_base
+    from editor3d.plugin.edit.based import BasedTrainerConfig
+    from editor3d.plugin.train.config import PluginTrainerConfig
+
+    if scene.is_file:
+        return load_target(SCENE_FILES[scene.data.suffix.lower()])(scene.data, output, scene.around)[1]
+    bases = available_methods("base")
+    if method not in ("auto", *bases):
+        raise ConfigError(f"Expected a method that reconstructs, one of {', '.join(bases)}, got {method!r}.")
+    if steps is not None and steps < 1:
+        raise ConfigError(f"Expected at least 1 step, got {steps}: leave --steps out.")
+    edit = method_config(default_method(scene), BasedTrainerConfig)
+    _place(edit, scene)
+    edit.output_dir, edit.vis = output, "tensorboard"
+    PluginTrainerConfig.check(edit)  # of the capture; there is nothing to edit yet
+    base = keep_base(base_config(edit.base_method if method == "auto" else method, edit, steps))
+    return None if base is None else base.run
+
+
+def _place(config: BasedTrainerConfig, scene: Source) -> None:
+    """Have a configuration read the capture of a scene, as it was read already where it was."""
+    from editor3d.datasets.dataparser import Opened
+
+    manager = config.pipeline.datamanager
+    manager.data, manager.dataparser.downscale_factor = scene.data, scene.downscale_factor
+    if scene.posed is not None:
+        manager.dataparser.opened = Opened(scene.posed, scene.data.resolve(), scene.downscale_factor)
 
 
 def default_method(scene: Source, quick: bool = False) -> str:

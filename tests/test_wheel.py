@@ -61,6 +61,7 @@ def test_it_holds_the_packages_their_data_and_the_presets_alone(wheel: Path) -> 
         held = {name for name in archive.namelist() if not PurePosixPath(name).parts[0].endswith(".dist-info")}
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
     wanted = {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
+    wanted = {name for name in wanted if not name.startswith("editor3d/studio/page/")}  # as it was built, it is there
     wanted |= {f"editor3d/_configs/{path.name}" for path in (ROOT / "configs").iterdir()}
     assert len(wanted) > 500
     assert held == wanted

@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "instruct": Command(
         "Have a chat model turn free words into edits, to be approved", "editor3d.cli.commands.edit:Instruct"
     ),
+    "reconstruct": Command("Reconstruct a capture, and keep that for edits", "editor3d.cli.commands.edit:Reconstruct"),
     "resume": Command("Continue an interrupted run", "editor3d.cli.commands.resume:Resume"),
     "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.commands.evaluate:Evaluate"),
     "preview": Command(
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Command] = {
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
     "mcp": Command("Serve edits to an assistant that speaks MCP", "editor3d.cli.commands.serve:Mcp"),
+    "studio": Command("Edit a scene on a page in the browser", "editor3d.cli.commands.serve:StudioCommand"),
     "refine": Command("Search for a better Blender program", "editor3d.cli.commands.refine:Refine"),
     "blender": Command(
         "Install the Blender that made a scene, for refine", "editor3d.cli.commands.refine:BlenderCommand"

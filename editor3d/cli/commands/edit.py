@@ -1,4 +1,5 @@
-"""`editor3d edit` and `editor3d plan`: change a scene as one sentence says, or say what that will take."""
+"""`editor3d edit`, `editor3d plan` and `editor3d reconstruct`: change a scene as one sentence says, say what that will
+take, or make the scene ready for it."""
 
 from __future__ import annotations
 
@@ -117,4 +118,40 @@ class Instruct(Edit):
                 region = f"object:{step.object}" if inside else chosen.region
                 done = scene.edit(**{**vars(chosen), "instruction": step.prompt, "region": region})
                 scene = done.scene()
+        return 0
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Reconstruct a capture, and keep that for edits; one that was kept before is found again.
+
+    A file of splats is made a run, which takes no training. Prints the folder of the run.
+    """
+
+    scene: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    """The folder of a capture (nerfstudio, COLMAP or NeRF-synthetic), a file of splats (.ply, .spz, .splat, .sog), or
+    the word demo."""
+    method: str = "auto"
+    """Choose a method that reconstructs by its name in `editor3d list methods`; auto takes what the edit methods do on
+    this machine."""
+    steps: int | None = None
+    """Set the training steps; by default the method's own number."""
+    output: Path = Path("outputs")
+    """Name the folder of runs."""
+    downscale_factor: int | None = None
+    """Read a capture's pictures at 1/N of their size (1 reads them whole); by default sides above 1600 pixels are
+    halved until they are below."""
+    draft: bool = False
+    """Read or render pictures at half the usual size, for a first look."""
+    around: Annotated[CameraOptions, tyro.conf.arg(name="")] = CameraOptions()
+
+    def run(self) -> int:
+        from editor3d.api import load
+        from editor3d.run.events import Result, absolute, emit
+
+        around = self.around.around()
+        scene = load(self.scene, downscale_factor=self.downscale_factor, around=around, draft=self.draft)
+        run = scene.reconstruct(method=self.method, steps=self.steps, output=self.output)
+        print(run)
+        emit(Result(kind="base", path=absolute(run)))
         return 0

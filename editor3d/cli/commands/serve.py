@@ -1,9 +1,12 @@
-"""`editor3d serve` and `editor3d mcp`: edits for programs of this machine: Blender's add-on, and assistants."""
+"""`editor3d serve`, `mcp` and `studio`: edits for programs of this machine, for assistants, and on a page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,39 @@ class Mcp:
         from editor3d.service.assistants.run import serve_assistant
 
         return serve_assistant(self.folder, self.port if self.http else None)
+
+
+@dataclass(frozen=True)
+class StudioCommand:
+    """Edit a scene on a page in the browser: see it, say what should change, and compare before and after.
+
+    Listens on the loopback interface only. The printed address holds a token that lets the page in. Edits are kept as a
+    tree; opening the same scene again brings it back. Ctrl-C ends the studio and its jobs, which the next start takes
+    up again.
+    """
+
+    scene: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="DATA")] = None
+    """The folder of a capture or of a run, a file of splats (.ply, .spz, .splat, .sog), or the word demo; by default
+    what was open last."""
+    output: Path = Path("outputs")
+    """Name the folder of runs, whose reconstructions are found again."""
+    folder: Path | None = None
+    """Keep the history in this folder, readable by this user only; by default in the user's cache folder."""
+    port: int = 0
+    """Listen on this port, up to 65535; 0 takes the one of the last time, or a free one."""
+    no_browser: bool = False
+    """Print the address, and open no browser."""
+    draft: bool = False
+    """Read or render pictures at half the usual size, for a first look."""
+
+    def run(self) -> int:
+        from editor3d.studio.run import run_studio
+
+        return run_studio(
+            self.scene,
+            folder=self.folder,
+            output=self.output,
+            port=self.port,
+            browser=not self.no_browser,
+            draft=self.draft,
+        )

@@ -242,17 +242,20 @@ def ensure_base(method: str, edit: PluginTrainerConfig, steps: int | None) -> Ba
         RunInterrupted: training it was interrupted; its checkpoint is kept, and the next call resumes. How to resume
             with the edit was said.
     """
-    config = base_config(method, edit, steps)
-    with alone(config.get_base_dir()):
-        base = _kept_base(config)
+    base = keep_base(base_config(method, edit, steps))
     if base is None:
         print(f"Resume the edit, its reconstruction first, with: {resume_command(edit.get_base_dir())}", flush=True)
         raise RunInterrupted
     return base
 
 
+def keep_base(config: PluginTrainerConfig) -> Base | None:
+    """The base of what `base_config` gave: the kept one, or trained now; None if that was interrupted."""
+    with alone(config.get_base_dir()):
+        return _kept_base(config)
+
+
 def _kept_base(config: PluginTrainerConfig) -> Base | None:
-    """The kept base; None if training it was interrupted."""
     folder = config.get_checkpoint_dir()
     done = config.max_num_iterations - 1
     missing = done not in checkpoints.find_checkpoints(folder)

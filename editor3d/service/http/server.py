@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from editor3d.errors import ConfigError
 from editor3d.service.http.app import create_app
@@ -30,12 +31,19 @@ class Server(uvicorn.Server):
         folder: where jobs and uploads are kept.
         port: 0 takes a free one.
         jobs: another queue than the one in `folder`.
+        application: makes what answers requests.
 
     Raises:
         ConfigError: the port is taken, or no port.
     """
 
-    def __init__(self, folder: Path, port: int = 0, jobs: JobQueue | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        jobs: JobQueue | None = None,
+        application: Callable[[Service], ASGIApp] = create_app,
+    ) -> None:
         self.socket = _listening(port)
         try:
             self.service = Service(jobs if jobs is not None else JobQueue(folder), self.socket.getsockname()[1])
@@ -45,7 +53,7 @@ class Server(uvicorn.Server):
         connection: Any = partial(BoundedConnection, self.service.connections)
         super().__init__(
             uvicorn.Config(
-                create_app(self.service),
+                application(self.service),
                 loop="asyncio",
                 http=connection,
                 ws="none",

@@ -59,7 +59,13 @@ def steps_of(request: JobRequest, places: Places) -> tuple[Step, ...]:
         return (Step("preview", lambda made: style_words(request, places, preview=True)),)
     if kind == "scene":
         edit = Step("edit", lambda made: edit_words(request, places))
+        if request.settings.given().get("format") == "none":
+            return (edit,)
         return (edit, Step("export", lambda made: export_words(request, places, run_of(made))))
+    if kind == "reconstruct":
+        return (Step("reconstruct", lambda made: reconstruct_words(request, places)),)
+    if kind == "export":
+        return (Step("export", lambda made: file_words(request, places)),)
     if kind == "scene-preview":
         return (Step("preview", lambda made: preview_words(request, places, inputs["scene"])),)
     if kind == "picture-preview":
@@ -105,6 +111,20 @@ def export_words(request: JobRequest, places: Places, run: Path) -> list[str]:
     format = request.settings.given().get("format", "auto")
     words = ["export", str(run), "--format", format, "--output", str(places.result / f"{RESULT}.ply")]
     return [*words, "--num-points", str(POINTS)] if format in ("auto", "pointcloud") else words
+
+
+def reconstruct_words(request: JobRequest, places: Places) -> list[str]:
+    """`editor3d reconstruct`."""
+    words = ["reconstruct", str(request.inputs["scene"]), "--output", str(places.runs)]
+    return [*words, *_flags(request.settings.given())]
+
+
+def file_words(request: JobRequest, places: Places) -> list[str]:
+    """`editor3d export` of the scene of a run to one file."""
+    given = request.settings.given()
+    format, suffix = given.get("format", "splats"), given.get("suffix", ".ply")
+    target = places.result / f"{format}{suffix}"
+    return ["export", str(request.inputs["run"]), "--format", format, "--output", str(target)]
 
 
 def preview_words(request: JobRequest, places: Places, data: Path) -> list[str]:

@@ -127,12 +127,15 @@ class JobQueue:
         folder: jobs, uploads and kept reconstructions go to a private folder of the service's own in it.
         command: the words that run a command of the project, whose own words come as JSON on its standard input, where
             they are in no list of processes; this project by default.
+        runs: a folder of the user's own for runs, in which nothing is removed; one in `folder` by default, in which
+            old ones are.
 
     Raises:
         ConfigError: the folder cannot be written, or something else has the name of the service's own.
     """
 
-    def __init__(self, folder: Path, command: Sequence[str] | None = None) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] | None = None, runs: Path | None = None) -> None:
+        self._runs = runs
         self.folder = owned.root(folder)
         self._command = list(command) if command is not None else None
         _remove_old([*self.folder.glob("jobs/*"), *self.folder.glob(f"{UPLOADS}*")])
@@ -160,7 +163,7 @@ class JobQueue:
             folder = self.folder / "jobs" / name
             folder.parent.mkdir(mode=0o700, exist_ok=True)
             owned.make(folder)
-            places = Places(folder, self.folder / "runs")
+            places = Places(folder, self.folder / "runs" if self._runs is None else self._runs)
             job = Job(name, request, places, steps_of(request, places) if steps is None else steps(places))
             self._jobs[name] = job
             self._forget_old()
@@ -229,8 +232,9 @@ class JobQueue:
         earlier: set[Path] | None = None  # not known: then no run can be distinguished from a user's own
         try:
             # jobs run one after the other: nothing is at work in that folder now
-            remove_old_runs(job.places.runs)
-            earlier = runs_below(job.places.runs)
+            if self._runs is None:
+                remove_old_runs(job.places.runs)
+                earlier = runs_below(job.places.runs)
             for index, step in enumerate(job.steps):
                 job.step = index
                 code = self._run_step(job, step)
@@ -285,7 +289,7 @@ class JobQueue:
         """Put pictures of the finished run, and its record, beside the result."""
         places, kind = job.places, job.request.kind
         places.result.mkdir(exist_ok=True)
-        if kind in ("scene-preview", "picture-preview") or kind not in KINDS:
+        if kind in ("scene-preview", "picture-preview", "reconstruct", "export") or kind not in KINDS:
             return
         if kind == "refine":
             for name in ("best.py", "before_after.png", "edit.json"):

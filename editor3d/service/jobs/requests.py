@@ -17,10 +17,12 @@ from editor3d.options import EditOptions, options_from
 from editor3d.service.jobs.settings import (
     DECIDED,
     CameraSettings,
+    ExportSettings,
     File,
     MeshSettings,
     PictureSettings,
     PreviewSettings,
+    ReconstructSettings,
     RefineSettings,
     SceneSettings,
     Settings,
@@ -73,6 +75,12 @@ class PreviewInputs(Inputs, frozen=True, kw_only=True):
     scene: Source
 
 
+class RunInputs(Inputs, frozen=True, kw_only=True):
+    """The folder of a run."""
+
+    run: Source
+
+
 class PictureInputs(Inputs, frozen=True, kw_only=True):
     """A picture."""
 
@@ -87,8 +95,15 @@ class RefineInputs(Inputs, frozen=True, kw_only=True):
     target: Source | None = None
 
 
-class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+class Work(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """What every job says."""
+
+    inputs: Inputs
+    settings: Settings
+
+
+class Job(Work, frozen=True, kw_only=True):
+    """What every job that changes something says."""
 
     instruction: Annotated[str, Meta(max_length=MAX_INSTRUCTION, description="What is to change, in one sentence.")]
 
@@ -140,7 +155,23 @@ class RefineJob(Job, frozen=True, kw_only=True, tag="refine"):
     settings: RefineSettings = RefineSettings()
 
 
-AnyJob = MeshJob | MeshPreviewJob | SceneJob | ScenePreviewJob | PicturePreviewJob | RefineJob
+class ReconstructJob(Work, frozen=True, kw_only=True, tag="reconstruct"):
+    """Reconstruct a capture, or find the reconstruction that was kept; make a file of splats a run."""
+
+    inputs: PreviewInputs
+    settings: ReconstructSettings = ReconstructSettings()
+
+
+class ExportJob(Work, frozen=True, kw_only=True, tag="export"):
+    """Write the scene of a run as a file for other programs."""
+
+    inputs: RunInputs
+    settings: ExportSettings = ExportSettings()
+
+
+AnyJob = (
+    MeshJob | MeshPreviewJob | SceneJob | ScenePreviewJob | PicturePreviewJob | RefineJob | ReconstructJob | ExportJob
+)
 KINDS: tuple[str, ...] = tuple(str(job.__struct_config__.tag) for job in get_args(AnyJob))
 _decoder = msgspec.json.Decoder(AnyJob)
 
@@ -176,7 +207,7 @@ def parse_request(body: bytes, uploads: Mapping[str, Path]) -> JobRequest:
         raise ConfigError(f"Expected a job as JSON, got something else ({error}): check what is sent.") from error
     given: dict[str, Source | None] = msgspec.structs.asdict(job.inputs)
     inputs = {name: _input(name, source, uploads) for name, source in given.items() if source is not None}
-    settings, instruction = job.settings, job.instruction.strip()
+    settings, instruction = job.settings, job.instruction.strip() if isinstance(job, Job) else ""
     if isinstance(settings, CameraSettings) and isinstance(settings.cameras, File):
         _existing("cameras", settings.cameras.path)
     options = None

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from editor3d.cli.mesh_options import MeshOptions
 from editor3d.errors import shown
-from editor3d.options import FAR, EditOptions, Seed, Side, Vector, docs_of
+from editor3d.options import FAR, Count, EditOptions, Seed, Side, Vector, docs_of
 from editor3d.programs.core.options import RefineLimits, RefineRequest
 from editor3d.types import MAX_CAMERAS, MIN_CAMERAS
 
@@ -112,4 +112,19 @@ class SceneSettings(_EditSettings, frozen=True, kw_only=True, omit_defaults=True
     """Options of an edit, and other flags of `editor3d edit` and `editor3d export`."""
 
     draft: bool = False
-    format: Literal["auto", "mesh", "pointcloud", "splats"] = "auto"
+    format: Literal["auto", "mesh", "pointcloud", "splats", "none"] = "auto"
+
+
+class ReconstructSettings(CameraSettings, frozen=True, kw_only=True, omit_defaults=True):
+    """Flags of `editor3d reconstruct`."""
+
+    method: str | None = None
+    steps: Count | None = None
+    draft: bool = False
+
+
+class ExportSettings(Settings, frozen=True, kw_only=True, omit_defaults=True):
+    """Flags of `editor3d export`, and how the file's name ends."""
+
+    format: Literal["mesh", "pointcloud", "splats"] = "splats"
+    suffix: Literal[".ply", ".spz", ".splat", ".glb", ".obj"] = ".ply"

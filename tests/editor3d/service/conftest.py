@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
 import threading
@@ -17,6 +16,7 @@ from editor3d.service.http.server import Server
 from editor3d.service.http.service import HOST, Service
 from editor3d.service.http.signing import signed
 from editor3d.service.jobs.queue import JobQueue
+from tests.exchange import exchange
 
 _WORDS = """
 import json, sys
@@ -51,21 +51,9 @@ class Caller:
             raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"Authorization": signed(self.service.token, method, path, sent["Host"], raw or b"").header(), **sent}
-        connection = http.client.HTTPConnection(HOST, self.service.port, timeout=10)
-        try:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-            if raw is not None and "Content-Length" not in sent:
-                sent["Content-Length"] = str(len(raw))
-            for name, value in sent.items():
-                if value:
-                    connection.putheader(name, value)
-            connection.endheaders(raw)
-            answer = connection.getresponse()
-            data = answer.read()
-        finally:
-            connection.close()
-        is_json = answer.headers.get_content_type() == "application/json"
-        return Answer(answer.status, json.loads(data) if is_json else data)
+        if raw is not None and "Content-Length" not in sent:
+            sent["Content-Length"] = str(len(raw))
+        return Answer(*exchange(self.service.port, method, path, sent, raw)[:2])
 
     def upload(self, name: str, data: bytes) -> dict[str, str]:
         answer = self("POST", f"/v1/uploads?name={name}", raw=data)

@@ -1,0 +1,1 @@
+"""The process that holds scenes: it renders frames, shows photographs, and tries edits in 2D."""
