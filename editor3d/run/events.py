@@ -206,6 +206,11 @@ def emit(event: Event) -> None:
         _sink.write(event)
 
 
+def followed() -> bool:
+    """Whether events are written anywhere."""
+    return _sink is not None
+
+
 def emit_finished(code: int) -> None:
     """Emit that the command ends, and how long it took since its sink was set up."""
     if _sink is not None:

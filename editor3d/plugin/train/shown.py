@@ -1,8 +1,10 @@
-"""Render the scene of a pipeline from the views that results show, and from all around."""
+"""Render the scene of a pipeline from the views that results show, from all around, and while it is trained."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,19 @@ from torch import Tensor
 from editor3d.datasets.views.images import read_image
 from editor3d.metrics.image import SSIM_MIN_SIDE, psnr, ssim
 from editor3d.outputs.orbit import orbit_cameras
+from editor3d.outputs.pictures import save_png, to_uint8
 from editor3d.plugin.bases.quality import kept_quality, shown_views
 from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.run import events
 
 TURNTABLE_SIDE = 512
 """Pixels of a turntable's longer side, at most."""
+LIVE = "live.png"
+"""The scene as it is, in the run's folder; only while it is trained."""
+LIVE_FIRST_SECONDS, LIVE_SECONDS = 2.0, 5.0
+"""Until the first picture, and between two of them."""
+LIVE_SIDE = 384
+"""Pixels of its longer side, at most."""
 
 
 class PipelineViews:
@@ -86,3 +96,37 @@ def render_frames(pipeline: PluginPipeline, cameras: Cameras, which: Sequence[in
     """Renders of `cameras`, one by one: [H, W, 3] float."""
     for index in range(len(cameras)) if which is None else which:
         yield pipeline.render_view(cameras, index)["rgb"]
+
+
+class LivePicture:
+    """Renders one view of a scene every few seconds of its training, and emits that as an event `picture`.
+
+    Does nothing where nobody reads events. Training goes on as it would without.
+
+    Args:
+        run: the run's folder.
+        pipeline: holds the scene; the first held-out view is shown, or the first training view where there is none.
+    """
+
+    def __init__(self, run: Path, pipeline: PluginPipeline) -> None:
+        self._path, self._pipeline = run / LIVE, pipeline
+        self._next = time.monotonic() + LIVE_FIRST_SECONDS
+
+    def after_step(self) -> None:
+        """Show the scene if it is time to."""
+        if not events.followed() or time.monotonic() < self._next:
+            return
+        manager = self._pipeline.datamanager
+        held_out = manager.eval_dataset.cameras if len(manager.eval_dataset) else manager.train_dataset.cameras
+        cameras = deepcopy(held_out[:1])
+        scale = LIVE_SIDE / max(int(cameras.width[0]), int(cameras.height[0]))
+        if scale < 1.0:
+            cameras.rescale_output_resolution(scale)
+        with torch.random.fork_rng(devices=[]), self._pipeline.stopwatch.measure("render"):
+            save_png(self._path, to_uint8(self._pipeline.render_view(cameras, 0)["rgb"]))
+        events.emit(events.Picture(path=events.absolute(self._path)))
+        self._next = time.monotonic() + LIVE_SECONDS
+
+    def end(self) -> None:
+        """Take the picture away: what a finished run shows is made anew."""
+        self._path.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from editor3d.plugin.train.begun import discard_begun, prepared
 from editor3d.plugin.train.chatter import without_chatter
 from editor3d.plugin.train.event_log import optional_event_logs
 from editor3d.plugin.train.pipeline import PluginPipeline
+from editor3d.plugin.train.shown import LivePicture
 from editor3d.run import checkpoints
 from editor3d.run.clock import RunClock
 from editor3d.run.events import Result, absolute, emit
@@ -100,6 +101,7 @@ class PluginTrainer(Trainer):
         with stop_on_signal(self._stop), TrainingProgress(title, self._start_step, total) as self._progress:
             # nerfstudio counts the iterations of this process; ours is the length of the run
             self.config.max_num_iterations = max(0, total - self._start_step)
+            self._live = LivePicture(self.base_dir, self.pipeline)
             try:
                 super().train()
             except StepInterrupted as stopped:
@@ -107,6 +109,7 @@ class PluginTrainer(Trainer):
                 self.awaited = stopped.picture if isinstance(stopped, ApprovalAwaited) else None
             finally:
                 self.config.max_num_iterations = total
+                self._live.end()
         done = self.completed + 1 >= total
         if done and not isinstance(self.config, ChangesBase):
             self._judge()
@@ -140,6 +143,7 @@ class PluginTrainer(Trainer):
             loss, losses, metrics = super().train_iteration(step)
         self.completed = step
         self._progress.update(step + 1)
+        self._live.after_step()
         # nerfstudio holds these until the next step: with them it would hold the whole graph, and a field that changes
         # its resolution in between would meet the gradient accumulator of the old one
         return loss.detach(), {name: value.detach() for name, value in losses.items()}, metrics

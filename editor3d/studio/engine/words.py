@@ -78,7 +78,7 @@ class Words:
         made.validate(instruction, objects.keys(), [view])
         found, index = scene.view(view)
         condition = scene.render(index) if scene.is_edit else _photograph(scene, view)
-        follows = uses_geometry(made, instruction, objects) and scene.measured is not None
+        surface = scene.measured if uses_geometry(made, instruction, objects) else None
         info = made.info
         request = EditRequest(
             view=view,
@@ -86,7 +86,7 @@ class Words:
             condition=condition,
             render=condition if info.uses_render else None,
             objects=read_object_masks(found, objects) if info.edits_objects else {},
-            geometry=scene.measured.view(found) if follows else None,
+            geometry=None if surface is None else surface.view(found),
             seed=seed,
             guidance_scale=info.guidance_scale,
             diffusion_steps=info.diffusion_steps,
@@ -114,7 +114,7 @@ class Words:
             },
             "seeds": info.varies_with_seed,
             "quick": info.keeps_shape and bool(scene.pipeline.model.capabilities.fits_colors),
-            "flat": uses_geometry(made, instruction, objects) and not follows,
+            "flat": surface is None and uses_geometry(made, instruction, objects),
         }
         return told, before + after
 
