@@ -5,8 +5,9 @@
 
 The demo is reconstructed first where no base of it is kept, which is not counted. Then `editor3d studio demo` is
 started in a new history, and asked what its page asks, by the page's own requests: the scene, a frame, the preview of
-one photograph, the quick edit, a frame of the edited scene. Frames are of 640 x 360 pixels, two asked for at a time, and
-decoded. The rasterizer's own time for such a frame, without process, JPEG and connection, is measured beside them.
+one photograph, the quick edit, a frame of the edited scene. Frames are of 640 x 360 pixels, two asked for at a
+time, and decoded. The rasterizer's own time for such a frame, without process, JPEG and connection, is measured beside
+them.
 """
 
 from __future__ import annotations
