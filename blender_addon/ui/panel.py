@@ -96,9 +96,9 @@ def _draw_subject(layout, context, chosen):
         layout.prop(chosen, "scene_path", text="")
         if not chosen.scene_path:
             chosen_splats = selected_splats(context)
-            text = ", ".join(thing.name for thing in chosen_splats) or "Choose a file, or select splats"
+            text = ", ".join(thing.name for thing in chosen_splats) or "File, or selection"
             layout.label(text=text, icon="POINTCLOUD_DATA" if chosen_splats else "INFO")
-        layout.prop(chosen, "scene_format", expand=False)
+        layout.prop(chosen, "scene_format", text="")
     else:
         layout.prop(chosen, "part", text="")
         layout.prop(chosen, "target")
@@ -109,13 +109,23 @@ def _draw_choices(layout, chosen):
     box.use_property_split = True
     box.use_property_decorate = False
     box.prop(chosen, "editor")
-    box.prop(chosen, "strength")
+    if chosen.what != "REFINE":  # a search has no guidance
+        box.prop(chosen, "strength")
     box.prop(chosen, "quality")
     if chosen.what == "MESH" and chosen.where == "AUTO":
         box.prop(chosen, "shape", slider=True)
-    if chosen.what == "SCENE":
-        box.prop(chosen, "force")
+        if chosen.shape > 0.0 and _is_rigged(bpy.context.active_object):
+            layout.label(text="Rig or keys may go", icon="ERROR")
     box.prop(chosen, "seed")
+    if chosen.what == "SCENE":
+        layout.prop(chosen, "force")
+
+
+def _is_rigged(thing):
+    """Whether a mesh has what new triangles would lose."""
+    if thing is None or thing.type != "MESH":
+        return False
+    return thing.data.shape_keys is not None or bool(thing.vertex_groups)
 
 
 def _draw_running(layout, chosen):
