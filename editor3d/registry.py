@@ -104,7 +104,8 @@ SYSTEMS: dict[str, str] = {
 EDIT_PIPELINE = "editor3d.plugin.edit.pipeline:EditPipeline"
 """What the configuration of an edit's pipeline builds."""
 SCENE_FILES: dict[str, str] = dict.fromkeys(
-    (".ply", ".spz", ".splat", ".sog"), "gaussian.edit.scene_file:open_scene_file"
+    (".ply", ".spz", ".splat", ".sog", ".glb", ".usda", ".usdc", ".usdz", ".usd"),
+    "gaussian.edit.scene_file:open_scene_file",
 )
 """Files that hold a scene without its pictures, by suffix, and what makes them a capture and a base."""
 FILE_VIEWS = "gaussian.edit.scene_file:FileViews"

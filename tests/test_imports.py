@@ -17,7 +17,7 @@ WHERE_BLENDER_IS = (
     "editor3d.datasets.demo.",
 )
 """Modules that may ask for Blender when they are imported; nothing else imports them at once."""
-EXTRAS = ("bpy", "mathutils", "cma", "mediapipe", "pytorch3d")
+EXTRAS = ("bpy", "mathutils", "cma", "mediapipe", "pytorch3d", "pxr")
 
 IMPORTING = """
 import importlib, json, os, sys

@@ -75,8 +75,9 @@ def require_run(path: Path, expected: str = RUN) -> None:
     """
     if path.suffix.lower() == ".ckpt" or path.is_dir() or not path.exists():
         return
-    message = what_to_do(path, expected)
-    if message is None and path.suffix.lower() in SCENE_FILES and expected == RUN:
+    is_scene = path.suffix.lower() in SCENE_FILES
+    message = None if is_scene and expected == RUN_OR_SPLATS else what_to_do(path, expected)
+    if message is None and is_scene and expected == RUN:
         message = f"Expected {expected}, got {path}, a file of splats: edit it first, with `editor3d edit`."
     if message is not None:
         raise DataError(message)

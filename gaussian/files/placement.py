@@ -14,6 +14,7 @@ from editor3d.errors import DataError, shown
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from gaussian.files.contents import SplatFile, centred
+from gaussian.files.suffix import USD, suffix_of
 
 _COMING = "coming"
 """Of what takes the file's place next: its offset, and the SHA-256 by which it is known."""
@@ -59,7 +60,7 @@ def announce_offset(path: Path, written: Path, contents: SplatFile) -> None:
     """Say beside `path` which offset belongs to what was written, before that takes its place; until then the offset
     of what is there holds. Whenever the process is killed, each file has its own.
 
-    A .glb states it as a node's translation, a .ply that is absolute has it in every coordinate. Other .ply state it in
+    A .glb and USD state it as a translation, a .ply that is absolute has it in every coordinate. Other .ply state it in
     a comment, which not every program reads, so that it is beside those, too.
 
     Args:
@@ -93,8 +94,9 @@ def settle_offset(path: Path, contents: SplatFile) -> None:
 
 def _offset_to_state(path: Path, contents: SplatFile) -> tuple[float, float, float]:
     """What is to be stated beside a file; zeros where it says so itself, or there is none."""
-    suffix = path.suffix.lower()
-    return (0.0, 0.0, 0.0) if suffix == ".glb" or (suffix == ".ply" and contents.absolute) else contents.offset
+    suffix = suffix_of(path)
+    states_it = suffix in (".glb", *USD) or (suffix == ".ply" and contents.absolute)
+    return (0.0, 0.0, 0.0) if states_it else contents.offset
 
 
 def _meaning(path: Path) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from editor3d.errors import ConfigError, DataError
 from editor3d.files.writing import replacing
 from editor3d.run.events import Warning, emit
+from gaussian.files.suffix import COMPRESSED_PLY, USD, suffix_of
 
 if TYPE_CHECKING:
     from gaussian.files.contents import SplatFile
@@ -29,13 +30,18 @@ class SplatFormat:
 
 
 FORMATS: dict[str, SplatFormat] = {
-    ".ply": SplatFormat(
-        "3D Gaussian Splatting's own, exact; SuperSplat's compressed .ply is read too", "gaussian.files.ply", True, True
+    ".ply": SplatFormat("3D Gaussian Splatting's own, exact", "gaussian.files.ply.standard", True, True),
+    COMPRESSED_PLY: SplatFormat(
+        "SuperSplat's, 16 bytes a Gaussian and its harmonics, lossy", "gaussian.files.ply.compressed", True, True
     ),
     ".spz": SplatFormat("Niantic's, about a tenth of the size, lossy", "gaussian.files.spz", True, True),
     ".splat": SplatFormat("32 bytes a Gaussian, lossy, one colour from all sides", "gaussian.files.splat", True, True),
-    ".sog": SplatFormat("PlayCanvas's, smaller still, read only", "gaussian.files.sog", True, False),
-    ".glb": SplatFormat("glTF with KHR_gaussian_splatting, exact, export only", "gaussian.files.gltf", False, True),
+    ".sog": SplatFormat("PlayCanvas's, smaller still, lossy", "gaussian.files.sog", True, True),
+    ".glb": SplatFormat("glTF with KHR_gaussian_splatting, exact", "gaussian.files.gltf", True, True),
+    **{
+        suffix: SplatFormat("OpenUSD's ParticleField3DGaussianSplat, exact", "gaussian.files.usd", True, True)
+        for suffix in USD
+    },
 }
 
 
@@ -90,7 +96,7 @@ def tell(path: Path | str, notes: Iterable[str]) -> None:
         emit(Warning(sentence=f"{path}: {note}"))
 
 
-def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
+def write_splats(path: Path | str, splats: Splats | SplatFile, *, spz_version: Literal[3, 4] = 3) -> None:
     """Write a file of splats, whole or not at all; its suffix names the format.
 
     A .ply read back is bit-equal to what was written. How close the other formats come stands in their modules. What
@@ -99,6 +105,7 @@ def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
     Args:
         path: the file; its folder is made where it is missing.
         splats: N >= 1 Gaussians in the frame of a .ply (see `read_file`), on any device.
+        spz_version: of a .spz, 3 or 4; not every reader knows 4.
 
     Raises:
         DataError: an unknown suffix, no Gaussians, values that cannot be drawn, or more than the format can hold.
@@ -112,28 +119,31 @@ def write_splats(path: Path | str, splats: Splats | SplatFile) -> None:
 
     contents = splats if isinstance(splats, SplatFile) else SplatFile(splats)
     contents = replace(contents, splats=checked(contents.splats.detach().to("cpu"), "The scene"))
-    if path.suffix.lower() != ".ply":
+    if suffix_of(path) != ".ply":
         tell(path, _not_held(path, contents))
         contents = collapsed(path, replace(contents, splats=contents.drawn))
     module = import_module(entry.module)
     with replacing(path) as temporary:
-        module.write(temporary, contents)
+        if suffix_of(path) == ".spz":
+            module.write(temporary, contents, spz_version)
+        else:
+            module.write(temporary, contents)
         announce_offset(path, temporary, contents)
     settle_offset(path, contents)
 
 
 def _not_held(path: Path, contents: SplatFile) -> Iterator[str]:
     """What a format other than .ply cannot keep of a file."""
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     names = [] if contents.extra is None else [name for name in contents.extra.dtype.names if name != "filter_3D"]
     names += [f"element {name}" for name in contents.elements]
     if names:
         yield f"{suffix} does not hold {', '.join(names[:8])}{' and more' if len(names) > 8 else ''}: .ply does."
-    if contents.antialiased and suffix != ".spz":
+    if contents.antialiased and suffix not in (".spz", ".sog", COMPRESSED_PLY):
         yield f"{suffix} cannot say that the scene is drawn with anti-aliasing (mip): choose that where it is shown."
 
 
-def convert(source: Path, target: Path) -> int:
+def convert(source: Path, target: Path, *, spz_version: Literal[3, 4] = 3) -> int:
     """Write a file of splats in the format that the suffix of `target` names; returns how many Gaussians.
 
     Raises:
@@ -144,7 +154,7 @@ def convert(source: Path, target: Path) -> int:
     check_output(target, source)
     contents = read_file(source)
     tell(source, contents.notes)
-    write_splats(target, contents)
+    write_splats(target, contents, spz_version=spz_version)
     return len(contents)
 
 
@@ -162,7 +172,7 @@ def check_output(target: Path, source: Path) -> None:
 
 def _entry(path: Path, verb: str) -> SplatFormat:
     known = {suffix: entry for suffix, entry in FORMATS.items() if (entry.reads if verb == "read" else entry.writes)}
-    entry = known.get(path.suffix.lower())
+    entry = known.get(suffix_of(path))
     if entry is None:
         from editor3d.datasets.other_files import what_to_do
 

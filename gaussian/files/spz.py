@@ -3,7 +3,7 @@
 Header of 16 bytes (magic, version, count, SH degree, fractional bits, flags), then one array after the other:
 positions (24-bit fixed point), opacities, colours, log scales (a byte each), rotations, higher spherical harmonics.
 Versions 1 to 3 are one gzip stream; version 4 has a header of 32 bytes and every array as a zstd stream. Read are
-all four; written is version 3, which every reader knows. Version 1 stores positions as 16-bit floats, versions 1 and 2
+all four; written is 3, which every reader knows, or 4, the newest. Version 1 stores positions as 16-bit floats, 1 and 2
 x, y, z of the rotation in a byte each, the others its three smallest components in 10 bits each. Harmonics of degree
 4 are left out. The lowest flag says that the scene is drawn with anti-aliasing.
 
@@ -40,6 +40,8 @@ _DC_STEP = 0.15 * 255
 _MAX_FRACTIONAL_BITS = 16
 _DEGREE_READ = 4
 _ANTIALIASED = 1
+_TABLE = 32
+"""Where the table of a version 4 begins: behind its header."""
 _MAX_RATIO, _FREE_BYTES = 200, 1 << 26
 """A stream may unpack to so many times its size, or to so many bytes: real scenes come to 1 to 5 times."""
 
@@ -92,16 +94,19 @@ def read(path: Path) -> SplatFile:
     return SplatFile(splats, antialiased=layout.antialiased, notes=notes)
 
 
-def write(path: Path, contents: SplatFile) -> None:
-    """Write version 3; the module says to which precision.
+def write(path: Path, contents: SplatFile, version: int = 3) -> None:
+    """Write version 3 or 4; the module says to which precision.
 
     Args:
         path: the file, which is overwritten.
         contents: N Gaussians on the CPU, all values finite.
+        version: 3 or 4.
 
     Raises:
         DataError: a coordinate beyond four million scene units.
     """
+    import zstandard
+
     splats = turned_about_x(contents.splats)
     means = splats.means.numpy().astype(np.float64)
     reach = float(np.abs(means).max())
@@ -113,16 +118,23 @@ def write(path: Path, contents: SplatFile) -> None:
         )
     fixed = np.rint(means * 2**bits).astype("<i4")
     dc = splats.sh[:, 0].numpy() * _DC_STEP + 127.5
-    parts = [
-        _HEADER.pack(_MAGIC, 3, len(splats), splats.sh_degree, bits, int(contents.antialiased), 0),
-        fixed.reshape(-1, 1).view(np.uint8)[:, :3].tobytes(),
-        opacity_bytes(splats).tobytes(),
-        _octets(dc).tobytes(),
-        _octets((splats.log_scales.numpy() + 10) * 16).tobytes(),
-        _packed_smallest_three(splats.quats.numpy().astype(np.float64)).tobytes(),
-        _octets(splats.sh[:, 1:].numpy() * 128 + 128).tobytes(),
+    arrays = [
+        fixed.reshape(-1, 1).view(np.uint8)[:, :3],
+        opacity_bytes(splats),
+        _octets(dc),
+        _octets((splats.log_scales.numpy() + 10) * 16),
+        _packed_smallest_three(splats.quats.numpy().astype(np.float64)),
+        _octets(splats.sh[:, 1:].numpy() * 128 + 128),
     ]
-    path.write_bytes(gzip.compress(b"".join(parts), compresslevel=6, mtime=0))
+    streams = [array.tobytes() for array in arrays if array.size]
+    said = (_MAGIC, version, len(splats), splats.sh_degree, bits, int(contents.antialiased))
+    if version == 3:
+        path.write_bytes(gzip.compress(_HEADER.pack(*said, 0) + b"".join(streams), compresslevel=6, mtime=0))
+        return
+    packed = [zstandard.ZstdCompressor(level=12).compress(stream) for stream in streams]
+    head = _HEADER.pack(*said, len(streams))
+    table = b"".join(struct.pack("<QQ", len(small), len(whole)) for small, whole in zip(packed, streams, strict=True))
+    path.write_bytes(head + struct.pack("<I12x", _TABLE) + table + b"".join(packed))
 
 
 def _gzip_parts(path: Path, data: bytes) -> tuple[_Layout, list[np.ndarray]]:

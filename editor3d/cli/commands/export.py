@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {
     "mesh": (".ply", ".obj", ".glb"),
     "pointcloud": (".ply",),
-    "splats": (".ply", ".spz", ".splat", ".glb"),
+    "splats": (".ply", ".spz", ".splat", ".sog", ".glb", ".usda", ".usdc", ".usdz", ".usd"),
     "auto": (".ply",),
 }
 
@@ -33,12 +33,12 @@ class Export:
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Name the run's folder, its nerfstudio_models, or one checkpoint; or a file of splats: .ply (also compressed),
-    .spz, .splat or .sog."""
+    .spz, .splat, .sog, .glb or, with the extra usd, .usda, .usdc and .usdz."""
     format: Literal["mesh", "pointcloud", "splats", "images", "auto"] | None = None
     """Choose mesh: the surface with vertex colours (.ply, .obj, .glb); pointcloud: coloured points (.ply); splats: the
-    Gaussians of a scene of splats (.ply, .spz, .splat, .glb); images: renders of the training views with a
-    transforms.json; or auto: splats of a scene of splats, of any other points (.ply). Optional with a file of
-    splats."""
+    Gaussians of a scene of splats (.ply, .compressed.ply, .spz, .splat, .sog, .glb or USD); images: renders of the
+    training views with a transforms.json; or auto: splats of a scene of splats, of any other points (.ply). Optional
+    with a file of splats."""
     output: Path | None = None
     """Name the file, or the folder for images; by default in the run's folder. Required with a file of splats."""
     data: str | None = None
@@ -56,6 +56,8 @@ class Export:
     """pointcloud: Set how many rays are followed into the scene."""
     min_accumulation: float = 0.5
     """pointcloud: Leave out rays whose opacity is below this."""
+    spz_version: Literal[3, 4] = 3
+    """splats: Set the version of a .spz; not every reader knows 4, the newest."""
     pictures: Literal["rendered", "edited"] = "rendered"
     """images: Write renders of the edited scene, which agree with each other, or the 2D edits that it was fitted to."""
     provenance: bool = True
@@ -109,7 +111,8 @@ class Export:
             )
         if self.output is None:
             raise ConfigError(f"Expected a file to write, got none: give --output FILE with {_choices('splats')}.")
-        self._tell(self.output, "splats", f"{load_target(CONVERT_SPLATS)(self.run_folder, self.output)} Gaussians")
+        count = load_target(CONVERT_SPLATS)(self.run_folder, self.output, spz_version=self.spz_version)
+        self._tell(self.output, "splats", f"{count} Gaussians")
         return 0
 
     def _write(self, pipeline: PluginPipeline, format: str, run: Path, target: Path) -> str:

@@ -150,7 +150,7 @@ def test_a_kill_leaves_each_file_with_its_own_offset(tmp_path, monkeypatch, suff
 def test_gltf_places_the_scene_by_its_node(tmp_path):
     write_splats(tmp_path / "scene.glb", SplatFile(ball(), PLACES[2]))
     x, y, z = PLACES[2]
-    assert pygltflib.GLTF2().load(tmp_path / "scene.glb").nodes[0].translation == [x, -y, -z]
+    assert pygltflib.GLTF2().load(tmp_path / "scene.glb").nodes[0].translation == [-x, -y, z]
     assert not sidecar(tmp_path / "scene.glb").exists()
 
 

@@ -279,7 +279,7 @@ def test_a_scene_that_is_edited_keeps_how_it_is_drawn_and_its_comments(tmp_path,
     assert [text.encode("latin-1").decode() for text in contents.comments] == ["Vertical Axis: z", "by Müller"]
 
 
-@pytest.mark.parametrize("name", ["scene.ksplat", "scene.glb", "scene.gltf", "scene.lcc"])
+@pytest.mark.parametrize("name", ["scene.ksplat", "scene.gltf", "scene.lcc"])
 def test_a_kind_that_is_not_read_is_named_with_what_to_do(tmp_path, name, capsys):
     (tmp_path / name).write_bytes(b"x" * 100)
     for words in (["edit", str(tmp_path / name), "--instruction", "make it red"], ["export", str(tmp_path / name)]):

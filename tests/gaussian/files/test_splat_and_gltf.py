@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from editor3d.srgb import to_linear
 from gaussian.files import read_splats, write_splats
 from gaussian.splats import SH_C0
 
@@ -74,12 +75,12 @@ def test_glb_holds_the_gaussians_exactly(tmp_path, make_splats, degree):
         accessor = model["accessors"][primitive["attributes"][name]]
         view = model["bufferViews"][accessor["bufferView"]]
         kind, columns = (
-            {5126: "<f4", 5121: "u1"}[accessor["componentType"]],
+            {5126: "<f4", 5123: "<u2"}[accessor["componentType"]],
             int(accessor["type"][-1:].replace("R", "1")),
         )
         return np.frombuffer(data, kind, 7 * columns, view["byteOffset"]).reshape(7, columns)
 
-    turn = np.array([1, -1, -1], np.float32)  # y up
+    turn = np.array([-1, -1, 1], np.float32)  # y up, z to the front
     assert np.array_equal(values("POSITION"), splats.means.numpy() * turn)
     position = model["accessors"][primitive["attributes"]["POSITION"]]
     assert np.array_equal(np.float32(position["min"]), values("POSITION").min(0))
@@ -97,7 +98,9 @@ def test_glb_holds_the_gaussians_exactly(tmp_path, make_splats, degree):
     for name in coefficients:
         band, index = int(name.split("_")[-3]), int(name.split("_")[-1])
         assert np.array_equal(np.abs(values(name)), splats.sh[:, band**2 + index].abs().numpy())
-    assert np.abs(values("COLOR_0")[:, :3] / 255 - colors(splats).numpy()).max() <= 1 / 510 + 1e-6
+    linear = values("COLOR_0")[:, :3] / 65535
+    assert np.abs(linear - to_linear(colors(splats).double().numpy())).max() <= 1 / 131070 + 1e-6
+    assert np.abs(values("COLOR_0")[:, 3] / 65535 - splats.opacities.numpy()).max() <= 1 / 131070 + 1e-6
 
     points = next(iter(trimesh.load(tmp_path / "scene.glb").geometry.values()))
     assert np.allclose(points.vertices, splats.means.numpy() * turn)

@@ -1,4 +1,4 @@
-"""PlayCanvas's .sog, read only: a ZIP archive of pictures whose bytes are indices into tables of numbers.
+"""Read PlayCanvas's .sog: a ZIP archive of pictures whose bytes are indices into tables of numbers.
 
 `meta.json` names the pictures and has the tables. One pixel is one Gaussian, row by row: the low and high bytes of
 its place on a logarithmic lattice (`means`), log scales, constant harmonics and opacity (`scales`, `sh0`), the three

@@ -1,4 +1,4 @@
-"""SuperSplat's compressed .ply, read only: 16 bytes a Gaussian, quantised within chunks of 256.
+"""SuperSplat's compressed .ply: 16 bytes a Gaussian, quantised within chunks of 256.
 
 A chunk holds the least and greatest position, log scale and colour of its Gaussians; a vertex holds where between
 them it lies (11, 10 and 11 bits for positions and scales, 8 for each colour and the opacity) and its rotation as the
@@ -15,14 +15,14 @@ from numpy.lib.recfunctions import structured_to_unstructured
 from editor3d.datasets.formats.ply_header import Element, PlyHeader
 from editor3d.errors import DataError
 from gaussian.files.arrays import opacity_logits_of, quats_of_smallest_three, splats_of
-from gaussian.files.ply_rows import read_rows
+from gaussian.files.ply.rows import read_rows
 from gaussian.splats import MAX_SH_DEGREE, SH_C0, Splats
 
-_CHUNK = 256
-_POSITION = ["min_x", "min_y", "min_z", "max_x", "max_y", "max_z"]
-_SCALE = ["min_scale_x", "min_scale_y", "min_scale_z", "max_scale_x", "max_scale_y", "max_scale_z"]
-_COLOR = ["min_r", "min_g", "min_b", "max_r", "max_g", "max_b"]
-_PACKED = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
+CHUNK = 256
+POSITION = ["min_x", "min_y", "min_z", "max_x", "max_y", "max_z"]
+SCALE = ["min_scale_x", "min_scale_y", "min_scale_z", "max_scale_x", "max_scale_y", "max_scale_z"]
+COLOR = ["min_r", "min_g", "min_b", "max_r", "max_g", "max_b"]
+PACKED = ["packed_position", "packed_rotation", "packed_scale", "packed_color"]
 _SH_COUNTS = (9, 24, 45, 72)
 
 
@@ -37,15 +37,15 @@ def read(path: Path, header: PlyHeader) -> Splats:
         DataError: as `read_splats`.
     """
     chunks, vertices = header.element("chunk"), header.element("vertex")
-    chunks = _required(path, chunks, "chunk", [*_POSITION, *_SCALE], "f4")
-    vertices = _required(path, vertices, "vertex", _PACKED, "u4")
-    if chunks.count != -(-vertices.count // _CHUNK):
+    chunks = _required(path, chunks, "chunk", [*POSITION, *SCALE], "f4")
+    vertices = _required(path, vertices, "vertex", PACKED, "u4")
+    if chunks.count != -(-vertices.count // CHUNK):
         raise DataError(
-            f"{path}: {vertices.count} Gaussians belong in {-(-vertices.count // _CHUNK)} chunks of {_CHUNK}, "
+            f"{path}: {vertices.count} Gaussians belong in {-(-vertices.count // CHUNK)} chunks of {CHUNK}, "
             f"but there are {chunks.count}."
         )
     bounds, packed = read_rows(path, header, chunks), read_rows(path, header, vertices)
-    chunk = np.arange(len(packed)) // _CHUNK
+    chunk = np.arange(len(packed)) // CHUNK
 
     def between(names: list[str], unit: np.ndarray) -> np.ndarray:
         ends = structured_to_unstructured(bounds[names], np.float64)[chunk]
@@ -55,13 +55,13 @@ def read(path: Path, header: PlyHeader) -> Splats:
     colors = _unit(packed["packed_color"], (24, 16, 8, 0), (8, 8, 8, 8))
     rgb = colors[:, :3]
     if "min_r" in chunks.properties:
-        _required(path, chunks, "chunk", _COLOR, "f4")
-        rgb = between(_COLOR, rgb)
+        _required(path, chunks, "chunk", COLOR, "f4")
+        rgb = between(COLOR, rgb)
     rotation = packed["packed_rotation"]
     smallest = (_unit(rotation, (20, 10, 0), (10, 10, 10)) - 0.5) * 2**0.5
     return splats_of(
-        between(_POSITION, _unit(packed["packed_position"], (21, 11, 0), (11, 10, 11))),
-        between(_SCALE, _unit(packed["packed_scale"], (21, 11, 0), (11, 10, 11))),
+        between(POSITION, _unit(packed["packed_position"], (21, 11, 0), (11, 10, 11))),
+        between(SCALE, _unit(packed["packed_scale"], (21, 11, 0), (11, 10, 11))),
         quats_of_smallest_three(rotation >> 30, smallest),
         opacity_logits_of(colors[:, 3] * 255),
         np.concatenate([((rgb - 0.5) / SH_C0)[:, None], _sh_rest(path, header, len(packed))], 1),

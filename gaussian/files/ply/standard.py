@@ -4,7 +4,7 @@ Properties are found by name: x y z, f_dc_0..2, f_rest_0.. (all of red, then gre
 scale_0..2 (logarithm; without scale_2 the Gaussians are flat, as 2D Gaussian Splatting has them) and rot_0..3 (wxyz).
 Without f_dc the colours are red, green and blue. Other properties, elements and comments are kept beside the scene.
 Read are text and both byte orders, floats and doubles, SH degrees 0 to 4 (of which 4 is left out), and SuperSplat's
-compressed .ply (`compressed_ply`). Written is what the original code writes: little endian floats, with normals of
+compressed .ply (`chunks`). Written is what the original code writes: little endian floats, with normals of
 zero; what was kept follows.
 """
 
@@ -18,11 +18,11 @@ from numpy.lib.recfunctions import structured_to_unstructured
 
 from editor3d.datasets.formats.ply_header import MAX_HEADER, NAMES, Element, PlyHeader, read_header
 from editor3d.errors import DataError
-from gaussian.files import compressed_ply
 from gaussian.files.arrays import splats_of
 from gaussian.files.contents import FILTER, SplatFile, centred
-from gaussian.files.ply_comments import comments_of, read_comments
-from gaussian.files.ply_rows import read_rows
+from gaussian.files.ply import chunks
+from gaussian.files.ply.comments import comments_of, read_comments
+from gaussian.files.ply.rows import read_rows
 from gaussian.splats import MAX_SH_DEGREE, SH_C0
 
 _MEANS, _DC, _OPACITY = ["x", "y", "z"], ["f_dc_0", "f_dc_1", "f_dc_2"], ["opacity"]
@@ -47,10 +47,8 @@ def read(path: Path) -> SplatFile:
             f"Expected a readable PLY file at {path}, found it damaged ({error}): write it anew."
         ) from error
     stated = read_comments(header.comments)
-    if compressed_ply.is_compressed(header):
-        return SplatFile(
-            compressed_ply.read(path, header), stated.offset, False, stated.antialiased, comments=stated.others
-        )
+    if chunks.is_compressed(header):
+        return SplatFile(chunks.read(path, header), stated.offset, False, stated.antialiased, comments=stated.others)
     vertices = header.element("vertex")
     rest, notes = _rest_names(path, vertices), list(stated.notes)
     assert vertices is not None  # they have names

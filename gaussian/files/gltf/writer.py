@@ -1,7 +1,8 @@
-"""Export to binary glTF (.glb) with the extension KHR_gaussian_splatting; viewers without it show coloured points.
+"""Write binary glTF (.glb) with the extension KHR_gaussian_splatting; viewers without it show coloured points.
 
-Means, rotations and spherical harmonics are exact floats; scales and opacities are stored as what they are, not as
-logarithm and logit. The frame is glTF's, y up: the scene is turned as for .spz. The fallback colours are bytes.
+Means, rotations and spherical harmonics are exact floats; scales are linear and opacities lie in 0..1, not as logarithm
+and logit. The frame is glTF's, y up and z to the front. The fallback COLOR_0 is linear light, as glTF has
+it: the colour 0.5 + C0 SH_0, clamped, decoded from sRGB, in 16 bits, since 8 bits of linear light lose the dark tones.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pygltflib
 
-from gaussian.files.arrays import opacity_bytes, turned_about_x
+from editor3d.srgb import to_linear
+from gaussian.files.arrays import turned_about_z
 from gaussian.files.contents import SplatFile
 from gaussian.splats import SH_C0, Splats
 
 _EXTENSION = "KHR_gaussian_splatting"
 _TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
-_COMPONENTS = {np.dtype("f4"): pygltflib.FLOAT, np.dtype("u1"): pygltflib.UNSIGNED_BYTE}
+_COMPONENTS = {np.dtype("f4"): pygltflib.FLOAT, np.dtype("u2"): pygltflib.UNSIGNED_SHORT}
 
 
 def write(path: Path, contents: SplatFile) -> None:
@@ -28,14 +30,14 @@ def write(path: Path, contents: SplatFile) -> None:
         path: the file, which is overwritten.
         contents: all values finite; an offset becomes the node's translation, which is a double.
     """
-    attributes = _attributes(turned_about_x(contents.splats))
+    attributes = _attributes(turned_about_z(contents.splats))
     x, y, z = contents.offset
     model = pygltflib.GLTF2(
         asset=pygltflib.Asset(generator="editor3d"),
         extensionsUsed=[_EXTENSION],
         scene=0,
         scenes=[pygltflib.Scene(nodes=[0])],
-        nodes=[pygltflib.Node(mesh=0, translation=[x, -y, -z] if any(contents.offset) else None)],
+        nodes=[pygltflib.Node(mesh=0, translation=[-x, -y, z] if any(contents.offset) else None)],
         meshes=[pygltflib.Mesh(primitives=[_primitive(list(attributes))])],
     )
     offset = 0
@@ -48,7 +50,7 @@ def write(path: Path, contents: SplatFile) -> None:
             pygltflib.Accessor(
                 bufferView=index,
                 componentType=_COMPONENTS[values.dtype],
-                normalized=values.dtype == np.uint8,
+                normalized=values.dtype == np.uint16,
                 count=len(values),
                 type=_TYPES[values.shape[1]],
                 min=values.min(0).tolist() if is_position else None,
@@ -75,7 +77,9 @@ def _attributes(splats: Splats) -> dict[str, np.ndarray]:
     quats = splats.quats.double().numpy()
     quats = quats / np.linalg.norm(quats, axis=1, keepdims=True)
     sh = splats.sh.numpy()
-    color = np.rint((0.5 + SH_C0 * sh[:, 0].astype(np.float64)).clip(0, 1) * 255).astype(np.uint8)
+    fallback = np.concatenate(
+        [to_linear(0.5 + SH_C0 * sh[:, 0].astype(np.float64)), splats.opacities.double().numpy()[:, None]], 1
+    )
     floats = {
         "POSITION": splats.means.numpy(),
         f"{_EXTENSION}:ROTATION": np.roll(quats, -1, axis=1),  # xyzw
@@ -87,7 +91,7 @@ def _attributes(splats: Splats) -> dict[str, np.ndarray]:
             floats[f"{_EXTENSION}:SH_DEGREE_{degree}_COEF_{index}"] = sh[:, degree**2 + index]
     return {
         **{name: values.astype("<f4") for name, values in floats.items()},
-        "COLOR_0": np.concatenate([color, opacity_bytes(splats)[:, None]], 1),
+        "COLOR_0": np.rint(fallback * 65535).astype("<u2"),
     }
 
 

@@ -1,0 +1,1 @@
+""".ply files of splats: the original one, and SuperSplat's compressed one."""
