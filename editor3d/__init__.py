@@ -19,18 +19,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from editor3d.api import Edit, Scene, change_splats, load, resume
+    from editor3d.changes.splats import clean_splats, grade_splats, move_splats
     from editor3d.errors import Editor3DError
+    from editor3d.types import Cleaning, Grading
 
-__all__ = ["Edit", "Editor3DError", "Scene", "change_splats", "load", "resume"]
+__all__ = [
+    "Cleaning",
+    "Edit",
+    "Editor3DError",
+    "Grading",
+    "Scene",
+    "change_splats",
+    "clean_splats",
+    "grade_splats",
+    "load",
+    "move_splats",
+    "resume",
+]
 
 
 def __getattr__(name: str) -> object:
     """The public names, imported when one is first used: a command's help needs none of them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from editor3d import api, errors
+    from editor3d import api, errors, types
+    from editor3d.changes import splats
 
-    globals().update({one: vars(api)[one] for one in __all__ if one in vars(api)}, Editor3DError=errors.Editor3DError)
+    found = {**vars(errors), **vars(types), **vars(splats), **vars(api)}
+    globals().update({one: found[one] for one in __all__})
     return globals()[name]
 
 

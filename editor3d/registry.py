@@ -110,6 +110,12 @@ SCENE_FILES: dict[str, str] = dict.fromkeys(
 """Files that hold a scene without its pictures, by suffix, and what makes them a capture and a base."""
 FILE_VIEWS = "gaussian.edit.scene_file:FileViews"
 """What looks at such a file without making it a base."""
+PLACE_SPLATS, GRADE_SPLATS, CLEAN_SPLATS = (
+    "gaussian.edit.placing:place_splats",
+    "gaussian.edit.grading:grade_splats",
+    "gaussian.edit.cleaning:clean_splats",
+)
+"""What moves, grades and cleans it."""
 CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.edit.changes:change_splats", "gaussian.files:convert"
 """What changes a scene of splats directly, and what writes a file of them in another format."""
 

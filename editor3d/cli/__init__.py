@@ -54,6 +54,11 @@ COMMANDS: dict[str, Command] = {
         "Delete, copy or recolour a part of a scene of splats", "editor3d.cli.commands.splats:SplatsCommand"
     ),
     "objects": Command("Name things in a capture, by a few strokes", "editor3d.cli.commands.parts.objects:Objects"),
+    "move": Command("Move, turn, scale or copy a part of a scene of splats", "editor3d.cli.commands.scene.move:Move"),
+    "grade": Command("Grade the colours of a scene of splats", "editor3d.cli.commands.scene.grade:GradeCommand"),
+    "clean": Command(
+        "Take away floaters and fog, thin out, set upright a scene of splats", "editor3d.cli.commands.scene.clean:Clean"
+    ),
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
     "mcp": Command("Serve edits to an assistant that speaks MCP", "editor3d.cli.commands.serve:Mcp"),

@@ -37,3 +37,18 @@ class SplatChange:
     """None unless something was deleted."""
     filled: int = 0
     """New Gaussians of the output that fill what a deletion left open."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What a cleaning took away."""
+
+    output: Path
+    total: int
+    """Gaussians that there were."""
+    removed: dict[str, int]
+    """How many were each: floaters, needles, fog, background; some may be several."""
+    merged: int
+    """By how many merging made them fewer."""
+    written: int
+    """Gaussians in the output."""

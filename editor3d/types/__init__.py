@@ -22,6 +22,7 @@ from editor3d.types.captures import (
     Split,
     View,
 )
+from editor3d.types.changes import Cleaning, Grading
 from editor3d.types.edits import (
     DIFFUSION_STEPS,
     GUIDANCE_SCALE,
@@ -66,6 +67,7 @@ __all__ = [
     "Carried",
     "Compose",
     "Condition",
+    "Cleaning",
     "Confinement",
     "EditRequest",
     "EditableScene",
@@ -75,6 +77,7 @@ __all__ = [
     "Freeze",
     "MaskedRegion",
     "Garment",
+    "Grading",
     "Guidance",
     "GuidanceInfo",
     "GuidanceRequest",
