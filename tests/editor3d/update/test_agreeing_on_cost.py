@@ -32,7 +32,7 @@ def paid(price: float | None, left: float = math.inf) -> PaidEditor:
 
 
 def of(editor: PaidEditor, views: int = 10):
-    return forecast(tuple(f"v{i}" for i in range(views)), None, views, 0, editor.info)
+    return forecast(tuple(f"v{i}" for i in range(views)), None, views, 0, editor.info, None)
 
 
 def test_what_the_budget_cannot_finish_is_refused_before_it_begins():

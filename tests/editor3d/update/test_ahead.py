@@ -102,6 +102,7 @@ def test_several_are_made_at_once(tmp_path):
     updater, _ = updater_of(tmp_path, editor, Schedule(kind="all-at-once", edit_rate=STEPS))
     run(updater)
     assert editor.most_at_once == 4
+    assert all(edit.seconds >= 0.1 for edit in updater.state.edits)  # its own, not those of waiting for it
 
 
 def test_an_error_comes_at_the_turn_of_its_edit_and_the_run_is_resumed(tmp_path):
