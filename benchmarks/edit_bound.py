@@ -39,7 +39,7 @@ _BORDER = 3
 """Pixels off the region's border that count as inside."""
 
 
-def main(run: Path, views: int = 8) -> None:
+def main(run: tyro.conf.Positional[Path], views: int = 8) -> None:
     """Print the comparison.
 
     Args:
