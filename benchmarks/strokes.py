@@ -161,6 +161,7 @@ def main(
     most: int = 8,
     count: int | None = None,
     downscale_factor: int | None = None,
+    run: Path | None = None,
     output: Path = Path("outputs"),
     json_file: Path | None = None,
 ) -> int:
@@ -174,6 +175,7 @@ def main(
         most: strokes of the simulated user for an object, at most.
         count: measure the time for so many Gaussians instead.
         downscale_factor: read the capture's pictures at 1/N of their size.
+        run: a finished reconstruction of the capture as splats; by default the kept one, made if there is none.
         output: where reconstructions are kept.
         json_file: also write the figures here.
     """
@@ -182,7 +184,7 @@ def main(
         wall, cpu = timed(count)
         console.print(f"{count} parts: {wall:.1f} s by the clock, {cpu:.1f} s of processor time (wanted: 3 s)")
         return 0
-    pipeline = base_of(data, output, downscale_factor)
+    pipeline = base_of(data, output, downscale_factor) if run is None else open_run(run)[1]
     pipeline.model.eval()
     manager = pipeline.datamanager
     rows = []

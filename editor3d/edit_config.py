@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editor3d.errors import ConfigError, InstructionError, RegionError
+from editor3d.language.removal import wants_removal
 from editor3d.methods import available_methods, edit_method_of, method_config
 from editor3d.options import EditOptions
 from editor3d.registry import SCENE_FILES, load_target
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 GARMENT_METHOD = "gaussian-vton"
 """What auto takes where a garment is given."""
+REMOVAL_METHOD = "remove"
+"""What auto takes of a scene of splats where the instruction wants something gone, and no editor is named."""
 CPU_METHOD = "igs2gs"
 """What auto takes for quick edits and without a GPU: edits take as long as in2n's, of a sharper scene
 (benchmarks/known_edits.py)."""
@@ -75,6 +78,9 @@ def edit_config(scene: Source, options: EditOptions) -> BasedTrainerConfig:
         method = read_preset(options.preset)["method"]
     elif method == "auto":
         method = default_method(scene, options.quick) if options.garment is None else GARMENT_METHOD
+        of_splats = scene.base is None or method == CPU_METHOD
+        if of_splats and options.editor == "auto" and options.garment is None and wants_removal(options.instruction):
+            method = REMOVAL_METHOD
     config = method_config(method, BasedTrainerConfig)
     config.options = options.of_method()
     _place(config, scene)

@@ -43,6 +43,11 @@ METHODS: dict[str, MethodEntry] = {
         "edit",
         edits=("SplatModelConfig", "SplatfactoModelConfig"),
     ),
+    "remove": MethodEntry(
+        "Take things out of Gaussian splats, and fill what that leaves open",
+        "gaussian.methods.remove:remove",
+        "edit",
+    ),
     "gaussian-vton": MethodEntry(
         "GaussianVTON: dress a captured person from the picture of a garment (--garment), in splats",
         "gaussian.methods.vton.method:gaussian_vton",

@@ -183,7 +183,7 @@ def _enlarged(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The nearest pixels, [H, W] uint8."""
     if pixels.shape == shape:
         return pixels.astype(np.uint8)
-    return np.array(Image.fromarray(pixels.astype(np.uint8)).resize(shape[::-1], Image.Resampling.NEAREST))
+    return np.array(Image.fromarray(pixels.astype(np.uint8)).resize((shape[1], shape[0]), Image.Resampling.NEAREST))
 
 
 def _pixels(path: Path) -> np.ndarray:

@@ -74,8 +74,8 @@ def _improved(colors: np.ndarray, hole: np.ndarray, known: np.ndarray) -> np.nda
     """One round of looking for like patches and taking their mean."""
     half = PATCH // 2
     padded = np.pad(colors, ((half, half), (half, half), (0, 0)), mode="reflect")
-    patches = sliding_window_view(padded, (PATCH, PATCH), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    whole = cv2.erode(known.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0).astype(bool)
+    patches = sliding_window_view(padded, (PATCH, PATCH, 3))[:, :, 0]
+    whole = cv2.erode(known.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=(0,)).astype(bool)
     rows, columns = np.nonzero(whole)
     if not len(rows):
         return colors

@@ -49,7 +49,7 @@ class PartGraph:
         if count < 2:
             return PartGraph(points, colors, np.zeros((0, 2), np.int32), nothing, nothing)
         tree = KDTree(points, balanced_tree=False, compact_nodes=False)
-        apart, others = (found[:, 1:] for found in tree.query(points, k=count, workers=-1))
+        apart, others = (np.asarray(found)[:, 1:] for found in tree.query(points, k=count, workers=-1))
         normals = _normals(points, others)
         scale = np.maximum(apart.mean(1), 1e-12)
         first = np.repeat(np.arange(len(points)), count - 1)

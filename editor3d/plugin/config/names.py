@@ -16,6 +16,7 @@ CONFIG_CLASSES: dict[str, tuple[str, ...]] = {
     "gaussian.fit.densify": ("StrategyConfig",),
     "gaussian.fit.training": ("FusedAdamConfig",),
     "gaussian.methods.igs2gs": ("Igs2gsPipelineConfig",),
+    "gaussian.methods.remove": ("RemovalPipelineConfig", "RemovalTrainerConfig"),
     "gaussian.model.model": ("SplatModelConfig",),
     "gaussian.methods.vton.method": ("VtonTrainerConfig",),
     "gaussian.methods.vton.pipeline": ("VtonPipelineConfig",),

@@ -12,10 +12,11 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from editor3d.errors import RegionError
+from editor3d.plugin.train.scene import PluginModel
 from editor3d.regions.strokes import Stroke, StrokesRegion, stored_size
 from editor3d.segmentation.cut import grown, thing_of
 from editor3d.segmentation.graph import PartGraph
-from editor3d.types import EditableScene, View
+from editor3d.types import View
 
 SOLID = 0.1
 """Opacity below which a part is not looked at: haze."""
@@ -24,7 +25,7 @@ MARKED = 0.6
 
 
 def thing_at(
-    model: EditableScene,
+    model: PluginModel,
     region: StrokesRegion,
     cameras: Cameras,
     views: Sequence[View],
@@ -101,7 +102,7 @@ def _line(stroke: Stroke, view: View) -> np.ndarray:
     pixels = np.array(stroke.points) * [view.width / width, view.height / height]
     canvas = np.zeros((view.height, view.width), np.uint8)
     corners = np.floor(pixels).astype(np.int32).clip(0, [view.width - 1, view.height - 1])
-    cv2.polylines(canvas, [corners.reshape(-1, 1, 2)], False, 1, 1)
+    cv2.polylines(canvas, [corners.reshape(-1, 1, 2)], False, (1,), 1)
     canvas[corners[:, 1], corners[:, 0]] = 1
     return canvas.astype(bool)
 
