@@ -23,6 +23,10 @@ CHROMIUM = next(
 )
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(
+        not os.environ.get("EDITOR3D_BROWSER_TESTS"),
+        reason="drives a browser for minutes: set EDITOR3D_BROWSER_TESTS=1",
+    ),
     pytest.mark.skipif(not CHROMIUM, reason="needs a browser: apt-get install chromium"),
     pytest.mark.skipif(not is_built(), reason="the page is not built: make studio"),
 ]
