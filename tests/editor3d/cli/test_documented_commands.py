@@ -13,6 +13,7 @@ import tyro
 from editor3d import api
 from editor3d.cli import COMMANDS, main
 from editor3d.cli.commands.edit import Edit
+from editor3d.editors.catalogue import EDITORS
 from editor3d.errors import ConfigError
 from editor3d.plugin.train.presets import preset_names, read_preset
 from editor3d.registry import METHODS, SCENE_FILES, SYSTEMS, load_target
@@ -34,6 +35,9 @@ def configured(monkeypatch, tmp_path) -> list:
     made = []
     monkeypatch.setattr(api, "_run", made.append)
     monkeypatch.chdir(tmp_path)
+    for entry in EDITORS.values():  # services, of which nothing is asked
+        for variable in entry.key_variables[:1]:
+            monkeypatch.setenv(variable, "a-key")
     return made
 
 
