@@ -21,8 +21,6 @@ class NamedProposer:
     def __init__(self, edit: NamedEdit) -> None:
         self._edit = edit
 
-    asks_a_model = False
-
     def propose(self, current: Round, index: int) -> Proposal | None:
         """The candidate number `index` of the first round; later rounds have none."""
         if current.number or index >= len(self._edit.sources):

@@ -61,9 +61,11 @@ class Stages:
         first = self._fine.first
         assert first is not None
         large = [first] if found.best.source == source else []
-        self._fine.look_ahead(one.source for one in self._coarse.leaders[:FINALISTS])
+        leaders = self._coarse.leaders[:FINALISTS]
         with suppress(BudgetSpentError):  # then those that were rendered decide
-            for one in self._coarse.leaders[:FINALISTS]:
+            for index, one in enumerate(leaders):
+                if index == 1:  # the likeliest winner has the machine for itself: time may be short
+                    self._fine.look_ahead(other.source for other in leaders[1:])
                 seen = self._fine.look(one.source, one.note)
                 large += [] if seen is None else [seen]
         if not large:  # not even the winner: what is known of it are small pictures
@@ -75,7 +77,7 @@ class Stages:
 
     def tidied(self, found: Found) -> Found:
         """The same search with its winner made readable: by small pictures, if a large one agrees."""
-        if found.best.loss is None or found.first.loss is None:
+        if self._final is None or found.best.loss is None or found.first.loss is None:
             return found
         try:
             first, best = (self._coarse.look(one.source, one.note) for one in (found.first, found.best))

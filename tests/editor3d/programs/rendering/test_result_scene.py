@@ -121,3 +121,13 @@ def test_a_run_s_folder_that_cannot_be_written_is_said(blend, tmp_path, capsys):
     words = ["refine", str(blend("lighting")), "--program", str(program), "--instruction", "make it night"]
     assert main([*words, "--output", str(blocked / "run"), "--proposer", "embedded"]) == 2
     assert "--output" in capsys.readouterr().err
+
+
+def test_a_winner_seen_small_is_compared_at_its_size():
+    """Time may end before it is rendered whole."""
+    large = np.full((8, 12, 3), 100, np.uint8)
+    large[:, :6] = 140
+    small = large[::2, ::2]
+    found = compared("result.blend", small, np.full_like(small, 10), again=large, saved=large)
+    assert found["difference"] == 0.0
+    assert found["doubts"] == []
