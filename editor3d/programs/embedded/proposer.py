@@ -73,7 +73,7 @@ class EmbeddedProposer:
         self._screening: Screening | None = None
         self._cooked = False
         self._screened: Space
-        self._may_leap = structures
+        self._may_leap, self._is_confined = structures, region is not None
         self._loss = None if target is None else PictureLoss(target, region=region)
         self._spaces: dict[str, Space] = {}
         self._bounds: dict[tuple[str, int], Bounds] = {}
@@ -179,7 +179,9 @@ class EmbeddedProposer:
             self._cooked = True
             return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
         if self._loss is not None and self._screening is None:
-            told = focus.told(program, space) + relit(program, space, current.best.image, self._loss.target)
+            told = focus.told(program, space)
+            if not self._is_confined:  # light falls on everything
+                told += relit(program, space, current.best.image, self._loss.target)
             self._screening = Screening(focus.order(space), told, space.least_steps)
             self._screened = space
         screens = self._screening is not None and not self._screening.is_done and space is self._screened
