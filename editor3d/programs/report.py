@@ -77,7 +77,8 @@ def _rounds(ledger: RunLedger) -> list[tuple[Mapping[str, Any], list[Mapping[str
 
 def _overview(title: str, summary: Mapping[str, Any]) -> str:
     loss = summary["loss"]
-    said = [f"<h1>{html.escape(title or 'Refinement')}</h1><p>Stopped: {html.escape(str(summary['stopped']))}."]
+    stopped = html.escape(str(summary["stopped"]).rstrip("."))
+    said = [f"<h1>{html.escape(title or 'Refinement')}</h1><p>Stopped: {stopped}."]
     if loss["before"] is not None and loss["after"] is not None:
         said.append(f" Loss {loss['before']:.4f} to {loss['after']:.4f}.")
     said.append("</p>")
