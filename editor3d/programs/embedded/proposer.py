@@ -33,6 +33,8 @@ from editor3d.programs.language.vocabulary import NOTHING, Vocabulary
 
 PATIENCE = 2
 """Rounds of steps that bring nothing before the search looks elsewhere."""
+GROWN_AFTER = 8
+"""Rounds of steps after which counts are grown, even where steps still bring a little."""
 EXPLORED = 12
 """The most rounds that a leap is tuned for."""
 TURN = 40
@@ -198,7 +200,8 @@ class EmbeddedProposer:
             return self._evolve(current, space)
         if self._main is None:
             self._main = self._lineage(current.best)
-        if self._main.descent.stalled >= PATIENCE and self._begin_growth(current, space):
+        slow = self._main.descent.stalled >= PATIENCE or self._main.rounds >= GROWN_AFTER
+        if slow and self._begin_growth(current, space):
             return self._grow(current, program, space)
         if self._main.descent.stalled < PATIENCE:
             return self._steps(current, "steps", self._main, rng)
