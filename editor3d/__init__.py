@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from editor3d.api import Edit, Scene, change_splats, load, resume
+    from editor3d.changes.edits import edit_at_strength, edits_of, restack
     from editor3d.changes.splats import clean_splats, grade_splats, move_splats
     from editor3d.errors import Editor3DError
     from editor3d.types import Cleaning, Grading
@@ -31,9 +32,12 @@ __all__ = [
     "Scene",
     "change_splats",
     "clean_splats",
+    "edit_at_strength",
+    "edits_of",
     "grade_splats",
     "load",
     "move_splats",
+    "restack",
     "resume",
 ]
 
@@ -43,9 +47,9 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from editor3d import api, errors, types
-    from editor3d.changes import splats
+    from editor3d.changes import edits, splats
 
-    found = {**vars(errors), **vars(types), **vars(splats), **vars(api)}
+    found = {**vars(errors), **vars(types), **vars(edits), **vars(splats), **vars(api)}
     globals().update({one: found[one] for one in __all__})
     return globals()[name]
 

@@ -47,6 +47,19 @@ class Scene(Source):
             return self.posed
         return load_posed_images(self.data, downscale_factor=self.downscale_factor)
 
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits that the scene stands on, the last one last; none for a capture.
+
+        Raises:
+            DataError: a run that one of them was made from is gone.
+        """
+        from editor3d.run.record import stack_of
+
+        if self.base is None:
+            return ()
+        return tuple(Edit(folder) for folder in stack_of(self.base)[1:])
+
     @taking(EditOptions)
     @settled()
     def edit(self, options: EditOptions) -> Edit:

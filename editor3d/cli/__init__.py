@@ -59,6 +59,10 @@ COMMANDS: dict[str, Command] = {
     "clean": Command(
         "Take away floaters and fog, thin out, set upright a scene of splats", "editor3d.cli.commands.scene.clean:Clean"
     ),
+    "strength": Command("Write an edit's scene at a strength", "editor3d.cli.commands.scene.stack:Strength"),
+    "history": Command(
+        "List the edits under a run, leave some out or reorder them", "editor3d.cli.commands.scene.stack:History"
+    ),
     "mesh": Command("Restyle a mesh as one sentence says", "editor3d.cli.commands.mesh:Mesh"),
     "serve": Command("Serve edits to programs on this machine, such as Blender", "editor3d.cli.commands.serve:Serve"),
     "mcp": Command("Serve edits to an assistant that speaks MCP", "editor3d.cli.commands.serve:Mcp"),

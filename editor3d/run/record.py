@@ -103,6 +103,26 @@ class EditRecord:
         return tuple(dict.fromkeys(edit.view for edit in self.edits))
 
 
+def stack_of(run: Path) -> list[Path]:
+    """The runs that a run stands on, by their records: the reconstruction first, the run itself last.
+
+    Raises:
+        DataError: a record is damaged, or a run is gone, or runs stand on each other.
+    """
+    found = [run]
+    while (found[0] / RECORD).is_file():
+        base = Path(read_record(found[0] / RECORD).base)
+        below = base.parent.parent if base.suffix == ".ckpt" else base
+        if not below.is_absolute():
+            below = next((parent / below for parent in found[0].resolve().parents if (parent / below).is_dir()), below)
+        if not below.is_dir() or below.resolve() in {one.resolve() for one in found}:
+            raise DataError(f"Expected the run that {found[0]} was made from at {below}, found none: move it back.")
+        found.insert(0, below)
+    if not run.is_dir():
+        raise DataError(f"Expected the folder of a run, got {run}: check the path.")
+    return found
+
+
 def write_record(path: Path | str, record: EditRecord) -> None:
     """Write `edit.json`, whole or not at all.
 
