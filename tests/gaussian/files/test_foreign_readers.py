@@ -53,12 +53,13 @@ def covariances(splats: Splats) -> torch.Tensor:
     return axes @ axes.mT
 
 
-def assert_same(ours: Splats, theirs: Splats, opacity: float = 1e-3) -> None:
+def assert_same(ours: Splats, theirs: Splats, opacity: float = 1e-3, shape: float = 1e-3) -> None:
     order = torch.cdist(ours.means.double(), theirs.means.double()).argmin(1)
     assert len(order.unique()) == len(ours) == len(theirs)
     theirs = select(theirs, order)
     assert torch.allclose(ours.means, theirs.means, atol=1e-5)
-    assert torch.allclose(covariances(ours), covariances(theirs), rtol=1e-3, atol=1e-8)
+    one, other = covariances(ours), covariances(theirs)
+    assert float(((one - other).flatten(1).norm(dim=1) / one.flatten(1).norm(dim=1)).max()) <= shape
     assert float((ours.opacities - theirs.opacities).abs().max()) <= opacity
     shared = min(ours.sh.shape[1], theirs.sh.shape[1])
     assert torch.allclose(ours.sh[:, :shared], theirs.sh[:, :shared], atol=1e-5)
@@ -86,7 +87,10 @@ def test_splat_transform_reads_the_same(tmp_path, make_splats, node_modules, suf
         splat_transform(node_modules, path, tmp_path / "theirs.ply")
         theirs = read_file(tmp_path / "theirs.ply")
         assert theirs.antialiased == (suffix != ".splat")
-        assert_same(turned(read_file(path).splats) if suffix == ".spz" else read_file(path).splats, theirs.splats)
+        ours = read_file(path).splats
+        # a byte of a .splat's rotation is 128 (1 + q) to its maker, 127.5 (1 + q) to splat-transform
+        shape = 0.05 if suffix == ".splat" else 1e-3
+        assert_same(turned(ours) if suffix == ".spz" else ours, theirs.splats, shape=shape)
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".compressed.ply", ".spz", ".sog", ".glb"])
