@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -57,7 +57,7 @@ def _shown(splats: Splats) -> Tensor:
 def _pairs(splats: Splats, weights: Tensor, most: int) -> Tensor:
     """The cheapest disjoint pairs of neighbours, at most so many: [P, 2]."""
     means = splats.means.double().numpy()
-    _, neighbours = cKDTree(means).query(means, k=min(_NEIGHBOURS + 1, len(means)))
+    neighbours = np.asarray(KDTree(means).query(means, k=min(_NEIGHBOURS + 1, len(means)))[1])
     here = np.repeat(np.arange(len(means)), neighbours.shape[1] - 1)
     there = neighbours[:, 1:].ravel()
     ends = np.unique(np.sort(np.stack([here, there], 1), axis=1), axis=0)

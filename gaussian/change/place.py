@@ -114,7 +114,8 @@ def extent(contents: SplatFile, which: Tensor, axes: Tensor) -> tuple[Tensor, Te
         low = _quantile(centres[:, column] - spread[:, column], weights, _EDGE)
         high = _quantile(centres[:, column] + spread[:, column], weights, 1 - _EDGE)
         ends.append((low, high))
-    return tuple(torch.tensor(side, dtype=torch.float64) for side in zip(*ends, strict=True))
+    both = torch.tensor(ends, dtype=torch.float64)
+    return both[:, 0], both[:, 1]
 
 
 def _spread(part: Splats, axes: Tensor) -> Tensor:

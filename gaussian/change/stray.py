@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from gaussian.draw.depth import median_depth, slabs
@@ -62,7 +62,7 @@ def _loose(splats: Splats, cameras: Sequence[PosedPinhole]) -> Tensor:
     """Which Gaussians [N] are in small parts of the scene."""
     means = splats.means.double().numpy()
     count = min(_NEIGHBOURS + 1, len(means))
-    distances, neighbours = cKDTree(means).query(means, k=count)
+    distances, neighbours = (np.asarray(found) for found in KDTree(means).query(means, k=count))
     spacing = np.median(distances[:, 1:], axis=1) if count > 1 else np.zeros(len(means))
     here = np.repeat(np.arange(len(means)), count - 1)
     there, apart = neighbours[:, 1:].ravel(), distances[:, 1:].ravel()
@@ -70,7 +70,7 @@ def _loose(splats: Splats, cameras: Sequence[PosedPinhole]) -> Tensor:
     usual = np.median(spacing[neighbours[:, 1:]], axis=1)
     # and what is far thinner than the scene at that distance from the cameras is no part of a surface
     eyes = torch.stack([torch.linalg.inv(camera.viewmat.double())[:3, 3] for camera in cameras]).numpy()
-    away = cKDTree(eyes).query(means)[0]
+    away = KDTree(eyes).query(means)[0]
     usual = np.minimum(usual, _THIN * np.median(spacing / np.maximum(away, 1e-12)) * away)
     linked = apart <= _REACH * np.minimum(usual[here], usual[there])
     graph = coo_matrix((linked[linked], (here[linked], there[linked])), shape=(len(means), len(means)))

@@ -13,6 +13,7 @@ from editor3d.run.record import stack_of
 from gaussian.change.mix import mixed, restacked
 from gaussian.edit.opened import OpenedSplats, open_splats
 from gaussian.files import write_splats
+from gaussian.model.model import SplatModel
 from gaussian.model.parameters import PARAMETERS, splats_of
 from gaussian.splats import Splats, with_sh_degree
 
@@ -71,6 +72,7 @@ def _scene_of(run: Path) -> Splats:
 def _write(opened: OpenedSplats, before: Splats, scene: Splats, output: Path) -> SplatChange:
     assert opened.pipeline is not None  # the stack is of runs
     model = opened.pipeline.model
+    assert isinstance(model, SplatModel)  # `open_splats` opens no others
     model.set_splats(scene)
     contents = model.captured(opened.pipeline.datamanager.train_dataparser_outputs)
     write_splats(output, contents)

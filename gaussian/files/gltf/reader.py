@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +130,7 @@ class _Scene:
             raise self._damaged(f"its {kind} {number} is no object")
         return number
 
-    def _numbers(self, node: dict, name: str, count: int, default: list[float]) -> np.ndarray:
+    def _numbers(self, node: dict, name: str, count: int, default: Sequence[float]) -> np.ndarray:
         values = node.get(name, default)
         fits = isinstance(values, list) and len(values) == count
         if not fits or not all(isinstance(v, int | float) and abs(v) < 1e300 for v in values):

@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,7 @@ class Refused(Exception):
 
 
 def main(path: str, target: str) -> int:
-    from pxr import Usd  # noqa: F401 - before the limit, which is of what the file needs
-
+    import_module("pxr.Usd")  # before the limit, which is of what the file needs
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = mapped + _FREE_BYTES + _BYTES_A_BYTE * Path(path).stat().st_size
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -39,8 +39,7 @@ def main(path: str, target: str) -> int:
 
 def found(path: str) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     """What is said of all splats, and their arrays by `NUMBER.NAME`."""
-    from pxr import Sdf, Usd, UsdGeom
-
+    Sdf, Usd, UsdGeom = (import_module(f"pxr.{name}") for name in ("Sdf", "Usd", "UsdGeom"))
     layer = Sdf.Layer.OpenAsAnonymous(path)
     if layer is None:
         raise Refused("expected a USD file, found another or a damaged one: write it anew, or as .ply.")
@@ -103,9 +102,9 @@ def _values(prim, notes: list[str]) -> Iterator[np.ndarray]:
         harmonics = harmonics[:, :16]
         notes.append("Its harmonics of degree 4 are left out: 3 is the highest here.")
     yield positions
-    yield np.repeat(np.float32([[1, 0, 0, 0]]), n, 0) if quats is None else quats
+    yield np.repeat(np.array([[1, 0, 0, 0]], np.float32), n, 0) if quats is None else quats
     yield fitting("scales", np.ones(3, np.float32))
-    yield fitting("opacities", np.float32(1))
+    yield fitting("opacities", np.array(1, np.float32))
     yield harmonics
 
 

@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def read(path: Path) -> SplatFile:
         except subprocess.TimeoutExpired as error:
             raise DataError(f"{path} could not be read in {_SECONDS} s: write it anew, or as .ply.") from error
         if done.returncode == 2:
-            raise DataError(f"{path}: {first_line(done.stdout)}")
+            raise DataError(f"{path}: {done.stdout.strip()}")
         if done.returncode != 0 or not target.is_file():
             raise DataError(f"{path} is no USD file or is damaged: write it anew, or as .ply.")
         with np.load(target, allow_pickle=False) as found:
@@ -103,8 +104,10 @@ def write(path: Path, contents: SplatFile) -> None:
         DataError: the library could not write it.
     """
     require_usd()
-    from pxr import Gf, Tf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
-
+    # without types, and without the extra not there: Any
+    Gf, Tf, Usd, UsdGeom, UsdUtils, UsdVol, Vt = (
+        import_module(f"pxr.{name}") for name in ("Gf", "Tf", "Usd", "UsdGeom", "UsdUtils", "UsdVol", "Vt")
+    )
     splats = turned_about_x(contents.splats)
     quats = splats.quats.double().numpy()
     quats = (quats / np.linalg.norm(quats, axis=1, keepdims=True)).astype(np.float32)
