@@ -31,6 +31,7 @@ export const busy = computed(() => {
 
 export function report(error: unknown): void {
   if (error instanceof Refused && error.status === 401) locked.value = true;
+  else if (error instanceof Refused && error.status === 0) lost.value = true;
   else failure.value = error instanceof Error ? error.message : String(error);
 }
 
