@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -28,6 +29,8 @@ class Engine:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
+        # the system ends a child with the thread that began it (`end_with_parent`): this one stays
+        self._starter = ThreadPoolExecutor(1, "engine")
 
     def start(self) -> None:
         """Begin to start it, so that the first request finds it ready."""
@@ -66,20 +69,24 @@ class Engine:
             process.kill()
         with self._lock:
             self._end()
+        self._starter.shutdown()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise Editor3DError("The studio is ending.")
         if self._process is None or self._process.poll() is not None:
             self._end()
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "editor3d.studio.engine.child", str(os.getpid())],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                )
+            self._process = self._starter.submit(self._begin).result()
         return self._process
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "editor3d.studio.engine.child", str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
 
     def _end(self) -> None:
         process, self._process = self._process, None

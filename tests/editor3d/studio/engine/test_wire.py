@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 
@@ -31,6 +32,19 @@ def test_a_message_that_is_cut_short_is_none() -> None:
     wire.send(stream, {"ok": 1}, b"12345\n7")
     whole = stream.getvalue()
     assert [wire.receive(io.BytesIO(whole[:cut])) for cut in range(len(whole))] == [None] * len(whole)
+
+
+@pytest.mark.slow
+def test_an_engine_outlives_the_thread_that_asked_first(tmp_path) -> None:
+    engine = Engine(tmp_path / "log.txt")
+    try:
+        first = threading.Thread(target=engine.start)
+        first.start()
+        first.join()
+        with pytest.raises(Editor3DError, match="checkpoint"):
+            engine.call("open", run=str(tmp_path))
+    finally:
+        engine.close()
 
 
 @pytest.mark.slow
