@@ -147,7 +147,7 @@ def test_the_whole_way_from_a_scene_to_a_file(studio: Running, visit: Callable[[
     edit(page, "make the teapot gold")
     page.locator(".modes").wait_for()
     assert entries(page) == ["The scene as it was captured", "make the teapot gold"]
-    assert page.locator("label:has-text('Divider') input[type=radio]").is_checked()
+    page.locator("label:has-text('Divider') input:checked").wait_for(state="attached")
     page.locator("canvas").focus()
     before = frame_number(page)
     page.keyboard.press("ArrowRight")

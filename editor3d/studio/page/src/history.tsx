@@ -68,7 +68,6 @@ export function History() {
                 type="button"
                 class="entry"
                 disabled={!entry.there}
-                aria-label={texts.history.show(what)}
                 aria-current={entry.id === shown?.id}
                 onClick={() => void act("/studio/select", { entry: entry.id })}
               >

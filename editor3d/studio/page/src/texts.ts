@@ -88,7 +88,6 @@ export const texts = {
     title: "History",
     root: "The scene as it was captured",
     empty: "Edits appear here. Each can be opened again, and edited further.",
-    show: (what: string) => `Show: ${what}`,
     undo: "Undo",
     remove: "Remove",
     failed: "did not work",
