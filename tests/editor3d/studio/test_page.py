@@ -156,7 +156,7 @@ def test_the_whole_way_from_a_scene_to_a_file(studio: Running, visit: Callable[[
     page.get_by_label("Fade").fill("50")
 
     page.get_by_role("button", name="Write the file").click()
-    link = page.locator("a:has-text('Download splats.ply')")
+    link = page.locator("a[download='splats.ply']")
     link.wait_for()
     with page.expect_download() as download:
         link.click()
