@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 		echo "Expected 9 GB of free disk for $(VENV), got $$free GB: free some, or clone to a larger disk."; exit 2; }
 	@echo "Setting up $(VENV) and compiling the kernels, once: some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,pytorch3d,dev]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[blender,pytorch3d,mcp,usd,dev]'
 	@$(PIP) install --quiet --no-deps mediapipe==0.10.9
 	@$(BIN)/python -m editor3d.geometry.warmup >/dev/null
 	@$(BIN)/python -m editor3d.editors.procedural.solid.warmup >/dev/null

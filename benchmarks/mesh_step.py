@@ -85,7 +85,7 @@ def one_step(
     with clock.stage("shading"):
         shading = shade(vertices, styled.faces, hits, styled.lights)
         pixels = styled.lit(shading, styled.colors(shading, change))
-        plain = styled.lit(shading, styled.looks.at(hits.face, shading.weights))
+        plain = styled.lit(shading, styled.base_looks.at(hits.face, shading.weights))
         pictures = [compose(hits, values, styled.background) for values in (pixels, plain)]
     with clock.stage("guidance"):
         loss = clip_loss(encoder, text, *pictures, ClipLossSettings(), generator)

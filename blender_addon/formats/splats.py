@@ -112,7 +112,7 @@ def write(table):
         rows[name] = values
     head = ["ply", "format binary_little_endian 1.0", *(f"comment {text}" for text in table.comments)]
     head.append(f"element vertex {len(table)}")
-    head += [f"property {_NAMES.get(layout[name].str[1:], 'int')} {name}" for name in layout.names]
+    head += [f"property {_NAMES.get(layout[name].str[1:], 'int')} {name}" for name in layout.names or ()]
     head += table.further[0]
     return "\n".join([*head, "end_header\n"]).encode("latin-1") + rows.tobytes() + table.further[1]
 

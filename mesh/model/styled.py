@@ -51,7 +51,7 @@ class StyledMesh(SceneDefaults):
         self.field = field.to(device)
         self.rest = torch.from_numpy(self.frame.to_unit(surface.vertices)).float().to(device)
         self.faces = torch.from_numpy(surface.faces).to(device)
-        self.looks = Looks(surface, device)
+        self.base_looks = Looks(surface, device)
         self.normals = vertex_normals(self.rest, self.faces)
         self.background = torch.tensor(background, device=device)
         self.inside = torch.ones(len(self.rest), dtype=torch.bool, device=device)
@@ -134,7 +134,7 @@ class StyledMesh(SceneDefaults):
             found = self.change_at(self.points_of(face, weights))
         else:
             found = shading.interpolate(self.style()[0] if change is None else change, self.faces)
-        return bounded(self.looks.at(face, weights) + found)
+        return bounded(self.base_looks.at(face, weights) + found)
 
     def lit(self, shading: Shading, colors: Tensor) -> Tensor:
         """Pixels [P, 3] of colours [P, 3]."""
@@ -166,7 +166,7 @@ class StyledMesh(SceneDefaults):
             vertices = self.displaced(displacement)
         for index in range(len(cameras)):
             shading = self.shading(vertices, cameras[[index]].scaled(supersampling))
-            colors = self.looks.at(shading.hits.face, shading.weights)
+            colors = self.base_looks.at(shading.hits.face, shading.weights)
             if styled and self.at_points:
                 points = self.points_of(shading.hits.face, shading.weights)
                 colors = bounded(colors + torch.cat([self.change_at(some) for some in points.split(_CHUNK)]))
@@ -194,7 +194,7 @@ class StyledMesh(SceneDefaults):
     @torch.no_grad()
     def result_colors(self) -> Tensor:
         """Colours [V, 3] of the vertices in 0..1, before they are lit."""
-        return bounded(self.looks.at_vertices() + self.all_style()[0])
+        return bounded(self.base_looks.at_vertices() + self.all_style()[0])
 
     @torch.no_grad()
     def color_at(self, face: Tensor, weights: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ class StyledMesh(SceneDefaults):
                 changed = self.change_at(self.points_of(some, weight))
             else:
                 changed = (weight[..., None] * take_rows(change, self.faces[some])).sum(1)
-            out.append(bounded(self.looks.at(some, weight) + changed))
+            out.append(bounded(self.base_looks.at(some, weight) + changed))
         return torch.cat(out)
 
 

@@ -75,7 +75,7 @@ class ClipObjective:
         pixels = styled.lit(shading, styled.colors(shading, change))
         colored, shaped = compose(shading.hits, pixels, styled.background), None
         if stage.config.style.displacement > 0.0:
-            plain = styled.lit(shading, styled.looks.at(shading.hits.face, shading.weights))
+            plain = styled.lit(shading, styled.base_looks.at(shading.hits.face, shading.weights))
             shaped = compose(shading.hits, plain, styled.background)
         settings = stage.config.clip_loss
         loss = clip_loss(self.encoder, self.text, colored, shaped, settings, stage.generator)

@@ -155,7 +155,7 @@ def best_coloring(styled: StyledMesh, cameras: Cameras, wanted: list[Tensor], su
     for index, picture in enumerate(wanted):
         samples.store(index, torch.from_numpy(to_uint8(picture)))
     shading = samples.shading
-    base = styled.looks.at(shading.hits.face, shading.weights)
+    base = styled.base_looks.at(shading.hits.face, shading.weights)
     change = torch.zeros_like(styled.rest, requires_grad=True)
     optimizer = torch.optim.Adam([change], lr=_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _ITERATIONS, _RATE / 50)
@@ -174,7 +174,7 @@ def colored_pictures(styled: StyledMesh, change: Tensor, cameras: Cameras, super
     finer, pictures = cameras.scaled(supersampling), []
     for index in range(len(cameras)):
         shading = styled.shading(styled.rest, finer[[index]])
-        base = styled.looks.at(shading.hits.face, shading.weights)
+        base = styled.base_looks.at(shading.hits.face, shading.weights)
         pixels = styled.lit(shading, bounded(base + shading.interpolate(change, styled.faces)))
         pictures.append(shrink(compose(shading.hits, pixels, styled.background), supersampling)[0].cpu())
     return pictures

@@ -182,13 +182,13 @@ class DressingUpdater(DatasetUpdater):
             return None
         return look_of(self.pictures.read(name, self.state.revisions[name]), mask)
 
-    def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> Tensor:
-        edited = super()._edit(view, planned, mask)
+    def _edit(self, view: View, planned: PlannedEdit, mask: Tensor | None) -> tuple[Tensor, float]:
+        edited, seconds = super()._edit(view, planned, mask)
         index = planned.view
         restored = restore_face(self.wearer.original(index), edited, self.wearer.faces[index])
         if restored.shift > 0:
             self.notes.face_shifts[view.name] = round(restored.shift, 3)
-        return restored.picture
+        return restored.picture, seconds
 
     def _restore_all(self, step: int) -> None:
         if self.wearer.restore is None:
