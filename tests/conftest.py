@@ -348,6 +348,7 @@ def assert_same(one: object, other: object, where: str = "state") -> None:
 def assert_same_runs(one: Path, other: Path) -> None:
     """Equal checkpoints, edited pictures, and pictures of the scene before and after; nothing else left lying about."""
     from editor3d.run import checkpoints
+    from lab.references.contents import content
 
     last, expected = checkpoints.latest_checkpoint(one), checkpoints.latest_checkpoint(other)
     assert last.name == expected.name
@@ -358,14 +359,6 @@ def assert_same_runs(one: Path, other: Path) -> None:
         assert sorted(str(path.relative_to(one)) for path in (one / folder).rglob("*")) == names
         for name in names:
             assert name.endswith(".ckpt") or content(one / name) == content(other / name), name
-
-
-def content(path: Path) -> bytes:
-    """What a file holds but for the signature, which is another each time."""
-    if path.suffix != ".png" or b"caBX" not in path.read_bytes():
-        return path.read_bytes()
-    with Image.open(path) as picture:
-        return picture.tobytes()
 
 
 @pytest.fixture

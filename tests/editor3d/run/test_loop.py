@@ -14,6 +14,7 @@ from editor3d.run import checkpoints, events, loop
 from editor3d.run.folders import resume_command
 from editor3d.run.record import read_record
 from editor3d.run.stopping import StepInterrupted
+from lab.references.contents import content
 
 from .small_job import SCENE, SmallJob
 
@@ -50,7 +51,7 @@ def assert_ended_alike(one: Path, other: Path) -> None:
     assert states[0]["pipeline"]["color"].equal(states[1]["pipeline"]["color"])
     assert states[0]["generator"].equal(states[1]["generator"])
     for name in [*PICTURES, "before_after.png", SCENE]:
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+        assert content(one / name) == content(other / name), name
     assert not (one / "progress.png").exists()
     records = [read_record(folder / "edit.json") for folder in (one, other)]
     assert (records[0].steps, records[0].metrics) == (records[1].steps, records[1].metrics)

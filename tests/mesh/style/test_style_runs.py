@@ -19,6 +19,7 @@ from editor3d.errors import CheckpointError, ConfigError, DataError, Instruction
 from editor3d.provenance.reading import verify
 from editor3d.run import checkpoints, loop
 from editor3d.run.record import read_record
+from lab.references.contents import content
 from mesh.io.read import read_mesh
 from mesh.style.config import EditSettings, read_config
 from mesh.style.run import StyleRun
@@ -144,11 +145,11 @@ def same_states(one: Path, other: Path, same_state) -> None:
     assert last[0].name == last[1].name
     same_state(*(checkpoints.load(path) for path in last))
     for name in ("mesh.glb", "before_after.png"):
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+        assert content(one / name) == content(other / name), name
     for folder in ("edited", "conditions", "before", "after", "edit_state"):
         names = sorted(path.name for path in (one / folder).glob("*"))
         assert names == sorted(path.name for path in (other / folder).glob("*"))
-        assert all((one / folder / name).read_bytes() == (other / folder / name).read_bytes() for name in names)
+        assert all(content(one / folder / name) == content(other / folder / name) for name in names)
 
 
 JOB = """

@@ -1,0 +1,16 @@
+"""What files hold, for comparing two runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+
+def content(path: Path) -> bytes:
+    """What a file holds but for the signature of a picture, which is another each time."""
+    whole = path.read_bytes()
+    if path.suffix != ".png" or b"caBX" not in whole:
+        return whole
+    with Image.open(path) as picture:
+        return picture.tobytes()
