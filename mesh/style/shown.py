@@ -73,7 +73,8 @@ class ShownMesh:
 
     def exported(self, folder: Path) -> list[tuple[str, Path]]:
         output = self.stage.config.output
-        return [("Mesh", Path(output) if output else folder / MESH_FILE)]
+        copies = [("Mesh", Path(output))] if output else []  # the last one is what programs are told of
+        return [("Mesh", folder / MESH_FILE), *copies]
 
     def record(self) -> dict[str, Any]:
         config = self.stage.config

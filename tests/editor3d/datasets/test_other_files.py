@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import trimesh
 
 from editor3d.cli import main
 from editor3d.datasets import load_posed_images
@@ -57,7 +58,7 @@ def test_commands_say_it(tmp_path, capsys, command):
     "command",
     ["render DATA", "eval DATA", "resume DATA", "export DATA", "splats DATA --select sphere:0,0,0,1 --output o.ply"],
 )
-@pytest.mark.parametrize(("name", "said"), [("a.ksplat", "splat-transform"), ("a.glb", "editor3d mesh style")])
+@pytest.mark.parametrize(("name", "said"), [("a.ksplat", "splat-transform"), ("a.obj", "editor3d mesh style")])
 def test_commands_that_take_runs_say_it(tmp_path, capsys, command, name, said):
     path = tmp_path / name
     path.write_bytes(b"PK")
@@ -65,6 +66,17 @@ def test_commands_that_take_runs_say_it(tmp_path, capsys, command, name, said):
     error = capsys.readouterr().err
     assert error.startswith("error: Expected the folder of a run")
     assert said in error
+
+
+@pytest.mark.parametrize(
+    "command", ["export DATA --output o.ply", "splats DATA --select sphere:0,0,0,1 --delete --output o.ply"]
+)
+def test_a_mesh_in_a_format_of_splats_is_named(tmp_path, capsys, command, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trimesh.creation.box().export(tmp_path / "box.glb")
+    assert main(command.replace("DATA", "box.glb").split()) == 2
+    assert "editor3d mesh style" in capsys.readouterr().err
+    assert not (tmp_path / "o.ply").exists()
 
 
 def test_a_file_of_splats_is_no_run(tmp_path, capsys):

@@ -222,7 +222,7 @@ def test_a_folder_alone_is_enough_to_resume(files, tmp_path, monkeypatch):
     """As `editor3d resume` does it: files by their absolute paths, the budget and the depth as they were given."""
 
     class Sandboxed(Painter):
-        notes, vocabulary = (), NOTHING
+        notes, vocabulary, count = (), NOTHING, 1
 
         def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
@@ -273,7 +273,7 @@ def test_a_damaged_plan_is_refused_in_a_sentence(tmp_path, body):
 
 def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_path, monkeypatch):
     class Interrupted(Painter):
-        notes, vocabulary = (), NOTHING
+        notes, vocabulary, count = (), NOTHING, 1
 
         def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
@@ -298,7 +298,7 @@ def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
     """What is interrupted after it found something better leaves no scene of what was the best before."""
 
     class Saving(Painter):
-        notes, vocabulary = (), NOTHING
+        notes, vocabulary, count = (), NOTHING, 1
 
         def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)

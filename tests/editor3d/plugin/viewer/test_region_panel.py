@@ -46,7 +46,7 @@ class Browser:
 
     def send(self, message, then: Callable[[], bool]) -> None:
         self.line.send(msgspec.msgpack.encode(message.as_serializable_dict()))
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not then():
             assert time.monotonic() < end, "nothing came of it"
             time.sleep(0.01)
