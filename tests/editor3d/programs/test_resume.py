@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,16 @@ from editor3d.run.folders import alone
 from editor3d.run.record import EditRecord, read_record
 
 from .scripted import FIRST, Painter
+
+
+class Standing(Painter):
+    """Stands in for the render workers."""
+
+    notes, vocabulary, count = (), NOTHING, 1
+
+    def masks(self, source: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+        raise AssertionError("no object is named")
+
 
 _JOB = """
 import importlib.util, json, sys
@@ -221,9 +232,7 @@ def test_one_folder_has_one_run_at_a_time(files, tmp_path, capsys):
 def test_a_folder_alone_is_enough_to_resume(files, tmp_path, monkeypatch):
     """As `editor3d resume` does it: files by their absolute paths, the budget and the depth as they were given."""
 
-    class Sandboxed(Painter):
-        notes, vocabulary, count = (), NOTHING, 1
-
+    class Sandboxed(Standing):
         def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
             assert not options["allow_weaker_sandbox"]  # a run's folder cannot ask for that
@@ -272,9 +281,7 @@ def test_a_damaged_plan_is_refused_in_a_sentence(tmp_path, body):
 
 
 def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_path, monkeypatch):
-    class Interrupted(Painter):
-        notes, vocabulary, count = (), NOTHING, 1
-
+    class Interrupted(Standing):
         def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
 
@@ -297,9 +304,7 @@ def test_what_stops_the_writing_of_a_scene_leaves_the_search_written(files, tmp_
 def test_no_scene_lies_beside_another_program_s(files, tmp_path, monkeypatch):
     """What is interrupted after it found something better leaves no scene of what was the best before."""
 
-    class Saving(Painter):
-        notes, vocabulary, count = (), NOTHING, 1
-
+    class Saving(Standing):
         def __init__(self, scene: Path, settings: RenderSettings, **options: object) -> None:
             super().__init__(settings)
 
