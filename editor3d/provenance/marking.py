@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from editor3d.errors import ConfigError, first_line
+from editor3d.errors import ConfigError, Editor3DWarning, first_line
 from editor3d.files.writing import replacing
 from editor3d.provenance.credentials import CERTIFICATES_VARIABLE, KEY_VARIABLE, Credentials, credentials
 from editor3d.provenance.statement import Statement
@@ -36,7 +37,7 @@ def require_key() -> None:
 
 
 def mark(paths: Iterable[Path], statement: Statement, keys: Credentials | None = None) -> list[Path]:
-    """Sign files of one edit; those of other formats are left as they are.
+    """Sign files of one edit; those of other formats are left as they are, and broken ones with a warning.
 
     The content that is shown stays as it is. A file that is linked from elsewhere is replaced, not written to.
 
@@ -54,10 +55,10 @@ def mark(paths: Iterable[Path], statement: Statement, keys: Credentials | None =
     from c2pa import Builder, C2paError
 
     done, signer = [], _signer(credentials() if keys is None else keys)
-    try:
-        for path in _files(paths):
-            kind = EMBEDDING.get(path.suffix.lower(), PLAIN)
-            builder = Builder(statement.manifest(path.name, kind), _context())
+    for path in _files(paths):
+        kind = EMBEDDING.get(path.suffix.lower(), PLAIN)
+        builder = Builder(statement.manifest(path.name, kind), _context())
+        try:
             if kind == PLAIN:
                 builder.set_no_embed()
                 with path.open("rb") as source, replacing(sidecar(path)) as temporary:
@@ -65,9 +66,11 @@ def mark(paths: Iterable[Path], statement: Statement, keys: Credentials | None =
             else:
                 with path.open("rb") as source, replacing(path) as temporary, temporary.open("w+b") as target:
                     builder.sign(signer, kind, source, target)
+        except C2paError as error:  # an edit is not lost for that
+            sentence = f"{path} is not signed, as its content cannot be ({first_line(error)})."
+            warnings.warn(sentence, Editor3DWarning, stacklevel=2)
+        else:
             done.append(path)
-    except C2paError as error:
-        raise _unfit(error) from error
     return done
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+from editor3d.files.safe_open import open_picture
 
 
 def content(path: Path) -> bytes:
@@ -12,5 +12,5 @@ def content(path: Path) -> bytes:
     whole = path.read_bytes()
     if path.suffix != ".png" or b"caBX" not in whole:
         return whole
-    with Image.open(path) as picture:
+    with open_picture(path, ("PNG",)) as picture:
         return picture.tobytes()

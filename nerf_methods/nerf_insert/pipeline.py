@@ -252,7 +252,7 @@ class InsertPipeline(EditPipeline):
             self.train(was_training)
         return picture
 
-    def _geometry(self, index: int) -> ViewGeometry:
+    def geometry(self, index: int) -> ViewGeometry:
         cameras = self.datamanager.train_dataset.cameras
         return geometry_of(self.space, cameras, index, self._distance(index), self.model.lenses)
 
