@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -78,11 +77,9 @@ def _matplotlib_folder(home: Path) -> dict[str, str]:
 
 def cache_folder() -> Path:
     """The user's place for what can be made again, on a disk and not in memory; it may not be there yet."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "editor3d" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "editor3d"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "editor3d"
+    import platformdirs
+
+    return platformdirs.user_cache_path("editor3d", appauthor=False)
 
 
 def private_folder(name: str) -> Path:

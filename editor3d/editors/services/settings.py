@@ -16,6 +16,7 @@ from editor3d.editors.services.client import RetryPolicy
 from editor3d.editors.services.prices import UNKNOWN, price_of
 from editor3d.editors.services.providers import PROVIDERS, Provider
 from editor3d.errors import ConfigError
+from editor3d.host.surroundings import cache_folder
 
 HERE = ("localhost", "127.0.0.1", "::1")
 """Hosts that are this machine."""
@@ -102,7 +103,7 @@ def _split(argument: str, provider: Provider) -> tuple[str, str]:
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "editor3d" / "service"
+    return cache_folder() / "service"
 
 
 def checked_url(url: str) -> str:
