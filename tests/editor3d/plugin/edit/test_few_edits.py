@@ -15,6 +15,7 @@ from editor3d.errors import ConfigError
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.run import checkpoints, events
 from editor3d.types import EditorInfo
+from lab.references.contents import content
 
 
 class Counting:
@@ -97,9 +98,9 @@ def test_an_interrupted_edit_pays_for_no_picture_twice(tiny_edit, start, countin
     for part in ("pipeline", "optimizers", "generators", "extra"):
         same_state(one[part], other[part])
     for folder in ("edited", "targets", "edit_state"):
-        expected = {path.name: path.read_bytes() for path in (whole.base_dir / folder).rglob("*.png")}
+        expected = {path.name: content(path) for path in (whole.base_dir / folder).rglob("*.png")}
         assert expected
-        assert expected == {path.name: path.read_bytes() for path in (trainer.base_dir / folder).rglob("*.png")}
+        assert expected == {path.name: content(path) for path in (trainer.base_dir / folder).rglob("*.png")}
 
 
 @pytest.mark.parametrize("alike", [True, False])

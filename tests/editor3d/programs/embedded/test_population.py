@@ -173,4 +173,5 @@ def test_a_refinement_goes_on_exactly_where_it_was_cut_off(matching, tmp_path):
     assert [source for fence in parts for source in fence.sources] == whole[0].sources
     assert again.program.read_text() == done.program.read_text()
     notes = [e["note"] for e in map(json.loads, done.ledger.read_text().splitlines()) if e["event"] == "proposal"]
-    assert any(note.startswith("breed") for note in notes)
+    # the population has its turn, whose first step on another processor's sums may be the other one
+    assert any(note.startswith(("breed", "grow")) for note in notes)
