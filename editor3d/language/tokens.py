@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from editor3d.errors import InstructionError
 from editor3d.language.nouns import ObjectNames
 from editor3d.language.vocabulary import (
     AMOUNT_PHRASES,
@@ -23,6 +24,16 @@ from editor3d.language.vocabulary import (
 Kind = Literal["term", "object", "strength", "boundary", "word"]
 
 _LONGEST_PHRASE = max(len(phrase) for phrase in (*BY_PHRASE, *AMOUNT_PHRASES, *STRENGTHS))
+
+
+def require_words(instruction: str, example: str = "turn it into a robot") -> None:
+    """Refuse an instruction without words.
+
+    Raises:
+        InstructionError: it is empty; the text gives the example.
+    """
+    if not any(letter.isalnum() for letter in instruction):
+        raise InstructionError(f"The instruction is empty; say what to change, for example '{example}'.")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from editor3d.diffusion.loading import PipelineSource
 from editor3d.editors import EDITORS
-from editor3d.errors import InstructionError
+from editor3d.language.tokens import require_words
 from editor3d.types import EditorInfo
 
 
@@ -27,6 +27,5 @@ class PipelineEditor:
             InstructionError: the instruction is empty.
             EditorUnavailableError: the weights are missing or incomplete; the text says how to get them.
         """
-        if not instruction.strip():
-            raise InstructionError("The instruction is empty; say what to change, for example 'turn it into a robot'.")
+        require_words(instruction)
         self._source.locate()

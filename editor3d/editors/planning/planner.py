@@ -15,6 +15,7 @@ from editor3d.editors.services.client import RetryPolicy, ServiceClient
 from editor3d.editors.services.providers import PROVIDERS
 from editor3d.editors.services.settings import HERE, checked_url
 from editor3d.errors import ConfigError, EditorUnavailableError, InstructionError
+from editor3d.language.tokens import require_words
 from editor3d.types import Editor
 
 LOCAL_URL = "http://127.0.0.1:8080/v1"
@@ -72,8 +73,7 @@ def plan_words(words: str, editor: Editor, objects: Collection[str], settings: P
         EditorUnavailableError: no key is set for a model that is not on this machine.
         ServiceError: the model cannot be reached, or does not answer.
     """
-    if not words.strip():
-        raise InstructionError("The instruction is empty; say what to change.")
+    require_words(words, "a gold teapot, and a little snow")
     if not settings.key and urlsplit(settings.url).hostname not in HERE:
         raise EditorUnavailableError(
             f"The planner needs the key of {urlsplit(settings.url).hostname}; set EDITOR3D_PLANNER_KEY to it, or "

@@ -13,7 +13,7 @@ from editor3d.errors import InstructionError
 from editor3d.language import vocabulary as vocab
 from editor3d.language.exceptions import take_exceptions
 from editor3d.language.nouns import ObjectNames, listing
-from editor3d.language.tokens import Token, split_words, tokenize
+from editor3d.language.tokens import Token, require_words, split_words, tokenize
 
 
 def parse(instruction: str, objects: Collection[str]) -> tuple[Step, ...]:
@@ -29,9 +29,8 @@ def parse(instruction: str, objects: Collection[str]) -> tuple[Step, ...]:
     Raises:
         InstructionError: empty, negated, or holding a word or an object that is not known; the text lists what is.
     """
+    require_words(instruction, "make it look like winter")
     words = split_words(instruction)
-    if not any(word.isalnum() for word in words):
-        raise InstructionError("The instruction is empty; say what to change, for example 'make it look like winter'.")
     names = ObjectNames(objects)
     words, spared, rest = take_exceptions(words, names)
     negation = _negation(words)

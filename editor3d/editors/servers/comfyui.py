@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from editor3d.editors import EDITORS
 from editor3d.editors.references import prompt_with, references_for, without_holes
 from editor3d.editors.servers import workflow as marks
-from editor3d.editors.servers.framing import cut_back, padded, png
+from editor3d.editors.servers.framing import Sent, padded, png
 from editor3d.editors.servers.workflow import Workflow
 from editor3d.editors.services.answers import opened
 from editor3d.editors.services.client import RetryPolicy, ServiceClient
 from editor3d.editors.services.settings import checked_url
-from editor3d.errors import ConfigError, InstructionError, ServiceError
+from editor3d.errors import ConfigError, ServiceError
+from editor3d.language.tokens import require_words
 from editor3d.run import events
 from editor3d.types import EditorInfo, EditRequest
 
@@ -70,8 +70,7 @@ class ComfyUIEditor:
         Raises:
             InstructionError: it is empty.
         """
-        if not instruction.strip():
-            raise InstructionError("The instruction is empty; say what to change, for example 'turn it into a robot'.")
+        require_words(instruction)
 
     def edit(self, request: EditRequest) -> Tensor:
         """Run the workflow once.
@@ -82,32 +81,24 @@ class ComfyUIEditor:
         Raises:
             ServiceError: it cannot be reached, refuses the workflow, or does not end in time.
         """
-        image = request.condition.detach().to("cpu", torch.float32)
-        mask = None if request.mask is None else request.mask.detach().bool().cpu()
-        sent = padded(image)
-        filled = self.workflow.filled(self._values(request, sent, mask), self._references(request))
-        answer = self._run(filled)
-        size = image.shape[0], image.shape[1]
-        edited = cut_back(answer, (sent.shape[0], sent.shape[1]), size, self._name)
-        if mask is not None:
-            edited = torch.where(mask[..., None], edited, image)
-        return edited.to(request.condition.device)
+        sent = Sent(request)
+        filled = self.workflow.filled(self._values(request, sent), self._references(request))
+        return sent.edited(self._run(filled), self._name)
 
-    def _values(self, request: EditRequest, sent: Tensor, mask: Tensor | None) -> dict[str, Any]:
+    def _values(self, request: EditRequest, sent: Sent) -> dict[str, Any]:
         """What goes to the marks, by role; pictures are uploaded."""
-        everywhere = torch.ones(request.condition.shape[:2], dtype=torch.bool)
-        changed = padded((everywhere if mask is None else mask)[..., None].float().expand(-1, -1, 3))[..., 0] > 0.5
+        white = sent.white
+        changed = white[..., 0] > 0.5
         shown = references_for(request, self.info)
         by_alpha = self.workflow.takes_mask_by_alpha
         values: dict[str, Any] = {
-            marks.PICTURE: self._upload(png(sent, changed if by_alpha else None)),
+            marks.PICTURE: self._upload(png(sent.picture, changed if by_alpha else None)),
             marks.PROMPT: prompt_with(request.instruction, shown) if shown else request.instruction,
             marks.SEED: request.seed,
             marks.STRENGTH: request.noise_level,
         }
         if self.workflow.of(marks.MASK):
             # white inside and transparent inside: every channel that Load Image (as Mask) may read says the same
-            white = changed[..., None].float().expand(-1, -1, 3)
             values[marks.MASK] = self._upload(png(white, changed))
         return values
 

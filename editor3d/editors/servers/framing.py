@@ -12,6 +12,7 @@ from torch import Tensor
 
 from editor3d.diffusion.sizing import padded_to, resized
 from editor3d.errors import ServiceError
+from editor3d.types import EditRequest
 
 MULTIPLE = 8
 """Sides that models of latents take are multiples of this."""
@@ -34,6 +35,42 @@ def png(picture: Tensor, changed: Tensor | None = None) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+class Sent:
+    """A request's picture as a server is sent it, and the way back.
+
+    Attributes:
+        picture: [H', W', 3] float32 on the CPU, padded.
+        mask: [H, W] bool on the CPU, of the picture itself: where it may change. None is everywhere.
+    """
+
+    def __init__(self, request: EditRequest) -> None:
+        self._condition = request.condition.detach()
+        self.picture = padded(self._condition.to("cpu", torch.float32))
+        self.mask = None if request.mask is None else request.mask.detach().bool().cpu()
+
+    @property
+    def white(self) -> Tensor:
+        """The mask as a padded picture [H', W', 3]: white where it may change."""
+        height, width = self._condition.shape[:2]
+        mask = torch.ones(height, width, dtype=torch.bool) if self.mask is None else self.mask
+        return padded(mask[..., None].float().expand(-1, -1, 3))
+
+    def edited(self, answer: Image.Image, server: str) -> Tensor:
+        """What came back, as an editor returns it: [H, W, 3] float32 on the condition's device.
+
+        It is bit-equal to the condition outside the mask.
+
+        Raises:
+            ServiceError: it has another shape.
+        """
+        image = self._condition.to("cpu", torch.float32)
+        height, width = image.shape[:2]
+        edited = cut_back(answer, (self.picture.shape[0], self.picture.shape[1]), (height, width), server)
+        if self.mask is not None:
+            edited = torch.where(self.mask[..., None], edited, image)
+        return edited.to(self._condition.device)
 
 
 def cut_back(answer: Image.Image, sent: tuple[int, int], size: tuple[int, int], server: str) -> Tensor:

@@ -10,16 +10,16 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from editor3d.editors import EDITORS
-from editor3d.editors.servers.framing import cut_back, padded, png
+from editor3d.editors.servers.framing import Sent, png
 from editor3d.editors.services.answers import decoded
 from editor3d.editors.services.client import RetryPolicy, ServiceClient
 from editor3d.editors.services.settings import checked_url
-from editor3d.errors import InstructionError, ServiceError
+from editor3d.errors import ServiceError
+from editor3d.language.tokens import require_words
 from editor3d.types import EditorInfo, EditRequest
 
 DEFAULT_URL = "http://127.0.0.1:7860"
@@ -49,8 +49,7 @@ class WebUIEditor:
         Raises:
             InstructionError: it is empty.
         """
-        if not instruction.strip():
-            raise InstructionError("The instruction is empty; say what to change, for example 'a wooden teapot'.")
+        require_words(instruction, "a wooden teapot")
 
     def edit(self, request: EditRequest) -> Tensor:
         """Edit one picture, inside `request.mask` where there is one.
@@ -61,42 +60,35 @@ class WebUIEditor:
         Raises:
             ServiceError: it cannot be reached, refuses, or does not answer well.
         """
-        image = request.condition.detach().to("cpu", torch.float32)
-        mask = None if request.mask is None else request.mask.detach().bool().cpu()
-        sent = padded(image)
-        height, width = sent.shape[0], sent.shape[1]
+        sent = Sent(request)
         address = f"{self.url}/sdapi/v1/img2img"
         try:
-            answer = self._client.call("POST", address, _first, paid=False, json=body(request, sent, mask))
+            answer = self._client.call("POST", address, _first, paid=False, json=body(request, sent))
         except KeyboardInterrupt:
             with suppress(ServiceError):
                 self._client.call("POST", f"{self.url}/sdapi/v1/interrupt", lambda answer: None, paid=False)
             raise
-        edited = cut_back(answer, (height, width), (image.shape[0], image.shape[1]), urlsplit(self.url).netloc)
-        if mask is not None:
-            edited = torch.where(mask[..., None], edited, image)
-        return edited.to(request.condition.device)
+        return sent.edited(answer, urlsplit(self.url).netloc)
 
 
-def body(request: EditRequest, sent: Tensor, mask: Tensor | None) -> dict[str, Any]:
-    """The request for a padded picture [H, W, 3], with a mask [H, W] bool of the picture itself."""
+def body(request: EditRequest, sent: Sent) -> dict[str, Any]:
+    """The request for a picture as it is sent, with its mask where it has one."""
     asked: dict[str, Any] = {
-        "init_images": [base64.b64encode(png(sent)).decode()],
+        "init_images": [base64.b64encode(png(sent.picture)).decode()],
         "prompt": request.instruction,
         "seed": request.seed,
         "steps": request.diffusion_steps,
         "cfg_scale": request.guidance_scale,
         "image_cfg_scale": request.image_guidance_scale,
         "denoising_strength": request.noise_level,
-        "width": sent.shape[1],
-        "height": sent.shape[0],
+        "width": sent.picture.shape[1],
+        "height": sent.picture.shape[0],
         "batch_size": 1,
         "n_iter": 1,
     }
-    if mask is not None:
-        white = padded(mask[..., None].float().expand(-1, -1, 3))
+    if sent.mask is not None:
         asked |= {
-            "mask": base64.b64encode(png(white)).decode(),
+            "mask": base64.b64encode(png(sent.white)).decode(),
             "inpainting_fill": 1,  # the original picture
             "inpainting_mask_invert": 0,
             "inpaint_full_res": False,

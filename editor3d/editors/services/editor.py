@@ -28,9 +28,10 @@ from editor3d.editors.services.ledger import Ledger
 from editor3d.editors.services.protocol import ImageProtocol, Order, same_service
 from editor3d.editors.services.providers import PROVIDERS
 from editor3d.editors.services.settings import ServiceSettings
-from editor3d.errors import EditorUnavailableError, InstructionError, ServiceError
+from editor3d.errors import EditorUnavailableError, ServiceError
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import replacing
+from editor3d.language.tokens import require_words
 from editor3d.registry import load_target
 from editor3d.types import EditorInfo, EditRequest
 
@@ -74,8 +75,7 @@ class ServiceEditor:
             InstructionError: the instruction is empty.
             EditorUnavailableError: no key is set for a service that is not on this machine.
         """
-        if not instruction.strip():
-            raise InstructionError("The instruction is empty; say what to change, for example 'turn it into a robot'.")
+        require_words(instruction)
         if not self.settings.key and not self.settings.is_here:
             provider = self.settings.provider
             own = " or ".join(provider.keys)
