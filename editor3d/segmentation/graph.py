@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array, triu
 from scipy.spatial import KDTree
 
 NEIGHBOURS = 10
@@ -52,13 +53,13 @@ class PartGraph:
         apart, others = (np.asarray(found)[:, 1:] for found in tree.query(points, k=count, workers=-1))
         normals = _normals(points, others)
         scale = np.maximum(apart.mean(1), 1e-12)
-        first = np.repeat(np.arange(len(points)), count - 1)
-        second = others.ravel()
-        keys = np.minimum(first, second) * len(points) + np.maximum(first, second)
-        keys, chosen = np.unique(keys, return_index=True)
-        edges = np.stack(np.divmod(keys, len(points)), 1).astype(np.int32)
-        one, other = edges.T
-        distance = apart.ravel()[chosen] / (0.5 * (scale[one] + scale[other]))
+        # every pair once, whichever of the two is among the nearest of the other
+        starts = np.arange(len(points) + 1) * (count - 1)
+        directed = csr_array((np.maximum(apart, 1e-300).ravel(), others.ravel(), starts), shape=(len(points),) * 2)
+        pairs = triu(directed.maximum(directed.T), 1, format="coo")
+        one, other = pairs.coords
+        edges = np.stack([one, other], 1).astype(np.int32)
+        distance = pairs.data / (0.5 * (scale[one] + scale[other]))
         colour = np.square(colors[one] - colors[other]).sum(1)
         turn = 1.0 - np.abs((normals[one] * normals[other]).sum(1))
         weights = np.exp(-colour / (2 * COLOR_SIGMA**2) - 0.5 * distance**2) * (1.0 - 0.5 * turn)
@@ -72,11 +73,16 @@ class PartGraph:
 
 def _normals(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Unit vectors [N, 3], of either sense, across the surface that a part and its neighbours [N, k] lie on."""
-    from_mean = points[others] - points[others].mean(1, keepdims=True)
-    covariance = np.matmul(from_mean.transpose(0, 2, 1), from_mean)
+    x, y, z = (part - part.mean(1, keepdims=True) for part in (points[:, axis][others] for axis in range(3)))
+    xx, yy, zz, xy, xz, yz = ((a * b).sum(1) for a, b in ((x, x), (y, y), (z, z), (x, y), (x, z), (y, z)))
     # the adjugate of a matrix has its eigenvectors, and the greatest value where the matrix has the least
-    rows = np.roll(covariance, -1, 1), np.roll(covariance, -2, 1)
-    adjugate = np.cross(*rows)
+    adjugate = np.array(
+        [
+            [yy * zz - yz**2, xz * yz - xy * zz, xy * yz - xz * yy],
+            [xz * yz - xy * zz, xx * zz - xz**2, xy * xz - xx * yz],
+            [xy * yz - xz * yy, xy * xz - xx * yz, xx * yy - xy**2],
+        ]
+    ).transpose(2, 0, 1)
     adjugate = np.matmul(adjugate, adjugate)
     longest = np.square(adjugate).sum(2).argmax(1)
     normals = adjugate[np.arange(len(points)), longest]

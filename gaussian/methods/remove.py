@@ -15,16 +15,14 @@ from editor3d.editors.masking import named_objects
 from editor3d.errors import ConfigError, InstructionError, RegionError
 from editor3d.language.removal import wants_removal
 from editor3d.options import MethodOptions
-from editor3d.outputs.pictures import Row, save_png, save_side_by_side, to_uint8
+from editor3d.outputs.pictures import Row, save_png, to_uint8
 from editor3d.plan import Plan
 from editor3d.plugin.confine.regions import REGION_FOLDER, check_seen, selected
 from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
 from editor3d.plugin.edit.edited import SCENE_FILE
 from editor3d.plugin.edit.planned import PlannedPipeline, PlannedPipelineConfig
 from editor3d.plugin.edit.shown import PlannedScene
-from editor3d.plugin.edit.trainer import KEYS_SHEET
 from editor3d.regions import ObjectRegion, Union, parse_region, settled
-from editor3d.run.events import Result, absolute, emit
 from editor3d.run.results import shown_of
 from editor3d.types import PosedImages
 from gaussian.fill.fill import Filled, take_out, without
@@ -183,16 +181,11 @@ class RemovalTrainer(BasedTrainer):
     def begin(self) -> None:
         self.results = self.results_of(RemovedScene(self.base_dir, self.pipeline, self.config, self.base))
 
-    def show_plan(self) -> Path:
-        """Say what goes, and make a sheet of a few views that show it in red; returns its file."""
-        self.say_plan()
+    def plan_rows(self) -> list[Row]:
+        """A few views that show in red what goes."""
         which = self.pipeline.chosen(self.base_dir)
         print(f"{int(which.sum())} of {len(which)} Gaussians go.")
-        path = self.base_dir / KEYS_SHEET
-        pictures = [to_uint8(picture) for picture in self.pipeline.marked(which)]
-        save_side_by_side(path, [Row("", pictures)], title=self.pipeline.plan.instruction)
-        emit(Result(kind="picture", path=absolute(path)))
-        return path
+        return [Row("", [to_uint8(picture) for picture in self.pipeline.marked(which)])]
 
     def train_iteration(self, step: int) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         if step == 0:

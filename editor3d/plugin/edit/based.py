@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -13,6 +14,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from editor3d.errors import ConfigError, InstructionError
 from editor3d.methods import available_methods, method_config
 from editor3d.options import MethodOptions
+from editor3d.outputs.pictures import Row, save_side_by_side, to_uint8
 from editor3d.plan import Plan
 from editor3d.plugin.bases.base import (
     Base,
@@ -29,8 +31,12 @@ from editor3d.plugin.train.presets import apply_preset
 from editor3d.plugin.train.trainer import PluginTrainer
 from editor3d.regions import REGION_FILES, keep_files, settled
 from editor3d.run import checkpoints
-from editor3d.run.results import EditResults, Shown
+from editor3d.run.events import Result, absolute, emit
+from editor3d.run.results import EditResults, Shown, shown_of
 from editor3d.types import PosedImages
+
+PLAN_SHEET = "views.png"
+"""The views that a plan shows, in the run's folder."""
 
 
 @dataclass
@@ -182,6 +188,20 @@ class BasedTrainer(PluginTrainer):
         """Print what the plan settled, and why."""
         plan = self.pipeline.plan
         CONSOLE.print(f'"{plan.instruction}" by {plan.editor} ({plan.reasons["editor"]})')
+
+    def show_plan(self) -> Path:
+        """Print what the edit will take, and make a sheet of the views that it concerns; returns its file."""
+        self.say_plan()
+        path = self.base_dir / PLAN_SHEET
+        save_side_by_side(path, self.plan_rows(), title=self.pipeline.plan.instruction)
+        emit(Result(kind="picture", path=absolute(path)))
+        return path
+
+    def plan_rows(self) -> list[Row]:
+        """What the sheet of the plan shows: a few views of the scene as it is."""
+        cameras = self.pipeline.datamanager.train_dataset.cameras
+        shown = (self.pipeline.render_view(cameras, index)["rgb"].cpu() for index in shown_of(len(cameras)))
+        return [Row("", [to_uint8(picture) for picture in shown])]
 
     def agree(self) -> None:
         """Let the user agree to what the edit costs, before anything is paid.

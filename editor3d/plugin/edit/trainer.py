@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -15,7 +14,7 @@ from torch import Tensor
 from editor3d.errors import Editor3DError
 from editor3d.methods import method_config
 from editor3d.options import MethodOptions
-from editor3d.outputs.pictures import Row, save_side_by_side, to_uint8
+from editor3d.outputs.pictures import Row, to_uint8
 from editor3d.plan import EditPlan, choose_editor, resolve
 from editor3d.plugin.confine.regions import check_seen
 from editor3d.plugin.edit.based import BasedTrainer, BasedTrainerConfig
@@ -25,14 +24,13 @@ from editor3d.plugin.edit.pipeline import EditPipeline
 from editor3d.plugin.edit.quick import FIRST_VIEWS, check_quick, fit_quickly, views_of_quick
 from editor3d.plugin.edit.settings import EditPipelineConfig
 from editor3d.plugin.train.config import PluginTrainerConfig
-from editor3d.run.events import Result, absolute, emit
 from editor3d.trust import require_chosen
 from editor3d.types import Editor, PosedImages
 from editor3d.update.forecast import agree_on_cost, say_forecast
 from editor3d.update.instruction import check_instruction
 from editor3d.update.scene import Guidance
 
-KEYS_SHEET, SHEET_COLUMNS = "views.png", 4
+SHEET_COLUMNS = 4
 """The views that are edited, on one sheet."""
 
 
@@ -229,17 +227,12 @@ class EditTrainer(BasedTrainer):
         super().save_checkpoint(step)
         self.pipeline.begun().prune()
 
-    def show_plan(self) -> Path:
-        """Print what the edit will take, and make a sheet of the views that are edited; returns its file."""
-        self.say_plan()
+    def plan_rows(self) -> list[Row]:
+        """The views that are edited, as the editor gets them."""
         views = {view.name: index for index, view in enumerate(self.pipeline.train_views)}
         named = self.pipeline.begun().forecast().views
         pictures = [to_uint8(self.pipeline.begun().scene.condition(views[name])) for name in named]
-        path = self.base_dir / KEYS_SHEET
-        rows = [Row("", pictures[start : start + SHEET_COLUMNS]) for start in range(0, len(pictures), SHEET_COLUMNS)]
-        save_side_by_side(path, rows, title=self.pipeline.plan.instruction)
-        emit(Result(kind="picture", path=absolute(path)))
-        return path
+        return [Row("", pictures[start : start + SHEET_COLUMNS]) for start in range(0, len(pictures), SHEET_COLUMNS)]
 
     def agree(self) -> None:
         updater = self.pipeline.begun()

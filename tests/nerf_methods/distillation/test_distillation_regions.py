@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from editor3d.errors import ConfigError, RegionError
 from editor3d.run.record import read_record
@@ -52,3 +54,13 @@ def test_an_object_that_is_not_there_is_refused_before_the_run(gold_prior, disti
 def test_what_is_about_edited_pictures_is_refused(gold_prior, distilled, chosen):
     with pytest.raises(ConfigError, match=f"no --{next(iter(chosen))} .*edits no pictures"):
         distilled(vox_e, **chosen).check()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_plan_shows_the_scene_and_changes_nothing(gold_prior, distilled, start, method):
+    trainer = start(distilled(METHODS[method]))
+    before = trainer.pipeline.model.field.grid.clone()
+    with Image.open(trainer.show_plan()) as sheet:
+        assert np.asarray(sheet.convert("RGB")).std() > 5
+    assert torch.equal(trainer.pipeline.model.field.grid, before)
+    assert not (trainer.base_dir / "edit.json").exists()
