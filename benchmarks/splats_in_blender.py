@@ -164,12 +164,12 @@ def render_in_blender(job: dict) -> int:
 
     sys.path.insert(0, str(ROOT))
     from blender_addon.formats import splats as files
-    from blender_addon.scene import splats
+    from blender_addon.scene.splats import building
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     table = files.read(Path(job["scene"]).read_bytes())
-    splats.add(bpy.context, splats.Building(table, "splats"), "splats")
+    building.add(bpy.context, building.Building(table, "splats"), "splats")
     scene.render.engine = "CYCLES"
     scene.cycles.device, scene.cycles.samples, scene.cycles.use_denoising = "CPU", job["samples"], False
     scene.cycles.seed = 0

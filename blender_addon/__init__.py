@@ -19,9 +19,19 @@ bl_info = {
 }
 
 from .job import history, session, thumbnails  # noqa: E402
-from .ui import dataset_operator, operators, panel, preferences, properties, splat_operators  # noqa: E402
+from .ui import dataset_operator, operators, panel, preferences, properties, side_operators, splat_operators  # noqa: E402
 
-_PARTS = (thumbnails, session, properties, preferences, operators, dataset_operator, splat_operators, panel)
+_PARTS = (
+    thumbnails,
+    session,
+    properties,
+    preferences,
+    operators,
+    side_operators,
+    dataset_operator,
+    splat_operators,
+    panel,
+)
 
 
 def register():

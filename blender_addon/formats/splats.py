@@ -104,17 +104,24 @@ def read(data):
     return table
 
 
-def write(table):
-    """The bytes of a file."""
+_ROWS = 1 << 15
+"""Rows that are written at once: a thread that writes holds the interpreter no longer than these take."""
+
+
+def write(table, file):
+    """Write a table into an open binary file."""
     layout = np.dtype([(name, values.dtype.newbyteorder("<")) for name, values in table.columns.items()])
-    rows = np.empty(len(table), layout)
-    for name, values in table.columns.items():
-        rows[name] = values
     head = ["ply", "format binary_little_endian 1.0", *(f"comment {text}" for text in table.comments)]
     head.append(f"element vertex {len(table)}")
     head += [f"property {_NAMES.get(layout[name].str[1:], 'int')} {name}" for name in layout.names or ()]
     head += table.further[0]
-    return "\n".join([*head, "end_header\n"]).encode("latin-1") + rows.tobytes() + table.further[1]
+    file.write("\n".join([*head, "end_header\n"]).encode("latin-1"))
+    for start in range(0, len(table), _ROWS):
+        rows = np.empty(min(_ROWS, len(table) - start), layout)
+        for name, values in table.columns.items():
+            rows[name] = values[start : start + len(rows)]
+        file.write(rows)
+    file.write(table.further[1])
 
 
 def joined(tables):

@@ -15,7 +15,7 @@ _FILE = "editor3d_history.json"
 LENGTH = 30
 
 entries = []
-"""Dictionaries: kind, instruction, subject, settings, target (the path of a picture, or ""), state, time."""
+"""Dictionaries: kind, instruction, subject, settings, target and garment (paths of pictures, or ""), state, time."""
 
 
 def _path():
@@ -41,7 +41,8 @@ def note(request, state):
         "instruction": request.instruction,
         "subject": request.subject,
         "settings": request.settings,
-        "target": request.inputs.get("target", ""),
+        "target": _path_of(request.inputs.get("target")),
+        "garment": _path_of(request.inputs.get("garment")),
         "state": state,
         "time": time.time(),
     }
@@ -50,11 +51,15 @@ def note(request, state):
     _save()
 
 
-def mark(state):
+def _path_of(picture):
+    return picture if isinstance(picture, str) else ""  # others are in Blender, and may be gone
+
+
+def mark(state, count=1):
     """Change the state of the newest."""
-    if entries:
-        entries[0]["state"] = state
-        _save()
+    for entry in entries[:count]:
+        entry["state"] = state
+    _save()
 
 
 def clear():

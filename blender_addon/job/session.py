@@ -12,10 +12,10 @@ import time
 
 import bpy
 
-from ..scene import bring_in, meshes
-from . import history, thumbnails, work
+from ..results import trial
+from . import history, status, thumbnails, work
 
-_TICK, _BUILD_TICK = 0.1, 0.02
+_TICK, _PART_TICK = 0.1, 0.02
 
 
 class Session:
@@ -35,15 +35,18 @@ class Session:
         self.missing = False
         self.job = {}
         self.outcome = None
-        self.building = None
-        """Splats that are put into Blender's data, a little each tick."""
+        self.waiting, self.finished = [], []
+        """Of several requests that run one after the other: those that are still to run, and (request, outcome) of
+        those that have."""
+        self.reading = self.building = None
+        """Splats that are taken out of Blender's data, and put into it, a little each tick."""
         self.health = {}
+        self._engine = "", None
         self.began = 0.0
         self.shown = 0
         self.drawn = None
         self.folder = None
-        self.tried = None
-        """(object's name, the new mesh's name, the old mesh's name) while the result is previewed."""
+        self.trial = trial.Trial()
 
     @property
     def running(self):
@@ -55,19 +58,41 @@ class Session:
 
     def share(self):
         """How much of the job is done, 0 to 1; None where that is not known."""
-        if self.building is not None:
-            return self.building.share
+        partly = self.reading or self.building
+        if partly is not None:
+            return partly.share
         progress = self.job.get("progress") or {}
         total = progress.get("total") or 0
         return progress["done"] / total if total else None
 
-    def start(self, request, command, secrets=None):
-        """Begin a job; what waited is let go. See `work.Work` for the rest."""
+    def results(self):
+        """(request, outcome) of each result that waits."""
+        return [*self.finished, (self.request, self.outcome)] if self.outcome is not None else []
+
+    def pairs(self):
+        """How many views are shown before and after."""
+        return sum(len(outcome.pairs) for _, outcome in self.results())
+
+    def start(self, request, command, secrets=None, then=()):
+        """Begin a job; what waited is let go. See `work.Work` for the rest.
+
+        Args:
+            then: requests that follow it; all results wait together.
+        """
         self.drop()
+        self.waiting = list(then)
+        self._begin(request, command, secrets)
+
+    def _begin(self, request, command, secrets):
+        self._engine = command, secrets
         self.request, self.phase, self.message, self.missing = request, "running", "Starting the engine…", False
         self.job, self.outcome, self.began, self.details = {}, None, time.monotonic(), ""
         self.work = work.Work(request, command, thumbnails.sides, secrets)
-        self.work.start()
+        self.reading = request.reading
+        if self.reading is None:
+            self.work.start()
+        else:
+            self.message = "Reading the splats…"
         ensure_ticking()
 
     def cancel(self):
@@ -76,12 +101,23 @@ class Session:
             self.work.cancel()
             history.note(self.request, "cancelled")
         self._unbuild()
-        self.work, self.phase, self.message = None, "idle", "Stopped."
+        self.work, self.reading, self.phase, self.message = None, None, "idle", "Stopped."
+        self.waiting, self.finished = [], []
 
     def _unbuild(self):
         if self.building is not None:
             self.building.drop()
         self.building = None
+
+    def read(self):
+        """A few milliseconds of what takes splats out; then they are sent."""
+        try:
+            if self.reading.step():
+                self.reading = None
+                self.work.start()
+        except ValueError as error:  # a SplatError, which is named only where there is numpy
+            self.reading = None
+            self.take("failed", str(error))
 
     def build(self):
         """A few milliseconds of what brings splats in; then the result waits."""
@@ -92,44 +128,13 @@ class Session:
         """Stop what runs, and forget a result that waits."""
         if self.work is not None:
             self.work.cancel()
-        self.work = None
+        self.work = self.reading = None
         self._unbuild()
-        self.untry()
+        self.trial.end()
         self.phase, self.outcome = "idle", None
+        self.waiting, self.finished = [], []
         thumbnails.forget()
         self.shown = 0
-
-    def try_on(self):
-        """Show the result on the object; `untry` takes it off. Both are for operators with an undo step."""
-        self.untry()
-        thing = bpy.data.objects.get(self.request.subject)
-        if thing is None or thing.type != "MESH" or self.outcome is None or self.outcome.styled is None:
-            return False
-        old = thing.data
-        mesh = bring_in.styled_mesh(thing, self.request, self.outcome, f"{thing.name} (preview)")
-        if mesh is None:
-            return False
-        self.tried = (thing.name, mesh.name, old.name)
-        thing.data = mesh
-        return True
-
-    def is_tried(self):
-        """Whether the object wears the result now; undo may have taken it off."""
-        if self.tried is None:
-            return False
-        thing = bpy.data.objects.get(self.tried[0])
-        return thing is not None and thing.data is not None and thing.data.name == self.tried[1]
-
-    def untry(self):
-        """Give the object its own mesh back, and remove the preview."""
-        if self.tried is None:
-            return
-        thing, mesh, old = (bpy.data.objects.get(self.tried[0]), *map(bpy.data.meshes.get, self.tried[1:]))
-        self.tried = None
-        if thing is not None and old is not None and mesh is not None and thing.data == mesh:
-            thing.data = old
-        if mesh is not None:
-            meshes.remove(mesh)
 
     def own_folder(self):
         """A folder that goes with the session."""
@@ -148,7 +153,7 @@ class Session:
         """Stop everything and remove the folder."""
         working = self.work
         self.drop()
-        if working is not None:
+        if working is not None and working.is_alive():
             working.join(timeout=1.0)  # Blender may be about to end: the engine must be notified first
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -160,7 +165,9 @@ class Session:
             self.health, self.message = value, "Sending…"
         elif name == "status":
             self.job = value
-            self.message = _told(value)
+            count = len(self.finished) + 1 + len(self.waiting)
+            which = f"{self.request.subject}, {len(self.finished) + 1} of {count}. " if count > 1 else ""
+            self.message = which + status.sentence(value)
         elif name == "picture":
             self.shown += 1
             self._show("progress", value)
@@ -170,46 +177,42 @@ class Session:
             self.missing = name == "missing"
             self.message = "Stopped." if name == "cancelled" else value
             self.details = str(self.job.get("log") or "") if name == "failed" else ""
+            history.note(self.request, name)
             if name == "done":
                 self._done(value)
-            history.note(self.request, name)
+            elif self.finished:  # the others wait all the same
+                self.message = f"{self.request.subject}: {self.message}"
+                self.request, self.outcome = self.finished.pop()
+                self.waiting, self.phase = [], "pending"
 
     def _done(self, outcome):
+        shown = sum(len(one.pairs) for _, one in self.finished)
+        if self.waiting:
+            self.finished.append((self.request, outcome))
+            self._show_pairs(outcome, shown)
+            self._begin(self.waiting.pop(0), *self._engine)
+            return
         self.outcome, self.phase, self.message = outcome, "pending", outcome.note or "Done."
         if outcome.table is not None:
-            from ..scene import splats  # with numpy, where there are splats
+            from ..scene.splats.building import Building  # with numpy, where there are splats
 
-            self.building = splats.Building(outcome.table, f"{self.request.instruction}"[:60], outcome.layers)
+            self.building = Building(outcome.table, f"{self.request.instruction}"[:60], outcome.layers)
             self.phase, self.message = "running", "Bringing in the splats…"
-        for index, (_, before, after) in enumerate(outcome.pairs):
-            self._show(f"before-{index}", before)
-            self._show(f"after-{index}", after)
+        self._show_pairs(outcome, shown)
         if outcome.shown is not None:
             self._show("sheet", outcome.shown)
         if self.request.kind.endswith("preview"):
             self.message = "This is the 2D editor's preview."
 
+    def _show_pairs(self, outcome, first):
+        for index, (_, before, after) in enumerate(outcome.pairs, first):
+            self._show(f"before-{index}", before)
+            self._show(f"after-{index}", after)
+
     def _show(self, name, picture):
         if isinstance(picture, bytes):
             picture = self.file(f"{name}-{self.shown}.png", picture)
         thumbnails.show(name, picture)
-
-
-_STEPS = {"refine": "Searching"}
-
-
-def _told(job):
-    progress = job["progress"]
-    if job["state"] == "queued":
-        return "Waiting for another job…"
-    if not progress["total"]:
-        return f"{job['step'].capitalize()}… {job['seconds']:.0f} s"
-    parts = [f"{progress['done']} of {progress['total']} {progress['unit']}"]
-    if job["kind"] == "refine":  # fewer where it finds nothing more to try
-        parts = [f"{progress['done']} of at most {progress['total']} {progress['unit']}"]
-    if progress["seconds_left"] is not None:
-        parts.append(f"{progress['seconds_left']:.0f} s left")
-    return f"{_STEPS.get(job['step'], job['step'].capitalize())}: {', '.join(parts)}"
 
 
 session = Session()
@@ -245,15 +248,17 @@ def tick():
     if current is not None:
         while session.work is current and not current.events.empty():
             session.take(*current.events.get())
-    building = session.running and session.building is not None
-    if building:
+    partly = session.running and (session.reading is not None or session.building is not None)
+    if partly and session.reading is not None:
+        session.read()
+    elif partly:
         session.build()
     told = (session.phase, session.message, session.shown, session.share())
     if told != session.drawn:
         session.drawn = told
         redraw()
-    if building:
-        return _BUILD_TICK
+    if partly:
+        return _PART_TICK
     return _TICK if session.work is not None else None
 
 

@@ -27,11 +27,14 @@ class JobRequest:
     (file name, bytes), a function without arguments that gives these (it is called in the thread), or a path.
     geometry: the `glb.Geometry` that was sent, for a mesh. entries: what the program assigns, for a refinement.
     replaces: names of objects that the result takes the place of. faces: 'b', one a polygon of the mesh: those that
-    were sent; None for all. reach: how far its vertices may move.
+    were sent; None for all. reach: how far its vertices may move. reading: the `scene.splats.reading.Reading` of what
+    is sent, which is to be read first, or None. said: the instruction as it was written, for a mesh.
     """
 
     faces = None
     reach = 0.0
+    reading = None
+    said = ""
 
     def __init__(self, kind, instruction, subject, inputs, settings, geometry=None, entries=(), replaces=()):
         self.replaces = tuple(replaces)
@@ -45,7 +48,7 @@ class Outcome:
     files: name to size, of all results. pairs: (name, picture before, picture after), small: see `Work`. sheet: PNG or
     None; shown: the same, small. styled, uvs, moved: see `glb.read`, `matching`, for a mesh. cloud: see `ply.read`, or
     table: see `splats.read`, for a scene. program: text, of a refinement. layers: see
-    `scene.splats.layers_of`. note: a sentence to tell, or "".
+    `scene.splats.layers`. note: a sentence to tell, or "".
     """
 
     def __init__(self):
@@ -158,17 +161,22 @@ class Work(threading.Thread):
                 both = matching.moved_vertices(self.request.geometry, out.styled, self.request.reach)
                 out.uvs, out.moved = both or (None, None)
         elif kind == "scene":
-            data = client.file(name, "result.ply")
-            out.table, out.note = tables.splats_in(data)
-            if out.table is None:
-                out.cloud = ply.read(data)
-            else:
-                from ..scene import splats  # with numpy, where there are splats
-
-                out.layers = splats.layers_of(out.table)
+            take_scene(out, client.file(name, "result.ply"))
         elif kind == "refine":
             out.program = client.file(name, "best.py").decode("utf-8", "replace")
         return out
+
+
+def take_scene(out, data):
+    """Put a scene's .ply into an `Outcome`: as splats, where it holds some and NumPy is there, else as points or
+    triangles."""
+    out.table, out.note = tables.splats_in(data)
+    if out.table is None:
+        out.cloud = ply.read(data)
+        return
+    from ..scene.splats import layers  # with numpy, where there are splats
+
+    out.layers = layers.layers_of(out.table)
 
 
 def _small(data):

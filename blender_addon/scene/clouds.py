@@ -6,7 +6,7 @@
 
 import bpy
 
-from . import meshes
+from . import meshes, objects
 from .materials import with_nodes
 
 COLOR = "Color"
@@ -21,15 +21,10 @@ def add(context, cloud, title):
         mesh.color_attributes.new(COLOR, "FLOAT_COLOR", "POINT").data.foreach_set("color", cloud.colors)
     material = _material(title)
     mesh.materials.append(material)
-    thing = bpy.data.objects.new(title, mesh)
-    context.collection.objects.link(thing)
+    thing = objects.add(context, mesh, title)
     if not cloud.corners:
         modifier = thing.modifiers.new("Editor3D", "NODES")
         modifier.node_group = _nodes(title, material, cloud)
-    for other in context.selected_objects:
-        other.select_set(False)
-    thing.select_set(True)
-    context.view_layer.objects.active = thing
     return thing
 
 

@@ -47,7 +47,7 @@ def is_computed(material, mesh):
     if shader is None or not shader.inputs["Base Color"].is_linked or shows_colors(material):
         return False
     source = shader.inputs["Base Color"].links[0].from_node
-    if source.bl_idname != "ShaderNodeTexImage" or source.image is None or _picture_of(source.image) is None:
+    if source.bl_idname != "ShaderNodeTexImage" or source.image is None or picture_of(source.image) is None:
         return True
     places = source.inputs["Vector"]
     if not places.is_linked:
@@ -75,7 +75,7 @@ def _look_of(material):
         return glb.Look(GRAY if untouched else base.default_value), None
     source = base.links[0].from_node
     if source.bl_idname == "ShaderNodeTexImage" and source.image is not None:
-        picture = _picture_of(source.image)
+        picture = picture_of(source.image)
         if isinstance(picture, bytes):
             return glb.Look((1.0, 1.0, 1.0, 1.0), picture), None
         if picture is not None:
@@ -85,7 +85,7 @@ def _look_of(material):
     return glb.Look(material.diffuse_color), None
 
 
-def _picture_of(image):
+def picture_of(image):
     """The bytes of a PNG or JPEG file that an image is, or its path; None where it is something else."""
     if image.packed_file is not None and image.file_format in ("PNG", "JPEG") and not image.is_dirty:
         return bytes(image.packed_file.data)

@@ -126,6 +126,8 @@ class EDITOR3D_OT_export_dataset(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
+        if current is not None:
+            cls.poll_message_set("An export runs: stop it first.")
         return current is None
 
     def invoke(self, context, event):
@@ -197,6 +199,12 @@ class EDITOR3D_OT_stop_export(bpy.types.Operator):
 
     bl_idname = "editor3d.stop_export"
     bl_label = "Stop"
+
+    @classmethod
+    def poll(cls, context):
+        if current is None:
+            cls.poll_message_set("No export runs.")
+        return current is not None
 
     def execute(self, context):
         stop()

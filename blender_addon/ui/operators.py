@@ -9,7 +9,7 @@ from bpy.props import IntProperty
 
 from ..job import history
 from ..job.session import redraw, session
-from ..scene import bring_in
+from ..results import bring_in
 from . import preferences, requests
 
 
@@ -17,7 +17,7 @@ def _is_free(operator):
     """Whether a job can be started now; else the operator says why not."""
     if session.running:
         operator.poll_message_set("An edit runs: stop it first.")
-    elif session.is_tried():
+    elif session.trial.is_on():
         operator.poll_message_set("The result is shown in the scene: accept or reject it first.")
     else:
         return True
@@ -43,11 +43,11 @@ class _Starts:
 
     def execute(self, context):
         try:
-            request = requests.ask(context, preview=self.preview)
+            asked = [requests.ask(context, preview=True)] if self.preview else requests.ask_all(context)
         except requests.CannotAsk as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        session.start(request, preferences.command(), preferences.secrets())
+        session.start(asked[0], preferences.command(), preferences.secrets(), then=asked[1:])
         return {"FINISHED"}
 
     def modal(self, context, event):
@@ -110,6 +110,8 @@ class EDITOR3D_OT_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
+        if not session.running:
+            cls.poll_message_set("No edit runs.")
         return session.running
 
     def execute(self, context):
@@ -126,20 +128,35 @@ class EDITOR3D_OT_accept(_Decides, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return super().poll(context) and not session.request.kind.endswith("preview")
+        if not super().poll(context):
+            return False
+        if session.request.kind.endswith("preview"):
+            cls.poll_message_set("This is a preview: run the edit first.")
+            return False
+        return True
 
     def execute(self, context):
-        session.untry()
-        try:
-            told = bring_in.accept(context, session.request, session.outcome, session.building)
-        except bring_in.CannotAccept as error:
-            self.report({"ERROR"}, str(error))
+        session.trial.end()
+        said, wrong, offered = [], [], context.window_manager.editor3d.asset
+        results = session.results()
+        for request, outcome in results:
+            try:
+                name, told = bring_in.accept(context, request, outcome, session.building)
+            except bring_in.CannotAccept as error:
+                wrong.append(str(error))
+                continue
+            said.append(told)
+            if name and offered:
+                bring_in.offer(name, request.instruction)
+        for text in wrong:
+            self.report({"ERROR"}, text)
+        if not said:
             return {"CANCELLED"}
-        history.mark("accepted")
+        history.mark("accepted", len(results))
         session.building = None  # its data has an object now
         session.drop()
-        session.message = told
-        self.report({"INFO"}, told)
+        session.message = " ".join([*said, *wrong])
+        self.report({"INFO"}, session.message)
         redraw()
         return {"FINISHED"}
 
@@ -152,7 +169,7 @@ class EDITOR3D_OT_reject(_Decides, bpy.types.Operator):
 
     def execute(self, context):
         if not session.request.kind.endswith("preview"):
-            history.mark("rejected")
+            history.mark("rejected", len(session.results()))
         session.drop()
         session.message = "Everything is as it was."
         redraw()
@@ -167,30 +184,20 @@ class EDITOR3D_OT_compare(_Decides, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return super().poll(context) and session.outcome.styled is not None
+        if not super().poll(context):
+            return False
+        if session.outcome.styled is None:
+            cls.poll_message_set("The result is no mesh: accept it to see it in the scene.")
+            return False
+        return True
 
     def execute(self, context):
-        if session.is_tried():
-            session.untry()
-        elif not session.try_on():
+        if session.trial.is_on():
+            session.trial.end()
+        elif not session.trial.begin(session.results()):
             self.report({"ERROR"}, f"There is no object {session.request.subject} any more.")
             return {"CANCELLED"}
         redraw()
-        return {"FINISHED"}
-
-
-class EDITOR3D_OT_open_picture(bpy.types.Operator):
-    """Open the whole picture in the system's viewer"""
-
-    bl_idname = "editor3d.open_picture"
-    bl_label = "Open picture"
-
-    @classmethod
-    def poll(cls, context):
-        return session.outcome is not None and session.outcome.sheet is not None
-
-    def execute(self, context):
-        bpy.ops.wm.path_open(filepath=session.file("sheet.png", session.outcome.sheet))
         return {"FINISHED"}
 
 
@@ -220,61 +227,6 @@ class EDITOR3D_OT_rerun(bpy.types.Operator):
         return True
 
 
-class EDITOR3D_OT_clear_history(bpy.types.Operator):
-    """Clear the history"""
-
-    bl_idname = "editor3d.clear_history"
-    bl_label = "Clear history"
-
-    def execute(self, context):
-        history.clear()
-        redraw()
-        return {"FINISHED"}
-
-
-class EDITOR3D_OT_copy_install_command(bpy.types.Operator):
-    """Copy the command that installs the engine"""
-
-    bl_idname = "editor3d.copy_install_command"
-    bl_label = "Copy the command"
-
-    def execute(self, context):
-        context.window_manager.clipboard = preferences.install_command()
-        return {"FINISHED"}
-
-
-class EDITOR3D_OT_details(bpy.types.Operator):
-    """Show what the engine wrote last"""
-
-    bl_idname = "editor3d.details"
-    bl_label = "Details"
-
-    @classmethod
-    def poll(cls, context):
-        return bool(session.details)
-
-    def execute(self, context):
-        lines = [line for line in session.details.splitlines() if line.strip()][-20:]
-
-        def draw(menu, _):
-            for line in lines:
-                menu.layout.label(text=line[:160])
-
-        context.window_manager.popup_menu(draw, title="The engine's last lines", icon="TEXT")
-        return {"FINISHED"}
-
-
-class EDITOR3D_OT_open_preferences(bpy.types.Operator):
-    """Say where the engine is"""
-
-    bl_idname = "editor3d.open_preferences"
-    bl_label = "Preferences"
-
-    def execute(self, context):
-        bpy.ops.preferences.addon_show(module=preferences.ADDON)
-        return {"FINISHED"}
-
-
 CLASSES = (
     EDITOR3D_OT_run,
     EDITOR3D_OT_preview,
@@ -282,12 +234,7 @@ CLASSES = (
     EDITOR3D_OT_accept,
     EDITOR3D_OT_reject,
     EDITOR3D_OT_compare,
-    EDITOR3D_OT_open_picture,
     EDITOR3D_OT_rerun,
-    EDITOR3D_OT_clear_history,
-    EDITOR3D_OT_copy_install_command,
-    EDITOR3D_OT_details,
-    EDITOR3D_OT_open_preferences,
 )
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -12,7 +12,7 @@ import bpy
 from ..job import engine, history, thumbnails
 from ..job.session import session
 from . import dataset_operator, preferences
-from .requests import selected_splats, subject_mesh
+from .requests import other_meshes, selected_splats, subject_mesh
 
 _STATES = {
     "done": "INFO",
@@ -86,9 +86,9 @@ def _draw_subject(layout, context, chosen):
             layout.label(text="Select a mesh", icon="INFO")
         else:
             layout.label(text=thing.name, icon="OUTLINER_OB_MESH")
-            others = sum(other.type == "MESH" for other in context.selected_objects) - 1
+            others = len(other_meshes(context))
             if others > 0:
-                layout.label(text=f"{others} more selected: not changed", icon="INFO")
+                layout.label(text=f"and {others} more", icon="OUTLINER_OB_MESH")
             layout.prop(chosen, "where", text="")
             if chosen.where == "INSIDE":
                 layout.prop(chosen, "inside", text="")
@@ -99,9 +99,18 @@ def _draw_subject(layout, context, chosen):
             text = ", ".join(thing.name for thing in chosen_splats) or "File, or selection"
             layout.label(text=text, icon="POINTCLOUD_DATA" if chosen_splats else "INFO")
         layout.prop(chosen, "scene_format", text="")
+        if chosen.scene_path:  # a person is found in photographs
+            _draw_picture(layout, chosen, "garment")
     else:
         layout.prop(chosen, "part", text="")
-        layout.prop(chosen, "target")
+        _draw_picture(layout, chosen, "target")
+
+
+def _draw_picture(layout, chosen, name):
+    """A picture: a file, or one that is in Blender."""
+    layout.prop(chosen, name)
+    if not getattr(chosen, name):
+        layout.prop(chosen, f"{name}_image")
 
 
 def _draw_choices(layout, chosen):
@@ -150,16 +159,16 @@ def _draw_running(layout, chosen):
 
 def _draw_result(layout, chosen):
     box = layout.box()
-    outcome = session.outcome
+    outcome, pairs = session.outcome, session.pairs()
     box.label(text=session.message, icon="CHECKMARK")
-    if outcome.pairs:
-        index = min(chosen.pair, len(outcome.pairs)) - 1
+    if pairs:
+        index = min(chosen.pair, pairs) - 1
         row = box.row()
         for name in ("before", "after"):
             column = row.column(align=True)
             column.label(text=name.capitalize())
             column.template_icon(icon_value=thumbnails.icon(f"{name}-{index}"), scale=thumbnails.scales["pair"])
-        if len(outcome.pairs) > 1:
+        if pairs > 1:
             box.prop(chosen, "pair", text="View", slider=True)
     elif outcome.sheet is not None:
         box.template_icon(icon_value=thumbnails.icon("sheet"), scale=thumbnails.scales["sheet"])
@@ -169,9 +178,11 @@ def _draw_result(layout, chosen):
         box.operator("editor3d.reject", text="Close", icon="X")
         return
     if outcome.styled is not None:
-        tried = session.is_tried()
+        tried = session.trial.is_on()
         text = "Show before" if tried else "Show after in the scene"
         box.operator("editor3d.compare", text=text, icon="ARROW_LEFTRIGHT", depress=tried)
+    if session.request.kind != "refine":
+        box.prop(chosen, "asset")
     row = box.row(align=True)
     row.scale_y = 1.4
     row.operator("editor3d.accept", icon="CHECKMARK")

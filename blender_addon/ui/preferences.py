@@ -109,6 +109,13 @@ class EDITOR3D_OT_stop_install(bpy.types.Operator):
     bl_idname = "editor3d.stop_install"
     bl_label = "Stop"
 
+    @classmethod
+    def poll(cls, context):
+        runs = current is not None and current.state == "running"
+        if not runs:
+            cls.poll_message_set("No installation runs.")
+        return runs
+
     def execute(self, context):
         if current is not None:
             current.cancel()

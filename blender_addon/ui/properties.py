@@ -109,12 +109,26 @@ class Editor3DSettings(bpy.types.PropertyGroup):
         description="Also edit a reconstruction that shows its views no better than their mean does",
     )
     target: StringProperty(
-        name="Target", description="A picture to match; without one the instruction is drawn first", subtype="FILE_PATH"
+        name="Target",
+        description="A picture to match, chosen or dropped here; without one the instruction is drawn first",
+        subtype="FILE_PATH",
     )
+    target_image: PointerProperty(
+        name="Image", description="A picture of this file to match, such as the Render Result", type=bpy.types.Image
+    )
+    garment: StringProperty(
+        name="Garment",
+        description="A picture of a garment to put on the captured person, chosen or dropped here",
+        subtype="FILE_PATH",
+    )
+    garment_image: PointerProperty(
+        name="Image", description="A picture of this file that shows the garment", type=bpy.types.Image
+    )
+    asset: BoolProperty(name="Mark as asset", description="Have the asset browser offer the object that is accepted")
     progress: FloatProperty(
         name="Progress", min=0.0, max=100.0, subtype="PERCENTAGE", get=lambda self: 100.0 * (session.share() or 0.0)
     )
-    pair: IntProperty(name="View", description="Which view is shown before and after", default=1, min=1, max=4)
+    pair: IntProperty(name="View", description="Which view is shown before and after", default=1, min=1, max=64)
 
 
 _KEPT = "editor3d_settings"

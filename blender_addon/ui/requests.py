@@ -15,7 +15,8 @@ from ..formats import glb, tables
 from ..job.session import session
 from ..job.work import JobRequest
 from ..offscreen import second
-from ..scene import faces, materials, meshes, programs, splat_nodes
+from ..scene import faces, materials, meshes, pictures, programs
+from ..scene.splats import nodes
 from . import preferences, properties
 
 _BAKED_SIDE = 1024
@@ -33,7 +34,7 @@ def subject_mesh(context):
 
 def selected_splats(context):
     """The selected objects that hold splats."""
-    return [thing for thing in context.selected_objects if splat_nodes.is_splats(thing)]
+    return [thing for thing in context.selected_objects if nodes.is_splats(thing)]
 
 
 def ask(context, preview=False):
@@ -64,8 +65,27 @@ def _absolute(path):
     return os.path.abspath(bpy.path.abspath(path))
 
 
-def _mesh(context, chosen, instruction, preview):
-    thing = subject_mesh(context)
+def ask_all(context):
+    """What *Run* asks for, one after the other: each of the selected meshes, the active one first, or one request.
+
+    Raises:
+        CannotAsk: something is missing; the text says what.
+    """
+    first = ask(context)
+    if context.window_manager.editor3d.what != "MESH":
+        return [first]
+    chosen, instruction = context.window_manager.editor3d, first.said
+    return [first, *(_mesh(context, chosen, instruction, False, thing) for thing in other_meshes(context))]
+
+
+def other_meshes(context):
+    """The selected meshes beside the active one."""
+    active = context.active_object
+    return [thing for thing in context.selected_objects if thing.type == "MESH" and thing != active]
+
+
+def _mesh(context, chosen, instruction, preview, thing=None):
+    thing = thing or subject_mesh(context)
     if thing is None:
         raise CannotAsk("Select a mesh first.")
     if thing.library is not None or thing.data.library is not None:
@@ -100,7 +120,7 @@ def _mesh(context, chosen, instruction, preview):
 
     kind = "mesh-preview" if preview else "mesh"
     asked = JobRequest(kind, part.instruction, thing.name, {"mesh": written}, settings, geometry)
-    asked.faces = part.which
+    asked.faces, asked.said = part.which, instruction
     asked.reach = 2.0 * chosen.shape * max((vertex.co.length for vertex in thing.data.vertices), default=0.0) + 1e-6
     return asked
 
@@ -127,9 +147,28 @@ def _scene(context, chosen, instruction, preview):
         path = _absolute(path)
         if not os.path.exists(path):
             raise CannotAsk(f"There is no {path}.")
+    inputs = {"scene": path}
     if preview:
-        return JobRequest("scene-preview", instruction, path, {"scene": path}, _plain(chosen))
-    return JobRequest("scene", instruction, path, {"scene": path}, _scene_settings(chosen))
+        return JobRequest("scene-preview", instruction, path, inputs, _plain(chosen))
+    garment = _picture(context, chosen.garment, chosen.garment_image)
+    inputs |= {"garment": garment} if garment is not None else {}
+    return JobRequest("scene", instruction, path, inputs, _scene_settings(chosen))
+
+
+def _picture(context, path, image):
+    """A picture that is chosen as a file or as an image of Blender's, as an input; None where there is none."""
+    path = path.strip()
+    if path:
+        path = _absolute(path)
+        if not os.path.isfile(path):
+            raise CannotAsk(f"There is no picture {path}.")
+        return path
+    if image is None:
+        return None
+    try:
+        return pictures.taken(image, context.scene, tempfile.mkdtemp(dir=session.own_folder()))
+    except pictures.PictureError as error:
+        raise CannotAsk(str(error)) from error
 
 
 def _scene_settings(chosen):
@@ -143,27 +182,29 @@ def _splats(context, chosen, instruction, preview):
     if not things:
         raise CannotAsk("Choose a capture or a file of splats, or select splats.")
     try:
-        from ..scene import splats as scene_splats
+        from ..scene.splats.reading import Reading
     except ImportError as error:
         raise CannotAsk(tables.NO_NUMPY) from error
     from ..formats import splats
 
     try:
-        compute = scene_splats.table_of(things)
+        reading = Reading(things)
     except splats.SplatError as error:
         raise CannotAsk(str(error)) from error
     path = os.path.join(tempfile.mkdtemp(dir=session.own_folder()), "splats.ply")
 
     def written():
-        data = splats.write(compute())
+        table = reading.table()
         with open(path, "wb") as file:
-            file.write(data)
+            splats.write(table, file)
         return path
 
     names = [thing.name for thing in things]
-    if preview:
-        return JobRequest("scene-preview", instruction, names[0], {"scene": written}, _plain(chosen))
-    return JobRequest("scene", instruction, names[0], {"scene": written}, _scene_settings(chosen), replaces=names)
+    kind = "scene-preview" if preview else "scene"
+    settings = _plain(chosen) if preview else _scene_settings(chosen)
+    asked = JobRequest(kind, instruction, names[0], {"scene": written}, settings, replaces=() if preview else names)
+    asked.reading = reading
+    return asked
 
 
 def _refine(context, chosen, instruction, preview):
@@ -176,11 +217,8 @@ def _refine(context, chosen, instruction, preview):
     if preview:
         return _view(context, chosen, instruction)
     inputs = {"program": ("program.py", programs.source_of(entries).encode())}
-    target = chosen.target.strip()
-    if target:
-        inputs["target"] = _absolute(target)
-        if not os.path.isfile(inputs["target"]):
-            raise CannotAsk(f"There is no picture {inputs['target']}.")
+    target = _picture(context, chosen.target, chosen.target_image)
+    inputs |= {"target": target} if target is not None else {}
     path = _copy_of_scene()
 
     def read():
@@ -241,7 +279,7 @@ def recall(context, entry):
         path = entry["subject"]
         chosen.scene_path = path if path == "demo" or os.path.isabs(path) else ""  # else selected splats
         chosen.scene_format = settings.get("format", "auto")
-        chosen.force = bool(settings.get("force"))
+        chosen.force, chosen.garment = bool(settings.get("force")), str(entry.get("garment", ""))
         return
     if chosen.what == "REFINE":
         chosen.part = next((item[0] for item in properties.PARTS if item[1] == entry["subject"]), "MATERIAL")

@@ -10,33 +10,112 @@ import bpy
 from bpy.props import StringProperty
 
 from ..formats import tables
+from ..job.computing import Computing, computed
 from .requests import selected_splats
+
+_TICK = 0.02
 
 
 class _Splats:
-    """Says in one sentence what stands in the way."""
+    """Goes on in steps of a few milliseconds: a user works on meanwhile, or ends it by ESC; a script gets it whole.
+    Says in one sentence what stands in the way."""
+
+    _timer = None
 
     def execute(self, context):
-        try:
-            from ..formats.splats import SplatError
-        except ImportError:
-            self.report({"ERROR"}, tables.NO_NUMPY)
-            return {"CANCELLED"}
-        try:
-            self.report({"INFO"}, self.carry_out(context))
-        except SplatError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except OSError as error:
-            self.report({"ERROR"}, f"The file cannot be used: {error.strerror or error}.")
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        steps = self.steps(context)
+        while True:
+            try:
+                waiting = next(steps)
+            except StopIteration as end:
+                return self._told("INFO", end.value, "FINISHED")
+            except _errors() as error:
+                return self._told("ERROR", _sentence(error), "CANCELLED")
+            if isinstance(waiting, Computing):
+                waiting.join()
 
     def invoke(self, context, event):
-        if self.filepath:  # a file that was dropped
+        if not self.filepath:  # else a file was dropped
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        return self.begin(context)
+
+    def begin(self, context):
+        """Go on in steps from now on; the last one is the one to undo."""
+        if context.window is None or bpy.app.background:
             return self.execute(context)
-        context.window_manager.fileselect_add(self)
+        self._steps = self.steps(context)
+        self._timer = context.window_manager.event_timer_add(_TICK, window=context.window)
+        context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type == "ESC" and event.value == "PRESS":
+            self.cancel(context)
+            return self._told("INFO", "Stopped.", "CANCELLED")
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            waiting = next(self._steps)
+        except StopIteration as end:
+            self._end(context)
+            return self._told("INFO", end.value, "FINISHED")
+        except _errors() as error:
+            self._end(context)
+            return self._told("ERROR", _sentence(error), "CANCELLED")
+        share = "" if isinstance(waiting, Computing) else f" {100.0 * waiting:.0f} %"
+        context.workspace.status_text_set(f"Editor3D: {self.bl_label}…{share} (Esc stops)")
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context):
+        if self._timer is not None:
+            self._steps.close()
+            self._end(context)
+
+    def _end(self, context):
+        context.window_manager.event_timer_remove(self._timer)
+        self._timer = None
+        context.workspace.status_text_set(None)
+
+    def _told(self, kind, text, result):
+        self.report({kind}, text)
+        return {result}
+
+
+def _errors():
+    try:
+        from ..formats.splats import SplatError
+    except ImportError:
+        return ImportError, OSError
+    return ImportError, OSError, SplatError
+
+
+def _sentence(error):
+    if isinstance(error, ImportError):
+        return tables.NO_NUMPY
+    return f"The file cannot be used: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+
+
+def _built(building):
+    """Steps of a `Building`; one that is not let to its end leaves nothing."""
+    whole = False
+    try:
+        while not building.step():
+            yield building.share
+        whole = True
+    finally:
+        if not whole:
+            building.drop()
+
+
+def _read(things, world=True):
+    """Steps of a `Reading`, which it returns."""
+    from ..scene.splats.reading import Reading
+
+    reading = Reading(things, world)
+    while not reading.step():
+        yield reading.share
+    return reading
 
 
 class EDITOR3D_OT_import_splats(_Splats, bpy.types.Operator):
@@ -49,15 +128,22 @@ class EDITOR3D_OT_import_splats(_Splats, bpy.types.Operator):
     filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
 
-    def carry_out(self, context):
+    def steps(self, context):
         from ..formats import splats
-        from ..scene import splats as scene_splats
+        from ..scene.splats import building, layers
 
         path = os.path.abspath(bpy.path.abspath(self.filepath))
-        with open(path, "rb") as file:
-            table = splats.read(file.read())
+
+        def read():
+            with open(path, "rb") as file:
+                table = splats.read(file.read())
+            return table, layers.layers_of(table)
+
+        table, found = yield from computed(read)
         title = os.path.splitext(os.path.basename(path))[0][:60]
-        thing = scene_splats.add(context, scene_splats.Building(table, title), title)
+        made = building.Building(table, title, found)
+        yield from _built(made)
+        thing = building.add(context, made, title)
         return f"{thing.name}: {len(table)} splats."
 
 
@@ -77,17 +163,22 @@ class EDITOR3D_OT_export_splats(_Splats, bpy.types.Operator):
         cls.poll_message_set("Select an object of splats.")
         return False
 
-    def carry_out(self, context):
+    def steps(self, context):
         from ..formats import splats
-        from ..scene import splats as scene_splats
 
         path = os.path.abspath(bpy.path.abspath(self.filepath))
         path = path if path.lower().endswith(".ply") else f"{path}.ply"
-        table = scene_splats.table_of(selected_splats(context))()
-        with open(path + ".new", "wb") as file:
-            file.write(splats.write(table))
-        os.replace(path + ".new", path)
-        return f"{path}: {len(table)} splats."
+        reading = yield from _read(selected_splats(context))
+
+        def written():
+            table = reading.table()
+            with open(path + ".new", "wb") as file:
+                splats.write(table, file)
+            os.replace(path + ".new", path)
+            return len(table)
+
+        count = yield from computed(written)
+        return f"{path}: {count} splats."
 
 
 class EDITOR3D_OT_settle_splats(_Splats, bpy.types.Operator):
@@ -97,21 +188,35 @@ class EDITOR3D_OT_settle_splats(_Splats, bpy.types.Operator):
     bl_label = "Settle splats"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-
     @classmethod
     def poll(cls, context):
         return EDITOR3D_OT_export_splats.poll.__func__(cls, context)
 
     def invoke(self, context, event):
-        return self.execute(context)
+        return self.begin(context)
 
-    def carry_out(self, context):
-        from ..scene import splats as scene_splats
+    def steps(self, context):
+        from ..scene.splats import building, layers
 
         count = 0
-        for thing in selected_splats(context):
-            count += scene_splats.settle(thing)
+        for name in [thing.name for thing in selected_splats(context)]:
+            thing = bpy.data.objects.get(name)
+            if thing is None:
+                continue
+            reading = yield from _read([thing], world=False)
+
+            def computing(reading=reading):
+                table = reading.table()
+                return table, layers.layers_of(table)
+
+            table, found = yield from computed(computing)
+            made = building.Building(table, name, found)
+            yield from _built(made)
+            thing = bpy.data.objects.get(name)
+            if thing is None:
+                made.drop()
+                continue
+            count += building.replace(thing, made)
         return f"{count} splats are settled."
 
 

@@ -62,7 +62,7 @@ def install():
     bpy.context.preferences.addons[MODULE].preferences.command = settings["command"]
     properties = part("ui.properties")
     properties.QUALITY["MESH"]["DRAFT"] = {"steps": 8, "views": 6, "side": 64, "texture_size": 64}
-    properties.QUALITY["REFINE"]["DRAFT"] = {"budget_seconds": 12, "depth": 1, "allow_weaker_sandbox": True}
+    properties.QUALITY["REFINE"]["DRAFT"] = {"budget_seconds": 8, "depth": 1, "allow_weaker_sandbox": True}
     properties.QUALITY["SCENE"]["DRAFT"] = {"steps": 4}
     chosen = bpy.context.window_manager.editor3d
     chosen.editor, chosen.quality = "procedural", "DRAFT"
@@ -208,7 +208,7 @@ def mesh():
 
 def splats():
     thing = _scene("auto", settings["splats"])
-    assert part("scene.splat_nodes").is_splats(thing)
+    assert part("scene.splats.nodes").is_splats(thing)
     assert thing.type == ("POINTCLOUD" if bpy.app.version >= (5, 3, 0) else "MESH")
 
 

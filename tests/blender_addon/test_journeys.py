@@ -1,6 +1,7 @@
 """The ways through the add-on in every Blender that is there, as a table: `pytest -s -m slow` prints it.
 
-Blenders: this environment's module, those of `editor3d blender install`, and the system's own program.
+Blenders: this environment's module and the system's own program; asked for by `-m slow`, also those that `editor3d
+blender install` made. The engine is one process for all, which ends by itself.
 """
 
 from __future__ import annotations
@@ -19,18 +20,28 @@ from PIL import Image
 from editor3d.programs.blenders.environments import FOLDER_VARIABLE, folder, installed
 
 SCRIPT = Path(__file__).with_name("journeys.py")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1900)]
 
 
-def blenders() -> dict[str, list[str]]:
+WAYS = ("install", "style", "compare", "accept", "undo", "rerun", "material", "lights", "geometry_nodes", "data_set")
+WAYS += ("video_output", "points", "mesh", "splats", "send_back")
+
+
+def blenders(all_of_them: bool) -> dict[str, list[str]]:
     """Version and the words that run a script in it."""
     found = {"4.5": [sys.executable]}
-    for one in installed():
+    for one in installed() if all_of_them else ():
         found[f"{one.version[0]}.{one.version[1]}"] = [str(one.python)]
     program = shutil.which("blender")
     if program is not None:
-        found["system"] = [program, "--background", "--python-exit-code", "1", "--python"]
+        found["3.4"] = [program, "--background", "--python-exit-code", "1", "--python"]
     return dict(sorted(found.items()))
+
+
+def pytest_generate_tests(metafunc):
+    asked = metafunc.config.getoption("-m") or ""
+    found = blenders("slow" in asked and "not slow" not in asked)
+    metafunc.parametrize("words", found.values(), ids=found.keys(), scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -49,63 +60,65 @@ def scene_of_splats(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(addon_zip: Path, tiny_base: Path, scene_of_splats: Path, tmp_path_factory) -> dict[str, dict]:
-    """What became of each way, by version; one engine serves all."""
+def home(tmp_path_factory) -> Path:
+    """What all Blenders share: the engine's place, and a picture."""
     home = tmp_path_factory.mktemp("journeys")
     (home / "runtime").mkdir(mode=0o700)
     Image.fromarray(np.full((64, 64, 3), 60, np.uint8)).save(home / "target.png")
-    found = {}
-    for name, words in blenders().items():
-        own = home / name
-        own.mkdir()
-        settings = {
-            "zip": str(addon_zip),
-            "command": str(Path(sys.executable).parent),
-            "capture": str(tiny_base),
-            "splats": str(scene_of_splats),
-            "target": str(home / "target.png"),
-            "folder": str(own),
-            "result": str(own / "told.json"),
-        }
-        (own / "settings.json").write_text(json.dumps(settings))
-        environment = {
-            **os.environ,
-            "HOME": str(own),
-            "BLENDER_USER_RESOURCES": str(own / "blender"),
-            "BLENDER_USER_CONFIG": str(own / "config"),
-            "BLENDER_USER_SCRIPTS": str(own / "scripts"),
-            "XDG_RUNTIME_DIR": str(home / "runtime"),
-            "XDG_CACHE_HOME": str(home / "cache"),
-            FOLDER_VARIABLE: str(folder()),
-            "OMP_NUM_THREADS": "1",
-        }
-        tail = ["--"] if "--background" in words else []
-        ran = subprocess.run(
-            [*words, str(SCRIPT), *tail, str(own / "settings.json")],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=1800,
-        )
-        result = own / "told.json"
-        found[name] = json.loads(result.read_text()) if result.is_file() else {"journeys": {}, "version": name}
-        found[name]["output"] = ran.stdout[-1500:] + ran.stderr[-1500:]
-    return found
+    return home
 
 
-def test_every_way_leads_to_its_end_in_every_version(told):
-    names = list(dict.fromkeys(name for one in told.values() for name in one["journeys"]))
-    print()
-    print(f"{'':16}" + "".join(f"{one['version']:>9}" for one in told.values()))
-    for name in names:
-        row = ["yes" if one["journeys"].get(name) == "ok" else "NO" for one in told.values()]
-        print(f"{name.replace('_', ' '):16}" + "".join(f"{cell:>9}" for cell in row))
-    failed = {
-        f"{one['version']} {name}": text
-        for one in told.values()
-        for name, text in one["journeys"].items()
-        if text != "ok"
+@pytest.fixture(scope="module")
+def table():
+    """What became of each way, by version; printed when all are through."""
+    found: dict[str, dict] = {}
+    yield found
+    print(f"\n{'':16}" + "".join(f"{version:>9}" for version in found))
+    for way in WAYS:
+        row = ["yes" if told["journeys"].get(way) == "ok" else "NO" for told in found.values()]
+        print(f"{way.replace('_', ' '):16}" + "".join(f"{cell:>9}" for cell in row))
+    seconds = [sum(told["seconds"].values()) for told in found.values()]
+    print(f"{'seconds':16}" + "".join(f"{value:9.0f}" for value in seconds), flush=True)
+
+
+def test_every_way_leads_to_its_end(
+    words: list[str], addon_zip: Path, tiny_base: Path, scene_of_splats: Path, home: Path, table: dict
+):
+    own = home / f"blender-{len(table)}"
+    own.mkdir()
+    settings = {
+        "zip": str(addon_zip),
+        "command": str(Path(sys.executable).parent),
+        "capture": str(tiny_base),
+        "splats": str(scene_of_splats),
+        "target": str(home / "target.png"),
+        "folder": str(own),
+        "result": str(own / "told.json"),
     }
+    (own / "settings.json").write_text(json.dumps(settings))
+    environment = {
+        **os.environ,
+        "HOME": str(own),
+        "BLENDER_USER_RESOURCES": str(own / "blender"),
+        "BLENDER_USER_CONFIG": str(own / "config"),
+        "BLENDER_USER_SCRIPTS": str(own / "scripts"),
+        "XDG_RUNTIME_DIR": str(home / "runtime"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        FOLDER_VARIABLE: str(folder()),
+        "OMP_NUM_THREADS": "1",
+    }
+    tail = ["--"] if "--background" in words else []
+    ran = subprocess.run(
+        [*words, str(SCRIPT), *tail, str(own / "settings.json")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    result = own / "told.json"
+    assert result.is_file(), ran.stdout[-1500:] + ran.stderr[-1500:]
+    told = json.loads(result.read_text())
+    table[told["version"]] = told
+    failed = {name: text for name, text in told["journeys"].items() if text != "ok"}
     assert not failed, json.dumps(failed, indent=1)
-    for name, one in told.items():
-        assert len(one["journeys"]) == 15, f"{name}: {one['output']}"
+    assert tuple(told["journeys"]) == WAYS, ran.stdout[-1500:] + ran.stderr[-1500:]

@@ -11,7 +11,7 @@ A ray that passes the centre at d standard deviations sees opacity · exp(-d²/2
 
 import bpy
 
-from .materials import with_nodes
+from ..materials import with_nodes
 
 NATIVE = (5, 3, 0)
 """The first Blender that draws splats itself."""

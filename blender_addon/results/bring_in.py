@@ -8,7 +8,7 @@ import os
 
 import bpy
 
-from . import clouds, meshes, programs
+from ..scene import clouds, meshes, programs
 
 
 class CannotAccept(Exception):
@@ -16,10 +16,10 @@ class CannotAccept(Exception):
 
 
 def accept(context, request, outcome, building=None):
-    """Take a result into the scene; says what was done.
+    """Take a result into the scene; the name of the object that it became or changed, or "", and what was done.
 
     Args:
-        building: the `splats.Building` of a scene of splats.
+        building: the `splats.building.Building` of a scene of splats.
 
     Raises:
         CannotAccept: what it is about is gone.
@@ -29,24 +29,35 @@ def accept(context, request, outcome, building=None):
     if request.kind == "scene":
         return _accept_scene(context, request, outcome, building)
     if request.kind == "refine":
-        return _accept_program(request, outcome)
+        return "", _accept_program(request, outcome)
     raise CannotAccept("There is nothing to take in.")
+
+
+def offer(name, instruction):
+    """Have the asset browser offer an object."""
+    thing = bpy.data.objects[name]
+    thing.asset_mark()
+    thing.asset_data.description = instruction
+    if "editor3d" not in thing.asset_data.tags:
+        thing.asset_data.tags.new("editor3d")
+    if not bpy.app.background:  # the preview is rendered by a job of the window
+        thing.asset_generate_preview()
 
 
 def _accept_scene(context, request, outcome, building):
     title = f"{os.path.basename(request.subject)} {request.instruction}"[:60]
     if building is None:
         thing = clouds.add(context, outcome.cloud, title)
-        return f"{thing.name}: {len(thing.data.vertices)} points."
-    from . import splats  # with numpy, where there are splats
+        return thing.name, f"{thing.name}: {len(thing.data.vertices)} points."
+    from ..scene.splats.building import add  # with numpy, where there are splats
 
     replaced = [bpy.data.objects.get(name) for name in request.replaces]
-    thing = splats.add(context, building, title)
+    thing = add(context, building, title)
     for old in filter(None, replaced):  # the two would be drawn on top of each other
         old.hide_render = True
         old.hide_set(True)
     hidden = " What they were made of is hidden." if any(replaced) else ""
-    return f"{thing.name}: {len(outcome.table)} splats.{hidden}"
+    return thing.name, f"{thing.name}: {len(outcome.table)} splats.{hidden}"
 
 
 def _accept_mesh(request, outcome):
@@ -63,7 +74,7 @@ def _accept_mesh(request, outcome):
     for slot in thing.material_slots:
         slot.link = "DATA"
     kept = "new triangles" if not same else "a new shape key" if outcome.moved is not None else "faces kept"
-    return f"{thing.name}: {request.instruction} ({kept})."
+    return thing.name, f"{thing.name}: {request.instruction} ({kept})."
 
 
 def styled_mesh(thing, request, outcome, title):
