@@ -79,6 +79,7 @@ def main(
     words: tuple[str, ...] = tuple(WORDS),
     more: tuple[str, ...] = (),
     seconds: float = 120.0,
+    renders: int = 2000,
     output: Path = Path("outputs/light_words"),
 ) -> int:
     """Search every word on every scene.
@@ -88,9 +89,10 @@ def main(
         words: of night, sunset, overcast and brighter.
         more: further scenes as SCENE.blend:PROGRAM.py, the program beside the scene.
         seconds: the budget of each search.
+        renders: the same in renders, for a machine that has other work.
         output: folder of the runs.
     """
-    table = Table("scene", "word", "luminance", "colour", "candidates a minute", "best loss")
+    table = Table("scene", "word", "luminance", "colour", "renders", "candidates a minute", "best loss")
     with tempfile.TemporaryDirectory() as folder:
         for name in (*scenes, *more):
             scene, program = _made(name, Path(folder))
@@ -98,15 +100,17 @@ def main(
                 done = refine(
                     RefineRequest(scene, program, WORDS[word], proposer="embedded", clip="off"),
                     output / f"{scene.stem}-{word}",
-                    budget=Budget(seconds=seconds),
+                    budget=Budget(seconds=seconds, renders=renders),
                     save_scene=False,
                 )
                 found = judged(scene, program, done, WORDS[word])
                 notes = done.summary
                 pace = 60.0 * notes["spent"]["renders"] / notes["spent"]["seconds"]
                 figures = [f"{found[key]:.2f}" for key in ("luminance", "colour")]
-                table.add_row(scene.stem, word, *figures, f"{pace:.0f}", f"{notes['loss']['after']:.3f}")
-                print(json.dumps({"scene": scene.stem, "word": word, **found, "pace": pace}), flush=True)
+                spent = notes["spent"]["renders"]
+                table.add_row(scene.stem, word, *figures, str(spent), f"{pace:.0f}", f"{notes['loss']['after']:.3f}")
+                told = {"scene": scene.stem, "word": word, **found, "renders": spent, "pace": pace}
+                print(json.dumps(told), flush=True)
     Console().print(table)
     print(f"the goal is {GOAL} of luminance and colour")
     return 0

@@ -103,6 +103,8 @@ def _draw_subject(layout, context, chosen):
             _draw_picture(layout, chosen, "garment")
     else:
         layout.prop(chosen, "part", text="")
+        if chosen.part == "MATERIAL":
+            layout.prop(chosen, "confined")
         _draw_picture(layout, chosen, "target")
 
 

@@ -79,6 +79,12 @@ class Editor3DSettings(bpy.types.PropertyGroup):
         poll=lambda self, thing: thing.type == "MESH",
     )
     part: EnumProperty(name="Part", description="Which numbers are turned", items=PARTS)
+    confined: BoolProperty(
+        name="Only the selected objects",
+        description="The target and the comparison count where the selected objects are seen; the rest of the picture "
+        "is to stay as it is, also where it has the same material",
+        default=True,
+    )
     editor: StringProperty(
         name="Editor",
         description="The 2D editor, as `editor3d list editors` names it; auto takes the best that is installed",

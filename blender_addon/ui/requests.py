@@ -20,6 +20,10 @@ from ..scene.splats import nodes
 from . import preferences, properties
 
 _BAKED_SIDE = 1024
+_SENDABLE = re.compile(r"[\w./][^\x00-\x1f\x7f,;&|<>$`]*")
+"""Names that a list of objects may have."""
+_SHOWN = ("MESH", "CURVE", "SURFACE", "META", "FONT", "VOLUME", "POINTCLOUD", "CURVES")
+"""Types of objects that a picture shows."""
 
 
 class CannotAsk(Exception):
@@ -216,6 +220,7 @@ def _refine(context, chosen, instruction, preview):
         raise CannotAsk("Add a camera: pictures are compared as it sees them.")
     if preview:
         return _view(context, chosen, instruction)
+    objects = _confined_to(context) if chosen.part == "MATERIAL" and chosen.confined else ""
     inputs = {"program": ("program.py", programs.source_of(entries).encode())}
     target = _picture(context, chosen.target, chosen.target_image)
     inputs |= {"target": target} if target is not None else {}
@@ -230,10 +235,26 @@ def _refine(context, chosen, instruction, preview):
 
     inputs["blend"] = read
     settings = _plain(chosen) | properties.QUALITY["REFINE"][chosen.quality]
+    if objects:
+        settings["objects"] = objects
     if preferences.weaker_sandbox():
         settings["allow_weaker_sandbox"] = True
     part = {item[0]: item[1] for item in properties.PARTS}[chosen.part]
     return JobRequest("refine", instruction, part, inputs, settings, entries=entries)
+
+
+def _confined_to(context):
+    """Names of the selected objects that a picture shows, with commas between them.
+
+    Raises:
+        CannotAsk: a name cannot be sent in such a list.
+    """
+    names = [thing.name for thing in context.selected_objects if thing.type in _SHOWN and not thing.hide_render]
+    for name in names:
+        if not _SENDABLE.fullmatch(name):
+            said = "it may begin with a letter or digit, and have no comma and none of ; & | < > $ `"
+            raise CannotAsk(f"Rename {name!r} ({said}), or turn off Only the selected objects.")
+    return ",".join(names)
 
 
 def _view(context, chosen, instruction):
@@ -284,6 +305,7 @@ def recall(context, entry):
     if chosen.what == "REFINE":
         chosen.part = next((item[0] for item in properties.PARTS if item[1] == entry["subject"]), "MATERIAL")
         chosen.target = str(entry.get("target", ""))
+        chosen.confined = chosen.part != "MATERIAL" or bool(settings.get("objects"))
         return
     thing = bpy.data.objects.get(entry["subject"])
     if subject_mesh(context) is None and thing is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from editor3d.programs.embedded.relighting import is_colour, is_strength
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.language.comments import Direction, stems
 from editor3d.programs.language.syntax import Parameter, Program
@@ -24,10 +25,7 @@ _MATERIAL = re.compile(r"roughness|metallic|colou?r|elements|scale|distortion|de
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 SAME = 1.15
 """Ratios of means between this and its inverse need no guess."""
-_STRENGTHS = re.compile(r"strength|energy|power|watt|intensity", re.IGNORECASE)
 _EXPOSURE = re.compile(r"exposure", re.IGNORECASE)
-_LIGHTS_COLOUR = re.compile(r"(^|\.)colou?r$", re.IGNORECASE)
-_SURFACE = re.compile(r"base|diffuse|elements|emission", re.IGNORECASE)
 
 
 class Focus:
@@ -110,15 +108,15 @@ def relit(program: Program, space: Space, image: np.ndarray, target: np.ndarray)
     strong, exposed = here.copy(), here.copy()
     tinted: dict[int, float] = {}
     for index, axis in enumerate(space.axes):
-        name = space.parameters[axis.parameter].label
+        parameter = space.parameters[axis.parameter]
         value = axis.from_unit(float(here[index]))
         if axis.channel is not None:
-            if _LIGHTS_COLOUR.search(name) and not _SURFACE.search(name):
+            if is_colour(parameter):
                 # strengths say how much light there is, and a colour has no channel above 1
                 tinted[index] = axis.to_unit(min(value * tint[axis.channel] / tint.max(), 1.0))
-        elif _EXPOSURE.search(name):
+        elif _EXPOSURE.search(parameter.label):
             exposed[index] = axis.to_unit(value + np.log2(ratio))
-        elif _STRENGTHS.search(name) and not _SURFACE.search(name):
+        elif is_strength(parameter):
             strong[index] = axis.to_unit(value * ratio)
     points = [point for point in (strong, exposed) if not np.array_equal(point, here)]
     if tinted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -45,21 +45,28 @@ def leaps(program: Program, rng: np.random.Generator, recipes: Sequence[str] = (
     return [(source, note) for source, note in taken.items() if _is_python(source)]
 
 
+def choices(program: Program) -> list[tuple[str, str]]:
+    """The other choices of menus and switches that the scene itself offers: source and what was changed, of each."""
+    offered = program.vocabulary.by_label
+    mine = {index for index, parameter in enumerate(program.parameters) if parameter.label in offered}
+    return [*_words(program, mine), *_switches(program, mine)]
+
+
 def _recipes(program: Program, recipes: Iterable[str] = RECIPES) -> Iterator[tuple[str, str]]:
     for name in materials_of(program):
         yield from ((cook(recipe, program, name), f"{name} of {recipe}") for recipe in recipes)
 
 
-def _words(program: Program) -> Iterator[tuple[str, str]]:
+def _words(program: Program, only: Container[int] | None = None) -> Iterator[tuple[str, str]]:
     for index, parameter in enumerate(program.parameters):
-        for word in parameter.choices:
+        for word in parameter.choices if only is None or index in only else ():
             if word != parameter.value:
                 yield program.with_values({index: word}), f"{parameter.label} {parameter.value} -> {word}"
 
 
-def _switches(program: Program) -> Iterator[tuple[str, str]]:
+def _switches(program: Program, only: Container[int] | None = None) -> Iterator[tuple[str, str]]:
     for index, parameter in enumerate(program.parameters):
-        if parameter.kind == "switch":
+        if parameter.kind == "switch" and (only is None or index in only):
             yield program.with_values({index: not parameter.value}), f"{parameter.label} -> {not parameter.value}"
 
 

@@ -33,7 +33,7 @@ class Plan:
 
     number: int
     origin: str
-    """screen, steps, grow, explore, breed, evolve or leap."""
+    """choose, screen, steps, grow, explore, breed, evolve or leap."""
     sources: list[tuple[str, str]] = field(default_factory=list)
     points: dict[str, np.ndarray] = field(default_factory=dict)
     in_order: list[np.ndarray] = field(default_factory=list)

@@ -18,13 +18,13 @@ import numpy as np
 from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
-from editor3d.programs.embedded.focus import Focus, relit
+from editor3d.programs.embedded.focus import Focus
 from editor3d.programs.embedded.growth import Growth
-from editor3d.programs.embedded.leaps import leaps
+from editor3d.programs.embedded.leaps import choices, leaps
+from editor3d.programs.embedded.opening import Opening
 from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
 from editor3d.programs.embedded.recipes import PATTERNED_FIRST, RECIPES, is_about_materials
-from editor3d.programs.embedded.screening import Screening
 from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.bounds import Bounds
@@ -72,9 +72,10 @@ class EmbeddedProposer:
             vocabulary: names and limits of the scene.
         """
         self._vocabulary = vocabulary
-        self._screening: Screening | None = None
+        self._opening: Opening | None = None
         self._cooked = False
-        self._screened: Space
+        self._chooses = structures and target is not None
+        """Whether menus and switches of the scene's modifiers are tried, one after the other, before all numbers."""
         self._may_leap, self._is_confined = structures, region is not None
         self._loss = None if target is None else PictureLoss(target, region=region)
         self._spaces: dict[str, Space] = {}
@@ -128,6 +129,11 @@ class EmbeddedProposer:
             changed = True
         elif not plan.sources and plan.origin != "leap":
             return  # a program without numbers
+        elif plan.origin == "choose":
+            self._chooses = changed
+            if changed:
+                self._follow(best)
+            return
         elif plan.origin == "screen":
             self._screened_round(current, plan, tried, best)
             return
@@ -148,16 +154,15 @@ class EmbeddedProposer:
 
     def _screened_round(self, current: Round, plan: Plan, tried: Sequence[Candidate], best: Candidate) -> None:
         """Learn what changes the picture; steps begin where the rounds of screening led."""
-        assert self._screening is not None
-        measure, space = self._measure(), self._screened
-        mine = [one for one in tried if one.source in plan.points]
-        seen = [(plan.points[one.source], measure.residuals(one.image)) for one in mine]
-        self._screening.tell(seen, measure.residuals(current.best.image))
+        assert self._opening is not None
+        seen = self._opening.tell(
+            [(plan.points[one.source], one) for one in tried if one.source in plan.points], current.best
+        )
         if self._main is None:
             self._main = self._lineage(current.best)
         for point, residuals in seen:
-            self._main.descent.remember(space.snapped(point), residuals)
-        self._main.descent.alive = self._screening.alive
+            self._main.descent.remember(self._opening.space.snapped(point), residuals)
+        self._main.descent.alive = self._opening.alive
         self._main.best = best
 
     def _most_promising(self, incumbent: Candidate, tried: Sequence[Candidate]) -> Lineage | None:
@@ -180,16 +185,20 @@ class EmbeddedProposer:
         if focus.recipes and not self._cooked:
             self._cooked = True
             return self._leaps(current, space, rng, self._new_structures(program, rng, focus))
-        if self._loss is not None and self._screening is None:
-            told = focus.told(program, space)
-            if not self._is_confined:  # light falls on everything
-                told += relit(program, space, current.best.image, self._loss.target)
-            self._screening = Screening(focus.order(space), told, space.least_steps)
-            self._screened = space
-        screens = self._screening is not None and not self._screening.is_done and space is self._screened
-        if self._screening is not None and screens and (current.kind == "tweak" or self._goes_well()):
-            points = self._screening.ask(space.vector(program), current.breadth)
-            return of_points(current, "screen", space, space.vector(program), points)
+        if self._chooses:
+            plan = Plan(current.number, "choose", [(one, f"choose: {note}") for one, note in choices(program)])
+            plan.sources = plan.sources[: current.breadth]
+            if plan.sources:
+                return plan
+            self._chooses = False
+        here, opening = space.vector(program), self._opening
+        if self._loss is not None and opening is None:
+            opening = self._opening = Opening(
+                focus, space, here, current.best.image, self._loss, is_confined=self._is_confined
+            )
+        screens = opening is not None and not opening.is_done and space is opening.space
+        if opening is not None and screens and (current.kind == "tweak" or self._goes_well()):
+            return of_points(current, "screen", space, here, opening.ask(here, current.breadth))
         if self._growth is not None:
             return self._grow(current, program, space)
         if current.kind == "leap" and self._waited >= self._wait and not self._goes_well():
@@ -217,7 +226,7 @@ class EmbeddedProposer:
             if program.structure in self._fruitful:
                 self._population(current).add(self._main.here, self._loss.residuals(current.best.image))
         self._left -= 1
-        return of_points(current, "breed", space, space.vector(program), self._population(current).ask(current.breadth))
+        return of_points(current, "breed", space, here, self._population(current).ask(current.breadth))
 
     def _begin_growth(self, current: Round, space: Space) -> bool:
         """Begin with a count of the incumbent that changes the picture and was not grown yet."""

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from editor3d.programs.language.vocabulary import Input
+
 Scale = Literal["linear", "log", "colour"]
 
 
@@ -65,6 +67,9 @@ NEVER = re.compile(
 )
 """Names of what a search leaves alone: how a picture is taken, what has no gradual effect, and what costs time."""
 
+SEEDS = re.compile(r"seed|resolution|subdivision|samples", re.IGNORECASE)
+"""What of it holds for inputs that a scene names itself, which are its own quantities: `Frame Width`, `Tile Size`."""
+
 INTEGER_RATIO, MOST = 3, 256
 
 
@@ -77,6 +82,16 @@ def number_bounds(label: str, value: float) -> Bounds:
     """
     bounds = _bounds(label.lower(), value)
     return Bounds(min(bounds.low, value), max(bounds.high, value), bounds.scale)
+
+
+def input_bounds(known: Input, value: float) -> Bounds:
+    """Where to search a number of a modifier's input, or of a shape key, by its kind and its name in the scene."""
+    if known.kind == "ROTATION":
+        return Bounds(min(_TURN.low, value), max(_TURN.high, value))
+    name = known.name.lower()
+    if known.kind == "VECTOR" and not any(re.search(pattern, name) for pattern, _ in (*_FIXED, *_RATIOS)):
+        return _place(value)  # its parts may go to both sides
+    return number_bounds(known.name if known.modifier else f"key_blocks.{known.name}", value)
 
 
 def narrowed(bounds: Bounds, low: float | None, high: float | None, value: float) -> Bounds:
@@ -106,8 +121,7 @@ def _bounds(name: str, value: float) -> Bounds:
     if _SHAPE_KEYS.search(name) or _STOPS.search(name):
         return _UNIT
     if _PLACES.search(name):
-        reach = max(3.0, 1.5 * abs(value))
-        return Bounds(value - reach, value + reach)
+        return _place(value)
     last = name.rpartition(".")[2]
     for pattern, bounds in _FIXED:
         if re.search(pattern, last):
@@ -122,6 +136,11 @@ def _bounds(name: str, value: float) -> Bounds:
     if value >= 0.0:
         return _UNIT
     return Bounds(3.0 * value - 1.0, -3.0 * value + 1.0)
+
+
+def _place(value: float) -> Bounds:
+    reach = max(3.0, 1.5 * abs(value))
+    return Bounds(value - reach, value + reach)
 
 
 def integer_bounds(value: int) -> Bounds:

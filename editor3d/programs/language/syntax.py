@@ -16,7 +16,9 @@ from editor3d.programs.language.bounds import (
     COLOUR,
     COLOUR_NAME,
     NEVER,
+    SEEDS,
     Bounds,
+    input_bounds,
     integer_bounds,
     is_gradual,
     narrowed,
@@ -46,8 +48,8 @@ class Parameter:
     """Bytes of the UTF-8 text that hold it."""
     bounds: Bounds | None = None
     """Of numbers, whole numbers and a colour's channels."""
-    choices: tuple[str, ...] = ()
-    """Of words."""
+    choices: tuple[str | int, ...] = ()
+    """Of words; numbers where a menu's words are kept so."""
     directions: tuple[Direction, ...] = ()
     """Which way comments say that it goes, and for which words."""
     stop: tuple[str, int] | None = None
@@ -212,23 +214,27 @@ class Program:
                 yield from self._found(child, child_label)
 
     def _parameter(self, node: ast.AST, label: str, value: float | int | str | bool) -> Iterator[Parameter]:
-        if not label or NEVER.search(label):
+        known = self.vocabulary.by_label.get(label.partition("[")[0])
+        if not label or (NEVER if known is None else SEEDS).search(label if known is None else known.name):
             return
         span, hint = self._span(node), self._hint(node, label)
-        known = self.vocabulary.by_label.get(label.partition("[")[0])
         if hint.stays:
             return
-        if isinstance(value, bool):
-            yield Parameter(label, "switch", value, *span)
+        if isinstance(value, bool) or (known is not None and known.kind == "BOOLEAN" and value in (0, 1)):
+            yield Parameter(label, "switch", bool(value), *span)
         elif isinstance(value, str):
             choices = known.choices if known is not None else word_choices(label, value)
             if choices:
                 yield Parameter(label, "word", value, *span, choices=choices)
+        elif known is not None and known.kind == "MENU":
+            if value in known.numbers:
+                yield Parameter(label, "word", int(value), *span, choices=known.numbers)
         elif isinstance(value, int) and (known.kind == "INT" if known is not None else not is_gradual(label)):
             bounds = narrowed(integer_bounds(value), *_limits(known, hint), value)
             yield Parameter(label, "integer", value, *span, bounds, directions=hint.directions)
         else:
-            bounds = narrowed(number_bounds(label, float(value)), *_limits(known, hint), float(value))
+            usual = number_bounds(label, float(value)) if known is None else input_bounds(known, float(value))
+            bounds = narrowed(usual, *_limits(known, hint), float(value))
             stop = self._stop(node)
             yield Parameter(label, "number", float(value), *span, bounds, directions=hint.directions, stop=stop)
 
@@ -268,7 +274,7 @@ def written(parameter: Parameter, value: Value) -> str:
         channels += [_float_text(float(alpha)) for alpha in channels_of(parameter.value)[3:]]
         return f"({', '.join(channels)})"
     if parameter.kind == "word":
-        return repr(str(value))
+        return repr(value)
     return repr(bool(value))
 
 

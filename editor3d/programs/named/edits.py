@@ -79,15 +79,14 @@ def _input_changed(
         if entry.kind not in ("FLOAT", "INT"):
             continue
         note = f"{entry.name} of {entry.modifier or entry.owner}"
-        labels = (entry.name, entry.identifier, f"key_blocks.{entry.name}")
-        places = [index for index, parameter in enumerate(program.parameters) if parameter.label in labels]
+        places = [index for index, parameter in enumerate(program.parameters) if parameter.label in entry.labels]
         if len(places) == 1 and program.parameters[places[0]].bounds is not None:
             parameter = program.parameters[places[0]]
             value = _moved(parameter, way.sign, factor, is_key=not entry.modifier)
             return program.with_values({places[0]: value}), note
         owner = f"bpy.data.objects[{entry.owner!r}]"
         if entry.modifier:
-            place = f"{owner}.modifiers[{entry.modifier!r}][{entry.identifier!r}]"
+            place = f"{owner}.modifiers[{entry.modifier!r}]{entry.place or f'[{entry.identifier!r}]'}"
             end = f"{owner}.update_tag()"
             made = f"int(round({place} * {_ratio(way, factor)}))" if entry.kind == "INT" else None
             return _behind(program, f"{place} = {made or f'{place} * {_ratio(way, factor)}'}", end), note

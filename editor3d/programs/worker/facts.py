@@ -104,9 +104,6 @@ def _sockets(thing: bpy.types.Object) -> Iterator[dict[str, Any]]:
             kind = next((name for start, name in _KINDS.items() if item.socket_type.startswith(start)), None)
             if kind is None:
                 continue
-            menus = (
-                [node for node in tree.nodes if node.bl_idname == "GeometryNodeMenuSwitch"] if kind == "MENU" else []
-            )
             yield {
                 "owner": thing.name,
                 "modifier": modifier.name,
@@ -115,7 +112,8 @@ def _sockets(thing: bpy.types.Object) -> Iterator[dict[str, Any]]:
                 "kind": kind,
                 "low": getattr(item, "min_value", None),
                 "high": getattr(item, "max_value", None),
-                "choices": [entry.name for menu in menus[:1] for entry in menu.enum_items],
+                "place": versions.place_of_input(item.identifier),
+                **(versions.menu_of(modifier, item.identifier) if kind == "MENU" else {}),
             }
 
 

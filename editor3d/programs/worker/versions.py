@@ -46,6 +46,21 @@ def items(struct: bpy.types.bpy_struct) -> dict[str, Any]:
     return dict(struct.items()) if isinstance(struct, (bpy.types.ID, bpy.types.NodesModifier)) else {}
 
 
+def place_of_input(identifier: str) -> str:
+    """Where a modifier made of nodes has an input, behind the modifier in a program."""
+    return f'["{identifier}"]' if INPUTS_ARE_ITEMS else f".properties.inputs.{identifier}.value"
+
+
+def menu_of(modifier: bpy.types.NodesModifier, identifier: str) -> dict[str, list[Any]]:
+    """The choices of a modifier's menu, and the numbers by which it keeps them, where it does."""
+    if not INPUTS_ARE_ITEMS:
+        value = getattr(modifier.properties.inputs, identifier).bl_rna.properties["value"]
+        return {"choices": [entry.identifier for entry in value.enum_items]}
+    # none where no node makes a menu of the input
+    entries = modifier.id_properties_ui(identifier).as_dict().get("items", ())
+    return {"choices": [entry[0] for entry in entries], "numbers": [entry[-1] for entry in entries]}
+
+
 def modifier_inputs(modifier: bpy.types.NodesModifier) -> Iterator[tuple[str, Any]]:
     """The plain values that a modifier gives its nodes by keys; from 5.2 on none, as they are properties."""
     for key, value in items(modifier).items():

@@ -29,8 +29,13 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     """What was chosen; None and a default leave it to the command."""
 
     def __post_init__(self) -> None:
+        usual = {field.name: field.default for field in msgspec.structs.fields(self)}
         for name, value in msgspec.structs.asdict(self).items():
-            if isinstance(value, str) and not (_AXIS if name == "scene_up" else _TEXT).fullmatch(value):
+            if (
+                value != usual[name]
+                and isinstance(value, str)
+                and not (_AXIS if name == "scene_up" else _TEXT).fullmatch(value)
+            ):
                 kind = "an axis (z, -y) or three numbers" if name == "scene_up" else "a name"
                 raise ValueError(f"Expected {kind} for {name}, got {shown(value)}")
             if name in ("up", "front", "scene_up") and isinstance(value, tuple) and not any(value):
@@ -67,7 +72,7 @@ def _struct(name: str, *sources: type, only: Collection[str] = (), base: type[Se
 
 
 _MeshSettings: type[Settings] = _struct("_MeshSettings", MeshOptions)
-_REFINED = ("editor", "breadth", "depth", "seed", "budget_seconds", "allow_weaker_sandbox")
+_REFINED = ("editor", "objects", "breadth", "depth", "seed", "budget_seconds", "allow_weaker_sandbox")
 _RefineSettings: type[Settings] = _struct("_RefineSettings", RefineRequest, RefineLimits, only=_REFINED)
 
 

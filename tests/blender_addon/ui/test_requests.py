@@ -38,6 +38,39 @@ def test_the_history_asks_the_same_again(blender, tmp_path):
     assert told[f"REFINE FINE {picture}"][0][4] == str(picture)
 
 
+def test_an_edit_of_a_material_is_about_the_selected_objects(blender):
+    told = blender.run(
+        """
+        requests = part("ui.requests")
+        chosen = bpy.context.window_manager.editor3d
+        chosen.instruction, chosen.what, chosen.part = "turn the ball into gold", "REFINE", "MATERIAL"
+        thing = bpy.context.object
+        material = bpy.data.materials.new("Paint")
+        material.use_nodes = True
+        thing.data.materials.clear()
+        thing.data.materials.append(material)
+        bpy.data.objects["Light"].select_set(True)  # a picture does not show it
+        def asked():
+            try:
+                return requests.ask(bpy.context).settings.get("objects")
+            except requests.CannotAsk as error:
+                return str(error)
+        thing.name = "Glass ball (left)"
+        result["selected"] = asked()
+        chosen.part = "LIGHTS"
+        result["lights"] = asked()
+        chosen.part, chosen.confined = "MATERIAL", False
+        result["everything"] = asked()
+        chosen.confined, thing.name = True, "Ball, left"
+        result["comma"] = asked()
+        """
+    )
+    assert told["selected"] == "Glass ball (left)"
+    assert told["lights"] is None
+    assert told["everything"] is None
+    assert told["comma"].startswith("Rename 'Ball, left'")
+
+
 def test_copies_of_the_scene_go_with_the_session(blender):
     told = blender.run(
         """

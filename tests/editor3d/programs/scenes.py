@@ -92,12 +92,35 @@ keys["Taller"].value = 0.6
 keys["Wider"].value = 0.3
 """
 
+SOCKETS = """
+import bpy
+
+thing = bpy.data.objects["Subject"]
+row = thing.modifiers["Row"]
+
+
+def put(name, value):
+    for item in row.node_group.interface.items_tree:
+        if item.item_type == "SOCKET" and item.in_out == "INPUT" and item.name == name:
+            row[item.identifier] = value
+
+
+put("Style", 2)  # a box
+put("Count", 3)
+put("Step", (1.1, 0.0, 0.0))
+put("Turn", (0.0, 0.0, 0.2))
+put("Paint", (0.7, 0.3, 0.2, 1.0))
+put("Slab", False)
+thing.update_tag()
+"""
+
 PROGRAMS = {
     "lighting": LIGHTING,
     "material": MATERIAL,
     "geometry_nodes": GEOMETRY_NODES,
     "placement": PLACEMENT,
     "shape_keys": SHAPE_KEYS,
+    "sockets": SOCKETS,
 }
 
 
@@ -126,6 +149,12 @@ def shape_keys(path: Path) -> Path:
     return _save("shape_keys", path)
 
 
+def sockets(path: Path) -> Path:
+    """Save a scene of things in a row, whose modifier has a menu, a whole number, a vector, a rotation, a colour and a
+    switch for inputs."""
+    return _save("sockets", path)
+
+
 def _save(name: str, path: Path) -> Path:
     path = Path(path).absolute()
     words = [sys.executable, __file__, name, str(path)]
@@ -152,6 +181,7 @@ def _build(name: str, path: str) -> None:
         "geometry_nodes": _scatter,
         "placement": _three_bodies,
         "shape_keys": _shapes,
+        "sockets": _row,
     }[name](bpy)
     scene.render.engine = "CYCLES"
     scene.view_settings.view_transform = "Standard"
@@ -258,6 +288,57 @@ def _scatter(bpy) -> None:
     ):
         tree.links.new(nodes[source].outputs[output], nodes[target].inputs[socket])
     body.modifiers.new("Scatter", "NODES").node_group = tree
+
+
+def _row(bpy) -> None:
+    body = _body(bpy, "Subject", "cube", (-1.1, 0, 0.4), (0.5, 0.5, 0.5), size=1)
+    paint = body.data.materials[0].node_tree
+    color = paint.nodes.new("ShaderNodeAttribute")
+    color.attribute_name = "paint"
+    paint.links.new(color.outputs["Color"], paint.nodes["Principled BSDF"].inputs["Base Color"])
+    tree = bpy.data.node_groups.new("Row", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    kinds = {"Style": "Menu", "Count": "Int", "Step": "Vector", "Turn": "Rotation", "Paint": "Color", "Slab": "Bool"}
+    for name, kind in kinds.items():
+        tree.interface.new_socket(name, in_out="INPUT", socket_type=f"NodeSocket{kind}")
+    tree.interface.items_tree["Count"].min_value, tree.interface.items_tree["Count"].max_value = 1, 9
+    nodes = {}
+    for name, kind in (
+        ("In", "NodeGroupInput"), ("Out", "NodeGroupOutput"), ("Box", "GeometryNodeMeshCube"),
+        ("Rod", "GeometryNodeMeshCylinder"), ("Spike", "GeometryNodeMeshCone"), ("Which", "GeometryNodeMenuSwitch"),
+        ("Line", "GeometryNodeMeshLine"), ("Place", "GeometryNodeInstanceOnPoints"), ("Plate", "GeometryNodeMeshCube"),
+        ("Below", "GeometryNodeTransform"), ("If", "GeometryNodeSwitch"), ("All", "GeometryNodeJoinGeometry"),
+        ("Real", "GeometryNodeRealizeInstances"), ("Store", "GeometryNodeStoreNamedAttribute"),
+        ("Set", "GeometryNodeSetMaterial"),
+    ):  # fmt: skip
+        nodes[name] = tree.nodes.new(kind)
+    menu = nodes["Which"]
+    menu.data_type = "GEOMETRY"
+    menu.enum_items.clear()
+    for name in ("Box", "Rod", "Spike"):
+        menu.enum_items.new(name)
+    nodes["Box"].inputs["Size"].default_value = (0.7, 0.5, 0.8)
+    nodes["Plate"].inputs["Size"].default_value = (4.5, 1.2, 0.15)
+    nodes["Below"].inputs["Translation"].default_value = (1.1, 0.0, -0.35)
+    for name in ("Rod", "Spike"):
+        radius = "Radius" if name == "Rod" else "Radius Bottom"
+        nodes[name].inputs[radius].default_value, nodes[name].inputs["Depth"].default_value = 0.35, 0.9
+    nodes["Store"].data_type, nodes["Store"].domain = "FLOAT_COLOR", "POINT"
+    nodes["Store"].inputs["Name"].default_value = "paint"
+    nodes["Set"].inputs["Material"].default_value = body.data.materials[0]
+    for source, output, target, socket in (
+        ("In", "Style", "Which", "Menu"), ("Box", "Mesh", "Which", "Box"), ("Rod", "Mesh", "Which", "Rod"),
+        ("Spike", "Mesh", "Which", "Spike"), ("In", "Count", "Line", "Count"), ("In", "Step", "Line", "Offset"),
+        ("Line", "Mesh", "Place", "Points"), ("Which", "Output", "Place", "Instance"),
+        ("In", "Turn", "Place", "Rotation"), ("Plate", "Mesh", "Below", "Geometry"), ("In", "Slab", "If", "Switch"),
+        ("Below", "Geometry", "If", "True"), ("If", "Output", "All", "Geometry"),
+        ("Place", "Instances", "All", "Geometry"), ("All", "Geometry", "Real", "Geometry"),
+        ("Real", "Geometry", "Store", "Geometry"), ("In", "Paint", "Store", "Value"),
+        ("Store", "Geometry", "Set", "Geometry"), ("Set", "Geometry", "Out", "Geometry"),
+    ):  # fmt: skip
+        tree.links.new(nodes[source].outputs[output], nodes[target].inputs[socket])
+    row = body.modifiers.new("Row", "NODES")
+    row.node_group = tree
 
 
 if __name__ == "__main__":

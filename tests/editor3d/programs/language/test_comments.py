@@ -125,6 +125,43 @@ def test_limits_of_the_scene_bound_the_inputs_of_modifiers_of_all_kinds():
     assert given["Socket_7"].limits.high < 100.0
 
 
+def test_inputs_are_searched_as_their_kind_is_however_a_version_keeps_them():
+    scene = Vocabulary(
+        {}, (),
+        (
+            Input("A", "Style", "Socket_1", "MENU", "M", choices=("Round", "Flat"), numbers=(4, 7)),
+            Input("A", "Turn", "Socket_2", "ROTATION", "M"), Input("A", "Step", "Socket_3", "VECTOR", "M"),
+            Input("A", "Size", "Socket_4", "VECTOR", "M"), Input("A", "Solid", "Socket_5", "BOOLEAN", "M"),
+            Input("A", "Seed", "Socket_6", "INT", "M"), Input("A", "Tile Width", "Socket_7", "FLOAT", "M"),
+        ),
+    )  # fmt: skip
+    source = (
+        'm["Socket_1"] = 4\nm["Socket_2"] = (0.0, 0.0, 0.5)\nm["Socket_3"] = (1.5, 0.0, 0.0)\nm["Socket_5"] = 1\n'
+        'm["Socket_4"] = (1.5, 1.0, 1.0)\nm["Socket_6"] = 3\nm["Socket_7"] = 2.0\n'
+    )
+    given = found(source, scene)
+    assert (given["Socket_1"].kind, given["Socket_1"].choices) == ("word", (4, 7))
+    assert Program(source, scene).with_values({0: 7}).startswith('m["Socket_1"] = 7\n')
+    assert given["Socket_2[0]"].limits.low == pytest.approx(-np.pi)
+    assert given["Socket_2[2]"].limits.high == pytest.approx(np.pi)
+    assert given["Socket_3[0]"].limits.low < 0.0 < given["Socket_3[0]"].limits.high
+    assert given["Socket_4[0]"].limits.scale == "log"
+    assert (given["Socket_5"].kind, given["Socket_5"].value) == ("switch", True)
+    assert "Socket_6" not in given
+    assert given["Socket_7"].limits.scale == "log"
+    later = found('m.properties.inputs.Socket_1.value = "Flat"\nm.properties.inputs.Socket_5.value = False\n', scene)
+    assert later["inputs.Socket_1"].choices == ("Round", "Flat")
+    assert later["inputs.Socket_5"].kind == "switch"
+
+
+def test_identifiers_that_mean_several_things_tell_nothing():
+    style = Input("A", "Style", "Socket_1", "MENU", "M", choices=("Round",))
+    wide = Input("B", "Size", "Socket_1", "FLOAT", "N", 0.0, 9.0)
+    assert set(Vocabulary({}, (), (style, wide)).by_label) & {"Style", "Size", "Socket_1"} == {"Style", "Size"}
+    known = Vocabulary({}, (), (Input("A", "Size", "Socket_1", "FLOAT", "M", 1.0, 4.0), wide)).by_label["Socket_1"]
+    assert (known.low, known.high) == (0.0, 9.0)
+
+
 def test_stops_of_a_ramp_keep_their_order_within_0_and_1():
     source = "ramp.elements[0].position = 0.2\nramp.elements[1].position = 0.8\n"
     space = Space(Program(source))

@@ -109,6 +109,19 @@ def test_settings_of_meshes_and_refinements_are_declared_with_their_commands(set
         assert setting.default == command.__dataclass_fields__[setting.name].default
 
 
+def test_a_refinement_is_about_the_objects_that_a_client_names(tmp_path):
+    for name in ("a.blend", "a.py"):
+        (tmp_path / name).write_bytes(b"")
+    inputs = {"blend": {"path": str(tmp_path / "a.blend")}, "program": {"path": str(tmp_path / "a.py")}}
+    body = {"kind": "refine", "instruction": "turn the ball into gold", "inputs": inputs}
+    for objects in ("", "Ball,Glass ball (left)"):
+        asked = parse_request(json.dumps(body | {"settings": {"objects": objects} if objects else {}}).encode(), {})
+        words = steps_of(asked, Places(tmp_path, tmp_path))[0].words({})
+        assert tyro.cli(Refine, args=list(words[1:])).objects == objects
+    with pytest.raises(ConfigError, match="Expected a name for objects"):
+        parse_request(json.dumps(body | {"settings": {"objects": "Ball;rm"}}).encode(), {})
+
+
 @pytest.mark.parametrize("settings", [PictureSettings, PreviewSettings])
 def test_settings_of_previews_are_flags_of_their_command(settings):
     flags = {*Preview.__dataclass_fields__, *CameraOptions.__dataclass_fields__}
