@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def main(
     more: tuple[str, ...] = (),
     seconds: float = 120.0,
     renders: int = 2000,
+    width: int = 256,
+    deadline: float = 60.0,
     output: Path = Path("outputs/light_words"),
 ) -> int:
     """Search every word on every scene.
@@ -90,6 +93,8 @@ def main(
         more: further scenes as SCENE.blend:PROGRAM.py, the program beside the scene.
         seconds: the budget of each search.
         renders: the same in renders, for a machine that has other work.
+        width: of the search's pictures; the held-out camera's are of 256.
+        deadline: seconds that a picture may take.
         output: folder of the runs.
     """
     table = Table("scene", "word", "luminance", "colour", "renders", "candidates a minute", "best loss")
@@ -98,12 +103,14 @@ def main(
             scene, program = _made(name, Path(folder))
             for word in words:
                 done = refine(
-                    RefineRequest(scene, program, WORDS[word], proposer="embedded", clip="off"),
+                    RefineRequest(
+                        scene, program, WORDS[word], proposer="embedded", clip="off", width=width, deadline=deadline
+                    ),
                     output / f"{scene.stem}-{word}",
                     budget=Budget(seconds=seconds, renders=renders),
                     save_scene=False,
                 )
-                found = judged(scene, program, done, WORDS[word])
+                found = judged(scene, program, done, WORDS[word], deadline)
                 notes = done.summary
                 pace = 60.0 * notes["spent"]["renders"] / notes["spent"]["seconds"]
                 figures = [f"{found[key]:.2f}" for key in ("luminance", "colour")]
@@ -116,9 +123,9 @@ def main(
     return 0
 
 
-def judged(scene: Path, program: Path, done: Refinement, instruction: str) -> dict[str, Any]:
+def judged(scene: Path, program: Path, done: Refinement, instruction: str, deadline: float) -> dict[str, Any]:
     """Progress of luminance and colour from the held-out camera."""
-    with Workers(scene, SETTINGS, allow_weaker_sandbox=True) as workers:
+    with Workers(scene, replace(SETTINGS, deadline=deadline), allow_weaker_sandbox=True) as workers:
         before, after = (workers.render(path.read_text()).image for path in (program, done.program))
     assert before is not None
     assert after is not None

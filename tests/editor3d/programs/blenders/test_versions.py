@@ -1,7 +1,8 @@
 """Every version of Blender renders and saves what a program changes, behind all layers of protection.
 
-The versions of `EDITOR3D_TEST_BLENDERS` (`5.2` by default; `4.2,5.0,5.2,5.3` for all) are installed for the test and
-removed after it, about 400 MB each; one whose Python is not on the machine is left out with a line that says so.
+The versions of `EDITOR3D_TEST_BLENDERS` (`5.2` and those that are installed by default; `4.2,5.0,5.2,5.3` for all) are
+taken where they are installed, else installed for the test and removed after it, about 400 MB each; one whose Python is
+not on the machine is left out with a line that says so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from editor3d.programs.rendering.pool import Workers
 from editor3d.run.record import read_record
 
 pytestmark = pytest.mark.slow
-VERSIONS = os.environ.get("EDITOR3D_TEST_BLENDERS", "5.2").split(",")
+_THERE = {path.name for path in environments.folder().glob("[0-9].[0-9]*")}
+VERSIONS = os.environ.get("EDITOR3D_TEST_BLENDERS", ",".join(sorted({"5.2"} | _THERE))).split(",")
 SETTINGS = RenderSettings(width=48, height=48, samples=1)
 SCENE = """
 import bpy, os, sys
@@ -54,6 +56,10 @@ bpy.context.view_layer.update()
 @pytest.fixture(scope="module", params=VERSIONS)
 def blender(request, tmp_path_factory):
     """One installed version."""
+    there = environments.find(environments.version_of(request.param))
+    if there is not None:
+        yield there
+        return
     folder = tmp_path_factory.mktemp("blenders")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(environments.FOLDER_VARIABLE, str(folder))
