@@ -19,9 +19,9 @@ from rich.table import Table
 from scipy.stats import spearmanr
 
 from editor3d.programs.core.contracts import RenderSettings
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_clip import clip_model, embedding
 from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.rendering.pool import Workers
 

@@ -30,8 +30,8 @@ from editor3d.files.writing import jsonable
 from editor3d.outputs.pictures import Row, save_png, save_side_by_side
 from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import RenderSettings
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.refined import Refinement
 from editor3d.programs.rendering.pool import Workers

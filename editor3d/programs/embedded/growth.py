@@ -13,8 +13,8 @@ from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.embedded.tuning import Batch, Batches, Member, Tuner
+from editor3d.programs.language.space import Space
 
 SEEN = 1e-3
 """The least length of a slope, of residuals over the whole range of a number, that changes a picture."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from editor3d.programs.core.contracts import Candidate, Round
 from editor3d.programs.embedded.descent import Descent
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.space import Space
 
 
 @dataclass

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.embedded.tuning import STUCK, TRUSTED, Batch, Batches, Member, Tuner
+from editor3d.programs.language.space import Space
 
 MEMBERS = 6
 SCREENED = 150

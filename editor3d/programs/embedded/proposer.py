@@ -18,16 +18,16 @@ import numpy as np
 from editor3d.programs.core.contracts import Candidate, Failure, Proposal, Round
 from editor3d.programs.embedded.descent import Descent
 from editor3d.programs.embedded.evolution import Evolution
-from editor3d.programs.embedded.focus import Focus
 from editor3d.programs.embedded.growth import Growth
 from editor3d.programs.embedded.leaps import choices, leaps
-from editor3d.programs.embedded.opening import Opening
+from editor3d.programs.embedded.opening.focus import Focus
+from editor3d.programs.embedded.opening.opening import Opening
 from editor3d.programs.embedded.plans import Lineage, Plan, drawn_anew, loss_of, moved, of_points, step_taken, swept
 from editor3d.programs.embedded.population import Population
 from editor3d.programs.embedded.recipes import PATTERNED_FIRST, RECIPES, is_about_materials
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
 from editor3d.programs.language.bounds import Bounds
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.language.vocabulary import NOTHING, Vocabulary
 

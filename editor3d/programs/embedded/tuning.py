@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from editor3d.programs.embedded.descent import bounded_step
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.language.space import Space
 
 PRIOR = 0.1
 """lambda, relative to the least |r|^2."""

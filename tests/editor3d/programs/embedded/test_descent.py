@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from editor3d.programs.embedded.descent import COUNTS_EVERY, Descent
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 
 TARGET = np.array([0.3, 0.7, 0.55])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from editor3d.programs.embedded.growth import Growth, belonging
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.language.vocabulary import Input, Vocabulary
 

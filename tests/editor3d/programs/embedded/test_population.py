@@ -11,8 +11,8 @@ from PIL import Image
 from editor3d.programs import Budget, RefineRequest, refine
 from editor3d.programs.core.contracts import Rendered, RenderSettings
 from editor3d.programs.embedded.population import DRAWN, MEMBERS, SCREENED, Member, Population, groups
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 
 FIRST = "posts = 4\nspan = 2.4\nthickness = 0.4\nlean = 0.3\n"

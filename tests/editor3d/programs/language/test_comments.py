@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editor3d.programs.embedded.focus import Focus
-from editor3d.programs.embedded.screening import Screening
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.embedded.opening.focus import Focus
+from editor3d.programs.embedded.opening.screening import Screening
 from editor3d.programs.language.comments import hint
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 from editor3d.programs.language.vocabulary import NOTHING, Input, Vocabulary
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from editor3d.errors import ConfigError
 from editor3d.programs.embedded.leaps import leaps
 from editor3d.programs.embedded.recipes import RECIPES, cook
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 
 SOURCE = '''"""A program: 12 numbers."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from editor3d.programs.embedded.focus import relit
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.embedded.opening.focus import relit
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Program
 from editor3d.srgb import to_linear, to_srgb
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from editor3d.programs.embedded.relighting import is_colour, is_strength
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.embedded.opening.relighting import is_colour, is_strength
 from editor3d.programs.language.comments import Direction, stems
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Parameter, Program
 from editor3d.srgb import to_linear
 

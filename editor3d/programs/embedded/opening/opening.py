@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from editor3d.programs.core.contracts import Candidate
-from editor3d.programs.embedded.focus import Focus, relit
-from editor3d.programs.embedded.relighting import Relighting
-from editor3d.programs.embedded.screening import Screening
-from editor3d.programs.embedded.space import Space
+from editor3d.programs.embedded.opening.focus import Focus, relit
+from editor3d.programs.embedded.opening.relighting import Relighting
+from editor3d.programs.embedded.opening.screening import Screening
 from editor3d.programs.judge.picture_loss import PictureLoss
+from editor3d.programs.language.space import Space
 
 
 class Opening:

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import lsq_linear, nnls
 
-from editor3d.programs.embedded.space import Space
 from editor3d.programs.judge.picture_loss import halves
+from editor3d.programs.language.space import Space
 from editor3d.programs.language.syntax import Parameter
 from editor3d.srgb import to_linear
 

@@ -1,0 +1,1 @@
+"""How a search of numbers opens: guesses, a look at every number, and the solved light."""
