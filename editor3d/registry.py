@@ -123,6 +123,8 @@ PLACE_SPLATS, GRADE_SPLATS, CLEAN_SPLATS = (
 """What moves, grades and cleans it."""
 WRITE_STRENGTH, WRITE_STACK = "gaussian.edit.stack:write_strength", "gaussian.edit.stack:write_stack"
 """What writes an edit's scene at a strength, and with its stack of edits otherwise."""
+SCENE_BETWEEN = "gaussian.edit.stack:scene_between"
+"""What has a model draw an edit at a strength."""
 CHANGE_SPLATS, CONVERT_SPLATS = "gaussian.edit.changes:change_splats", "gaussian.files:convert"
 """What changes a scene of splats directly, and what writes a file of them in another format."""
 

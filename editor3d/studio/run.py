@@ -83,7 +83,7 @@ def source_of(data: str) -> str:
 def _serve(
     place: Path, source: str | None, output: Path, port: int, browser: bool, known: dict[str, Any], draft: bool
 ) -> int:
-    jobs = JobQueue(place.parent, runs=output)
+    jobs = JobQueue(place.parent, runs=output, ahead=True)
     token = known.get("token") or secrets.token_urlsafe(32)
     studio: Studio | None = None
 

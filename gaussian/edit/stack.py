@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from editor3d.errors import ConfigError
@@ -30,6 +30,16 @@ def write_strength(run: Path, strength: float, output: Path) -> SplatChange:
     opened = open_splats(run, output)
     before, after = (_scene_of(one) for one in stack[-2:])
     return _write(opened, before, mixed(before, after, strength), output)
+
+
+def scene_between(run: Path, model: SplatModel) -> Callable[[float], None]:
+    """What has a model, which holds a run's edit, draw it at a strength: 0 is its base, 1 the edit, bit for bit.
+
+    Raises:
+        Editor3DError: it is no edit of splats.
+    """
+    before, after = (_scene_of(one) for one in _stack(run)[-2:])
+    return lambda strength: model.set_splats(mixed(before, after, strength))
 
 
 def write_stack(run: Path, order: Sequence[int], output: Path) -> SplatChange:

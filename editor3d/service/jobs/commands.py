@@ -120,11 +120,15 @@ def reconstruct_words(request: JobRequest, places: Places) -> list[str]:
 
 
 def file_words(request: JobRequest, places: Places) -> list[str]:
-    """`editor3d export` of the scene of a run to one file."""
-    given = request.settings.given()
+    """`editor3d export`, `render` or `strength` of the scene of a run to one file."""
+    given, run = request.settings.given(), str(request.inputs["run"])
     format, suffix = given.get("format", "splats"), given.get("suffix", ".ply")
-    target = places.result / f"{format}{suffix}"
-    return ["export", str(request.inputs["run"]), "--format", format, "--output", str(target)]
+    target = ["--output", str(places.result / f"{format}{suffix}")]
+    if format == "video":
+        return ["render", run, *target]
+    if "strength" in given:
+        return ["strength", run, str(given["strength"]), *target]
+    return ["export", run, "--format", format, *target]
 
 
 def preview_words(request: JobRequest, places: Places, data: Path) -> list[str]:

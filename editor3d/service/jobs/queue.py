@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import secrets
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from msgspec import Meta
 from editor3d.errors import ConfigError, Editor3DError
 from editor3d.run.events import Progress
 from editor3d.service.jobs import owned
+from editor3d.service.jobs.children import Children
 from editor3d.service.jobs.commands import Places, Step, steps_of
 from editor3d.service.jobs.kept_runs import remove_old_runs, runs_below
 from editor3d.service.jobs.pictures import PREVIEW, copy_pairs, files_below, save_preview_sheet
@@ -129,19 +129,22 @@ class JobQueue:
             they are in no list of processes; this project by default.
         runs: a folder of the user's own for runs, in which nothing is removed; one in `folder` by default, in which
             old ones are.
+        ahead: whether a process is kept ready, which has imported what the next job needs.
 
     Raises:
         ConfigError: the folder cannot be written, or something else has the name of the service's own.
     """
 
-    def __init__(self, folder: Path, command: Sequence[str] | None = None, runs: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, command: Sequence[str] | None = None, runs: Path | None = None, ahead: bool = False
+    ) -> None:
         self._runs = runs
         self.folder = owned.root(folder)
-        self._command = list(command) if command is not None else None
+        self._children = Children(command, ahead)
         _remove_old([*self.folder.glob("jobs/*"), *self.folder.glob(f"{UPLOADS}*")])
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Job | Literal["prepare"] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
         self.last_active = time.monotonic()
@@ -169,6 +172,10 @@ class JobQueue:
             self._forget_old()
         self._waiting.put(job)
         return job
+
+    def prepare(self) -> None:
+        """Start the process of the next job now, where one is to be kept ready: the machine is idle enough."""
+        self._waiting.put("prepare")
 
     def get(self, name: str) -> Job | None:
         with self._lock:
@@ -220,8 +227,11 @@ class JobQueue:
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None:
-            self._run(job)
-            self.last_active = time.monotonic()
+            if isinstance(job, Job):
+                self._run(job)
+                self.last_active = time.monotonic()
+            self._children.prepare()
+        self._children.close()
 
     def _run(self, job: Job) -> None:
         with self._lock:
@@ -262,25 +272,14 @@ class JobQueue:
 
     def _run_step(self, job: Job, step: Step) -> int:
         job.watched.begin_step()
-        words = json.dumps([*step.words(job.watched.results), "--events", str(job.watched.path)]).encode()
-        prefix = self._command or [sys.executable, "-m", "editor3d.service.jobs.child", str(os.getpid())]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1"}
-        with job.log.open("ab") as log:
-            with self._lock:
-                if job.stop.is_set():
-                    return 0
-                job.process = subprocess.Popen(
-                    prefix,
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=job.places.folder,
-                    env=environment,
-                    **_own_group(),
-                )
-            with suppress(BrokenPipeError):
-                job.process.communicate(words)
-            code = job.process.wait()
+        words = [*step.words(job.watched.results), "--events", str(job.watched.path)]
+        with self._lock:
+            if job.stop.is_set():
+                return 0
+            job.process, told = self._children.begin(job.places.folder, job.log, words)
+        with suppress(BrokenPipeError):
+            job.process.communicate(told)
+        code = job.process.wait()
         if job.stop.is_set():
             _signal_group(job.process, kill=True)  # what the command itself started, and left
         return code
@@ -324,12 +323,6 @@ def _remove_old(folders: Sequence[Path]) -> None:
     for folder in folders:
         if owned.is_owned(folder) and time.time() - folder.stat().st_mtime > KEPT_DAYS * 86_400:
             owned.remove(folder)
-
-
-def _own_group() -> Mapping[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
 
 
 def _end_group(process: subprocess.Popen) -> None:

@@ -129,7 +129,15 @@ class ReconstructSettings(CameraSettings, frozen=True, kw_only=True, omit_defaul
 
 
 class ExportSettings(Settings, frozen=True, kw_only=True, omit_defaults=True):
-    """Flags of `editor3d export`, and how the file's name ends."""
+    """Flags of `editor3d export`, how the file's name ends, and the strength of an edit of splats."""
 
-    format: Literal["mesh", "pointcloud", "splats"] = "splats"
-    suffix: Literal[".ply", ".spz", ".splat", ".glb", ".obj"] = ".ply"
+    format: Literal["mesh", "pointcloud", "splats", "video"] = "splats"
+    suffix: Literal[".ply", ".spz", ".splat", ".glb", ".obj", ".mp4"] = ".ply"
+    strength: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.format == "video") != (self.suffix == ".mp4"):
+            raise ValueError("Expected a video to end in .mp4, and nothing else")
+        if self.strength != 1.0 and self.format != "splats":
+            raise ValueError("Expected a strength for splats alone")

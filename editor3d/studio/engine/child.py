@@ -25,11 +25,18 @@ def acts() -> dict[str, Callable[..., tuple[Any, bytes]]]:
     return {
         "open": lambda run: (scenes.open(Path(run)).described(), b""),
         "frame": lambda run, **shot: ({}, scenes.open(Path(run)).frame(**shot)),
+        "parts": lambda run, region: (_counted(scenes.open(Path(run)).parts(region)), b""),
+        "marked": lambda run, **mark: (scenes.open(Path(run)).marked(**mark), b""),
+        "file": lambda run: ({}, scenes.open(Path(run)).file()),
         "photograph": lambda run, view, side: ({}, scenes.open(Path(run)).photograph(view, side)),
         "editors": lambda: (words.editors(), b""),
         "check": lambda **said: (words.check(**said), b""),
         "preview": lambda **said: words.preview(**said),
     }
+
+
+def _counted(which: Any) -> dict[str, int]:
+    return {"parts": int(which.sum()), "of": len(which)}
 
 
 def main() -> None:

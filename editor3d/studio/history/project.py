@@ -138,8 +138,11 @@ class Project:
             self._save()
             return entry
 
-    def export(self, key: str, format: str, suffix: str) -> None:
-        """Write the scene of an entry as a file.
+    def export(self, key: str, format: str, suffix: str, strength: float = 1.0) -> None:
+        """Write the scene of an entry as a file, or a turn around it as a video.
+
+        Args:
+            strength: of an edit of splats, 0 to 1.
 
         Raises:
             ConfigError: the entry has no scene, or a job runs.
@@ -151,7 +154,7 @@ class Project:
             run = self._entry(key).run
             if not run:
                 raise ConfigError("This edit has no scene: choose one that is done.")
-            settings = {"format": format, "suffix": suffix}
+            settings = {"format": format, "suffix": suffix, **({"strength": strength} if strength != 1.0 else {})}
             self._export = self._submit({"kind": "export", "inputs": {"run": {"path": run}}, "settings": settings}).id
 
     def select(self, key: str) -> None:

@@ -17,9 +17,11 @@ API = "/studio/"
 SESSION = "/studio/session"
 """Where the token is changed for a cookie."""
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:; style-src 'self'; "
+    "img-src 'self' blob: data:; connect-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+"""WebGL needs what it allows besides the studio's own files: Spark sorts splats by WebAssembly, which the page compiles
+from its own bundle, in a worker that it makes of its own text. No text can be run as JavaScript."""
 _HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
+from starlette.requests import Request
 
 from editor3d.options import Seed
+from editor3d.service.http import limits
+from editor3d.service.http.answers import Refusal
+from editor3d.service.http.bounds import require_length
 from editor3d.service.jobs.requests import MAX_INSTRUCTION
 
 Name = Annotated[str, Meta(max_length=200)]
@@ -52,15 +57,55 @@ class Edit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return given | ({"region": self.region} if self.region else {})
 
 
+class Mark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line on a frame of the scene."""
+
+    entry: Name
+    c2w: Annotated[list[float], Meta(min_length=12, max_length=12)]
+    fov: float
+    width: Annotated[int, Meta(ge=1, le=2048)]
+    height: Annotated[int, Meta(ge=1, le=2048)]
+    pixels: Annotated[list[tuple[float, float]], Meta(min_length=1, max_length=2000)]
+
+
+class Stroke(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Points of the capture's frame, on what is chosen or on what is not."""
+
+    points: Annotated[list[tuple[float, float, float]], Meta(min_length=1, max_length=1000)]
+    inside: bool = True
+
+
+class Choose(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may change: strokes, or a region in words."""
+
+    entry: Name
+    strokes: Annotated[list[Stroke], Meta(max_length=200)] = []
+    region: Annotated[str, Meta(max_length=400)] = ""
+
+
 class Export(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file to be written."""
 
     entry: Name
-    format: Literal["mesh", "pointcloud", "splats"] = "splats"
-    suffix: Literal[".ply", ".spz", ".splat", ".glb", ".obj"] = ".ply"
+    format: Literal["mesh", "pointcloud", "splats", "video"] = "splats"
+    suffix: Literal[".ply", ".spz", ".splat", ".glb", ".obj", ".mp4"] = ".ply"
+    strength: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
 
 
 class Select(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An entry of the history."""
 
     entry: Name
+
+
+async def body_of(request: Request, kind: type) -> Any:
+    """What a request's body says.
+
+    Raises:
+        Refusal: it is too long, or something else.
+    """
+    require_length(request.headers, limits.MAX_JSON)
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeError) as error:
+        raise Refusal(400, f"Expected what the page sends, got something else ({error}): reload the page.") from error

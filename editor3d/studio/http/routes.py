@@ -8,9 +8,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -18,10 +16,10 @@ from starlette.routing import Route
 
 from editor3d.service.http import limits
 from editor3d.service.http.answers import Refusal
-from editor3d.service.http.bounds import require_length
 from editor3d.service.http.routes import STREAM
+from editor3d.studio.http import marks
 from editor3d.studio.http.access import SESSION
-from editor3d.studio.http.asks import Edit, Export, Open, Select, Session, Try
+from editor3d.studio.http.asks import Edit, Export, Open, Select, Session, Try, body_of
 from editor3d.studio.http.studio import Studio
 
 BUNDLE = Path(__file__).parents[1] / "bundle"
@@ -49,7 +47,7 @@ def page(request: Request) -> Response:
 async def session(request: Request) -> Response:
     """Change the token of the address for a cookie."""
     studio = _studio(request)
-    given = await _body(request, Session)
+    given = await body_of(request, Session)
     if not hmac.compare_digest(given.token.encode(), studio.token.encode()):
         if not studio.service.failures.take():
             raise Refusal(429, "Too many wrong tokens: wait.")
@@ -92,7 +90,7 @@ async def _states(studio: Studio) -> AsyncIterator[bytes]:
 
 async def open_scene(request: Request) -> Response:
     """Open a scene: the demo, a path of this machine, or a file that was sent."""
-    studio, asked = _studio(request), await _body(request, Open)
+    studio, asked = _studio(request), await body_of(request, Open)
     return await run_in_threadpool(_open, studio, asked)
 
 
@@ -113,6 +111,7 @@ def scene(request: Request) -> Response:
     """Views, objects and place of the scene of an entry."""
     studio = _studio(request)
     found, _ = studio.frames.call("open", run=studio.project.run_of(request.query_params.get("entry", "")))
+    studio.prepare()
     return JSONResponse(found)
 
 
@@ -122,12 +121,21 @@ def frame(request: Request) -> Response:
     try:
         c2w = [float(word) for word in asked["c2w"].split(",")]
         shot = {"fov": float(asked["fov"]), "width": int(asked["w"]), "height": int(asked["h"])}
+        shot["strength"] = float(asked.get("strength", "1"))
         quality = int(asked.get("q", "80"))
     except (KeyError, ValueError) as error:
         raise Refusal(400, "Expected c2w, fov, w and h as numbers: reload the page.") from error
     run = studio.project.run_of(asked.get("entry", ""))
-    _, picture = studio.frames.call("frame", run=run, c2w=c2w, quality=quality, **shot)
+    region = asked.get("region", "")
+    _, picture = studio.frames.call("frame", run=run, c2w=c2w, quality=quality, region=region, **shot)
     return Response(picture, media_type=JPEG)
+
+
+def splats(request: Request) -> Response:
+    """The scene of an entry as a file of splats, for pages that draw it by WebGL."""
+    studio = _studio(request)
+    _, file = studio.frames.call("file", run=studio.project.run_of(request.query_params.get("entry", "")))
+    return Response(file, media_type="application/octet-stream")
 
 
 def photograph(request: Request) -> Response:
@@ -148,7 +156,7 @@ def editors(request: Request) -> Response:
 
 async def check(request: Request) -> Response:
     """Whether an editor takes an instruction."""
-    studio, asked = _studio(request), await _body(request, Try)
+    studio, asked = _studio(request), await body_of(request, Try)
     run = studio.project.run_of(asked.entry)
     said = {"run": run, "instruction": asked.instruction, "editor": asked.editor}
     found, _ = await run_in_threadpool(lambda: studio.words.call("check", **said))
@@ -157,7 +165,7 @@ async def check(request: Request) -> Response:
 
 async def preview(request: Request) -> Response:
     """Edit one view in 2D, and say what the whole edit will take."""
-    studio, asked = _studio(request), await _body(request, Try)
+    studio, asked = _studio(request), await body_of(request, Try)
     run = studio.project.run_of(asked.entry)
     said = {"run": run, "instruction": asked.instruction, "editor": asked.editor}
     told, pictures = await run_in_threadpool(
@@ -180,7 +188,7 @@ def preview_picture(request: Request) -> Response:
 
 async def edit(request: Request) -> Response:
     """Begin an edit of the scene."""
-    studio, asked = _studio(request), await _body(request, Edit)
+    studio, asked = _studio(request), await body_of(request, Edit)
     if not studio.service.new_jobs.take():
         raise Refusal(429, "Too many new jobs: wait a few seconds.")
     entry = await run_in_threadpool(studio.project.edit, asked.instruction, asked.settings())
@@ -189,21 +197,21 @@ async def edit(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """Write the scene of an entry as a file."""
-    studio, asked = _studio(request), await _body(request, Export)
-    await run_in_threadpool(studio.project.export, asked.entry, asked.format, asked.suffix)
+    studio, asked = _studio(request), await body_of(request, Export)
+    await run_in_threadpool(studio.project.export, asked.entry, asked.format, asked.suffix, asked.strength)
     return JSONResponse({})
 
 
 async def select(request: Request) -> Response:
     """Show an entry of the history."""
-    studio, asked = _studio(request), await _body(request, Select)
+    studio, asked = _studio(request), await body_of(request, Select)
     await run_in_threadpool(studio.project.select, asked.entry)
     return JSONResponse({})
 
 
 async def remove(request: Request) -> Response:
     """Forget an entry of the history, and those that start from it."""
-    studio, asked = _studio(request), await _body(request, Select)
+    studio, asked = _studio(request), await body_of(request, Select)
     await run_in_threadpool(studio.project.remove, asked.entry)
     return JSONResponse({})
 
@@ -227,6 +235,8 @@ ROUTES = (
     Route("/studio/open", open_scene, methods=["POST"]),
     Route("/studio/scene", scene, methods=["GET"]),
     Route("/studio/frame", frame, methods=["GET"]),
+    Route("/studio/splats", splats, methods=["GET"]),
+    *marks.ROUTES,
     Route("/studio/photograph", photograph, methods=["GET"]),
     Route("/studio/editors", editors, methods=["GET"]),
     Route("/studio/check", check, methods=["POST"]),
@@ -245,11 +255,3 @@ ROUTES = (
 
 def _studio(request: Request) -> Studio:
     return request.app.state.studio
-
-
-async def _body(request: Request, kind: type) -> Any:
-    require_length(request.headers, limits.MAX_JSON)
-    try:
-        return msgspec.json.decode(await request.body(), type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeError) as error:
-        raise Refusal(400, f"Expected what the page sends, got something else ({error}): reload the page.") from error

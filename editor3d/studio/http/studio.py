@@ -62,6 +62,11 @@ class Studio:
                 shutil.copyfile(upload, partial)
         return place
 
+    def prepare(self) -> None:
+        """Have ready what is asked for next: begun once the scene can be seen, which must not wait for it."""
+        self.words.start()
+        self.service.jobs.prepare()
+
     def close(self) -> None:
         """End the engines."""
         self.frames.close()

@@ -129,7 +129,7 @@ def entries(page: Any) -> list[str]:
 
 
 def frame_number(page: Any) -> int:
-    return int(page.locator("canvas").get_attribute("data-frame") or 0)
+    return int(page.locator("canvas[data-frame]").get_attribute("data-frame") or 0)
 
 
 def test_the_whole_way_from_a_scene_to_a_file(studio: Running, visit: Callable[[str], Any]) -> None:
@@ -144,16 +144,22 @@ def test_the_whole_way_from_a_scene_to_a_file(studio: Running, visit: Callable[[
     assert "chewing" in page.locator("#said").inner_text()
     assert page.get_by_role("button", name="Preview", exact=True).is_disabled()
 
+    page.get_by_text("What I mark").click()
+    page.locator(".chip:text-is('teapot')").click()
+    page.locator("#chosen:has-text('parts of the scene may change')").wait_for()
     edit(page, "make the teapot gold")
-    page.locator(".modes").wait_for()
+    page.locator(".tools .modes").wait_for()
     assert entries(page) == ["The scene as it was captured", "make the teapot gold"]
     page.locator("label:has-text('Divider') input:checked").wait_for(state="attached")
-    page.locator("canvas").focus()
+    page.locator("canvas[tabindex]").focus()
     before = frame_number(page)
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector(f"canvas:not([data-frame='{before}'])")
+    page.wait_for_selector(f"canvas[data-frame]:not([data-frame='{before}'])")
     page.locator("label:text-is('After')").click()
-    page.get_by_label("Fade").fill("50")
+    half = frame_number(page)
+    page.get_by_label("Strength").fill("50")
+    page.wait_for_selector(f"canvas[data-frame]:not([data-frame='{half}'])")
+    page.get_by_text("at the strength that is shown, 50 %").wait_for()
 
     page.get_by_role("button", name="Write the file").click()
     link = page.locator("a[download='splats.ply']")
@@ -197,6 +203,30 @@ def test_the_page_can_be_read_and_used_by_everyone(studio: Running, browser: Any
     assert found == []
 
 
+def test_strokes_on_the_picture_choose_what_may_change(studio: Running, visit: Callable[[str], Any]) -> None:
+    page = visit(studio.url)
+    page.locator("canvas[data-frame]").wait_for()
+    page.get_by_text("What I mark").click()
+    box = page.locator("canvas[tabindex]").bounding_box()
+    middle, level = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.6
+    page.mouse.move(middle - 20, level)
+    page.mouse.down()
+    page.mouse.move(middle, level, steps=4)
+    page.mouse.move(middle + 20, level + 10, steps=4)
+    page.mouse.up()
+    said = page.locator("#chosen:has-text('parts of the scene may change')")
+    said.wait_for()
+    count, of = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", said.inner_text()))
+    assert 0 < count < of
+    page.get_by_role("button", name="Clear").click()
+    said.wait_for(state="detached")
+    page.get_by_text("Box or ball").click()
+    said.wait_for()
+    page.fill("#shape", "sphere:900,900,900,0.1")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator("#chosen.refusal:has-text('found none')").wait_for()
+
+
 def test_a_wrong_token_gets_nothing(studio: Running, visit: Callable[[str], Any]) -> None:
     page = visit(studio.url.partition("#")[0] + "#wrong")
     page.get_by_role("heading", name="This page is not let in").wait_for()
@@ -207,7 +237,7 @@ def test_another_origin_gets_nothing_even_from_a_browser_that_is_let_in(
     studio: Running, visit: Callable[[str], Any], tmp_path: Path
 ) -> None:
     page = visit(studio.url)
-    page.locator("canvas").wait_for()
+    page.locator("canvas[tabindex]").wait_for()
     address = studio.url.partition("/#")[0]
     (tmp_path / "index.html").write_text("<p>another page</p>")
     server = subprocess.Popen(
@@ -268,7 +298,7 @@ def test_a_page_that_is_loaded_anew_and_a_studio_that_was_killed_go_on(
 def test_a_file_that_is_dropped_is_opened(studio: Running, visit: Callable[[str], Any], tmp_path: Path) -> None:
     scene = next(studio.home.rglob("scene.ply"))
     page = visit(studio.url)
-    page.locator("canvas").wait_for()
+    page.locator("canvas[tabindex]").wait_for()
     page.get_by_role("button", name="Open another scene").click()
     page.set_input_files("input[type=file]", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no scene"})
     page.locator("[role=alert]:has-text('Expected a file of splats')").wait_for()

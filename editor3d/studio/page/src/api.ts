@@ -56,6 +56,12 @@ export interface Scene {
   up: [number, number, number];
   distance: number;
   splats: boolean;
+  /** It is made of parts that an edit can be confined to. */
+  parts: boolean;
+  /** From the capture's frame to the scene's, [4, 4] row by row. */
+  frame: number[];
+  /** The colour behind the splats, 0 to 255. */
+  background: [number, number, number];
 }
 
 export interface EditorInfo {

@@ -4,7 +4,9 @@ import { type EditorInfo, type Preview, post } from "./api";
 import { norm, sub } from "./camera";
 import { act, busy, current, editors, report, scene } from "./store";
 import { texts } from "./texts";
-import { pose } from "./viewport";
+import { chosen, how } from "./where";
+import { Where } from "./where_panel";
+import { pose } from "./pose";
 
 const MATERIALS = 2;
 const PAUSE_MS = 250;
@@ -88,8 +90,10 @@ export function Ask() {
     }
   };
 
+  const region = how.value === "everywhere" ? "" : (chosen.value?.region ?? "");
+  const placed = how.value === "everywhere" || !!region;
   const start = (): void => {
-    void act("/studio/edit", { instruction: instruction.trim(), editor, seed, quick: quick && !!preview?.quick });
+    void act("/studio/edit", { instruction: instruction.trim(), editor, seed, quick: quick && !!preview?.quick, region });
     show(null);
   };
 
@@ -100,7 +104,7 @@ export function Ask() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (good && !busy.value) void look(seed);
+          if (good && placed && !busy.value) void look(seed);
         }}
       >
         <label class="hidden" for="instruction">
@@ -156,11 +160,12 @@ export function Ask() {
               ))}
             </select>
           </label>
-          <button type="submit" class={preview ? "" : "main"} disabled={!good || waiting || busy.value}>
+          <button type="submit" class={preview ? "" : "main"} disabled={!good || !placed || waiting || busy.value}>
             {texts.ask.preview}
           </button>
         </div>
       </form>
+      <Where />
       {known && (
         <details>
           <summary>{texts.ask.words}</summary>
@@ -212,7 +217,7 @@ export function Ask() {
                 {texts.ask.another}
               </button>
             )}
-            <button type="button" class="main" disabled={busy.value} onClick={start}>
+            <button type="button" class="main" disabled={busy.value || !placed} onClick={start}>
               {texts.ask.approve}
             </button>
           </div>

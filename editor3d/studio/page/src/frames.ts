@@ -6,11 +6,15 @@ const REST_MS = 160;
 const WANTED_MS = 45;
 const SMALLEST = 0.25;
 const IN_FLIGHT = 2;
+const TIMED_FRAMES = 4;
 
 export interface Frame {
   pictures: (ImageBitmap | null)[];
   number: number;
 }
+
+/** An entry of the history, and what is said besides of how it is drawn. */
+export type Shown = { id: string; query: string } | null;
 
 export class Frames {
   private number = 0;
@@ -21,7 +25,7 @@ export class Frames {
   private scale = 0.5;
   private times: number[] = [];
   private pose: Pose | null = null;
-  private entries: string[] = [];
+  private entries: Shown[] = [];
   private width = 640;
   private height = 360;
   private closed = false;
@@ -33,7 +37,7 @@ export class Frames {
   ) {}
 
   /** Show other entries, from another pose, or at another size: what changed is asked for, smaller while it moves. */
-  show(pose: Pose, entries: string[], width: number, height: number, moving: boolean): void {
+  show(pose: Pose, entries: Shown[], width: number, height: number, moving: boolean): void {
     this.pose = pose;
     this.entries = entries;
     this.width = Math.max(16, Math.round(width));
@@ -46,6 +50,18 @@ export class Frames {
     } else {
       void this.sharp();
     }
+  }
+
+  /** Median milliseconds of a frame as large as the canvas, from request to picture. */
+  async time(): Promise<number> {
+    const times: number[] = [];
+    for (let frame = 0; frame < TIMED_FRAMES; frame++) {
+      const started = performance.now();
+      await this.ask(1, 75);
+      times.push(performance.now() - started);
+    }
+    times.sort((a, b) => a - b);
+    return times[Math.floor(times.length / 2)] ?? Infinity;
   }
 
   close(): void {
@@ -89,7 +105,7 @@ export class Frames {
     try {
       const pictures = await Promise.all(
         this.entries.map(async (entry) =>
-          entry ? createImageBitmap(await picture(`/studio/frame?entry=${entry}&${query}`)) : null,
+          entry ? createImageBitmap(await picture(`/studio/frame?entry=${entry.id}&${query}${entry.query}`)) : null,
         ),
       );
       if (number > this.shown && !this.closed) {

@@ -4,7 +4,7 @@ import type { Entry } from "./api";
 import { matrix } from "./camera";
 import { act, before, busy, current, scene, state } from "./store";
 import { texts } from "./texts";
-import { home } from "./viewport";
+import { home, strength } from "./pose";
 
 const THUMB = { width: 96, height: 64 };
 
@@ -107,6 +107,7 @@ export function Export() {
   const done = state.value?.exported;
   if (!entry) return null;
   const [kind, suffix] = format.split(".");
+  const share = kind === "splats" && scene.value?.splats && entry.parent ? strength.value / 100 : 1;
   return (
     <section class="export" aria-labelledby="export-title">
       <h2 id="export-title">{texts.export.title}</h2>
@@ -124,11 +125,12 @@ export function Export() {
         <button
           type="button"
           disabled={busy.value}
-          onClick={() => void act("/studio/export", { entry: entry.id, format: kind, suffix: `.${suffix}` })}
+          onClick={() => void act("/studio/export", { entry: entry.id, format: kind, suffix: `.${suffix}`, strength: share })}
         >
           {texts.export.write}
         </button>
       </div>
+      {share < 1 && <p class="fine">{texts.export.strength(Math.round(100 * share))}</p>}
       {done?.state === "failed" && <p class="refusal">{done.error}</p>}
       {done?.state === "done" &&
         Object.entries(done.files).map(([name, bytes]) => (

@@ -91,6 +91,6 @@ effect(() => {
   get<Scene>(`/studio/scene?entry=${entry.id}`).then((found) => {
     scene.value = found;
     mode.value = before.peek() ? "divide" : "after";
+    if (!editors.peek()) get<Editors>("/studio/editors").then((said) => (editors.value = said), report);
   }, report);
-  if (!editors.peek()) get<Editors>("/studio/editors").then((found) => (editors.value = found), report);
 });

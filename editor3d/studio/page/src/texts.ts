@@ -45,7 +45,17 @@ export const texts = {
     home: "Reset",
     cameras: "The capture's cameras",
     camera: (name: string) => `Look from ${name}`,
+    strength: "Strength",
     speed: (fps: number, width: number, height: number) => `${fps.toFixed(0)} frames/s at ${width} × ${height}`,
+    measuring: "measuring what draws faster",
+    drawn: {
+      engine: "drawn by the engine",
+      browser: "drawn by WebGL",
+    },
+    measured: (engine: number, browser: number) =>
+      `A frame takes the engine ${engine.toFixed(0)} ms and this browser's WebGL ` +
+      (Number.isFinite(browser) ? `${browser.toFixed(0)} ms.` : "too long, or it has none."),
+    other: { engine: "Draw by WebGL", browser: "Draw by the engine" },
   },
   ask: {
     title: "What should change?",
@@ -72,6 +82,18 @@ export const texts = {
     takes: (count: number, views: number, seconds: number, cost: number | null) =>
       `${count} of ${views} photographs are edited, in about ${seconds < 1 ? "1" : seconds.toFixed(0)} s, ` +
       (cost === null ? "at no cost." : `for about $${cost.toFixed(2)}.`),
+  },
+  where: {
+    title: "Where may it change?",
+    ways: { everywhere: "Everywhere", marked: "What I mark", shape: "Box or ball" },
+    mark: "Click an object, or draw a few lines on it in the picture. What is marked turns orange.",
+    inside: "Mark what may change",
+    outside: "Mark what stays",
+    back: "Last line back",
+    clear: "Clear",
+    shape: "sphere:x,y,z,radius or box:x,y,z and half its width, depth and height",
+    show: "Show",
+    parts: (parts: number, of: number) => `${parts.toLocaleString()} of ${of.toLocaleString()} parts of the scene may change.`,
   },
   job: {
     edit: "Editing",
@@ -103,8 +125,11 @@ export const texts = {
       "splats.spz": "Splats, small (.spz)",
       "splats.glb": "Splats in glTF (.glb)",
       "pointcloud.ply": "Points (.ply)",
+      "mesh.glb": "Mesh (.glb), of fields",
+      "video.mp4": "A turn around the scene (.mp4)",
     },
     write: "Write the file",
+    strength: (percent: number) => `The edit is written at the strength that is shown, ${percent} %.`,
     download: (name: string, size: string) => `Download ${name} (${size})`,
   },
   theme: "Dark or light",

@@ -1,88 +1,50 @@
-/** The scene: dragged, zoomed and compared. */
+/** The scene: dragged, zoomed, compared and marked. */
 import { useEffect, useRef } from "preact/hooks";
-import { signal } from "@preact/signals";
-import type { Scene, View } from "./api";
-import { type Pose, between, dolly, fromView, matrix, orbit, pan } from "./camera";
-import { type Frame, Frames } from "./frames";
+import type { Scene } from "./api";
+import { type Pose, dolly, orbit, pan } from "./camera";
+import { Cameras } from "./cameras";
+import { compose } from "./compose";
+import { change, drawer, drawn, hasGpu, measure, measured } from "./drawing";
+import { type Frame, Frames, type Shown } from "./frames";
+import { home, pose, strength, turning } from "./pose";
 import { type Mode, before, current, divider, mode, report, scene, speed, state } from "./store";
 import { texts } from "./texts";
+import { Toolbar } from "./toolbar";
+import { chosen, mark, pen } from "./where";
 
-export const pose = signal<Pose | null>(null);
-export const blend = signal(100);
-const turning = signal(false);
-const MODES: Mode[] = ["after", "before", "divide", "beside"];
 const TURN_PER_SECOND = 0.5;
-const GLIDE_MS = 450;
+const NEAR_DIVIDER = 2.5;
+const RATIO = 1.5;
+const STEP = 0.004;
 
 let shownScene: Scene | null = null;
 
-export function home(found: Scene): Pose {
-  const view = found.views[0]!;
-  return fromView(view.c2w, view.fov, found.center, found.up);
-}
-
-/** Glide to a capture's camera. */
-export function lookFrom(view: View): void {
-  const found = scene.value;
-  const start = pose.value;
-  if (!found || !start) return;
-  turning.value = false;
-  const goal = fromView(view.c2w, view.fov, found.center, found.up);
-  const began = performance.now();
-  const step = (): void => {
-    const t = Math.min(1, (performance.now() - began) / GLIDE_MS);
-    pose.value = t < 1 ? between(start, goal, t * t * (3 - 2 * t)) : goal;
-    if (t < 1) requestAnimationFrame(step);
-  };
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) pose.value = goal;
-  else step();
-}
-
-function draw(canvas: HTMLCanvasElement, frame: Frame, how: Mode, at: number, share: number): void {
-  const context = canvas.getContext("2d");
-  if (!context) return;
-  const [after, earlier] = frame.pictures;
-  const { width, height } = canvas;
-  context.imageSmoothingQuality = "high";
-  if (!after) return;
-  if (!earlier || how === "after") {
-    if (earlier && share < 100) {
-      context.drawImage(earlier, 0, 0, width, height);
-      context.globalAlpha = share / 100;
-    }
-    context.drawImage(after, 0, 0, width, height);
-    context.globalAlpha = 1;
-    return;
-  }
-  if (how === "before") {
-    context.drawImage(earlier, 0, 0, width, height);
-    return;
-  }
-  if (how === "beside") {
-    context.drawImage(earlier, 0, 0, width / 2, height);
-    context.drawImage(after, width / 2, 0, width / 2, height);
-    context.fillStyle = "#fff";
-    context.fillRect(width / 2 - 1, 0, 2, height);
-    return;
-  }
-  const x = Math.round((width * at) / 100);
-  const part = x / width;
-  context.drawImage(after, 0, 0, width, height);
-  if (x > 0) context.drawImage(earlier, 0, 0, earlier.width * part, earlier.height, 0, 0, x, height);
-  context.fillStyle = "#fff";
-  context.fillRect(x - 1, 0, 2, height);
+interface Drag {
+  x: number;
+  y: number;
+  pan: boolean;
+  divide: boolean;
+  apart: number;
 }
 
 export function Viewport() {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const glass = useRef<HTMLCanvasElement>(null);
   const frames = useRef<Frames | null>(null);
   const last = useRef<Frame | null>(null);
-  const drag = useRef<{ x: number; y: number; pan: boolean; divide: boolean; apart: number } | null>(null);
+  const drag = useRef<Drag | null>(null);
+  const line = useRef<[number, number][]>([]);
   const pointers = useRef(new Map<number, [number, number]>());
   const found = scene.value;
   const entry = current.value;
   const earlier = before.value;
   const how: Mode = earlier ? mode.value : "after";
+  const key = `${state.value?.source ?? ""} ${entry?.id ?? ""}`;
+  const mixes = !!earlier && !!found?.splats;
+  const region = chosen.value?.region ?? "";
+  const share = strength.value;
+  /** WebGL draws the scene as it is, and nothing else. */
+  const plain = drawer.value === "browser" && how === "after" && !region && (!earlier || share === 100);
 
   if (found && found !== shownScene) {
     if (!shownScene || shownScene.views[0]?.c2w.join() !== found.views[0]?.c2w.join()) pose.value = home(found);
@@ -90,48 +52,81 @@ export function Viewport() {
   }
 
   const redraw = (): void => {
-    if (canvas.current && last.current) draw(canvas.current, last.current, how, divider.value, blend.value);
+    if (!canvas.current) return;
+    const look = { how, at: divider.value, share: mixes ? 100 : share, line: line.current, inside: pen.value !== "outside" };
+    compose(canvas.current, plain ? null : last.current, look);
   };
 
+  const draw = useRef<() => void>(redraw);
+  draw.current = redraw;
   useEffect(() => {
     frames.current = new Frames(
       (frame) => {
         last.current = frame;
         canvas.current?.setAttribute("data-frame", String(frame.number));
-        redrawNow.current();
+        draw.current();
+        begin.current();
       },
       (fps, width, height) => (speed.value = { fps, width, height }),
       report,
     );
     return () => frames.current?.close();
   }, []);
-  const redrawNow = useRef(redraw);
-  redrawNow.current = redraw;
+
+  /** Size of the canvas in pixels, and of a frame. */
+  const sizes = (): [number, number, number] => {
+    const box = canvas.current!.getBoundingClientRect();
+    const ratio = Math.min(window.devicePixelRatio || 1, RATIO);
+    const width = Math.round(box.width * ratio);
+    return [width, Math.round(box.height * ratio), how === "beside" ? width / 2 : width];
+  };
 
   const ask = (moving: boolean): void => {
     const view = canvas.current;
     if (!view || !pose.value || !entry) return;
-    const box = view.getBoundingClientRect();
-    const ratio = Math.min(window.devicePixelRatio || 1, 1.5);
-    const half = how === "beside" ? 2 : 1;
-    view.width = Math.round(box.width * ratio);
-    view.height = Math.round(box.height * ratio);
+    const [width, height, part] = sizes();
+    if (view.width !== width || view.height !== height) {
+      view.width = width;
+      view.height = height;
+    }
     redraw();
-    const wanted = how === "after" && blend.value === 100 ? [entry.id] : [entry.id, earlier?.id ?? ""];
-    frames.current?.show(pose.value, wanted, view.width / half, view.height, moving);
+    if (plain && drawn(pose.value, width, height, key)) {
+      view.setAttribute("data-drawn", "browser");
+      return;
+    }
+    view.setAttribute("data-drawn", "engine");
+    const mixed = mixes && share < 100 ? `&strength=${(share / 100).toFixed(2)}` : "";
+    const after: Shown = { id: entry.id, query: mixed + (region ? `&region=${encodeURIComponent(region)}` : "") };
+    const both = how !== "after" || (!mixes && share < 100);
+    const wanted: Shown[] = both ? [after, earlier && { id: earlier.id, query: "" }] : [after];
+    frames.current?.show(pose.value, wanted, part, height, moving);
   };
   const askNow = useRef(ask);
   askNow.current = ask;
 
   const shownPose = pose.value;
-  useEffect(() => askNow.current(true), [shownPose]);
-  useEffect(() => askNow.current(false), [entry?.id, earlier?.id, how, found, blend.value === 100]);
-  useEffect(redraw, [divider.value, blend.value]);
+  useEffect(() => askNow.current(true), [shownPose, share]);
+  useEffect(() => askNow.current(false), [entry?.id, earlier?.id, how, found, region, drawer.value]);
+  useEffect(redraw, [divider.value]);
   useEffect(() => {
     const watch = new ResizeObserver(() => askNow.current(false));
     if (canvas.current) watch.observe(canvas.current);
     return () => watch.disconnect();
   }, []);
+
+  // once a scene is seen: who draws it faster?
+  const begin = useRef<() => void>(() => {});
+  begin.current = () => {
+    if (!found?.splats || measured.value || !glass.current || !frames.current || !entry || !pose.value) return;
+    measured.value = { engine: 0, browser: Infinity };
+    if (!hasGpu()) return;
+    const [width, height] = sizes();
+    void measure(glass.current, frames.current, found, key, entry, pose.value, width, height);
+  };
+  useEffect(() => {
+    if (drawer.value !== "browser" || !glass.current || !found || !entry) return;
+    void change(glass.current, found.splats ? "browser" : "engine", found, key, entry).then(() => askNow.current(false));
+  }, [key, found]);
 
   useEffect(() => {
     if (!turning.value) return;
@@ -149,7 +144,7 @@ export function Viewport() {
     };
   }, [turning.value]);
 
-  const change = (next: (now: Pose) => Pose): void => {
+  const move = (next: (now: Pose) => Pose): void => {
     if (pose.value) pose.value = next(pose.value);
   };
 
@@ -171,7 +166,7 @@ export function Viewport() {
     const act = keys[event.key];
     if (act && found && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
-      change(act);
+      move(act);
     } else if (event.key === " ") {
       event.preventDefault();
       turning.value = !turning.value;
@@ -182,24 +177,35 @@ export function Viewport() {
     const [a, b] = [...pointers.current.values()];
     return a && b ? Math.hypot(a[0] - b[0], a[1] - b[1]) : 0;
   };
+  const at = (event: PointerEvent): [number, number] => {
+    const box = canvas.current!.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  };
 
   const onDown = (event: PointerEvent): void => {
-    const box = canvas.current!.getBoundingClientRect();
     pointers.current.set(event.pointerId, [event.clientX, event.clientY]);
     canvas.current!.setPointerCapture(event.pointerId);
-    const at = ((event.clientX - box.left) / box.width) * 100;
-    const divide = how === "divide" && Math.abs(at - divider.value) < 2.5;
-    drag.current = {
-      x: event.clientX,
-      y: event.clientY,
-      pan: event.button === 2 || event.shiftKey,
-      divide,
-      apart: apart(),
-    };
     turning.value = false;
+    const other = event.button === 2 || event.shiftKey || pointers.current.size > 1;
+    if (pen.value !== "off" && how === "after" && !other) {
+      line.current = [at(event)];
+      redraw();
+      return;
+    }
+    line.current = [];
+    const divide = how === "divide" && Math.abs(at(event)[0] * 100 - divider.value) < NEAR_DIVIDER;
+    const slides = event.button === 2 || event.shiftKey;
+    drag.current = { x: event.clientX, y: event.clientY, pan: slides, divide, apart: apart() };
   };
 
   const onMove = (event: PointerEvent): void => {
+    if (line.current.length) {
+      const [x, y] = at(event);
+      const [lastX, lastY] = line.current.at(-1)!;
+      if (Math.hypot(x - lastX, y - lastY) > STEP) line.current.push([x, y]);
+      redraw();
+      return;
+    }
     const from = drag.current;
     if (!from) return;
     const box = canvas.current!.getBoundingClientRect();
@@ -210,41 +216,50 @@ export function Viewport() {
     from.y = event.clientY;
     if (pointers.current.size > 1) {
       const now = apart();
-      if (from.apart > 0 && now > 0) change((pose) => dolly(pose, from.apart / now));
+      if (from.apart > 0 && now > 0) move((pose) => dolly(pose, from.apart / now));
       from.apart = now;
     } else if (from.divide) {
-      divider.value = Math.min(100, Math.max(0, ((event.clientX - box.left) / box.width) * 100));
+      divider.value = Math.min(100, Math.max(0, at(event)[0] * 100));
     } else if (from.pan) {
-      change((now) => pan(now, -dx * now.fov, dy * now.fov));
+      move((now) => pan(now, -dx * now.fov, dy * now.fov));
     } else {
-      change((now) => orbit(now, dx * 3, -dy * 3));
+      move((now) => orbit(now, dx * 3, -dy * 3));
     }
   };
 
   const onUp = (event: PointerEvent): void => {
     pointers.current.delete(event.pointerId);
     if (pointers.current.size === 0) drag.current = null;
+    if (line.current.length && pose.value && canvas.current) {
+      const drawnLine = line.current;
+      line.current = [];
+      const { width, height } = canvas.current;
+      void mark(drawnLine, pose.value, width / height).then(redraw);
+    }
   };
 
   return (
     <section class="viewport" aria-label="Scene">
-      <canvas
-        ref={canvas}
-        tabIndex={0}
-        role="application"
-        aria-label={texts.view.label}
-        class={how === "divide" ? "dividing" : ""}
-        onKeyDown={onKey}
-        onPointerDown={onDown}
-        onPointerMove={onMove}
-        onPointerUp={onUp}
-        onPointerCancel={onUp}
-        onContextMenu={(event) => event.preventDefault()}
-        onWheel={(event) => {
-          event.preventDefault();
-          change((now) => dolly(now, Math.exp(event.deltaY * 0.001)));
-        }}
-      />
+      <div class="glass">
+        <canvas ref={glass} aria-hidden="true" />
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-label={texts.view.label}
+          class={how === "divide" ? "dividing" : pen.value !== "off" ? "marking" : ""}
+          onKeyDown={onKey}
+          onPointerDown={onDown}
+          onPointerMove={onMove}
+          onPointerUp={onUp}
+          onPointerCancel={onUp}
+          onContextMenu={(event) => event.preventDefault()}
+          onWheel={(event) => {
+            event.preventDefault();
+            move((now) => dolly(now, Math.exp(event.deltaY * 0.001)));
+          }}
+        />
+      </div>
       {earlier && (how === "divide" || how === "beside") && (
         <>
           <span class="tag left">{texts.view.before}</span>
@@ -252,80 +267,14 @@ export function Viewport() {
         </>
       )}
       {!found && <p class="note">{texts.opening}…</p>}
-      <div class="tools">
-        {earlier && (
-          <div class="modes" role="radiogroup" aria-label={texts.view.mode}>
-            {MODES.map((one) => (
-              <label key={one} class={one === how ? "chosen" : ""}>
-                <input type="radio" name="mode" checked={one === how} onChange={() => (mode.value = one)} />
-                {texts.view.modes[one]}
-              </label>
-            ))}
-          </div>
-        )}
-        {earlier && how === "divide" && (
-          <label class="slide">
-            <span class="hidden">{texts.view.divider}</span>
-            <input
-              type="range"
-              min="0"
-              max="100"
-              value={divider.value}
-              onInput={(event) => (divider.value = Number(event.currentTarget.value))}
-            />
-          </label>
-        )}
-        {earlier && how === "after" && (
-          <label class="slide">
-            {texts.view.blend}
-            <input
-              type="range"
-              min="0"
-              max="100"
-              value={blend.value}
-              onInput={(event) => (blend.value = Number(event.currentTarget.value))}
-            />
-          </label>
-        )}
-        <span class="grow" />
-        <button type="button" onClick={() => (turning.value = !turning.value)} aria-pressed={turning.value}>
-          {turning.value ? texts.view.stop : texts.view.turn}
-        </button>
-        <button type="button" onClick={() => found && (pose.value = home(found))}>
-          {texts.view.home}
-        </button>
-        {speed.value && (
-          <span class="speed">{texts.view.speed(speed.value.fps, speed.value.width, speed.value.height)}</span>
-        )}
-      </div>
+      <Toolbar
+        how={how}
+        onDrawer={() => {
+          const to = drawer.value === "engine" ? "browser" : "engine";
+          if (glass.current && found && entry) void change(glass.current, to, found, key, entry);
+        }}
+      />
       {found && state.value && <Cameras found={found} entry={state.value.entries[0]?.id ?? "0"} />}
     </section>
-  );
-}
-
-function Cameras({ found, entry }: { found: Scene; entry: string }) {
-  const place = pose.value ? matrix(pose.value) : [];
-  return (
-    <ul class="cameras" aria-label={texts.view.cameras}>
-      {found.views.map((view) => (
-        <li key={view.name}>
-          <button
-            type="button"
-            aria-label={texts.view.camera(view.name)}
-            title={view.name}
-            aria-current={[3, 7, 11].every((i) => Math.abs((place[i] ?? 1e9) - view.c2w[i]!) < 1e-6)}
-            onClick={() => lookFrom(view)}
-          >
-            <img
-              loading="lazy"
-              alt=""
-              width={Math.round((64 * view.width) / view.height)}
-              height={64}
-              src={`/studio/photograph?entry=${entry}&side=128&view=${encodeURIComponent(view.name)}`}
-            />
-          </button>
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -13,6 +13,7 @@ import pytest
 
 from editor3d.service.jobs import owned
 from editor3d.service.jobs import queue as jobs
+from editor3d.service.jobs.children import Children
 from editor3d.service.jobs.requests import parse_request
 
 DONE = ("done", "failed", "cancelled")
@@ -100,9 +101,10 @@ def test_a_job_that_cannot_be_started_fails_alone(serve):
     waiting = call.service.jobs
     body = {"kind": "scene", "instruction": "winter", "inputs": {"scene": {"path": "demo"}}}
     request = parse_request(json.dumps(body).encode(), {})
-    command, waiting._command = waiting._command, ["/no/such/program"]
+    children = waiting._children
+    waiting._children = Children(["/no/such/program"], ahead=False)
     assert "No such file" in finished(call, waiting.submit(request).id)["error"]
-    waiting._command = command
+    waiting._children = children
     assert finished(call, waiting.submit(request).id)["error"] == "edit ended with exit code 1: see the log"
 
 

@@ -39,7 +39,9 @@ def test_a_frame_from_a_view_is_what_the_view_renders(held: HeldScene) -> None:
 
 def test_frames_of_any_shape_show_the_same_middle(held: HeldScene) -> None:
     said = held.described()["views"][0]
-    small, wide = (pixels(held.frame(said["c2w"], said["fov"], width, 64, 95)) for width in (64, 128))
+    small, wide = (
+        pixels(held.frame(95, c2w=said["c2w"], fov=said["fov"], width=width, height=64)) for width in (64, 128)
+    )
     assert small.shape == (64, 64, 3)
     assert psnr(wide[:, 32:96], small) > 30
 

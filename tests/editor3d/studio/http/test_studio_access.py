@@ -85,7 +85,7 @@ def test_the_page_may_load_nothing_from_elsewhere(opened) -> None:
     for path in ("/", "/studio/state", "/nothing"):
         policy = page("GET", path)[2]["content-security-policy"]
         assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
+        assert "unsafe" not in policy.replace("'wasm-unsafe-eval'", "")  # compiles WebAssembly, runs no text
         assert not re.search(r"https?:", policy)
 
 
