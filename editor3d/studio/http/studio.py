@@ -7,6 +7,7 @@ import hmac
 import shutil
 from pathlib import Path
 
+from editor3d.files.unpacking import unpack
 from editor3d.files.writing import replacing
 from editor3d.service.http.service import Service
 from editor3d.studio.engine.process import Engine
@@ -48,19 +49,31 @@ class Studio:
         return f"http://127.0.0.1:{self.service.port}/#{self.token}"
 
     def keep(self, upload: Path) -> Path:
-        """Put a file that was sent where it stays; the same content lies there once.
+        """Put a file that was sent where it stays, a .zip file unpacked; the same content lies there once.
 
         Raises:
+            DataError: it is a .zip file that cannot be unpacked.
             OSError: it cannot be written.
         """
         with upload.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         place = self.folder / "opened" / digest / upload.name
+        if upload.suffix.lower() == ".zip":
+            return self._unpacked(upload, place.with_suffix(""))
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             with replacing(place) as partial:
                 shutil.copyfile(upload, partial)
         return place
+
+    def _unpacked(self, upload: Path, place: Path) -> Path:
+        note = place.parent / "folder.txt"
+        if not note.is_file():
+            shutil.rmtree(place, ignore_errors=True)  # of a studio that was ended meanwhile
+            found = unpack(upload, place)
+            with replacing(note) as partial:
+                partial.write_text(str(found), encoding="utf-8")
+        return Path(note.read_text(encoding="utf-8"))
 
     def prepare(self) -> None:
         """Have ready what is asked for next: begun once the scene can be seen, which must not wait for it."""

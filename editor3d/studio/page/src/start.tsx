@@ -4,7 +4,7 @@ import { upload } from "./api";
 import { act, choosing, current, failure, report } from "./store";
 import { texts } from "./texts";
 
-const SUFFIXES = [".ply", ".spz", ".splat", ".sog"];
+const SUFFIXES = [".ply", ".spz", ".splat", ".sog", ".zip"];
 
 export async function openFile(file: File, onPart: (share: number) => void): Promise<void> {
   if (!SUFFIXES.some((suffix) => file.name.toLowerCase().endsWith(suffix))) {

@@ -10,11 +10,11 @@ export const texts = {
     path: "Folder of a capture or a run, or a file of splats, on this machine",
     pathExample: "/captures/garden",
     open: "Open",
-    drop: "Or drop a file of splats (.ply, .spz, .splat, .sog) anywhere on the page.",
+    drop: "Or drop a file of splats (.ply, .spz, .splat, .sog), or a capture packed as .zip, anywhere on the page.",
     choose: "Choose a file",
     sending: (percent: number) => `Sending the file: ${percent} %`,
     wrongFile: (name: string) =>
-      `Expected a file of splats (.ply, .spz, .splat or .sog), got ${name}: drop one of those, or name a folder above.`,
+      `Expected a file of splats (.ply, .spz, .splat or .sog) or a capture as .zip, got ${name}: drop one, or name a folder above.`,
     back: "Back to the scene",
   },
   locked: {
