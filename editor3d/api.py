@@ -163,7 +163,8 @@ class Edit:
 
         Args:
             truth: folder of pictures of the scene truly edited, by view name, held-out views among them.
-            reference: a run that reconstructs those, for the fair ideal of a true edit.
+            reference: a run that reconstructs those, or the editor's maps of all photographs, for the fair ideal of a
+                true edit or a new material.
             data: where the run's capture is now, if it was moved.
 
         Returns:

@@ -117,11 +117,13 @@ def not_known(instruction: str, remedy: str) -> Unavailable:
 def known_edit(views: Sequence[HeldOutView], f: Map | None = None) -> KnownEdit:
     """Score an edit whose result is known.
 
-    With f the truth is f(photo) and the ideal is PSNR(f(base render), truth). With true edits (`HeldOutView.truth`)
-    no f can be applied to the base render; the ideal is then
+    With f the truth is f(photo), and the ideal PSNR(f(base render), truth), unless there are reference renders. An f
+    that hides what it covers, a new material, makes that ideal as high as pictures are alike, whatever a scene can
+    show: there the reference is the fair one. With true edits (`HeldOutView.truth`) no f can be applied to the base
+    render; the ideal is then
 
     - PSNR(reference render, truth) where every view brings a `reference_render`, the same reconstruction method run
-      on truly edited photographs: the fair definition, at the price of one more training; otherwise
+      on truly edited photographs, or on f of them: the fair definition, at the price of one more training; otherwise
     - PSNR(base render, photo) in the same pixels: a perfect edit is taken to be reconstructed as well as those pixels
       were before. It is an approximation: where the edit uncovers plain background it asks too little, where it adds
       fine detail too much.
@@ -140,10 +142,10 @@ def known_edit(views: Sequence[HeldOutView], f: Map | None = None) -> KnownEdit:
         raise ValueError("a known edit takes either f or the true edit of every view")
 
     ideal_from: IdealFrom
-    if f is not None:
-        ideal_from = "f of the base render"
-    elif all(view.reference_render is not None for view in views):
+    if all(view.reference_render is not None for view in views):
         ideal_from = "reference reconstruction"
+    elif f is not None:
+        ideal_from = "f of the base render"
     else:
         ideal_from = "base reconstruction"
 
@@ -173,10 +175,10 @@ def known_edit(views: Sequence[HeldOutView], f: Map | None = None) -> KnownEdit:
 def _score_view(view: HeldOutView, truth: Tensor, ideal_from: IdealFrom, f: Map | None) -> EditScores:
     ideal = edited = gap = unedited = depth = None
     if view.sees_region:
-        if f is not None:
-            ideal = psnr(f(view.name, view.base_render), truth, view.region)
-        elif ideal_from == "reference reconstruction" and view.reference_render is not None:
+        if ideal_from == "reference reconstruction" and view.reference_render is not None:
             ideal = psnr(view.reference_render, truth, view.region)
+        elif f is not None:
+            ideal = psnr(f(view.name, view.base_render), truth, view.region)
         else:
             ideal = psnr(view.base_render, view.photo, view.region)
         edited = psnr(view.edited_render, truth, view.region)

@@ -24,7 +24,7 @@ class Evaluate:
     truth: Path | None = None
     """Name a folder of pictures of the scene truly edited, by view name, including held-out views."""
     reference: Path | None = None
-    """Name a run that reconstructs the truly edited pictures: the fair ideal of a true edit."""
+    """Name a run that reconstructs the truly edited pictures: the fair ideal of a true edit or a new material."""
     data: str | None = None
     """Name the capture's new folder if it was moved; it must be the same capture."""
     show: Literal["summary", "scores", "views"] = "scores"

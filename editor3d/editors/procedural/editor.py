@@ -14,6 +14,7 @@ from editor3d.datasets.views.images import united
 from editor3d.editors import EDITORS
 from editor3d.editors.procedural.basis.surface import Surface
 from editor3d.editors.procedural.basis.tone import mix
+from editor3d.editors.procedural.coats import MATERIAL_MAPS
 from editor3d.editors.procedural.effects import SURFACE_MAPS, apply
 from editor3d.editors.procedural.parse import Step, parse
 from editor3d.types import EditorInfo, EditRequest, ViewGeometry
@@ -21,6 +22,8 @@ from editor3d.types import EditorInfo, EditRequest, ViewGeometry
 _FEATHER = 2.0
 """Pixels inside an object's border over which the edit sets in, so that mixed border pixels leave no hard seam."""
 
+_MARGIN = 2
+"""Pixels round an object that its relief is found from, too."""
 
 _SNOW_AT_NIGHT = 0.5
 """The strength of snow that a night follows, where the surface is not known."""
@@ -126,9 +129,31 @@ def _apply_step(
         mask = objects[name].cpu()
         if mask.any():
             surface = Surface.of(geometry, geometry.frames.get(name, geometry.frame))
-            edited = apply(step.effect, image, step.strength, step.shade, surface)
+            edited = _changed(image, step, surface, mask)
             image = blend_inside(image, edited, mask)
     return image
+
+
+def _changed(image: Tensor, step: Step, surface: Surface | None, mask: Tensor) -> Tensor:
+    """The picture [H, W, 3] with a step's effect where a mask [H, W] is; elsewhere it may have it or not.
+
+    A material is a map of surface points alone where their light is known: it is found for the part of the picture that
+    holds the mask.
+    """
+    if surface is None or step.effect not in MATERIAL_MAPS or not bool(surface.lit[mask].all()):
+        return apply(step.effect, image, step.strength, step.shade, surface)
+    place, edited = _around(mask), image.clone()
+    edited[place] = apply(step.effect, image[place], step.strength, step.shade, surface.cut(place))
+    unknown = mask & ~surface.known
+    if bool(unknown.any()):
+        edited[unknown] = apply(step.effect, image, step.strength, step.shade)[unknown]
+    return edited
+
+
+def _around(mask: Tensor) -> tuple[slice, slice]:
+    """The rows and columns that hold a mask [H, W], not empty, and those of its neighbours."""
+    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+    return tuple(slice(max(0, int(some[0]) - _MARGIN), int(some[-1]) + 1 + _MARGIN) for some in (rows, columns))
 
 
 def _where(step: Step, objects: Mapping[str, Tensor]) -> Tensor | None:

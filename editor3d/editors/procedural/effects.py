@@ -141,4 +141,6 @@ def _on_surface(effect: str, image: Tensor, amount: str, surface: Surface) -> Te
     edited = SURFACE_MAPS[effect](image, surface)
     if BY_EFFECT[effect].category in SCENE_CATEGORIES:  # there is weather where no surface is, too
         return edited
+    if bool(surface.known.all()):
+        return edited
     return torch.where(surface.known[..., None], edited, MAPS[effect](image))

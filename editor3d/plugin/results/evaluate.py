@@ -57,11 +57,12 @@ def evaluate(
         run: the folder of a finished edit.
         truth: folder of true pictures by view name, held-out views among them; depth pictures are looked for in the
             folder `depth` beside it.
-        reference: a run that reconstructs the truly edited pictures, for the fair ideal of a true edit.
+        reference: a run that reconstructs the truly edited pictures, or f of all photographs, for the fair ideal of a
+            true edit or a new material. It has the same cameras.
         data: where the capture is now, if it was moved.
 
     Raises:
-        ConfigError: a reference is given without the truth.
+        ConfigError: a reference is given where neither the truth nor f is known.
         CheckpointError: a run cannot be opened, or the edit is not finished.
         DataError: no view was held out, or the capture is gone or another.
     """
@@ -76,24 +77,26 @@ def evaluate(
         raise DataError(f"Expected held-out views to judge {run} by, its capture has none: name some in its split.")
     if truth is None and record.editor.startswith("folder:"):
         truth = Path(record.editor.removeprefix("folder:"))
-    if truth is None and reference is not None:
-        raise ConfigError(
-            f"Expected a reference with pictures of the scene truly edited, got {reference} alone: give --truth "
-            f"FOLDER, or leave it out."
-        )
     masks = {view.name: read_object_masks(view, posed.objects) for view in views}
     rows = [_held_out(i, view, base, edited) for i, view in enumerate(views)]
     shares = _region_shares(run, config, base, edited)
     f, unknown = None, None
     if truth is not None:
-        renders = None if reference is None else open_run(reference)[1]
-        rows = [
-            _true_edit(i, row, view, posed, truth, renders)
-            for i, (row, view) in enumerate(zip(rows, views, strict=True))
-        ]
+        rows = [_true_edit(row, view, posed, truth) for row, view in zip(rows, views, strict=True)]
     else:
         rows = [replace(row, region=_edited_part(record.instruction, masks[row.name])) for row in rows]
         f, unknown = _known_map(record.instruction, masks, shares, partial(_geometry, run, base))
+    if reference is not None:
+        if truth is None and f is None:
+            raise ConfigError(
+                f"Expected a reference with pictures of the scene truly edited, got {reference} alone: give --truth "
+                f"FOLDER, or leave it out."
+            )
+        renders = open_run(reference)[1]
+        rows = [
+            replace(row, reference_render=_render(renders, i, view)[0])
+            for i, (row, view) in enumerate(zip(rows, views, strict=True))
+        ]
     return edit_report(
         _inside(rows, shares),
         cost=Cost(edits_2d=len(record.edits), seconds=record.times.total),
@@ -238,9 +241,7 @@ def _held_out(index: int, view: View, base: PluginPipeline, edited: PluginPipeli
     )
 
 
-def _true_edit(
-    index: int, row: HeldOutView, view: View, posed: PosedImages, folder: Path, reference: PluginPipeline | None
-) -> HeldOutView:
+def _true_edit(row: HeldOutView, view: View, posed: PosedImages, folder: Path) -> HeldOutView:
     """A view with the scene truly edited, and its depths where there are some."""
     truth = FolderEditor(str(folder)).edit(EditRequest(view=view.name, instruction="", condition=row.photo))
     depth_path = folder.parent / "depth" / f"{view.name}.png"
@@ -248,7 +249,6 @@ def _true_edit(
     return replace(
         row,
         truth=truth,
-        reference_render=None if reference is None else _render(reference, index, view)[0],
         photo_depth=read_depth(view, posed.depth_scale) if has_depth else None,
         truth_depth=read_depth(replace(view, depth_path=depth_path), posed.depth_scale) if has_depth else None,
     )

@@ -130,6 +130,20 @@ def test_true_edit_takes_base_reconstruction_as_ideal_unless_a_reference_is_give
     assert report.mean.ideal == psnr(reference, truth, box())
 
 
+def test_a_reference_is_the_ideal_of_a_map_that_hides_what_it_covers():
+    def painted(view: str, picture: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(picture, 0.25)
+
+    truth = painted("", noise(0))
+    view = held_out("a", 0, edited=(truth + 0.1), region=box())
+    assert math.isinf(known_edit([view], f=painted).mean.ideal)  # as alike as pictures are
+    report = known_edit([dataclasses.replace(view, reference_render=truth + 0.05)], f=painted)
+    assert report.ideal_from == "reference reconstruction"
+    assert report.mean.ideal == psnr(truth + 0.05, truth, box())
+    assert report.mean.gap == pytest.approx(20 * math.log10(2), abs=0.01)
+    assert report.conditions is not None
+
+
 @pytest.mark.parametrize(
     ("views", "f"),
     [

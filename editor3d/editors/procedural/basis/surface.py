@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -49,8 +49,27 @@ class Surface:
         if known is None:
             return photo()
         known = known.cpu()
-        unknown = (known <= 0) & self.known
-        return known.where(~unknown, photo()) if bool(unknown.any()) else known
+        return known if bool(self.lit.all()) else known.where(self.lit, photo())
+
+    def cut(self, place: tuple[slice, slice]) -> Surface:
+        """A part of the picture: its rows and columns."""
+        view = self.geometry
+        geometry = replace(
+            view,
+            directions=view.directions[place],
+            depth=view.depth[place],
+            normals=None if view.normals is None else view.normals[place],
+            concavity=None if view.concavity is None else view.concavity[place],
+            brightness=None if view.brightness is None else view.brightness[place],
+        )
+        parts = (self.points, self.normals, self.toward, self.concavity, self.footprint, self.known)
+        return Surface(*(part[place] for part in parts), self.light, geometry, self.frame)
+
+    @cached_property
+    def lit(self) -> Tensor:
+        """[H, W] bool: there is no surface, or all views together say how bright it is."""
+        known = self.geometry.brightness
+        return ~self.known if known is None else (known.cpu() > 0) | ~self.known
 
     @cached_property
     def sky(self) -> Tensor:

@@ -131,3 +131,25 @@ def test_an_object_is_edited_in_its_own_frame_and_nothing_else(ball, photo) -> N
     assert torch.equal(wood[~mask], photo[~mask])
     assert not torch.equal(wood, edited("make the ball wood", None))
     assert torch.equal(edited("make the ball blue", geometry), edited("make the ball blue", None))
+
+
+@pytest.mark.parametrize("effect", sorted(MATERIAL_MAPS))
+@pytest.mark.parametrize("gap", [False, True])
+def test_an_object_gets_what_the_whole_picture_would_get_there(effect, gap, ball, photo) -> None:
+    """It is found for the part of the picture that holds the object, with all that this depends on."""
+    geometry = ball.geometry
+    where = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    where[9:31, 12:40] = True
+    depth = geometry.depth.clone()
+    if gap:  # the surface is not known everywhere
+        depth[14:18, 20:25] = torch.inf
+    known = replace(geometry, depth=depth, brightness=torch.full((SIDE, SIDE), 0.5))
+    request = EditRequest("view", "", photo, objects={"ball": where}, geometry=known)
+    name = "moss-covered" if effect == "moss" else effect
+    editor = ProceduralEditor()
+    part = editor.edit(replace(request, instruction=f"make the ball {name}"))
+    whole = editor.edit(replace(request, instruction=f"make it {name}"))
+    core = torch.zeros_like(where)
+    core[11:29, 14:38] = True  # the border is feathered
+    assert torch.equal(part[~where], photo[~where])
+    assert (part - whole)[core].abs().max() < 1e-5
