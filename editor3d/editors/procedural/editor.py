@@ -19,8 +19,10 @@ from editor3d.editors.procedural.effects import SURFACE_MAPS, apply
 from editor3d.editors.procedural.parse import Step, parse
 from editor3d.types import EditorInfo, EditRequest, ViewGeometry
 
-_FEATHER = 2.0
-"""Pixels inside an object's border over which the edit sets in, so that mixed border pixels leave no hard seam."""
+_FEATHER = 1.2
+"""Pixels inside an object's border over which the edit sets in: a mask's outermost pixels show the object over five
+sixths of them on average, and get as much of the edit. With less, parts of a scene that borders show would have to keep
+the old colour from one side and the new one from another."""
 
 _MARGIN = 2
 """Pixels round an object that its relief is found from, too."""

@@ -63,7 +63,7 @@ def test_outside_the_object_nothing_changes(image, masks, effect):
 def test_the_border_is_feathered_inside(image, masks):
     edited, full = edit("make the teapot gold", image, masks), apply("gold", image)
     rim = masks["teapot"] & ~disc(*image.shape[:2], 60, 60, 29)
-    torch.testing.assert_close(edited[rim], 0.5 * (image + full)[rim], atol=0.15, rtol=0)
+    torch.testing.assert_close(edited[rim], (image + 5.0 * full)[rim] / 6.0, atol=0.15, rtol=0)
     assert (edited[rim] - image[rim]).abs().mean() > 0.02
 
 
@@ -102,6 +102,21 @@ def test_other_layouts_and_types_are_taken(image):
     assert torch.equal(edit("make it gold", strided), expected)
     assert edit("make it gold", image.double()).dtype == torch.float32
     assert edit("make it gold", image.clone().requires_grad_()).requires_grad is False
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0), st.floats(8.0, 18.0))
+def test_the_border_gets_as_much_of_an_edit_as_the_object_covers_of_it(right, down, radius):
+    side, fine = 48, 8
+    x, y = torch.meshgrid(*[(torch.arange(side * fine) + 0.5) / fine - side / 2] * 2, indexing="xy")
+    disc = ((x - right) ** 2 + (y - down) ** 2 < radius**2).float()
+    covered = torch.nn.functional.avg_pool2d(disc[None, None], fine)[0, 0]
+    mask = covered >= 0.5
+    nothing = torch.zeros(side, side, 3)
+    weight = blend_inside(nothing, nothing + 1.0, mask)[..., 0]
+    rim = mask & (weight < 1.0)
+    assert float((weight - covered)[rim].abs().mean()) < 0.2
+    assert abs(float((weight - covered)[rim].mean())) < 0.1
 
 
 @settings(max_examples=50, deadline=None)
