@@ -33,4 +33,10 @@ def carry_out(job):
     settings.use_multiview = False
     settings.filepath = os.path.join(job["folder"], "view.png")
     settings.use_file_extension = False
-    bpy.ops.render.render(write_still=True, scene=scene.name)
+    try:
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+    except RuntimeError as error:
+        if "Denois" not in str(error) or settings.engine != "CYCLES":
+            raise
+        scene.cycles.use_denoising = False  # a distribution's Blender may be built without
+        bpy.ops.render.render(write_still=True, scene=scene.name)

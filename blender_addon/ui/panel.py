@@ -62,8 +62,8 @@ class EDITOR3D_PT_main(_InSidebar, bpy.types.Panel):
         if session.phase == "pending":
             _draw_result(layout, chosen)
         elif session.message and not session.missing:
-            _draw_text(layout, session.message, context)
-            if session.details:
+            whole = _draw_text(layout, session.message, context)
+            if session.details or not whole:
                 layout.operator("editor3d.details", icon="TEXT")
 
 
@@ -192,12 +192,14 @@ def _draw_result(layout, chosen):
 
 
 def _draw_text(layout, text, context):
-    """A sentence on as many lines as the sidebar needs."""
+    """A sentence on two lines of the sidebar at most; whether that is all of it."""
     width = max(20, int(context.region.width / (7.0 * context.preferences.system.ui_scale)) - 4)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for line in textwrap.wrap(text, width):
+    lines = textwrap.wrap(text, width)
+    for line in lines if len(lines) <= 2 else [lines[0], f"{lines[1]}…"]:
         column.label(text=line)
+    return len(lines) <= 2
 
 
 class EDITOR3D_PT_history(_BelowMain, bpy.types.Panel):

@@ -4,6 +4,8 @@
 
 """What the panel's smaller buttons do: they look things up, and change nothing in the scene."""
 
+import textwrap
+
 import bpy
 
 from ..job import history
@@ -53,25 +55,26 @@ class EDITOR3D_OT_copy_install_command(bpy.types.Operator):
 
 
 class EDITOR3D_OT_details(bpy.types.Operator):
-    """Show what the engine wrote last"""
+    """Show the whole message, and what the engine wrote last"""
 
     bl_idname = "editor3d.details"
     bl_label = "Details"
 
     @classmethod
     def poll(cls, context):
-        if not session.details:
-            cls.poll_message_set("The engine wrote nothing.")
-        return bool(session.details)
+        if not session.message:
+            cls.poll_message_set("There is no message: run an edit first.")
+        return bool(session.message)
 
     def execute(self, context):
-        lines = [line for line in session.details.splitlines() if line.strip()][-20:]
+        lines = textwrap.wrap(session.message, 100)
+        lines += [line for line in session.details.splitlines() if line.strip()][-20:]
 
         def draw(menu, _):
             for line in lines:
                 menu.layout.label(text=line[:160])
 
-        context.window_manager.popup_menu(draw, title="The engine's last lines", icon="TEXT")
+        context.window_manager.popup_menu(draw, title="Editor3D", icon="TEXT")
         return {"FINISHED"}
 
 

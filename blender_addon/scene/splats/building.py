@@ -8,7 +8,6 @@ import time
 
 import bpy
 
-from ...formats.splats import PLACE
 from .. import objects
 from . import nodes
 from .attributes import LABEL, empty, kind_of_data, size, write
@@ -31,7 +30,6 @@ class Building:
     def __init__(self, table, title, layers=None):
         self._table, self._title = table, title
         self._layers = layers_of(table) if layers is None else layers
-        self._places = table.stacked(PLACE)
         self._count, self._done = len(self._layers), 0
         self._name = None
 
@@ -46,7 +44,6 @@ class Building:
         if data is None:  # also where an undo took it away
             data = empty(len(self._table), self._title)
             self._name, self._done = data.name, 0
-            write(data, "position", "FLOAT_VECTOR", self._places)
             return False
         end = time.perf_counter() + _SECONDS
         while self._done < self._count and time.perf_counter() < end:
@@ -60,8 +57,7 @@ class Building:
             pass
         data = self._data()
         data[LABEL] = label_of(self._table)
-        if not is_native():
-            data.update()
+        data.update_tag()
         return data
 
     def drop(self):

@@ -22,6 +22,7 @@ def layers_of(table):
     native, newer = is_native(), bpy.app.version >= (4, 0, 0)
     columns = table.columns
     out = [
+        ("position", "FLOAT_VECTOR", lambda: table.stacked(PLACE)),
         ("scale", "FLOAT_VECTOR", lambda: np.exp(table.stacked(SCALE))),
         ("rotation", "QUATERNION" if newer else "FLOAT_COLOR", lambda: unit(table.stacked(TURN))),
         ("radiance:base", "FLOAT4" if native else "FLOAT_COLOR", lambda: _base(table)),
