@@ -327,7 +327,8 @@ def story(bpy, job: dict, found: dict):
     end()
     begin("accept", bpy.ops.editor3d.accept, "EXEC_DEFAULT", True)
     assert session.phase == "idle", session.message
-    yield 2.0
+    yield lambda: len(found["accept"]) > 3
+    yield 1.0
     end()
     area.type = "VIEW_3D"
     region = next(r for r in area.regions if r.type == "WINDOW")

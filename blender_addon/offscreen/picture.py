@@ -38,5 +38,6 @@ def carry_out(job):
     except RuntimeError as error:
         if "Denois" not in str(error) or settings.engine != "CYCLES":
             raise
-        scene.cycles.use_denoising = False  # a distribution's Blender may be built without
+        # a distribution's Blender may be built without, and what it would keep for the next picture is spoilt
+        scene.cycles.use_denoising = settings.use_persistent_data = False
         bpy.ops.render.render(write_still=True, scene=scene.name)
