@@ -158,6 +158,7 @@ class Edit:
         truth: Path | str | None = None,
         reference: Path | str | None = None,
         data: Path | str | None = None,
+        trials: int = 0,
     ) -> EditReport:
         """Judge the edit by held-out views, whatever its instruction.
 
@@ -166,6 +167,8 @@ class Edit:
             reference: a run that reconstructs those, or the editor's maps of all photographs, for the fair ideal of a
                 true edit or a new material.
             data: where the run's capture is now, if it was moved.
+            trials: held-out photographs that the 2D editor is tried on again, with paraphrases of the instruction,
+                other seeds and noise; 0 tries none.
 
         Returns:
             How much changed and where, whether views agree, learned scores where their weights are on this machine,
@@ -176,9 +179,9 @@ class Edit:
         """
         other = other_run(self.folder)
         if other is not None:
-            if truth is not None or reference is not None or data is not None:
+            if truth is not None or reference is not None or data is not None or trials:
                 raise ConfigError(
-                    f"Expected neither truth nor reference nor data for {self.folder}, whose views are renders: "
+                    f"Expected none of truth, reference, data and trials for {self.folder}, whose views are renders: "
                     f"leave them out."
                 )
             return load_target(other.evaluate)(self.folder)
@@ -189,6 +192,7 @@ class Edit:
             truth=None if truth is None else Path(truth),
             reference=None if reference is None else Path(reference),
             data=data,
+            trials=trials,
         )
 
 

@@ -36,6 +36,10 @@ class InstructionError(Editor3DError):
     """An instruction is empty or not understood by the chosen editor."""
 
 
+class ForbiddenError(InstructionError):
+    """An instruction that the policy of this machine forbids."""
+
+
 class EditorUnavailableError(Editor3DError):
     """An editor's weights, package or pictures are missing."""
 

@@ -25,6 +25,7 @@ from PIL import Image
 
 from lab.editors.fake_service import serving
 
+os.environ.setdefault("EDITOR3D_LOG", "off")  # the log is for edits of the user's
 # Shapes that functions of these modules state are checked whenever tests call them. Modules with compiled kernels are
 # left out, since the compiler cannot read what the check wraps; so is gaussian.raster, which refuses shapes itself.
 SHAPES_CHECKED = (

@@ -12,9 +12,20 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from editor3d.errors import INTERRUPTED, USER_ERROR, ConfigError, Editor3DError, first_line, sentence
+from editor3d.errors import (
+    INTERRUPTED,
+    USER_ERROR,
+    ConfigError,
+    Editor3DError,
+    ForbiddenError,
+    InstructionError,
+    ServiceError,
+    first_line,
+    sentence,
+)
 from editor3d.host.surroundings import EVENTS_VARIABLE, settle
 from editor3d.host.versions import package_version
 from editor3d.run.opening import begin_command
@@ -44,10 +55,15 @@ COMMANDS: dict[str, Command] = {
     "reconstruct": Command("Reconstruct a capture, and keep that for edits", "editor3d.cli.commands.edit:Reconstruct"),
     "resume": Command("Continue an interrupted run", "editor3d.cli.commands.resume:Resume"),
     "eval": Command("Judge a finished edit by held-out views", "editor3d.cli.commands.evaluate:Evaluate"),
+    "bench": Command(
+        "Make and judge the edits of a suite, for a table of scores", "editor3d.cli.commands.measure.bench:Bench"
+    ),
+    "rate": Command("Have people rate edits blind, and count what they say", "editor3d.cli.commands.measure.rate:Rate"),
     "preview": Command(
         "Preview the 2D edit of a few views, before any 3D work", "editor3d.cli.commands.preview:Preview"
     ),
     "verify": Command("Say whether an edit made a file, and which", "editor3d.cli.commands.checks.verify:Verify"),
+    "log": Command("Show what was asked for, refused and made", "editor3d.cli.commands.checks.log:Log"),
     "render": Command("Render a run's scene: a turntable video, or its views", "editor3d.cli.commands.render:Render"),
     "export": Command("Write a scene as a mesh, points, splats or pictures", "editor3d.cli.commands.export:Export"),
     "splats": Command(
@@ -174,6 +190,7 @@ def _outcome(act: Callable[[list[str]], int], words: list[str]) -> int:
         if debug:
             _print_traceback()
         _complain(sentence(error))
+        _note_refusal(error)
         return USER_ERROR
     except KeyboardInterrupt:
         if debug:
@@ -268,6 +285,15 @@ def _complain(message: str) -> None:
     label = "\033[1;31merror:\033[0m" if in_color else "error:"
     print(f"{label} {message}", file=sys.stderr)
     _emit_error(message)
+
+
+def _note_refusal(error: Exception) -> None:
+    """Put what an editor or a service refused into the log; what the policy forbids is there already."""
+    if isinstance(error, InstructionError | ServiceError) and not isinstance(error, ForbiddenError):
+        from editor3d.audit.log import note
+
+        with suppress(Editor3DError):  # it was told why nothing was edited: that is what counts
+            note("refusal", because=sentence(error))
 
 
 def _emit_error(message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a command may spend on 2D edits, as flags."""
+"""What a command may spend on 2D edits, and send away for them, as flags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class PaidOptions:
     budget: float | None = None
     """Let the 2D edits cost this many US dollars at most, without being asked; an edit that may cost more is refused
     before it begins."""
+    send_faces: bool = False
+    """Send pictures to a service with the faces and number plates in them; otherwise those are blurred before, and put
+    back afterwards."""
 
     def consenting(self) -> AbstractContextManager[Consent]:
-        """Within it edits are paid for as far as these flags allow."""
-        return consenting(self.yes, self.budget)
+        """Within it edits are paid for, and faces sent, as far as these flags allow."""
+        return consenting(self.yes, self.budget, self.send_faces)

@@ -1,7 +1,7 @@
 """The held-out views that an edit is judged by, before and after it, and its cost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -39,6 +39,8 @@ class HeldOutView:
     """z-depth [H, W] of the reconstruction after the edit."""
     camera: Camera | None = None
     """Needed to find the same points in other views."""
+    objects: Mapping[str, Bool[Tensor, "h w"]] = field(default_factory=dict)
+    """Masks [H, W] bool of the objects that the capture names, in this view."""
 
     @property
     def sees_region(self) -> bool:

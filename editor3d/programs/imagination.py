@@ -39,12 +39,14 @@ class Imagination:
             EditorUnavailableError: weights, a package or pictures are missing.
             ConfigError: there is no such editor.
         """
+        from editor3d.audit.policy import require_allowed
         from editor3d.editors import create_editor, resolve_auto
 
         self.spec, self.reason = resolve_auto() if editor == "auto" else (editor, "as requested")
         if not instruction.strip() and not self.spec.startswith("folder"):
             raise InstructionError("Expected an instruction or a target picture, got neither: give one.")
         self._editor = create_editor(self.spec)
+        require_allowed(instruction)
         self._editor.validate(instruction, tuple(objects) if self._editor.info.edits_objects else (), (VIEW,))
         self._instruction = instruction
 

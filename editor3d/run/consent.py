@@ -20,6 +20,8 @@ class Consent:
     """US dollars that all of it may cost; None where nobody said."""
     ask: Callable[[str], bool] | None = None
     """Shows a question and tells whether the answer is yes; None where nobody can be asked."""
+    faces: bool = False
+    """Faces and number plates may be sent to a service."""
     spent: float = field(default=0.0, init=False)
     """US dollars of this command so far."""
 
@@ -62,12 +64,13 @@ def consent() -> Consent:
 
 
 @contextmanager
-def consenting(yes: bool, limit: float | None) -> Iterator[Consent]:
+def consenting(yes: bool, limit: float | None, faces: bool = False) -> Iterator[Consent]:
     """Within it edits that are paid for need a yes.
 
     Args:
         yes: it is given already.
         limit: US dollars that all of it may cost, which is a yes as well; None asks at the terminal.
+        faces: faces and number plates may be sent to a service.
 
     Raises:
         ConfigError: the limit is below 0.
@@ -76,7 +79,8 @@ def consenting(yes: bool, limit: float | None) -> Iterator[Consent]:
     if limit is not None and not 0.0 <= limit < float("inf"):
         raise ConfigError(f"Expected US dollars of at least 0 for --budget, got {limit:g}: name what it may cost.")
     before = _given
-    _given = Consent(yes, limit, _ask_terminal if sys.stdin is not None and sys.stdin.isatty() else None)
+    asks = sys.stdin is not None and sys.stdin.isatty()
+    _given = Consent(yes, limit, _ask_terminal if asks else None, faces)
     try:
         yield _given
     finally:

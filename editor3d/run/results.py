@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from editor3d.audit.log import note
 from editor3d.datasets.views.images import read_image
 from editor3d.host.stopwatch import Stopwatch
 from editor3d.host.versions import package_versions
@@ -129,10 +130,11 @@ class EditResults:
         """The unedited scene, from the views that are shown.
 
         Raises:
-            ConfigError: the results are to be signed, and the key cannot.
+            ConfigError: the results are to be signed, and the key cannot; or the log cannot be written.
         """
         if self.provenance:
             require_key()
+        note("instruction", instruction=self.shown.title, run=str(self.folder.resolve()))
         self._save("before", self._render(edited=False))
 
     def save_progress(self, done: int, total: int) -> None:
@@ -175,6 +177,10 @@ class EditResults:
         (self.folder / PROGRESS).unlink(missing_ok=True)
         if self.provenance and record.metrics:
             mark(self._signed_files(), statement_of(record, self.folder))
+        if record.metrics:
+            sheet = hashlib.sha256((self.folder / SHEET).read_bytes()).hexdigest()
+            said = {"instruction": record.instruction, "editor": record.editor.partition(":")[0], "seed": record.seed}
+            note("result", run=str(self.folder.resolve()), method=record.method, before_after=sheet, **said)
 
     def _signed_files(self) -> list[Path]:
         """What shows the edit, or is it; pictures of the scene before are none of it."""

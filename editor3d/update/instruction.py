@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import cast
 
+from editor3d.audit.policy import require_allowed
 from editor3d.errors import DataError, InstructionError
 from editor3d.run import events
 from editor3d.types import Editor, ObjectEditor, SurfaceEditor, View, ViewEditor
@@ -22,9 +23,10 @@ def check_instruction(
         few: a few of them will be, out of those that the editor can edit.
 
     Raises:
-        InstructionError, EditorUnavailableError: as `Editor.validate`.
+        InstructionError, EditorUnavailableError: as `Editor.validate`; or the policy of this machine forbids it.
         DataError: it is about a named object, and a view has no label picture.
     """
+    require_allowed(instruction)
     views = [views[index] for index in editable_views(editor, views)] if few else views
     names = [view.name for view in views]
     editor.validate(instruction, objects, names)

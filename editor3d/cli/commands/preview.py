@@ -147,6 +147,7 @@ class Preview:
         """Edit some of the views of a scene, whose pictures are made first where it is that of a file of splats."""
         from rich.console import Console
 
+        from editor3d.audit.policy import require_allowed
         from editor3d.datasets.opening import announce
         from editor3d.editors import create_editor, resolve_auto, resolve_auto_try_on
         from editor3d.outputs.pictures import Row, save_contact_sheet, save_side_by_side
@@ -161,6 +162,7 @@ class Preview:
         choose = resolve_auto if self.garment is None else resolve_auto_try_on
         spec, reason = choose() if self.editor == "auto" else (self.editor, "as requested")
         editor = create_editor(spec, device=self._device(), half_precision=self.half_precision)
+        require_allowed(self.instruction)
         editor.validate(self.instruction, scene.objects.keys(), [view.name for view in views])
         if editor.info.price:
             consent().require(editor.info.price * len(views))

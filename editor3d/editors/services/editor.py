@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import sys
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -29,10 +30,12 @@ from editor3d.editors.services.protocol import ImageProtocol, Order, same_servic
 from editor3d.editors.services.providers import PROVIDERS
 from editor3d.editors.services.settings import ServiceSettings
 from editor3d.errors import EditorUnavailableError, ServiceError
+from editor3d.faces.cover import Covered, cover
 from editor3d.files.safe_open import UNREADABLE, open_picture
 from editor3d.files.writing import replacing
 from editor3d.language.tokens import require_words
 from editor3d.registry import load_target
+from editor3d.run.consent import consent
 from editor3d.types import EditorInfo, EditRequest
 
 _CACHE_VERSION = 1
@@ -96,10 +99,12 @@ class ServiceEditor:
             ServiceError: the service refused, did not answer well in all attempts, or the budget is spent.
         """
         image = request.condition.detach().to("cpu", torch.float32)
+        hidden = None if self.settings.is_here or consent().faces else self._hidden(image, request.view)
+        sent = image if hidden is None else torch.from_numpy(hidden.picture)
         mask = None if request.mask is None else request.mask.detach().bool().cpu()
         height, width = image.shape[:2]
         size, inner = self._fit(height, width)
-        picture = padded_to(resized(image, *inner), *size)
+        picture = padded_to(resized(sent, *inner), *size)
         shown = None
         if mask is not None and self.settings.provider.masks:
             changed = padded_to(mask_resized(mask, *inner)[..., None].float(), *size)[..., 0] > 0.5
@@ -118,16 +123,35 @@ class ServiceEditor:
         answer = self._answer(order, size)
         edited = torch.from_numpy(np.array(answer)).float() / 255.0
         edited = resized(resized(edited, *size)[: inner[0], : inner[1]], height, width)
+        if hidden is not None:
+            edited = torch.from_numpy(hidden.restored(edited.numpy()))
         if mask is not None:
             edited = torch.where(mask[..., None], edited, image)
         return edited.to(request.condition.device)
+
+    def _hidden(self, picture: Tensor, what: str) -> Covered | None:
+        """A picture [H, W, 3] without faces and number plates, which is said; None where none are found."""
+        hidden = cover(picture.numpy())
+        if not hidden.boxes:
+            return None
+        host = urlsplit(self.settings.url).hostname
+        print(
+            f"{what}: {hidden.said} found, and blurred before the picture is sent to {host}; --send-faces sends them.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return hidden
 
     def _pictures(self, request: EditRequest, picture: File) -> tuple[File, ...]:
         """The picture to edit, and what is sent beside it."""
         shown = []
         for number, reference in enumerate(references_for(request, self.info), start=2):
             size, inner = self._fit(*reference.picture.shape[:2])
-            filled = padded_to(resized(without_holes(reference), *inner), *size)
+            whole = without_holes(reference)
+            if not self.settings.is_here and not consent().faces:
+                hidden = self._hidden(whole.detach().to("cpu", torch.float32), f"reference of {request.view}")
+                whole = whole if hidden is None else torch.from_numpy(hidden.picture)
+            filled = padded_to(resized(whole, *inner), *size)
             shown.append(_file(f"image_{number}.png", filled))
         return (picture, *shown)
 

@@ -20,7 +20,7 @@ from editor3d.geometry.lens import Lens
 from editor3d.language.tokens import objects_named
 from editor3d.metrics.known_edit import Map, not_known
 from editor3d.metrics.learned import CAPTION_BEFORE
-from editor3d.metrics.report import EditReport, edit_report
+from editor3d.metrics.report import NOT_TRIED, EditReport, edit_report
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
 from editor3d.plugin.config.file import read_config
@@ -29,6 +29,7 @@ from editor3d.plugin.edit.based import BasedTrainerConfig
 from editor3d.plugin.edit.trainer import EditTrainerConfig
 from editor3d.plugin.results.edited_pictures import edited_pictures
 from editor3d.plugin.results.runs import open_run
+from editor3d.plugin.results.trials import try_editor
 from editor3d.plugin.train.pipeline import PluginPipeline
 from editor3d.plugin.views.surfaces import SURFACE_FILE, kept_surface, seen_geometry
 from editor3d.regions import parse_region
@@ -44,7 +45,12 @@ training pictures took up nothing of the edit."""
 
 
 def evaluate(
-    run: Path, *, truth: Path | None = None, reference: Path | None = None, data: Path | str | None = None
+    run: Path,
+    *,
+    truth: Path | None = None,
+    reference: Path | None = None,
+    data: Path | str | None = None,
+    trials: int = 0,
 ) -> EditReport:
     """The report on a run, whatever its instruction.
 
@@ -60,6 +66,7 @@ def evaluate(
         reference: a run that reconstructs the truly edited pictures, or f of all photographs, for the fair ideal of a
             true edit or a new material. It has the same cameras.
         data: where the capture is now, if it was moved.
+        trials: photographs that the 2D editor is tried on again, see `editor3d.metrics.trials`; 0 tries none.
 
     Raises:
         ConfigError: a reference is given where neither the truth nor f is known.
@@ -78,7 +85,7 @@ def evaluate(
     if truth is None and record.editor.startswith("folder:"):
         truth = Path(record.editor.removeprefix("folder:"))
     masks = {view.name: read_object_masks(view, posed.objects) for view in views}
-    rows = [_held_out(i, view, base, edited) for i, view in enumerate(views)]
+    rows = [replace(_held_out(i, view, base, edited), objects=masks[view.name]) for i, view in enumerate(views)]
     shares = _region_shares(run, config, base, edited)
     f, unknown = None, None
     if truth is not None:
@@ -105,6 +112,8 @@ def evaluate(
         unknown=unknown,
         pictures=edited_pictures(run, edited, partial(_edited_part, record.instruction)),
         region=(record.region or None) if shares else None,
+        named=objects_named(record.instruction, tuple(posed.objects)),
+        trials=try_editor(record, rows[:trials]) if trials else NOT_TRIED,
     )
 
 

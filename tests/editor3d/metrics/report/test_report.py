@@ -14,7 +14,7 @@ from editor3d.metrics.report import edit_report
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost
 
-from .wall import SIDE, wall_views
+from ..wall import SIDE, wall_views
 
 COST = Cost(edits_2d=12, seconds=3.5)
 UNKNOWN = Unavailable("the right result is not known", "give the truth")
@@ -85,7 +85,7 @@ def test_the_table_has_each_score_and_one_line_for_each_that_is_missing():
     ):
         assert part in text
     assert "gap" not in text
-    assert text.count("not available") == 3
+    assert text.count("not available") == 4
     text = shown(known().to_table())
     for part in ("gap", "ideal", "unedited", "a real change"):
         assert part in text

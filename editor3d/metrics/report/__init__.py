@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from editor3d.errors import ConfigError
 from editor3d.extensions import METRICS, installed, load
@@ -18,7 +18,12 @@ from editor3d.metrics.consistency import Consistency, measure_consistency
 from editor3d.metrics.known_edit import KnownEdit, known_edit
 from editor3d.metrics.learned import ClipScores, clip_scores, lpips_to_base
 from editor3d.metrics.pictures import EditedPicture, PictureAgreement, measure_pictures
-from editor3d.metrics.table import scores_table, summary_line, views_table
+from editor3d.metrics.report.table import scores_table, summary_line, views_table
+from editor3d.metrics.scores.perceptual import Perceptual, measure_perceptual
+from editor3d.metrics.scores.reconstruction import Reconstruction, measure_reconstruction
+from editor3d.metrics.scores.silhouettes import Silhouettes, measure_silhouettes
+from editor3d.metrics.scores.targets import Targets, measure_targets
+from editor3d.metrics.trials.editing import Trials
 from editor3d.metrics.unavailable import Unavailable
 from editor3d.metrics.views import Cost, HeldOutView
 
@@ -26,6 +31,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from editor3d.metrics.known_edit import Map
+
+
+NOT_TRIED = Unavailable(
+    reason="the 2D editor was not tried again: paraphrases, seeds and noise",
+    remedy="add --trials N to judge it by further edits of N photographs",
+)
+
+
+class _Part(Protocol):
+    def to_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,13 @@ class EditReport:
     known: KnownEdit | Unavailable
     """Where the right result is known."""
     cost: Cost
+    reconstruction: Reconstruction
+    perceptual: Perceptual | Unavailable
+    """By the package's own encoder, which is always there."""
+    targets: Targets | Unavailable
+    silhouettes: Silhouettes | Unavailable
+    trials: Trials | Unavailable
+    """Of the 2D editor, where it was tried again."""
     pictures: PictureAgreement | Unavailable | None = None
     """Of the pictures that a 2D editor made; None where there are none."""
     region: Mapping[str, Any] | None = None
@@ -54,11 +76,16 @@ class EditReport:
             {
                 "cost": asdict(self.cost),
                 "region": self.region,
+                "reconstruction": self.reconstruction.to_json(),
                 "change": self.change.to_json(),
+                "targets": _part(self.targets),
+                "silhouettes": _part(self.silhouettes),
                 "consistency": _part(self.consistency),
                 "pictures": None if self.pictures is None else _part(self.pictures),
                 "lpips": _part(self.lpips),
+                "perceptual": _part(self.perceptual),
                 "clip": _part(self.clip),
+                "trials": _part(self.trials),
                 "known_edit": _part(self.known),
                 "others": {name: _part(score) for name, score in self.others.items()},
             }
@@ -102,6 +129,8 @@ def edit_report(
     unknown: Unavailable | None = None,
     pictures: Sequence[EditedPicture] = (),
     region: Mapping[str, Any] | None = None,
+    named: Sequence[str] = (),
+    trials: Trials | Unavailable = NOT_TRIED,
 ) -> EditReport:
     """Judge an edit by held-out views.
 
@@ -113,6 +142,8 @@ def edit_report(
         unknown: why the right result is not known; given exactly where the views bring no `truth` and f is missing.
         pictures: those that a 2D editor made, one a view.
         region: the 3D region that the edit was kept to, in JSON notation; it is only reported.
+        named: the objects that the instruction names, out of those that views have masks of.
+        trials: what further edits say of the 2D editor.
 
     Raises:
         ValueError: no views, or contradicting arguments.
@@ -130,13 +161,18 @@ def edit_report(
         clip=clip_scores(views, caption),
         known=known_edit(views, f) if unknown is None else unknown,
         cost=cost,
+        reconstruction=measure_reconstruction(views),
+        perceptual=measure_perceptual(views),
+        targets=measure_targets(views, named),
+        silhouettes=measure_silhouettes(views),
+        trials=trials,
         pictures=measure_pictures(pictures) if pictures else None,
         region=region,
         others=other_scores(views),
     )
 
 
-def _part(part: Change | Consistency | PictureAgreement | ClipScores | KnownEdit | Unavailable | float) -> Any:
+def _part(part: _Part | Unavailable | float) -> Any:
     if isinstance(part, float | int):
         return part
     if isinstance(part, Unavailable):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def scores_table(report: EditReport) -> Table:
     """One row a score, section by section; below, one line for each part that could not be computed."""
-    sections = (_change_rows, _agreement_rows, _picture_rows, _learned_rows, _known_rows, _other_rows)
+    sections = (_change_rows, _agreement_rows, _picture_rows, _learned_rows, _known_rows, _trial_rows, _other_rows)
     parts = [rows(report) for rows in sections]
     table = Table(title="The edit, in held-out views", caption=_caption(report), caption_justify="left")
     table.add_column("score", no_wrap=True)
@@ -95,6 +95,14 @@ def _change_rows(report: EditReport) -> Iterator[Row]:
     if mean.bit_equal is not None and report.region is not None:
         yield "bit-equal outside", _share(mean.bit_equal, 2), "pixels outside that kept every bit"
     yield "base", f"{_number(mean.base)} dB", "PSNR of the base to the photographs"
+    if not isinstance(report.targets, Unavailable):
+        if report.targets.iou is not None:
+            value = f"{_number(report.targets.iou, 3)} ({_number(report.targets.miou, 3)})"
+            yield "IoU of the change (mIoU)", value, "what changed against what should: 1 is exactly that"
+        if report.targets.grounding is not None:
+            yield "grounding", _share(report.targets.grounding, 1), "objects that are as the instruction wants them"
+    if not isinstance(report.silhouettes, Unavailable):
+        yield "IoU of silhouettes", _number(report.silhouettes.iou, 3), "1: what was edited kept its shape"
 
 
 def _agreement_rows(report: EditReport) -> Iterator[Row]:
@@ -124,6 +132,8 @@ def _picture_rows(report: EditReport) -> Iterator[Row]:
 def _learned_rows(report: EditReport) -> Iterator[Row]:
     if not isinstance(report.lpips, Unavailable):
         yield "LPIPS to the base", _number(report.lpips, 3), "how much changed, as people see it: 0 is nothing"
+    if not isinstance(report.perceptual, Unavailable):
+        yield report.perceptual.name, _number(report.perceptual.to_base, 3), "the same by the package's small encoder"
     if isinstance(report.clip, Unavailable):
         return
     clip: ClipScores = report.clip
@@ -149,6 +159,21 @@ def _known_rows(report: EditReport) -> Iterator[Row]:
         yield "depth error", f"{depth} (was {unedited})", "median, in what truly changed"
 
 
+def _trial_rows(report: EditReport) -> Iterator[Row]:
+    if isinstance(report.trials, Unavailable):
+        return
+    trials = report.trials
+    if not isinstance(trials.paraphrases, Unavailable):
+        value = _number(trials.paraphrases.agreement, 3)
+        told = f"{_share(trials.paraphrases.understood, 0)} understood; 1: other words give the same edit"
+        yield "edit consistency, paraphrases", value, told
+    if not isinstance(trials.diversity, Unavailable):
+        yield "edit diversity, seeds", _number(trials.diversity, 3), "0: every seed gives the same edit"
+    for sigma, noisy in trials.noise.items():
+        value = f"{_number(noisy.psnr)} dB (x {_number(noisy.amplification)})"
+        yield f"noise of {sigma}", value, "edits with noise to edits without; what becomes of the noise"
+
+
 def _other_rows(report: EditReport) -> Iterator[Row]:
     for name, score in report.others.items():
         if not isinstance(score, Unavailable):
@@ -169,7 +194,18 @@ def _caption(report: EditReport) -> str:
         )
     if report.pictures is not None and not isinstance(report.pictures, Unavailable):
         lines += [f"{name} {why}" for name, why in report.pictures.doubted.items()]
-    parts = (report.consistency, report.pictures, report.lpips, report.clip, report.known, *report.others.values())
+    parts = (
+        report.consistency,
+        report.pictures,
+        report.targets,
+        report.silhouettes,
+        report.lpips,
+        report.perceptual,
+        report.clip,
+        report.known,
+        report.trials,
+        *report.others.values(),
+    )
     lines += [str(part) for part in parts if isinstance(part, Unavailable)]
     return "\n".join(lines)
 

@@ -1,0 +1,1 @@
+"""Subcommands that judge many edits at once."""

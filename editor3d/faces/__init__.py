@@ -1,0 +1,1 @@
+"""Find faces and number plates in pictures, cover them, and put back what was covered."""

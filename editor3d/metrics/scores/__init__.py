@@ -1,0 +1,1 @@
+"""Scores of an edit that its held-out views alone give, one idea a module."""
