@@ -11,6 +11,7 @@ import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from editor3d.audit.policy import require_allowed
 from editor3d.errors import Editor3DError
 from editor3d.methods import method_config
 from editor3d.options import MethodOptions
@@ -42,6 +43,7 @@ class EditTrainerConfig(BasedTrainerConfig):
     pipeline: EditPipelineConfig = field(default_factory=EditPipelineConfig)
 
     def check(self) -> None:
+        require_allowed(self.options.instruction)
         self.check_options()
         self.pipeline.check(self.options)
         plan = self.pipeline.plan

@@ -104,11 +104,11 @@ def test_every_column_is_a_number_of_the_schema():
     def resolved(part: dict) -> list[dict]:
         if "$ref" in part:
             return [schema[part["$ref"].rpartition("/")[2]]]
-        return [found for each in part.get("anyOf", [part]) for found in (resolved(each) if "$ref" in each else [each])]
+        return [found for each in part["anyOf"] for found in resolved(each)] if "anyOf" in part else [part]
 
     for _, path, _ in COLUMNS:
         parts = [schema["EditReport"]]
-        for key in path.split("."):
+        for key in path.replace("*", "_").split("."):
             parts = [
                 found
                 for part in parts
