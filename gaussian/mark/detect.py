@@ -3,7 +3,7 @@
 Whoever reads has the unmarked scene, the key, and the camera, or a few that the picture may be from: the one whose
 render shares most features with the picture is taken, and the similarity between the two undoes scaling and cropping.
 With the difference r of the picture and the unmarked render, and the renders X [pixels, F] of the waves, both without
-their coarse part,
+their coarse part, and the picture's contrast that of the render,
 
     a = (X'X + l I)^-1 X'r,    score_b = (M'a)_b,    bit_b = score_b > 0.
 
@@ -109,14 +109,17 @@ def waves_in(aligned: np.ndarray, known: np.ndarray, sight: Sight) -> np.ndarray
         known: [H, W] bool, the pixels that it has.
     """
     luminance = np.array(REC709_LUMINANCE, np.float32)
-    left = np.clip((aligned - sight.picture) @ luminance, -_CLIPPED, _CLIPPED)
     weight = known.astype(np.float32)
     norm = np.maximum(cv2.GaussianBlur(weight, (0, 0), _COARSE), 1e-3)
 
     def fine(plane: np.ndarray) -> np.ndarray:
         return plane - cv2.GaussianBlur(plane * weight, (0, 0), _COARSE) / norm
 
-    r = np.clip(fine(left.astype(np.float32)), -_CLIPPED, _CLIPPED)[known].astype(np.float64)
+    seen, there = (fine((picture @ luminance).astype(np.float32)) for picture in (aligned, sight.picture))
+    gain = float((seen * there)[known].sum() / max((there * there)[known].sum(), 1e-12))
+    if gain <= 0:
+        gain = 1.0
+    r = np.clip(seen / gain - there, -_CLIPPED, _CLIPPED)[known].astype(np.float64)
     x = np.stack([fine(np.ascontiguousarray(sight.waves[..., f]))[known] for f in range(sight.waves.shape[-1])], -1)
     x = x.astype(np.float64)
     gram = x.T @ x
