@@ -24,7 +24,7 @@ from editor3d.run.results import statement_of
 RESULTS = ("*.png", "*.mp4", "*.ply", "*.glb", "*.spz", "after", "edited")
 
 
-def main(run: Path, rounds: int = 5) -> int:
+def main(run: tyro.conf.Positional[Path], rounds: int = 5) -> int:
     """Print the table.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from editor3d import api
 from editor3d.bench.suite import Cell, Suite
-from editor3d.errors import DataError, Editor3DError, first_line, sentence
+from editor3d.errors import DataError, Editor3DError, sentence
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
 from editor3d.options import options_from
@@ -56,7 +56,7 @@ def run_suite(suite: Suite, output: Path, say: Callable[[str], None] = lambda li
             try:
                 found = _edited(cell, folder, output / BASES)
             except (Editor3DError, OSError) as error:
-                found = Result(cell, folder, refused=first_line(sentence(error)))
+                found = Result(cell, folder, refused=" ".join(sentence(error).split()))
                 say(f"  not done: {found.refused}")
         results.append(found)
     return results

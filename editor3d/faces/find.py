@@ -73,7 +73,8 @@ def _mediapipe() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import mediapipe
 
-    return mediapipe.solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=_SURE)
+    solutions: Any = mediapipe.solutions
+    return solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=_SURE)
 
 
 @lru_cache(maxsize=len(_CASCADES))

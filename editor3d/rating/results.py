@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -139,9 +140,9 @@ def share_of(votes: Sequence[Sequence[bool]]) -> Share | None:
     means = np.array([np.mean(mine) for mine in votes if mine])
     low = high = None
     if len(means) > 1 and np.ptp(means) > 0:
-        found = bootstrap(
-            (means,), np.mean, confidence_level=CONFIDENCE, n_resamples=_RESAMPLES, method="percentile", random_state=0
-        ).confidence_interval
+        drawn = np.random.default_rng(0)
+        settings: dict[str, Any] = {"n_resamples": _RESAMPLES, "method": "percentile", "random_state": drawn}
+        found = bootstrap((means,), np.mean, confidence_level=CONFIDENCE, **settings).confidence_interval
         low, high = float(found.low), float(found.high)
     share = sum(everything) / len(everything)
     return Share(len(everything), share, float(interval.low), float(interval.high), low, high)

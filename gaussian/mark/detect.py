@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -140,10 +141,12 @@ def _registered(picture: np.ndarray, sights: Sequence[Sight]) -> tuple[int, np.n
         good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < 0.8 * pair[1].distance]
         if len(good) < _LEAST_MATCHES:
             continue
-        source = np.float32([points[match.queryIdx].pt for match in good])
-        target = np.float32([there[match.trainIdx].pt for match in good])
+        source = np.array([points[match.queryIdx].pt for match in good], np.float32)
+        target = np.array([there[match.trainIdx].pt for match in good], np.float32)
         transform, inliers = cv2.estimateAffinePartial2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=1.5)
-        count = 0 if inliers is None or transform is None else int(inliers.sum())
+        if inliers is None or transform is None:
+            continue
+        count = int(inliers.sum())
         if count >= _LEAST_MATCHES and (best is None or count > best[0]):
             best = (count, number, transform)
     if best is None:
@@ -161,4 +164,5 @@ def _registered(picture: np.ndarray, sights: Sequence[Sight]) -> tuple[int, np.n
 
 def _features(picture: np.ndarray) -> tuple[Sequence[cv2.KeyPoint], np.ndarray | None]:
     gray = np.rint(np.clip(picture, 0, 1) @ np.array(REC709_LUMINANCE) * 255).astype(np.uint8)
-    return cv2.SIFT_create(contrastThreshold=0.01).detectAndCompute(gray, None)
+    sift: Any = vars(cv2)["SIFT_create"](contrastThreshold=0.01)  # its types leave it out
+    return sift.detectAndCompute(gray, None)

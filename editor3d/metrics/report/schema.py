@@ -14,7 +14,7 @@ from editor3d.metrics.report import EditReport
 from editor3d.metrics.unavailable import Unavailable
 
 FORMAT = "https://json-schema.org/draft/2020-12/schema"
-_NAMES = {"known": "known_edit"}
+_NAMES: dict[str, str] = {"known": "known_edit"}
 """Parts of a report that are called otherwise in JSON."""
 
 
@@ -24,7 +24,7 @@ def report_schema() -> dict[str, Any]:
     root = _schema_of(EditReport, defs)
     defs[Unavailable.__name__] = _object({"not_available": {"type": "string"}, "remedy": {"type": "string"}})
     defs[EditReport.__name__] = _object(
-        {_NAMES.get(name, name): part for name, part in defs[EditReport.__name__]["properties"].items()}
+        {_NAMES.get(str(name), str(name)): part for name, part in defs[EditReport.__name__]["properties"].items()}
     )
     conditions = defs[EditConditions.__name__]["properties"]
     defs[EditConditions.__name__] = _object(
