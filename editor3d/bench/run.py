@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from editor3d import api
 from editor3d.bench.suite import Cell, Suite
+from editor3d.edit_config import edit_config
 from editor3d.errors import DataError, Editor3DError, sentence
 from editor3d.files.safe_open import read_json
 from editor3d.files.writing import write_json
@@ -76,7 +77,8 @@ def _edited(cell: Cell, folder: Path, bases: Path) -> Result:
     edit = _begun(folder)
     if edit is None:
         scene = api.load(cell.capture, downscale_factor=cell.downscale_factor)
-        base = scene.reconstruct(method=cell.method, steps=options.base_steps, output=bases)
+        base_method = edit_config(scene, replace(options, method=cell.method)).base_method
+        base = scene.reconstruct(method=base_method, steps=options.base_steps, output=bases)
         chosen = {name: value for name, value in vars(options).items() if name != "base_steps"}
         edit = api.load(base).edit(**{**chosen, "method": cell.method, "output": folder})
     report = edit.evaluate(trials=cell.trials).to_json()

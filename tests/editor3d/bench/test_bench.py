@@ -129,7 +129,7 @@ def test_a_suite_is_carried_out_and_goes_on(tmp_path: Path, tiny_capture):
                 "instructions": ["make it night"],
                 "methods": ["igs2gs"],
                 "editors": ["procedural"],
-                "options": {"quick": True, "base_steps": 20},
+                "options": {"quick": True, "base_steps": 20, "force": True},
                 "trials": 1,
             }
         )
