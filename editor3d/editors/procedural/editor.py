@@ -155,7 +155,11 @@ def _changed(image: Tensor, step: Step, surface: Surface | None, mask: Tensor) -
 def _around(mask: Tensor) -> tuple[slice, slice]:
     """The rows and columns that hold a mask [H, W], not empty, and those of its neighbours."""
     rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-    return tuple(slice(max(0, int(some[0]) - _MARGIN), int(some[-1]) + 1 + _MARGIN) for some in (rows, columns))
+
+    def grown(places: Tensor) -> slice:
+        return slice(max(0, int(places[0]) - _MARGIN), int(places[-1]) + 1 + _MARGIN)
+
+    return grown(rows), grown(columns)
 
 
 def _where(step: Step, objects: Mapping[str, Tensor]) -> Tensor | None:
