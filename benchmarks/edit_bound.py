@@ -53,6 +53,7 @@ from editor3d.types import EditRequest, ViewGeometry
 _BORDER = 3
 """Pixels off the region's border that count as inside."""
 _WIDTHS = (8, 8, 10, 8, 8, 14)
+_WHATEVER = "make it look like winter"
 
 
 def main(run: tyro.conf.Positional[Path], views: int = 8, reference: bool = False) -> None:
@@ -171,8 +172,10 @@ def reconstructed(capture: Path, checkpoint: Path, output: Path) -> Path:
     """
     base = open_base(checkpoint).config
     assert base is not None
-    options = EditOptions("", method="igs2gs", output=output, base_steps=base.max_num_iterations)
+    # of an edit, only its pictures and its machine count for the base
+    options = EditOptions(_WHATEVER, method="igs2gs", output=output, base_steps=base.max_num_iterations)
     config = edit_config(Scene(capture), options)
+    config.check()
     return ensure_base(base.method_name, config, options.base_steps).run
 
 
