@@ -62,8 +62,16 @@ class Surface:
             concavity=None if view.concavity is None else view.concavity[place],
             brightness=None if view.brightness is None else view.brightness[place],
         )
-        parts = (self.points, self.normals, self.toward, self.concavity, self.footprint, self.known)
-        return Surface(*(part[place] for part in parts), self.light, geometry, self.frame)
+        return replace(
+            self,
+            points=self.points[place],
+            normals=self.normals[place],
+            toward=self.toward[place],
+            concavity=self.concavity[place],
+            footprint=self.footprint[place],
+            known=self.known[place],
+            geometry=geometry,
+        )
 
     @cached_property
     def lit(self) -> Tensor:

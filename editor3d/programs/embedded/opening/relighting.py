@@ -214,7 +214,7 @@ class Relighting:
                     / max(*(unknowns.start[unknowns.colours[parameter, channel]] for channel in range(3)), 1e-9)
                     for parameter in known
                 )
-                factor_of.update(dict.fromkeys(known, moved[axis]))
+                factor_of |= {parameter: moved[axis] for parameter in known}
         for axis, factor in moved.items():
             point[axis] = self._space.axes[axis].to_unit(self._value(self.here, axis) * factor)
         for (parameter, channel), column in unknowns.colours.items():
