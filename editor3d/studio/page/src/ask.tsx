@@ -128,7 +128,7 @@ export function Ask() {
           }}
         />
         <p id="said" aria-live="polite" class={checked && said.refusal ? "refusal" : "fine"}>
-          {!instruction.trim() ? texts.ask.empty : checked ? short(said.refusal) || texts.ask.fine(said.objects) : "…"}
+          {!instruction.trim() ? texts.ask.empty : checked ? short(said.refusal) || texts.ask.fine(said.objects, chosen.value !== null) : "…"}
         </p>
         {!instruction && known && (
           <div class="examples">
@@ -205,6 +205,7 @@ export function Ask() {
           )}
           <p class="wide takes">{texts.ask.takes(takes.count, takes.views, takes.seconds, takes.cost)}</p>
           {preview.flat && <p class="wide">{texts.ask.flat}</p>}
+          {chosen.value && <p class="wide">{texts.ask.partial}</p>}
           <div class="row wide">
             {preview.seeds && (
               <button

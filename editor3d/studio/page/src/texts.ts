@@ -67,7 +67,11 @@ export const texts = {
     auto: (name: string) => `Automatic (${name})`,
     paid: (price: number) => `, about $${price.toFixed(2)} a picture`,
     remote: ", sends pictures to a service",
-    fine: (objects: string[]) => (objects.length ? `Changes the ${objects.join(" and the ")}.` : "Changes the whole scene."),
+    fine: (objects: string[], marked: boolean) => {
+      const named = objects.length ? `the ${objects.join(" and the ")}` : "";
+      if (marked) return named ? `Changes ${named}, where it is marked.` : "Changes only what is marked.";
+      return `Changes ${named || "the whole scene"}.`;
+    },
     empty: "Say in one sentence how the scene should change.",
     preview: "Preview",
     previewing: "Editing the photograph of the nearest camera",
@@ -79,6 +83,7 @@ export const texts = {
     full: "Full: by the method's own steps",
     approve: "Edit in 3D",
     flat: "The capture has no measured depth, so this preview changes the picture alone; the 3D edit follows the surface.",
+    partial: "This preview changes the whole photograph; the 3D edit changes only what is marked.",
     takes: (count: number, views: number, seconds: number, cost: number | null) =>
       `${count} of ${views} photographs are edited, in about ${seconds < 1 ? "1" : seconds.toFixed(0)} s, ` +
       (cost === null ? "at no cost." : `for about $${cost.toFixed(2)}.`),
