@@ -192,6 +192,7 @@ def video_output():
     assert bpy.ops.editor3d.export_dataset(directory=folder, count=4, samples=1, threads=1) == {"FINISHED"}
     bpy.context.window_manager.editor3d.what = "REFINE"
     bpy.context.window_manager.editor3d.part = "LIGHTS"
+    bpy.context.window_manager.editor3d.instruction = "make it look like night"
     assert bpy.ops.editor3d.preview() == {"FINISHED"}
     wait()
     assert session().phase == "pending", session().message

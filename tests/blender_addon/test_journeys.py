@@ -1,7 +1,8 @@
 """The ways through the add-on in every Blender that is there, as a table: `pytest -s -m slow` prints it.
 
-Blenders: this environment's module and the system's own program; asked for by `-m slow`, also those that `editor3d
-blender install` made. The engine is one process for all, which ends by itself.
+It takes some ten minutes a Blender, so it runs only where slow tests are asked for. Blenders: this environment's
+module, the system's own program, and those that `editor3d blender install` made. The engine is one process for all,
+which ends by itself.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ WAYS = ("install", "style", "compare", "accept", "undo", "rerun", "material", "l
 WAYS += ("video_output", "points", "mesh", "splats", "send_back")
 
 
-def blenders(all_of_them: bool) -> dict[str, list[str]]:
+def blenders() -> dict[str, list[str]]:
     """Version and the words that run a script in it."""
     found = {"4.5": [sys.executable]}
-    for one in installed() if all_of_them else ():
+    for one in installed():
         found[f"{one.version[0]}.{one.version[1]}"] = [str(one.python)]
     program = shutil.which("blender")
     if program is not None:
@@ -40,7 +41,8 @@ def blenders(all_of_them: bool) -> dict[str, list[str]]:
 
 def pytest_generate_tests(metafunc):
     asked = metafunc.config.getoption("-m") or ""
-    found = blenders("slow" in asked and "not slow" not in asked)
+    found = blenders() if "slow" in asked and "not slow" not in asked else {}
+    # without any, pytest skips the test
     metafunc.parametrize("words", found.values(), ids=found.keys(), scope="module")
 
 
