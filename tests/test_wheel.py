@@ -63,7 +63,8 @@ def test_it_holds_the_packages_their_data_and_the_presets_alone(wheel: Path) -> 
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
     wanted = {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
     wanted = {name for name in wanted if not name.startswith("editor3d/studio/page/")}  # as it was built, it is there
-    wanted |= {f"editor3d/_configs/{path.name}" for path in (ROOT / "configs").iterdir()}
+    presets = ROOT / "configs"
+    wanted |= {f"editor3d/_configs/{path.relative_to(presets).as_posix()}" for path in presets.rglob("*.yaml")}
     assert len(wanted) > 500
     assert held == wanted
 
