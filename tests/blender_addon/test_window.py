@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 NEEDED = {"blender": "blender", "Xvfb": "xvfb", "xdotool": "xdotool"}
 MISSING = [package for program, package in NEEDED.items() if shutil.which(program) is None]
 pytestmark = [
+    pytest.mark.timeout(1500),
     pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"a Blender with a window needs: apt-get install {' '.join(MISSING)}"),
 ]
@@ -59,7 +60,7 @@ def found(addon_zip: Path, tmp_path_factory) -> dict:
         script = Path(__file__).with_name("gui.py")
         words = ["blender", "--window-geometry", "0", "0", "1280", "900", "--python", str(script), "--"]
         done = subprocess.run(
-            [*words, str(home / "settings.json")], env=environment, capture_output=True, text=True, timeout=500
+            [*words, str(home / "settings.json")], env=environment, capture_output=True, text=True, timeout=1200
         )
     finally:
         screen.terminate()
