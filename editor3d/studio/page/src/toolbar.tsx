@@ -6,6 +6,12 @@ import { texts } from "./texts";
 
 const MODES: Mode[] = ["after", "before", "divide", "beside"];
 
+/** A share of 0 to 100. */
+function Slider({ share }: { share: { value: number } }) {
+  const set = (event: { currentTarget: HTMLInputElement }) => (share.value = Number(event.currentTarget.value));
+  return <input type="range" min="0" max="100" value={share.value} onInput={set} />;
+}
+
 export function Toolbar({ how, onDrawer }: { how: Mode; onDrawer: () => void }) {
   const found = scene.value;
   const earlier = before.value;
@@ -25,25 +31,13 @@ export function Toolbar({ how, onDrawer }: { how: Mode; onDrawer: () => void }) 
       {earlier && how === "divide" && (
         <label class="slide">
           <span class="hidden">{texts.view.divider}</span>
-          <input
-            type="range"
-            min="0"
-            max="100"
-            value={divider.value}
-            onInput={(event) => (divider.value = Number(event.currentTarget.value))}
-          />
+          <Slider share={divider} />
         </label>
       )}
       {earlier && how !== "before" && how !== "divide" && (
         <label class="slide">
           {found?.splats ? texts.view.strength : texts.view.blend}
-          <input
-            type="range"
-            min="0"
-            max="100"
-            value={strength.value}
-            onInput={(event) => (strength.value = Number(event.currentTarget.value))}
-          />
+          <Slider share={strength} />
           <output>{strength.value} %</output>
         </label>
       )}
